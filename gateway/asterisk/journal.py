@@ -1,0 +1,219 @@
+"""Reads Asterisk's journal: each record once, in order, through rotation, whatever dies when.
+
+Counterparts: `asterisk-config/cel_custom.conf` writes it; `gateway/centre.py` stores each reading together with the
+positions that it brought, in one transaction.
+
+The journal is a folder of segments: `journal.csv`, which Asterisk appends to, and what it was renamed to before
+(`journal.csv.1`, `journal-20261123.csv`, any name that begins with `journal`). A segment's name for itself is its first
+record, which no other segment can have: so a position stays true however files are renamed, copied or restored, and a
+file that was truncated and begun anew is a new segment.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.asterisk.record import MAX_RECORD_BYTES, Unreadable, parse, split
+from gateway.asterisk.translator import translate
+from gateway.centre import Reading, StoreAway
+from gateway.domain.change import SetAside
+from gateway.domain.facts import Fact
+
+log = logging.getLogger(__name__)
+
+CURRENT = "journal.csv"
+CHUNK_BYTES = 262_144
+"""The most that one reading takes: about 60 calls' worth."""
+
+QUIET_POLL_S = 0.25
+BUSY_POLL_S = 0.01
+"""After the door bell, and while records keep coming, the journal is looked at this often."""
+BUSY_FOR_S = 0.5
+SCAN_EVERY_S = 1.0
+"""How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
+STORE_RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of the journal. `key` names it by its first record; `begins` is that record, for the order."""
+
+    path: Path
+    key: str
+    begins: bytes
+    size_bytes: int
+
+
+class Journal:
+    """The reader. `clock` gives the time, for what must be set aside."""
+
+    def __init__(self, folder: Path, *, rotate_at_bytes: int, clock: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._rotate_at_bytes = rotate_at_bytes
+        self._clock = clock
+        self._heads: dict[tuple[int, int], tuple[str, bytes]] = {}
+        self._current: tuple[int, int] | None = None
+        self._scanned_at = 0.0
+        self._bell = asyncio.Event()
+        self.lag_bytes = 0
+        """What is written and not yet stored, as of the last look."""
+
+    @property
+    def is_drained(self) -> bool:
+        return self.lag_bytes == 0
+
+    def ring(self) -> None:
+        """The door bell: the journal has probably grown."""
+        self._bell.set()
+
+    async def follow(
+        self,
+        positions: Callable[[], Awaitable[Mapping[str, int]]],
+        record: Callable[[Reading], Awaitable[None]],
+        resume: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Reads on for ever: `positions` tells how far is stored, `record` stores a reading, `resume` takes up the
+        stored state again after the store was away. Where the store is away the journal waits on its disk."""
+        stored: dict[str, int] | None = None
+        loop = asyncio.get_running_loop()
+        busy_until = 0.0
+        while True:
+            try:
+                if stored is None:
+                    await resume()
+                    stored = dict(await positions())
+                reading = await asyncio.to_thread(self.read, stored)
+                if reading is not None:
+                    await record(reading)
+                    stored.update(reading.positions)
+            except StoreAway as error:
+                log.warning("journal_waits_for_store", extra={"reason": str(error)})
+                stored = None
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            except OSError as error:
+                log.warning("journal_unreadable", extra={"reason": str(error)})
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            if reading is not None:
+                busy_until = loop.time() + BUSY_FOR_S
+                if self.lag_bytes:
+                    continue
+            await self._pause(BUSY_POLL_S if loop.time() < busy_until else QUIET_POLL_S)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+        self._bell.clear()
+        # the bell rings as the record is on its way: a moment later it is written
+        await asyncio.sleep(BUSY_POLL_S / 2)
+
+    def read(self, positions: Mapping[str, int]) -> Reading | None:
+        """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
+        segments = self._segments(self._to_look_at())
+        unread = [segment for segment in segments if segment.size_bytes > positions.get(segment.key, 0)]
+        self.lag_bytes = sum(segment.size_bytes - positions.get(segment.key, 0) for segment in unread)
+        for segment in unread:
+            start = positions.get(segment.key, 0)
+            chunk = self._whole_lines(segment, start)
+            if chunk:
+                self.lag_bytes -= len(chunk)
+                self._rotate_if_large(segment, start + len(chunk))
+                return self._reading(segment, start, chunk)
+        # what is left is the beginning of a record that is being written
+        self.lag_bytes = 0
+        return None
+
+    def _to_look_at(self) -> list[Path]:
+        """The whole folder after a rotation, while there is more to read, and every SCAN_EVERY_S; else one file."""
+        current = self._folder / CURRENT
+        try:
+            state = current.stat()
+            identity = (state.st_ino, state.st_dev)
+        except FileNotFoundError:
+            identity = None
+        now = time.monotonic()
+        if identity == self._current and not self.lag_bytes and now - self._scanned_at < SCAN_EVERY_S:
+            return [current] if identity else []
+        self._current, self._scanned_at = identity, now
+        return list(self._folder.glob("journal*"))
+
+    def _segments(self, paths: Iterable[Path]) -> list[Segment]:
+        """The segments among `paths`, oldest first. A file without a whole record is not yet a segment."""
+        found: list[Segment] = []
+        for path in paths:
+            try:
+                state = path.stat()
+                head = self._heads.get((state.st_ino, state.st_dev))
+                if head is None or state.st_size < len(head[1]) or not _begins_with(path, head[1]):
+                    head = _head(path)
+                    if head is None:
+                        continue
+                    self._heads[(state.st_ino, state.st_dev)] = head
+                found.append(Segment(path, head[0], head[1], state.st_size))
+            except FileNotFoundError:
+                continue  # renamed under our eyes: it is found under its new name at the next look
+        return sorted(found, key=lambda segment: (segment.begins, segment.path.name))
+
+    def _whole_lines(self, segment: Segment, start: int) -> bytes:
+        """The bytes of `segment` from `start` to the end of its last whole line within reach."""
+        try:
+            with segment.path.open("rb") as file:
+                if file.read(len(segment.begins)) != segment.begins:
+                    return b""  # another file has taken the name: it is seen at the next look
+                file.seek(start)
+                chunk = file.read(CHUNK_BYTES)
+        except FileNotFoundError:
+            return b""
+        end = chunk.rfind(b"\n") + 1
+        if end == 0 and len(chunk) >= MAX_RECORD_BYTES:
+            return chunk  # longer than any record: not a line of ours, kept aside in pieces
+        if end == 0 and segment.path.name != CURRENT and start + len(chunk) == segment.size_bytes:
+            return chunk  # torn off for ever: nobody writes to a renamed segment any more
+        return chunk[:end]
+
+    def _reading(self, segment: Segment, start: int, chunk: bytes) -> Reading:
+        facts: list[Fact] = []
+        aside: list[SetAside] = []
+        for line in chunk.split(b"\n"):
+            for part in split(line):
+                try:
+                    fact = translate(parse(part))
+                except Unreadable as error:
+                    aside.append(
+                        SetAside(self._clock(), "journal", str(error), part.decode("utf-8", "backslashreplace"))
+                    )
+                else:
+                    if fact is not None:
+                        facts.append(fact)
+        return Reading(tuple(facts), tuple(aside), {segment.key: start + len(chunk)})
+
+    def _rotate_if_large(self, segment: Segment, end: int) -> None:
+        """Gives the current segment a name of its own once it is large. Asterisk opens the file anew for each record,
+        so the next one begins a new `journal.csv`; one that is just being written ends in this segment, and is read
+        there."""
+        if segment.path.name == CURRENT and end >= self._rotate_at_bytes:
+            segment.path.rename(segment.path.with_name(f"journal-{segment.key}.csv"))
+            log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
+
+
+def _head(path: Path) -> tuple[str, bytes] | None:
+    """A segment's key and first line; None while its first line is not whole."""
+    with path.open("rb") as file:
+        first = file.readline(MAX_RECORD_BYTES)
+    if not first.endswith(b"\n") and len(first) < MAX_RECORD_BYTES:
+        return None
+    return hashlib.sha256(first).hexdigest()[:32], first
+
+
+def _begins_with(path: Path, head: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(head)) == head

@@ -1,0 +1,134 @@
+"""Writes Asterisk's configuration folder: links to the files of `asterisk-config/` and `dialplan/`, which an engineer
+edits, and beside them the site's own values (`site/*.conf`), which come from the settings.
+
+Counterpart: `asterisk-config/*.conf`, whose `#include "site/…"` lines name each file that is written here.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.asterisk.installation import Installation
+from gateway.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+AMI_USER = "gateway112"
+
+
+def prepare(settings: Settings, installation: Installation) -> Path:
+    """Writes the folder and returns it. Called again it changes nothing but the site's values: secrets, phones
+    (pjsip_wizard.conf) and Asterisk's database stay."""
+    home = settings.asterisk_dir
+    etc = home / "etc"
+    for folder in (
+        etc / "site",
+        home / "lib/keys",
+        home / "run",
+        home / "spool",
+        home / "lib/sounds",
+        settings.journal_dir,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    settings.paths.recordings.mkdir(parents=True, exist_ok=True)
+
+    for file in (PROJECT / "asterisk-config").glob("*.conf"):
+        _link(etc / file.name, file)
+    _link(etc / "extensions.conf", PROJECT / "dialplan/extensions.conf")
+    _link(etc / "dialplan", PROJECT / "dialplan")
+    _link(home / "lib/documentation", installation.documentation)
+    for language in ("id", "en"):
+        _link(home / "lib/sounds" / language, settings.paths.var / "prompts" / language)
+    wizard = etc / "pjsip_wizard.conf"
+    if not wizard.exists():
+        write_private(wizard, "; Phones, one section each, kept by the gateway over AMI (UpdateConfig).\n")
+
+    secret = ami_secret(settings)
+    for name, text in _site_files(settings, installation, secret).items():
+        write_private(etc / name, text)
+    return etc
+
+
+def ami_secret(settings: Settings) -> str:
+    """The gateway's AMI password, made on first use and kept in `var/asterisk/ami-secret` (mode 0600)."""
+    return kept_secret(settings.asterisk_dir / "ami-secret")
+
+
+def kept_secret(file: Path) -> str:
+    """The secret in `file`, made on first use (mode 0600)."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_private(file, secrets.token_urlsafe(24) + "\n")
+    return file.read_text().strip()
+
+
+def write_private(file: Path, text: str) -> None:
+    """Writes `text` for this user's eyes only, whole or not at all."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    fresh.replace(file)
+
+
+def _link(name: Path, target: Path) -> None:
+    if name.is_symlink() and name.readlink() == target:
+        return
+    name.unlink(missing_ok=True)
+    name.symlink_to(target)
+
+
+def _site_files(settings: Settings, installation: Installation, secret: str) -> Mapping[str, str]:
+    home = settings.asterisk_dir
+    sip, call = settings.sip, settings.call
+    return {
+        "asterisk.conf": _section(
+            "directories",
+            {
+                "astetcdir": home / "etc",
+                "astmoddir": installation.modules,
+                "astvarlibdir": home / "lib",
+                "astdbdir": home / "lib",
+                "astkeydir": home / "lib",
+                "astdatadir": home / "lib",
+                "astagidir": home / "lib",
+                "astspooldir": home / "spool",
+                "astrundir": home / "run",
+                "astlogdir": home / "log",
+                "astsbindir": home / "run",
+            },
+        )
+        + _section(
+            "options",
+            {
+                "systemname": settings.centre.name,
+                "documentation_language": "en_US",
+                "defaultlanguage": "id",
+                "hideconnect": "yes",
+                "nocolor": "yes",
+            },
+        ),
+        "site/manager.conf": f"port = {settings.ami.port}\nbindaddr = {settings.ami.host}\n",
+        "site/manager-user.conf": f"secret = {secret}\n",
+        "site/pjsip.conf": "".join(
+            _section(f"transport-{kind}", {"type": "transport", "protocol": kind, "bind": f"{sip.host}:{sip.port}"})
+            for kind in ("udp", "tcp")
+        ),
+        "site/rtp.conf": f"rtpstart = {settings.rtp.first_port}\nrtpend = {settings.rtp.last_port}\n",
+        "site/globals.conf": "".join(
+            f"{name} = {value}\n"
+            for name, value in {
+                "RECORDINGS": settings.paths.recordings,
+                "QUEUE": call.queue,
+                "GREETING": call.greeting,
+                "RING_BEFORE_ANSWER_S": call.ring_before_answer_s,
+                "QUEUE_MAX_WAIT_S": call.queue_max_wait_s,
+                "LAST_RESORT": call.last_resort,
+            }.items()
+        ),
+    }
+
+
+def _section(name: str, values: Mapping[str, object]) -> str:
+    return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()) + "\n"

@@ -1,0 +1,144 @@
+"""The one translator: a record of Asterisk's journal in, a fact of the domain out. Asterisk's words stop here.
+
+Counterparts: the events that `dialplan/*.conf` writes by CELGenUserEvent, and `gateway/domain/facts.py`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gateway.asterisk.record import Record, Unreadable
+from gateway.domain.facts import (
+    CallerLeft,
+    Described,
+    Entered,
+    Fact,
+    FellBack,
+    Greeted,
+    LastResortLeft,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Queued,
+    QueueLeft,
+    RecordingStarted,
+    Side,
+    TrunkAnswered,
+)
+
+TECHNOLOGY = "PJSIP/"
+
+
+def translate(record: Record) -> Fact | None:
+    """The fact that `record` tells; None when it tells nothing about a call to 112.
+
+    Raises Unreadable when a value that it must have is not there.
+    """
+    if record.is_callers and is_phone(endpoint(record.channel)):
+        return None  # a phone's own call (echo test), not a carrier's
+    kinds = _STEPS if record.is_user_defined else _CHANNEL
+    rule = kinds.get(record.kind)
+    if rule is None:
+        if record.is_user_defined:
+            raise Unreadable(f"the dialplan's event {record.kind} is not known")
+        return None
+    try:
+        return rule(record)
+    except (KeyError, ValueError) as error:
+        raise Unreadable(f"{record.kind}: {error!r}") from error
+
+
+def endpoint(channel: str) -> str:
+    """The trunk or phone of a channel: telkomsel in PJSIP/telkomsel-0000002a. Empty for another technology."""
+    if not channel.startswith(TECHNOLOGY):
+        return ""
+    return channel.removeprefix(TECHNOLOGY).rpartition("-")[0]
+
+
+def is_phone(name: str) -> bool:
+    """Phones are digits; a trunk's name holds a letter (domain.operators.PHONE_PATTERN)."""
+    return name.isdigit()
+
+
+def _channel_started(record: Record) -> Fact:
+    name = endpoint(record.channel)
+    if record.is_callers:
+        return Entered(record.linked_id, record.at, trunk=name, caller=record.caller)
+    return LegRung(record.linked_id, record.at, leg=record.channel, phone=name)
+
+
+def _answered(record: Record) -> Fact | None:
+    # a phone's own answer counts only once caller and phone share a bridge: the two can race
+    return TrunkAnswered(record.linked_id, record.at) if record.is_callers else None
+
+
+def _bridged(record: Record) -> Fact | None:
+    if not record.peer:
+        return None  # the first of the two: alone in the bridge
+    leg = record.peer if record.is_callers else record.channel
+    return LegConnected(record.linked_id, record.at, leg=leg, phone=endpoint(leg))
+
+
+def _hung_up(record: Record) -> Fact:
+    cause = int(record.extra.get("hangupcause", 0))
+    if not record.is_callers:
+        return LegLeft(record.linked_id, record.at, leg=record.channel, phone=endpoint(record.channel), cause=cause)
+    source = str(record.extra.get("hangupsource", ""))
+    other = Side.OPERATOR if endpoint(source) else Side.CENTRE
+    side = Side.CALLER if source == record.channel else other
+    return CallerLeft(record.linked_id, record.at, cause=cause, hung_up_by=side)
+
+
+def _described(record: Record) -> Fact:
+    values = record.values
+    return Described(
+        record.linked_id,
+        record.at,
+        caller=values["caller"],
+        caller_name=values["name"],
+        dialled=values["dialled"],
+        sip_call_id=values["sip_call_id"],
+        diversion=values["diversion"],
+        access_network=values["access_network"],
+        geolocation=values["geolocation"],
+        location=values.get("location", ""),
+    )
+
+
+def _queued(record: Record) -> Fact:
+    values = record.values
+    return Queued(
+        record.linked_id,
+        record.at,
+        queue=values["queue"],
+        priority=int(values["priority"]),
+        round=int(values["round"]),
+    )
+
+
+def _queue_left(record: Record) -> Fact:
+    values = record.values
+    return QueueLeft(record.linked_id, record.at, queue=values["queue"], status=values["status"].lower())
+
+
+def _fell_back(record: Record) -> Fact:
+    values = record.values
+    return FellBack(record.linked_id, record.at, step=values["step"], round=int(values["round"]))
+
+
+_CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {
+    "CHAN_START": _channel_started,
+    "ANSWER": _answered,
+    "BRIDGE_ENTER": _bridged,
+    "HANGUP": _hung_up,
+}
+
+_STEPS: Mapping[str, Callable[[Record], Fact]] = {
+    "ARRIVED": _described,
+    "RECORDING": lambda record: RecordingStarted(record.linked_id, record.at, file=record.values["file"]),
+    "GREETED": lambda record: Greeted(record.linked_id, record.at),
+    "QUEUED": _queued,
+    "QUEUE_LEFT": _queue_left,
+    "FALLBACK": _fell_back,
+    "LAST_RESORT_LEFT": lambda record: LastResortLeft(
+        record.linked_id, record.at, status=record.values["status"].lower()
+    ),
+}

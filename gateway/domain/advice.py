@@ -1,0 +1,35 @@
+"""Advice on one arriving call: which queue, and how urgent. Advice is never needed: the dialplan has its own defaults.
+
+Counterpart: `dialplan/queue.conf` reads ADVICE_QUEUE and ADVICE_PRIORITY; `gateway/asterisk/advisor.py` sets them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to tell the dialplan. None leaves it to the dialplan's default."""
+
+    queue: str | None = None
+    priority: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.queue is None and self.priority is None
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkRule:
+    """How the calls of one trunk are treated. A higher priority overtakes."""
+
+    queue: str | None = None
+    priority: int = 0
+
+
+def advise(trunk: str, rules: Mapping[str, TrunkRule]) -> Advice:
+    """The advice for a call on `trunk`; empty when the rules say nothing about it."""
+    rule = rules.get(trunk)
+    if rule is None:
+        return Advice()
+    return Advice(queue=rule.queue, priority=rule.priority or None)

@@ -1,0 +1,387 @@
+"""A call's whole life: its stages, the one table of transitions, and what each fact does to it.
+
+Counterpart: `domain/facts.py` is what goes in, `domain/events.py` what comes out; `gateway/centre.py` stands between.
+
+    arrived ──> greeting ──> queued ──> talking ──> ended
+                              │  ^        │
+                              v  │        v
+                             fallback <───┘          (ended can be reached from every stage)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gateway.domain.events import Event
+from gateway.domain.facts import (
+    CallerLeft,
+    Described,
+    Entered,
+    Fact,
+    FellBack,
+    Greeted,
+    LastResortLeft,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Queued,
+    QueueLeft,
+    RecordingStarted,
+    Side,
+    TrunkAnswered,
+    Vanished,
+)
+
+PROBE_TRUNK = "probe"
+"""Calls on this trunk are the centre's own test calls: marked, and left out of counts."""
+
+
+ATTEMPTS_KEPT = 100
+"""A call keeps its latest attempts; the ledger has every one."""
+
+
+class Stage(StrEnum):
+    """Where a call is."""
+
+    ARRIVED = "arrived"
+    GREETING = "greeting"
+    QUEUED = "queued"
+    TALKING = "talking"
+    FALLBACK = "fallback"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a call ended: each call has exactly one."""
+
+    ANSWERED = "answered"
+    """An operator and the caller heard each other."""
+    ABANDONED = "abandoned"
+    """The caller left after 112 had answered the trunk, before a person spoke."""
+    CANCELLED = "cancelled"
+    """The caller left before 112 answered the trunk."""
+    FELL_BACK = "fell_back"
+    """The call ended in the fallback, with or without a last-resort number on the line."""
+    FAILED = "failed"
+    """The centre lost the call."""
+
+
+class Result(StrEnum):
+    """What came of ringing one phone."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    ELSEWHERE = "answered_elsewhere"
+    CALLER_LEFT = "caller_left"
+
+
+class OutOfPlace(Exception):
+    """The fact cannot follow what is known of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One phone that was rung for a call. `result` is None while it rings or talks."""
+
+    leg: str
+    phone: str
+    rung_at: datetime
+    answered_at: datetime | None = None
+    left_at: datetime | None = None
+    result: Result | None = None
+
+    @property
+    def ring_s(self) -> float | None:
+        """How long it rang, in seconds; None while it still rings."""
+        return _seconds(self.rung_at, self.answered_at or self.left_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything known of one call. Times are UTC; a time is None until it happened."""
+
+    id: str
+    trunk: str
+    caller: str
+    arrived_at: datetime
+    stage: Stage = Stage.ARRIVED
+    caller_name: str = ""
+    dialled: str = ""
+    sip_call_id: str = ""
+    diversion: str = ""
+    access_network: str = ""
+    geolocation: str = ""
+    location: str = ""
+    greeted_at: datetime | None = None
+    queued_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    queue: str | None = None
+    priority: int = 0
+    operator: str | None = None
+    """The phone of the operator who spoke with the caller first."""
+    relieved_by: str | None = None
+    """The last-resort phone or trunk that answered where no operator did."""
+    attempts: tuple[Attempt, ...] = ()
+    outcome: Outcome | None = None
+    hung_up_by: Side | None = None
+    cause: int | None = None
+    recording: str | None = None
+    """The sound's file, relative to the recordings' folder."""
+
+    @property
+    def is_probe(self) -> bool:
+        return self.trunk == PROBE_TRUNK
+
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds from the call's arrival to the first person's voice, or to its end without one."""
+        return _seconds(self.arrived_at, self.answered_at or self.ended_at)
+
+    @property
+    def ring_s(self) -> float | None:
+        """Seconds that the phone which answered had rung."""
+        return next((attempt.ring_s for attempt in self.attempts if attempt.answered_at), None)
+
+    @property
+    def talk_s(self) -> float | None:
+        """Seconds with a person on the line; None before that, or while it lasts."""
+        return _seconds(self.answered_at, self.ended_at)
+
+
+TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
+    (Stage.ARRIVED, Described): Stage.ARRIVED,
+    (Stage.ARRIVED, RecordingStarted): Stage.ARRIVED,
+    (Stage.ARRIVED, TrunkAnswered): Stage.GREETING,
+    (Stage.ARRIVED, CallerLeft): Stage.ENDED,
+    (Stage.ARRIVED, Vanished): Stage.ENDED,
+    (Stage.GREETING, Greeted): Stage.GREETING,
+    (Stage.GREETING, Queued): Stage.QUEUED,
+    (Stage.GREETING, CallerLeft): Stage.ENDED,
+    (Stage.GREETING, Vanished): Stage.ENDED,
+    (Stage.QUEUED, LegRung): Stage.QUEUED,
+    (Stage.QUEUED, LegLeft): Stage.QUEUED,
+    (Stage.QUEUED, LegConnected): Stage.TALKING,
+    (Stage.QUEUED, QueueLeft): Stage.FALLBACK,
+    (Stage.QUEUED, CallerLeft): Stage.ENDED,
+    (Stage.QUEUED, Vanished): Stage.ENDED,
+    (Stage.TALKING, LegRung): Stage.TALKING,
+    (Stage.TALKING, LegLeft): Stage.TALKING,
+    (Stage.TALKING, LegConnected): Stage.TALKING,
+    (Stage.TALKING, QueueLeft): Stage.FALLBACK,
+    (Stage.TALKING, LastResortLeft): Stage.FALLBACK,
+    (Stage.TALKING, CallerLeft): Stage.ENDED,
+    (Stage.TALKING, Vanished): Stage.ENDED,
+    (Stage.FALLBACK, FellBack): Stage.FALLBACK,
+    (Stage.FALLBACK, LegRung): Stage.FALLBACK,
+    (Stage.FALLBACK, LegLeft): Stage.FALLBACK,
+    (Stage.FALLBACK, LegConnected): Stage.TALKING,
+    (Stage.FALLBACK, LastResortLeft): Stage.FALLBACK,
+    (Stage.FALLBACK, Queued): Stage.QUEUED,
+    (Stage.FALLBACK, CallerLeft): Stage.ENDED,
+    (Stage.FALLBACK, Vanished): Stage.ENDED,
+    # a phone's line may go a moment after the caller's
+    (Stage.ENDED, LegLeft): Stage.ENDED,
+}
+
+
+def enter(fact: Entered) -> tuple[Call, Event]:
+    """The new call that begins with `fact`, and its first event."""
+    call = Call(id=fact.call_id, trunk=fact.trunk, caller=fact.caller, arrived_at=fact.at)
+    return call, _event("call.arrived", fact, trunk=call.trunk, caller=call.caller, is_probe=call.is_probe)
+
+
+def apply(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
+    """The call after `fact`, and the events that tell of it.
+
+    Raises OutOfPlace when the table knows no such step; the call is then as it was.
+    """
+    stage = TRANSITIONS.get((call.stage, type(fact)))
+    if stage is None:
+        raise OutOfPlace(f"{type(fact).__name__} cannot happen to a call that is {call.stage}")
+    changed, events = _EFFECTS[type(fact)](call, fact)
+    return replace(changed, stage=stage), events
+
+
+Effect = Callable[[Call, Any], tuple[Call, tuple[Event, ...]]]
+
+
+def last_sign(call: Call) -> datetime:
+    """The last time at which something is known to have happened to the call."""
+    times = [call.arrived_at, call.greeted_at, call.queued_at, call.answered_at]
+    for attempt in call.attempts:
+        times += [attempt.rung_at, attempt.answered_at, attempt.left_at]
+    return max(time for time in times if time is not None)
+
+
+def _described(call: Call, fact: Described) -> tuple[Call, tuple[Event, ...]]:
+    said = {
+        name: getattr(fact, name)
+        for name in (
+            "caller",
+            "caller_name",
+            "dialled",
+            "sip_call_id",
+            "diversion",
+            "access_network",
+            "geolocation",
+            "location",
+        )
+        if getattr(fact, name)
+    }
+    return replace(call, **said), (_event("call.described", fact, **said),)
+
+
+def _recording_started(call: Call, fact: RecordingStarted) -> tuple[Call, tuple[Event, ...]]:
+    return replace(call, recording=fact.file), (_event("call.recording_started", fact),)
+
+
+def _trunk_answered(call: Call, fact: TrunkAnswered) -> tuple[Call, tuple[Event, ...]]:
+    return replace(call, greeted_at=fact.at), (_event("call.greeted", fact),)
+
+
+def _greeted(call: Call, fact: Greeted) -> tuple[Call, tuple[Event, ...]]:
+    return call, ()
+
+
+def _queued(call: Call, fact: Queued) -> tuple[Call, tuple[Event, ...]]:
+    waiting = replace(call, queue=fact.queue, priority=fact.priority, queued_at=call.queued_at or fact.at)
+    return waiting, (_event("call.queued", fact, queue=fact.queue, priority=fact.priority, round=fact.round),)
+
+
+def _leg_rung(call: Call, fact: LegRung) -> tuple[Call, tuple[Event, ...]]:
+    attempt = Attempt(leg=fact.leg, phone=fact.phone, rung_at=fact.at)
+    ringing = replace(call, attempts=(*call.attempts, attempt)[-ATTEMPTS_KEPT:])
+    return ringing, (_event("call.operator_rung", fact, phone=fact.phone),)
+
+
+def _leg_connected(call: Call, fact: LegConnected) -> tuple[Call, tuple[Event, ...]]:
+    attempts = tuple(
+        replace(attempt, answered_at=attempt.answered_at or fact.at) if attempt.leg == fact.leg else attempt
+        for attempt in call.attempts
+    )
+    talking = replace(call, attempts=attempts, answered_at=call.answered_at or fact.at)
+    if call.stage is Stage.FALLBACK:
+        talking = replace(talking, relieved_by=call.relieved_by or fact.phone)
+    else:
+        talking = replace(talking, operator=call.operator or fact.phone)
+    return talking, (_event("call.answered", fact, phone=fact.phone, wait_s=talking.wait_s),)
+
+
+def _leg_left(call: Call, fact: LegLeft) -> tuple[Call, tuple[Event, ...]]:
+    attempt = next((each for each in call.attempts if each.leg == fact.leg and each.left_at is None), None)
+    if attempt is None:
+        return call, ()
+    ended = replace(attempt, left_at=fact.at, result=_result(call, attempt, fact.cause))
+    changed = replace(call, attempts=tuple(ended if each is attempt else each for each in call.attempts))
+    if attempt.answered_at:
+        return changed, (_event("call.operator_left", fact, phone=attempt.phone),)
+    return changed, (
+        _event("call.operator_missed", fact, phone=attempt.phone, ring_s=ended.ring_s, result=ended.result),
+    )
+
+
+def _queue_left(call: Call, fact: QueueLeft) -> tuple[Call, tuple[Event, ...]]:
+    return call, (_event("call.queue_left", fact, queue=fact.queue, status=fact.status),)
+
+
+def _fell_back(call: Call, fact: FellBack) -> tuple[Call, tuple[Event, ...]]:
+    return call, (_event("call.fell_back", fact, step=fact.step, round=fact.round),)
+
+
+def _last_resort_left(call: Call, fact: LastResortLeft) -> tuple[Call, tuple[Event, ...]]:
+    return call, (_event("call.last_resort_left", fact, status=fact.status),)
+
+
+def _caller_left(call: Call, fact: CallerLeft) -> tuple[Call, tuple[Event, ...]]:
+    return _end(call, fact, _outcome(call, fact.hung_up_by), fact.hung_up_by, fact.cause)
+
+
+def _vanished(call: Call, fact: Vanished) -> tuple[Call, tuple[Event, ...]]:
+    outcome = Outcome.ANSWERED if call.operator else Outcome.FAILED
+    return _end(call, fact, outcome, Side.CENTRE, None)
+
+
+_EFFECTS: Mapping[type[Fact], Effect] = {
+    Described: _described,
+    RecordingStarted: _recording_started,
+    TrunkAnswered: _trunk_answered,
+    Greeted: _greeted,
+    Queued: _queued,
+    LegRung: _leg_rung,
+    LegConnected: _leg_connected,
+    LegLeft: _leg_left,
+    QueueLeft: _queue_left,
+    FellBack: _fell_back,
+    LastResortLeft: _last_resort_left,
+    CallerLeft: _caller_left,
+    Vanished: _vanished,
+}
+
+
+def _outcome(call: Call, hung_up_by: Side) -> Outcome:
+    if call.operator:
+        return Outcome.ANSWERED
+    if call.relieved_by or call.stage is Stage.FALLBACK:
+        return Outcome.FELL_BACK
+    if hung_up_by is not Side.CALLER:
+        return Outcome.FAILED
+    return Outcome.ABANDONED if call.greeted_at else Outcome.CANCELLED
+
+
+def _end(
+    call: Call, fact: Fact, outcome: Outcome, hung_up_by: Side, cause: int | None
+) -> tuple[Call, tuple[Event, ...]]:
+    attempts = tuple(
+        attempt
+        if attempt.left_at
+        else replace(
+            attempt,
+            left_at=fact.at,
+            result=Result.ANSWERED if attempt.answered_at else Result.CALLER_LEFT,
+        )
+        for attempt in call.attempts
+    )
+    ended = replace(call, ended_at=fact.at, outcome=outcome, hung_up_by=hung_up_by, cause=cause, attempts=attempts)
+    return ended, (
+        _event(
+            "call.ended",
+            fact,
+            outcome=outcome,
+            hung_up_by=hung_up_by,
+            cause=cause,
+            wait_s=ended.wait_s,
+            talk_s=ended.talk_s,
+        ),
+    )
+
+
+_RESULTS: Mapping[int, Result] = {
+    0: Result.NO_ANSWER,
+    16: Result.NO_ANSWER,
+    17: Result.BUSY,
+    18: Result.UNREACHABLE,
+    19: Result.NO_ANSWER,
+    21: Result.REFUSED,
+    26: Result.ELSEWHERE,
+}
+"""ITU-T Q.850 causes of a phone that did not answer; any other means that it could not be reached."""
+
+
+def _result(call: Call, attempt: Attempt, cause: int) -> Result:
+    if attempt.answered_at:
+        return Result.ANSWERED
+    return _RESULTS.get(cause, Result.UNREACHABLE)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else round((end - start).total_seconds(), 6)
+
+
+def _event(name: str, fact: Fact, **data: Any) -> Event:
+    return Event(type=name, at=fact.at, call_id=fact.call_id, data=data)

@@ -1,0 +1,133 @@
+"""What the journal can tell about a call: one frozen value for each kind of fact.
+
+Counterpart: `gateway/asterisk/translator.py` makes them; `domain/call.py` applies them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Who ended a call."""
+
+    CALLER = "caller"
+    OPERATOR = "operator"
+    CENTRE = "centre"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to a call. `at` is UTC, with microseconds."""
+
+    call_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entered(Fact):
+    """A carrier's call came in on a trunk."""
+
+    trunk: str
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described(Fact):
+    """What the carrier said about the call. An empty string is a header that was not there."""
+
+    caller: str
+    caller_name: str
+    dialled: str
+    sip_call_id: str
+    diversion: str
+    access_network: str
+    geolocation: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted(Fact):
+    """Sound is being written to `file`, relative to the recordings' folder."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkAnswered(Fact):
+    """112 answered the carrier; the greeting starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted(Fact):
+    """The greeting was heard to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Fact):
+    """The caller waits for an operator. `round` counts from 1 and grows with each return from the fallback."""
+
+    queue: str
+    priority: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegRung(Fact):
+    """A phone is being rung for this call. `leg` names this one ring; `phone` is whose it is."""
+
+    leg: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegConnected(Fact):
+    """The caller and a phone hear each other."""
+
+    leg: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegLeft(Fact):
+    """A phone is out of the call, answered or not. `cause` is ITU-T Q.850's."""
+
+    leg: str
+    phone: str
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft(Fact):
+    """The caller left the queue without an operator. `status` says why, in lower case (timeout, joinempty, …)."""
+
+    queue: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack(Fact):
+    """The fallback took over. `step` is what it does now."""
+
+    step: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastResortLeft(Fact):
+    """The last-resort numbers rang, and nobody of them is on the line any more."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft(Fact):
+    """The caller's line is gone: the call is over. `cause` is ITU-T Q.850's."""
+
+    cause: int
+    hung_up_by: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished(Fact):
+    """The call is not in Asterisk any more and its journal says nothing of an end: Asterisk died under it."""

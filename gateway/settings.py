@@ -1,0 +1,235 @@
+"""The one settings object: frozen, read once at start, from `gateway.toml` and then from the environment.
+
+Its counterpart is the admin who edits that file: whatever is wrong there ends the start with a `SettingsError` that
+names the file, the key, the reason and the remedy.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+ENV_PREFIX = "GATEWAY112_"
+CONFIG_VARIABLE = "GATEWAY112_CONFIG"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used: the message names file, key, reason and remedy."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CentreSettings(_Section):
+    name: Name = "112"
+    """Leads every call's id (Asterisk's systemname), so that ids of two centres never meet."""
+    timezone: str = "Asia/Jakarta"
+    """The centre's own zone, for what is printed on paper; on the wire every time is UTC."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("is not a time zone of the IANA database, such as Asia/Jakarta") from error
+        return value
+
+
+class PathSettings(_Section):
+    var: Path = Path("var")
+    """All run-time state but the recordings. Relative paths start at the folder of gateway.toml."""
+    recordings: Path = Path("recordings")
+
+
+class ApiSettings(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 8112
+
+
+class SipSettings(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 5060
+
+
+class RtpSettings(_Section):
+    first_port: Port = 10000
+    last_port: Port = 20000
+
+    @model_validator(mode="after")
+    def _room_for_a_call(self) -> Self:
+        if self.last_port - self.first_port < 100:
+            raise ValueError("last_port must lie at least 100 above first_port")
+        return self
+
+
+class AmiSettings(_Section):
+    host: Host = "127.0.0.1"
+    port: Port = 5038
+    action_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class DatabaseSettings(_Section):
+    url: str = "sqlite"
+    """`sqlite` (a file in `paths.var`), or `postgresql://user:password@host/name`."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        if value != "sqlite" and not value.startswith("postgresql://"):
+            raise ValueError('must be "sqlite" or begin with "postgresql://"')
+        return value
+
+
+class CallSettings(_Section):
+    queue: Name = "emergency"
+    greeting: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = "greeting"
+    """A prompt's name in dialplan/prompts; empty: no greeting."""
+    ring_before_answer_s: Annotated[int, Field(ge=0, le=30)] = 0
+    queue_max_wait_s: Annotated[int, Field(ge=5, le=3600)] = 60
+    last_resort: Annotated[str, Field(pattern=r"^[A-Za-z0-9/@:.+&_-]{0,400}$")] = ""
+    """A dial string: PJSIP/1099 for a phone, PJSIP/08123456789@telkom for a number over a trunk, joined by &."""
+
+
+class TrunkSettings(_Section):
+    queue: Name | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class JournalSettings(_Section):
+    rotate_at_bytes: Annotated[int, Field(ge=10_000)] = 64_000_000
+
+
+class ProbeSettings(_Section):
+    host: Host = "127.0.0.15"
+    """The probe trunk's own address: Asterisk knows the probe's calls by it (asterisk-config/pjsip.conf)."""
+    phone_host: Host = "127.0.0.1"
+
+
+class Settings(_Section):
+    centre: CentreSettings = CentreSettings()
+    paths: PathSettings = PathSettings()
+    api: ApiSettings = ApiSettings()
+    sip: SipSettings = SipSettings()
+    rtp: RtpSettings = RtpSettings()
+    ami: AmiSettings = AmiSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    call: CallSettings = CallSettings()
+    journal: JournalSettings = JournalSettings()
+    probe: ProbeSettings = ProbeSettings()
+    trunks: dict[Name, TrunkSettings] = {}
+
+    @property
+    def asterisk_dir(self) -> Path:
+        """Where Asterisk keeps its own: etc, lib, log, run, spool."""
+        return self.paths.var / "asterisk"
+
+    @property
+    def journal_dir(self) -> Path:
+        """The folder that `cel_custom` writes to."""
+        return self.asterisk_dir / "log" / "cel-custom"
+
+    @property
+    def database_url(self) -> str:
+        """The URL in SQLAlchemy's async form."""
+        if self.database.url == "sqlite":
+            return f"sqlite+aiosqlite:///{self.paths.var / 'gateway112.db'}"
+        return self.database.url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.api.host}:{self.api.port}"
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from `path` (default: `GATEWAY112_CONFIG`, else ./gateway.toml if there is one), overridden by
+    `GATEWAY112_<SECTION>_<KEY>` variables such as `GATEWAY112_API_PORT`.
+
+    Raises SettingsError with one line a fault.
+    """
+    environ = os.environ if environ is None else environ
+    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    file = (named or Path("gateway.toml")).absolute()
+    table = _read_toml(file, must_exist=named is not None)
+    sources = _overlay(table, environ)
+    try:
+        settings = Settings.model_validate(table)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(fault, file, sources) for fault in error.errors())) from None
+    base = file.parent
+    paths = PathSettings(var=base / settings.paths.var, recordings=base / settings.paths.recordings)
+    return settings.model_copy(update={"paths": paths})
+
+
+def _read_toml(file: Path, *, must_exist: bool) -> dict[str, Any]:
+    if not file.exists() and not must_exist:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{file}: there is no such file. Remedy: name an existing file with --config or {CONFIG_VARIABLE}."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: is not valid TOML: {error}. Remedy: mend that line.") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}. Remedy: check its permissions.") from None
+
+
+def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Lays the environment over `table`; returns which variable set which key, for error messages."""
+    sources: dict[tuple[str, ...], str] = {}
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(ENV_PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        section, _, key = variable.removeprefix(ENV_PREFIX).lower().partition("_")
+        known = Settings.model_fields.get(section)
+        if known is None or section == "trunks" or not key:
+            raise SettingsError(
+                f"environment: {variable}: is not a setting. Remedy: unset it, or write {ENV_PREFIX}<SECTION>_<KEY> "
+                f"with a section of {', '.join(sorted(set(Settings.model_fields) - {'trunks'}))}."
+            )
+        part = table.setdefault(section, {})
+        if isinstance(part, dict):
+            part[key] = value
+            sources[(section, key)] = variable
+    return sources
+
+
+def _explain(fault: Any, file: Path, sources: Mapping[tuple[str, ...], str]) -> str:
+    """One fault of pydantic's as one line: file, key, reason, remedy."""
+    where = tuple(str(part) for part in fault["loc"])
+    key = ".".join(where)
+    origin = f"environment variable {sources[where]}" if where in sources else str(file)
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(where[:-1])
+        return f"{origin}: {key}: is not a setting. Remedy: remove it; known here: {', '.join(known)}."
+    reason = str(fault["msg"]).removeprefix("Value error, ")
+    shown = "" if isinstance(fault["input"], dict) else f" (it is {fault['input']!r})"
+    default = _default_of(where)
+    remedy = f"the default is {default!r}" if default is not None else "see the comments in gateway.toml"
+    return f"{origin}: {key}: {reason}{shown}. Remedy: correct it; {remedy}."
+
+
+def _known_keys(section: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in section:
+        field = model.model_fields.get(part)
+        model = TrunkSettings if field is None or part == "trunks" else type(field.default)
+    return sorted(model.model_fields)
+
+
+def _default_of(where: tuple[str, ...]) -> object:
+    value: object = Settings()
+    for part in where:
+        value = getattr(value, part, None)
+    return None if isinstance(value, BaseModel) else value

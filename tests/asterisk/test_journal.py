@@ -1,0 +1,205 @@
+"""The journal's reader: each record once, in order, whatever happens to the files."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.asterisk.journal import CURRENT, Journal
+from gateway.asterisk.record import Unreadable, parse, split
+from gateway.asterisk.translator import translate
+from gateway.centre import Reading
+from gateway.domain.facts import Entered, TrunkAnswered
+from tests.clock import clock
+
+
+def row(number: int, kind: str = "CHAN_START", caller: str = "0811") -> bytes:
+    call = f"112-1795476254.{number}"
+    channel = quote(f"PJSIP/telkomsel-{number:08x}", safe="")
+    return f"CEL1,1795476254.{number:06d},{kind},,{call},{call},{channel},{quote(caller, safe='')},,,,\n".encode()
+
+
+class Reader:
+    """Reads as the gateway does: positions are kept, a new Reader begins where they stand."""
+
+    def __init__(self, folder: Path, positions: dict[str, int] | None = None, rotate_at_bytes: int = 10**9) -> None:
+        self.journal = Journal(folder, rotate_at_bytes=rotate_at_bytes, clock=clock)
+        self.positions = {} if positions is None else positions
+        self.readings: list[Reading] = []
+
+    def read_all(self) -> list[str]:
+        """The ids of the calls that are new since the last time."""
+        ids = []
+        while (reading := self.journal.read(self.positions)) is not None:
+            self.positions.update(reading.positions)
+            self.readings.append(reading)
+            ids += [fact.call_id.rpartition(".")[2] for fact in reading.facts]
+        # the whole folder is looked through at least every second: make it so now
+        self.journal._scanned_at = 0.0
+        return ids
+
+    @property
+    def set_aside(self) -> list[str]:
+        return [aside.raw for reading in self.readings for aside in reading.set_aside]
+
+
+@pytest.fixture
+def current(tmp_path: Path) -> Path:
+    return tmp_path / CURRENT
+
+
+def append(path: Path, *rows: bytes) -> None:
+    with path.open("ab") as file:
+        file.writelines(rows)
+
+
+def test_what_is_appended_is_read_once(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    assert reader.read_all() == []
+    append(current, row(1), row(2))
+    assert reader.read_all() == ["1", "2"]
+    assert reader.read_all() == []
+    append(current, row(3))
+    assert reader.read_all() == ["3"]
+    assert reader.journal.is_drained
+
+
+def test_a_new_reader_goes_on_where_the_stored_position_stands(tmp_path: Path, current: Path) -> None:
+    append(current, row(1), row(2))
+    positions = dict(Reader(tmp_path).positions)
+    first = Reader(tmp_path, positions)
+    first.read_all()
+    append(current, row(3))
+    assert Reader(tmp_path, first.positions).read_all() == ["3"]
+
+
+def test_half_a_record_waits_for_its_other_half(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2)[:30])
+    assert reader.read_all() == ["1"]
+    append(current, row(2)[30:])
+    assert reader.read_all() == ["2"]
+    assert reader.set_aside == []
+
+
+@given(cuts=st.lists(st.integers(1, 900), max_size=8))
+def test_however_the_bytes_arrive_each_record_is_read_once(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    whole = b"".join(row(number) for number in range(8))
+    reader, ids, start = Reader(folder), [], 0
+    for cut in [*sorted(cuts), len(whole)]:
+        append(folder / CURRENT, whole[start : max(start, cut)])
+        start = max(start, cut)
+        ids += reader.read_all()
+    assert ids == [str(number) for number in range(8)]
+
+
+@pytest.mark.parametrize("name", ["journal.csv.1", "journal-20261123.csv"])
+def test_a_rotated_file_is_read_to_its_end_and_then_the_new_one(tmp_path: Path, current: Path, name: str) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2))
+    assert reader.read_all() == ["1", "2"]
+    append(current, row(3))
+    current.rename(tmp_path / name)
+    append(current, row(4))
+    # a record that was on its way when the file was renamed still ends in the old one
+    append(tmp_path / name, row(5))
+    assert reader.read_all() == ["3", "5", "4"]
+
+
+def test_while_the_gateway_was_down_the_journal_was_rotated_twice(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2))
+    reader.read_all()
+    append(current, row(3))
+    current.rename(tmp_path / "journal.csv.2")
+    append(current, row(4), row(5))
+    current.rename(tmp_path / "journal.csv.1")
+    append(current, row(6))
+    assert Reader(tmp_path, reader.positions).read_all() == ["3", "4", "5", "6"]
+
+
+def test_a_file_copied_and_truncated_is_read_once(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1))
+    reader.read_all()
+    append(current, row(2))
+    (tmp_path / "journal.csv.1").write_bytes(current.read_bytes())
+    current.write_bytes(b"")
+    append(current, row(3))
+    assert reader.read_all() == ["2", "3"]
+
+
+def test_a_deleted_journal_is_no_fault(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1))
+    reader.read_all()
+    current.unlink()
+    assert reader.read_all() == []
+    append(current, row(2))
+    assert reader.read_all() == ["2"]
+
+
+def test_a_large_segment_is_given_a_name_of_its_own(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path, rotate_at_bytes=300)
+    ids = []
+    for number in range(10):
+        append(current, row(number))
+        ids += reader.read_all()
+    assert ids == [str(number) for number in range(10)]
+    assert len(list(tmp_path.glob("journal-*.csv"))) == 3
+
+
+def test_a_torn_record_is_kept_aside_whole_and_the_next_one_on_its_line_is_read(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    torn = row(2)[:41]
+    append(current, row(1), torn + row(3), row(4))
+    assert reader.read_all() == ["1", "3", "4"]
+    assert reader.set_aside == [torn.decode()]
+
+
+@pytest.mark.parametrize(
+    "line", [b"garbage", b"\xff\xfe\x00", b"CEL1,x,y", row(9).replace(b"179", b"abc")[:-1], b"CEL2," + row(9)[5:-1]]
+)
+def test_a_foreign_line_is_kept_aside_whole_and_stops_nothing(tmp_path: Path, current: Path, line: bytes) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), line + b"\n", row(2))
+    assert reader.read_all() == ["1", "2"]
+    assert reader.set_aside == [line.decode("utf-8", "backslashreplace")]
+
+
+def test_a_line_without_end_is_kept_aside_in_pieces(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), b"x" * 700_000, b"\n", row(2))
+    assert reader.read_all() == ["1", "2"]
+    assert len("".join(reader.set_aside)) == 700_000
+
+
+@given(name=st.text())
+def test_a_callers_name_survives_whatever_is_in_it(name: str) -> None:
+    line = row(1, caller=name)[:-1]
+    assert split(line) == [line]
+    assert parse(line).caller == name
+
+
+def test_a_position_never_splits_what_two_readings_bring(tmp_path: Path, current: Path) -> None:
+    append(current, *(row(number) + row(number, "ANSWER") for number in range(3000)))
+    reader = Reader(tmp_path)
+    ids = reader.read_all()
+    assert len(reader.readings) > 1
+    assert ids == [str(number) for number in range(3000) for _ in range(2)]
+    kinds = [type(fact) for reading in reader.readings for fact in reading.facts]
+    assert kinds == [Entered, TrunkAnswered] * 3000
+
+
+def test_a_record_without_a_value_that_it_must_have_is_unreadable() -> None:
+    record = parse(
+        b"CEL1,1795476254.000001,QUEUED,QUEUED,1,1,PJSIP%2Ftelkom-1,,,,,"
+        + quote('{"extra":"queue=x"}', safe="").encode()
+    )
+    with pytest.raises(Unreadable, match="priority"):
+        translate(record)

@@ -1,0 +1,509 @@
+"""Each way in which plain panoramisk, or a bad day of Asterisk's, could harm the gateway: one sentence, one test.
+
+The peer is scripted (`scripted_peer`); `test_link_on_asterisk` walks the ordinary path with the real one.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway.asterisk import wire
+from gateway.asterisk.errors import AsteriskAway, AsteriskRefused, AsteriskSilent, LinkOverflow, UnsafeValue
+from gateway.asterisk.framing import Message
+from gateway.asterisk.link import AmiLink, LinkState
+from tests.asterisk.linked import Ear, running
+from tests.asterisk.scripted_peer import FULLY_BOOTED, Action, ScriptedPeer, event, response, silence, until
+
+FIRE_ENGINE = "🚒".encode()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[ScriptedPeer]:
+    async with ScriptedPeer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+# An action: sent once, answered once, or an error to whoever asked.
+
+
+async def test_an_action_is_answered_by_the_response_with_its_id(peer: ScriptedPeer) -> None:
+    peer.answers["Getvar"] = lambda action: response(action, "Success", f"Value: of {action['Variable'][0]}")
+    async with running(peer) as link:
+        names = [f"V{number}" for number in range(50)]
+        answers = await asyncio.gather(*(link.ask("Getvar", ("Variable", name)) for name in names))
+
+    assert [answer.get("value") for answer in answers] == [f"of {name}" for name in names]
+
+
+async def test_an_old_originate_is_not_dialled_again_after_a_reconnect(peer: ScriptedPeer) -> None:
+    peer.answers["Originate"] = silence
+    async with running(peer) as link:
+        call = asyncio.create_task(link.ask("Originate", ("Channel", "PJSIP/1001")))
+        await until(lambda: peer.asked("Originate"))
+        peer.hang_up()
+        with pytest.raises(AsteriskAway):
+            await call
+        await until(lambda: link.counters.reconnects == 1)
+        await link.ask("Ping")  # whatever the link would send of its own accord has arrived before this
+
+    assert len(peer.asked("Originate")) == 1
+
+
+async def test_an_action_while_the_link_is_down_fails_at_once_and_is_never_sent(peer: ScriptedPeer) -> None:
+    link = AmiLink(host="127.0.0.1", port=peer.port, username="u", secret="s", on_event=print)
+
+    with pytest.raises(AsteriskAway, match="not been started"):
+        await link.ask("Originate")
+
+    assert peer.actions == []
+
+
+async def test_whoever_waits_learns_at_once_that_the_link_dropped(peer: ScriptedPeer) -> None:
+    peer.answers["QueueAdd"] = silence
+    async with running(peer, action_timeout_s=1000) as link:
+        waiting = [asyncio.create_task(link.ask("QueueAdd", ("Queue", "emergency"))) for _ in range(3)]
+        await until(lambda: len(peer.asked("QueueAdd")) == 3)
+        peer.hang_up()
+        outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+
+    assert [type(outcome) for outcome in outcomes] == [AsteriskAway] * 3
+
+
+async def test_whoever_waits_learns_that_the_link_was_stopped(peer: ScriptedPeer) -> None:
+    peer.answers["QueueAdd"] = silence
+    async with running(peer, action_timeout_s=1000) as link:
+        waiting = asyncio.create_task(link.ask("QueueAdd"))
+        await until(lambda: peer.asked("QueueAdd"))
+
+    with pytest.raises(AsteriskAway):
+        await asyncio.wait_for(waiting, 10)
+    assert (link.state, link.reason) == (LinkState.DOWN, "The link was stopped.")
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [("QueueAdd", "Added interface to queue"), ("Originate", "Originate successfully queued")],
+)
+async def test_queue_add_and_originate_are_done_when_asterisk_says_so(
+    peer: ScriptedPeer, action: str, words: str
+) -> None:
+    peer.answers[action] = lambda asked: response(asked, "Success", f"Message: {words}")
+    async with running(peer) as link:
+        assert (await link.ask(action)).get("Message") == words
+
+
+async def test_an_answer_that_does_not_come_fails_in_time_and_the_link_stays(peer: ScriptedPeer) -> None:
+    peer.answers["Reload"] = silence
+    async with running(peer) as link:
+        with pytest.raises(AsteriskSilent, match=r"Reload had 0\.02 s"):
+            await link.ask("Reload", timeout_s=0.02)
+        peer.say(response(peer.asked("Reload")[0], "Success") * 2)
+        await link.ask("Ping")
+
+        assert link.state is LinkState.UP
+        assert (link.counters.late_answers, link.counters.strays) == (1, 1)  # known once, and then forgotten
+
+
+async def test_a_refusal_is_an_error_in_asterisks_own_words(peer: ScriptedPeer) -> None:
+    peer.answers["QueueAdd"] = lambda action: response(action, "Error", "Message: Unable to add: No such queue")
+    peer.answers["Command"] = lambda action: response(
+        action, "Error", "Message: Command output follows", "Output: No such command", "Output: 'nix'"
+    )
+    async with running(peer) as link:
+        with pytest.raises(AsteriskRefused) as refusal:
+            await link.ask("QueueAdd")
+        with pytest.raises(AsteriskRefused, match="No such command / 'nix'"):
+            await link.ask("Command", ("Command", "nix"))
+
+    assert (refusal.value.action, refusal.value.message) == ("QueueAdd", "Unable to add: No such queue")
+
+
+async def test_a_line_end_in_a_value_is_refused_and_nothing_is_sent(peer: ScriptedPeer) -> None:
+    async with running(peer) as link:
+        with pytest.raises(UnsafeValue):
+            await link.ask("Setvar", ("Value", "x\r\n\r\nAction: Originate\r\nChannel: PJSIP/premium"))
+        with pytest.raises(UnsafeValue):
+            await link.ask("Ping\r\nAction: Originate")
+        await link.ask("Ping")
+
+    assert not peer.asked("Setvar")
+    assert not peer.asked("Originate")
+
+
+async def test_a_header_may_be_sent_several_times_in_its_order(peer: ScriptedPeer) -> None:
+    async with running(peer) as link:
+        await link.ask("Originate", ("Variable", "b=1"), ("Variable", "a=2"))
+
+    assert peer.asked("Originate")[0]["Variable"] == ["b=1", "a=2"]
+
+
+async def test_an_event_with_an_actions_id_is_an_event_and_not_its_answer(peer: ScriptedPeer, ear: Ear) -> None:
+    peer.answers["Originate"] = lambda action: (
+        event("OriginateResponse", f"ActionID: {action['ActionID'][0]}", "Response: Failure")
+        + response(action, "Success", "Message: Originate successfully queued")
+    )
+    async with running(peer, ear) as link:
+        answer = await link.ask("Originate")
+
+    assert answer.get("Message") == "Originate successfully queued"
+    assert ear.names() == ["OriginateResponse"]
+
+
+async def test_too_many_open_actions_refuse_the_newest(peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "OPEN_QUESTIONS_LIMIT", 2)
+    peer.answers["Reload"] = silence
+    async with running(peer) as link:
+        waiting = [asyncio.create_task(link.ask("Reload")) for _ in range(2)]
+        await until(lambda: len(peer.asked("Reload")) == 2)
+        with pytest.raises(LinkOverflow):
+            await link.ask("Ping")
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        await link.ask("Ping")  # who gave up makes room
+
+        assert link.counters.overflows == 1
+    with pytest.raises(AsteriskAway):
+        await waiting[1]
+
+
+async def test_too_many_unsent_bytes_refuse_the_newest(peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(peer) as link:
+        monkeypatch.setattr(wire, "UNSENT_LIMIT_BYTES", 10)
+        with pytest.raises(LinkOverflow, match="10 bytes wait to be sent"):
+            await link.ask("Ping")
+
+
+# A list: everything up to its end, and nothing else.
+
+
+def queue_status(action: Action) -> bytes:
+    of_the_list = f"ActionID: {action['ActionID'][0]}"
+    return (
+        response(action, "Success", "EventList: start", "Message: Queue status will follow")
+        + event("QueueParams", "Queue: emergency", of_the_list)
+        + event("QueueMember", "Name: Siti", of_the_list)
+        + event("Newchannel", "Channel: PJSIP/telkomsel-1")
+        + event("QueueMember", "Name: Budi", of_the_list)
+        + event("QueueStatusComplete", of_the_list, "EventList: Complete", "ListItems: 3")
+    )
+
+
+async def test_a_list_is_its_response_and_its_events_and_live_events_pass_it_by(peer: ScriptedPeer, ear: Ear) -> None:
+    peer.answers["QueueStatus"] = queue_status
+    async with running(peer, ear) as link:
+        answer = await link.ask_list("QueueStatus")
+
+    assert [message.name for message in answer] == [
+        "Success",
+        "QueueParams",
+        "QueueMember",
+        "QueueMember",
+        "QueueStatusComplete",
+    ]
+    assert ear.names() == ["Newchannel"]
+
+
+async def test_a_list_that_was_given_up_is_not_taken_for_live_events(peer: ScriptedPeer, ear: Ear) -> None:
+    peer.answers["QueueStatus"] = silence
+    async with running(peer, ear) as link:
+        with pytest.raises(AsteriskSilent):
+            await link.ask_list("QueueStatus", timeout_s=0.02)
+        peer.say(queue_status(peer.asked("QueueStatus")[0]))
+        await link.ask("Ping")
+
+        assert link.counters.late_answers == 5
+    assert ear.names() == ["Newchannel"]
+
+
+async def test_an_empty_list_that_asterisk_calls_an_error_is_refused_at_once(peer: ScriptedPeer) -> None:
+    peer.answers["PJSIPShowEndpoints"] = lambda action: response(action, "Error", "Message: No endpoints found")
+    async with running(peer) as link:
+        with pytest.raises(AsteriskRefused, match="No endpoints found"):
+            await link.ask_list("PJSIPShowEndpoints")
+
+
+async def test_an_action_that_has_no_list_answers_a_list_question_alone(peer: ScriptedPeer) -> None:
+    async with running(peer) as link:
+        (answer,) = await link.ask_list("Ping")
+
+    assert answer.name == "Success"
+
+
+async def test_a_list_without_an_end_is_cut_off(peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LIST_LIMIT_MESSAGES", 3)
+    peer.answers["QueueStatus"] = queue_status
+    async with running(peer) as link:
+        with pytest.raises(LinkOverflow):
+            await link.ask_list("QueueStatus")
+        assert (await link.ask("Ping")).name == "Success"
+
+
+# Events: all of them, in order, whatever the listener does.
+
+
+async def test_events_come_in_order_and_none_starts_a_task(peer: ScriptedPeer) -> None:
+    heard: list[int] = []
+    tasks: set[int] = set()
+
+    def listen(message: Message) -> None:
+        if message.name == "Newchannel":
+            heard.append(int(message.get("Number")))
+            tasks.add(len(asyncio.all_tasks()))
+
+    async with running(peer, listen):
+        peer.say(*(event("Newchannel", f"Number: {number}") for number in range(5000)))
+        await until(lambda: len(heard) == 5000)
+
+    assert heard == list(range(5000))
+    assert len(tasks) == 1
+
+
+async def test_an_exception_in_the_callback_neither_drops_the_link_nor_costs_the_next_event(
+    peer: ScriptedPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+
+    def listen(message: Message) -> None:
+        heard.append(message.name)
+        if message.name == "Newchannel":
+            raise ValueError("a listener's fault")
+
+    async with running(peer, listen) as link:
+        peer.say(event("Newchannel") * 5 + event("Hangup"))
+        await until(lambda: "Hangup" in heard)
+
+        assert (link.state, link.counters.callback_errors, peer.connections) == (LinkState.UP, 5, 1)
+    logged = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert logged == [f"ami_callback_failed event=Newchannel count={count}" for count in (1, 2, 4)]
+
+
+async def test_a_character_that_two_reads_share_is_kept(peer: ScriptedPeer, ear: Ear) -> None:
+    whole = event("Newchannel", "CallerIDName: Siti 🚒")
+    middle = whole.index(FIRE_ENGINE) + 1
+    async with running(peer, ear):
+        await peer.say_apart(whole[:middle], whole[middle : middle + 2], whole[middle + 2 :])
+        await until(ear.names)
+
+    assert ear.events[-1].get("CallerIDName") == "Siti 🚒"
+
+
+async def test_a_slow_reader_of_asterisks_state_does_not_hold_up_the_events(peer: ScriptedPeer, ear: Ear) -> None:
+    async def never_ready() -> None:
+        await asyncio.Event().wait()
+
+    async with running(peer, ear, never_ready):
+        peer.say(event("Hangup") * 1000)
+        await until(lambda: len(ear.names()) == 1000)
+
+
+async def test_a_message_that_a_caller_forged_inside_a_value_does_not_cost_the_link(
+    peer: ScriptedPeer, ear: Ear
+) -> None:
+    async with running(peer, ear) as link:
+        peer.say(event("Newchannel", "CallerIDName: x\r\n\r\nrubbish: y"), event("Hangup"))
+        await until(lambda: len(ear.names()) == 2)
+
+        assert (link.counters.strays, link.state) == (1, LinkState.UP)
+
+
+# The connection: its state is always plain, and it always comes back.
+
+
+async def test_a_peer_that_no_longer_answers_is_left_and_connected_anew(peer: ScriptedPeer) -> None:
+    async with running(peer, ping_interval_s=0.01, ping_timeout_s=0.05) as link:
+        peer.is_mute = True
+        await until(lambda: link.state is not LinkState.UP)
+        peer.is_mute = False
+        await until(lambda: link.state is LinkState.UP)
+
+        assert link.counters.reconnects >= 1
+
+
+async def test_a_peer_that_no_longer_takes_what_it_is_sent_is_left_and_connected_anew(
+    peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(peer, ping_interval_s=0.01) as link:
+        monkeypatch.setattr(wire, "UNSENT_LIMIT_BYTES", 10)
+        await until(lambda: "10 bytes wait to be sent" in link.reason)
+        monkeypatch.undo()
+        await until(lambda: link.state is LinkState.UP)
+
+
+async def test_a_peer_that_refuses_its_pings_is_there_all_the_same(peer: ScriptedPeer) -> None:
+    peer.answers["Ping"] = lambda action: response(action, "Error", "Message: Permission denied")
+    async with running(peer, ping_interval_s=0.001):
+        await until(lambda: len(peer.asked("Ping")) > 20)
+
+    assert peer.connections == 1
+
+
+async def test_a_peer_that_answers_its_pings_is_kept(peer: ScriptedPeer) -> None:
+    async with running(peer, ping_interval_s=0.001):
+        await until(lambda: len(peer.asked("Ping")) > 20)
+
+    assert peer.connections == 1
+
+
+async def test_asterisks_state_is_read_anew_after_each_login(peer: ScriptedPeer) -> None:
+    links: list[AmiLink] = []
+
+    async def read() -> None:
+        await until(lambda: links)
+        await links[0].ask("QueueStatus")
+
+    async with running(peer, on_up=read) as link:
+        links.append(link)
+        for _ in range(3):
+            await until(lambda: len(peer.asked("QueueStatus")) == link.counters.logins)
+            peer.hang_up()
+            await until(lambda: link.state is not LinkState.UP)
+            await until(lambda: link.state is LinkState.UP)
+
+        assert (link.counters.reconnects, link.counters.reread_errors) == (3, 0)
+
+
+async def test_asterisks_state_is_read_again_when_it_finishes_booting_under_the_link(peer: ScriptedPeer) -> None:
+    peer.after_login = b""
+    reads: list[str] = []
+
+    async def read() -> None:
+        reads.append("read")
+
+    async with running(peer, on_up=read):
+        await until(lambda: len(reads) == 1)
+        peer.say(FULLY_BOOTED)
+        await until(lambda: len(reads) == 2)
+
+
+async def test_a_booted_asterisk_is_read_once_a_login(peer: ScriptedPeer) -> None:
+    reads: list[str] = []
+
+    async def read() -> None:
+        reads.append("read")
+
+    peer.after_login = b""
+    news = [FULLY_BOOTED]  # right after the login's answer, and perhaps in a read of its own
+    peer.answers["Ping"] = lambda action: (news.pop() if news else b"") + response(action, "Success")
+    async with running(peer, on_up=read) as link:
+        await until(lambda: reads)
+        await link.ask("Ping")
+        await link.ask("Ping")
+
+    assert reads == ["read"]
+
+
+async def test_a_read_that_fails_is_counted_and_the_link_stays(
+    peer: ScriptedPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise ValueError("a reader's fault")
+
+    async with running(peer, on_up=fail) as link:
+        await until(lambda: link.counters.reread_errors == 1)
+        await link.ask("Ping")
+
+        assert link.state is LinkState.UP
+    assert "ami_reread_failed count=1" in caplog.text
+
+
+async def test_a_wrong_password_is_said_plainly_and_tried_again_until_it_is_mended(peer: ScriptedPeer) -> None:
+    peer.secret = "another"
+    async with running(peer, state=LinkState.REFUSED) as link:
+        assert link.reason == "'gateway112' is not let in: Authentication failed."
+        with pytest.raises(AsteriskAway, match="Authentication failed"):
+            await link.ask("Ping")
+        since = link.since
+        await until(lambda: len(peer.asked("Login")) >= 3)
+        assert (link.state, link.since) == (LinkState.REFUSED, since)  # it does not flicker while it tries
+
+        peer.secret = "s3cret"
+        await until(lambda: link.state is LinkState.UP)
+
+
+async def test_the_password_is_neither_shown_nor_logged(peer: ScriptedPeer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    peer.secret = "another"
+    async with running(peer, state=LinkState.REFUSED, secret="hush-hush") as link:
+        shown = f"{link!r} {link.reason} {caplog.text}"
+
+    assert peer.asked("Login")[0]["Secret"] == ["hush-hush"]
+    assert "hush-hush" not in shown
+
+
+async def test_a_password_that_the_protocol_cannot_carry_is_refused_before_anything_starts() -> None:
+    with pytest.raises(UnsafeValue) as caught:
+        AmiLink(host="127.0.0.1", port=1, username="u", secret="a\nb", on_event=print)
+
+    assert caught.value.field == "Secret"
+
+
+async def test_an_endless_message_ends_the_connection_and_the_next_one_works(peer: ScriptedPeer, ear: Ear) -> None:
+    async with running(peer, ear) as link:
+        peer.say(b"Event: Endless\r\n" + b"Value: x" * (1 << 18))
+        await until(lambda: link.counters.reconnects == 1)
+        peer.say(event("Hangup"))
+        await until(lambda: ear.names() == ["Hangup"])
+
+        assert link.counters.framing_errors == 1
+
+
+async def test_a_peer_that_is_no_asterisk_is_left_with_a_reason(peer: ScriptedPeer) -> None:
+    peer.banner = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    async with running(peer, state=LinkState.DOWN) as link:
+        await until(lambda: "is not the manager protocol" in link.reason)
+
+        assert link.state is not LinkState.UP
+
+
+async def test_a_peer_that_never_answers_the_login_is_left_with_a_reason(peer: ScriptedPeer) -> None:
+    peer.is_mute = True
+    async with running(peer, state=LinkState.CONNECTING, action_timeout_s=0.02) as link:
+        await until(lambda: link.reason == "Asterisk did not answer in time. Login had 0.02 s.")
+        peer.is_mute = False
+        await until(lambda: link.state is LinkState.UP)
+
+
+async def test_the_link_waits_for_an_asterisk_that_is_not_there_yet() -> None:
+    async with ScriptedPeer() as gone:
+        pass
+    async with running(gone, state=LinkState.CONNECTING) as link:
+        await until(lambda: "Connect call failed" in link.reason)
+        since = link.since
+        await until(lambda: link.state is LinkState.CONNECTING)
+        await until(lambda: link.state is LinkState.DOWN)
+        assert link.since == since  # since it went down, not since the newest try
+        async with gone:
+            await until(lambda: link.state is LinkState.UP)
+            assert link.since > since
+
+
+async def test_stopping_leaves_no_task_and_no_connection(peer: ScriptedPeer) -> None:
+    before = asyncio.all_tasks()
+    async with running(peer, on_up=asyncio.Event().wait) as link:
+        pass
+
+    await until(lambda: not peer.open_connections and asyncio.all_tasks() <= before)
+    assert link.state is LinkState.DOWN
+
+
+def test_of_panoramisk_only_the_protocol_and_the_action_are_used() -> None:
+    used = set()
+    for file in Path(gateway.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            used |= {module for module in modules if module.split(".")[0] == "panoramisk"}
+
+    assert used == {"panoramisk.actions", "panoramisk.ami_protocol"}

@@ -1,0 +1,106 @@
+"""The dialplan has no dead end: every jump has a target, every way out of the queue is handled."""
+
+import re
+
+import pytest
+
+from gateway.asterisk.site import PROJECT
+from tests.dialplan.dialplan import Context, functions, jumps, read, steps
+
+CONTEXTS = read(PROJECT / "dialplan")
+
+QUEUESTATUSES = {
+    "TIMEOUT",
+    "FULL",
+    "JOINEMPTY",
+    "LEAVEEMPTY",
+    "JOINUNAVAIL",
+    "LEAVEUNAVAIL",
+    "CONTINUE",
+    "WITHDRAW",
+}
+"""Every value that the application Queue documents."""
+
+ALL_STEPS = list(steps(CONTEXTS))
+JUMPS = [jump for context, exten, step in ALL_STEPS for jump in jumps(context, exten, step)]
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=lambda jump: f"{jump.step.file}:{jump.step.line}")
+def test_every_goto_has_a_target(jump: object) -> None:
+    from tests.dialplan.dialplan import Jump
+
+    assert isinstance(jump, Jump)
+    assert jump.context in CONTEXTS, jump
+    extensions = CONTEXTS[jump.context].extensions
+    if "${" in jump.exten:
+        assert jump.context == "queue-exit", "only the queue's exits are chosen by a value"
+        return
+    assert jump.exten in extensions, jump
+    labels = {step.label for step in extensions[jump.exten]} | {"1"}
+    assert jump.label in labels, jump
+
+
+def test_there_are_jumps_to_check() -> None:
+    assert len(JUMPS) > 15
+
+
+def test_every_queuestatus_has_its_exit_and_an_unknown_one_too() -> None:
+    exits = CONTEXTS["queue-exit"].extensions
+    assert QUEUESTATUSES | {"NOQUEUE", "_[A-Z]."} <= exits.keys()
+
+
+@pytest.mark.parametrize("context", CONTEXTS.values(), ids=lambda context: context.name)
+def test_every_context_opens_with_who_may_reach_it(context: Context) -> None:
+    assert "May be reached by" in context.opening
+
+
+@pytest.mark.parametrize("context", CONTEXTS.values(), ids=lambda context: context.name)
+def test_every_extension_ends_in_a_jump_so_that_no_caller_falls_off(context: Context) -> None:
+    for exten, sequence in context.extensions.items():
+        last = sequence[-1]
+        if exten == "h" or context.name == "from-operator":
+            continue
+        assert last.application == "Goto", f"{last.file}:{last.line}"
+
+
+def test_nobody_but_an_operators_own_test_call_is_hung_up_on() -> None:
+    for context, _, step in ALL_STEPS:
+        if step.application in {"Hangup", "Busy", "Congestion"}:
+            assert context.name == "from-operator", f"{step.file}:{step.line}"
+
+
+CALLER_SUPPLIED = re.compile(
+    r"\$\{(EXTEN|CALLERID\([a-z]+\)|PJSIP_HEADER\([^)]*\)|CHANNEL\(pjsip,[^)]*\)|GEOLOC[^)]*\))"
+)
+
+
+def test_every_value_that_a_caller_supplies_is_filtered_or_encoded() -> None:
+    seen = 0
+    for _, _, step in ALL_STEPS:
+        for found in CALLER_SUPPLIED.finditer(step.arguments):
+            seen += 1
+            before = step.arguments[: found.start()]
+            assert before.endswith("URIENCODE(") or re.search(r"FILTER\([^,()]*,$", before), (
+                f"{step.file}:{step.line}: {found[0]}"
+            )
+    assert seen >= 8
+
+
+def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
+    played = {step.arguments for _, _, step in ALL_STEPS if step.application == "Playback"} - {"${GREETING}"}
+    played |= {"greeting", "please-wait"}
+    for language in ("id", "en"):
+        texts = {path.stem for path in (PROJECT / "dialplan/prompts" / language).glob("*.txt")}
+        assert played <= texts, language
+
+
+def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_knows() -> None:
+    from gateway.asterisk.translator import _STEPS
+
+    written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
+    assert written == set(_STEPS)
+
+
+def applications_and_functions() -> tuple[set[str], set[str]]:
+    applications = {step.application for _, _, step in ALL_STEPS}
+    return applications, {name for _, _, step in ALL_STEPS for name in functions(step)}

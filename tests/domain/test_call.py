@@ -1,0 +1,266 @@
+"""A call's life, told as scripts."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from gateway.domain import call as calls
+from gateway.domain.call import TRANSITIONS, Call, Outcome, OutOfPlace, Result, Stage
+from gateway.domain.facts import (
+    CallerLeft,
+    Described,
+    Entered,
+    Fact,
+    FellBack,
+    Greeted,
+    LastResortLeft,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Queued,
+    QueueLeft,
+    RecordingStarted,
+    Side,
+    TrunkAnswered,
+    Vanished,
+)
+from tests.playbook import Playbook
+
+ID = "112-1795476254.0"
+START = datetime(2026, 11, 23, 16, 24, 14, tzinfo=UTC)
+SITI, BUDI = "PJSIP/1001-00000001", "PJSIP/1002-00000002"
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def entered(trunk: str = "telkomsel") -> Entered:
+    return Entered(ID, START, trunk=trunk, caller="0811")
+
+
+def waiting() -> Playbook:
+    """A call that has come as far as the queue."""
+    return (
+        Playbook(entered())
+        << "call.arrived"
+        >> TrunkAnswered(ID, at(1))
+        << "call.greeted"
+        >> Queued(ID, at(6), queue="emergency", priority=0, round=1)
+        << "call.queued"
+    )
+
+
+def test_a_call_is_greeted_recorded_queued_and_answered() -> None:
+    play = (
+        Playbook(entered())
+        << "call.arrived"
+        >> Described(ID, at(0.1), "+62811", "Siti", "112", "abc@carrier", "", "", "", "")
+        << "call.described"
+        >> RecordingStarted(ID, at(0.2), file="2026/11/23/x.raw")
+        << "call.recording_started"
+        >> TrunkAnswered(ID, at(0.3))
+        << "call.greeted"
+        >> Greeted(ID, at(5))
+        << None
+        >> Queued(ID, at(5), queue="emergency", priority=3, round=1)
+        << "call.queued"
+        >> LegRung(ID, at(5.5), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(8), leg=SITI, phone="1001")
+        << "call.answered"
+        >> CallerLeft(ID, at(68), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+        << None
+    )
+    call = play.call
+    assert call.stage is Stage.ENDED
+    assert call.outcome is Outcome.ANSWERED
+    assert (call.operator, call.queue, call.priority) == ("1001", "emergency", 3)
+    assert (call.caller, call.caller_name, call.dialled) == ("+62811", "Siti", "112")
+    assert (call.wait_s, call.ring_s, call.talk_s) == (8.0, 2.5, 60.0)
+    assert call.hung_up_by is Side.CALLER
+    assert [attempt.result for attempt in call.attempts] == [Result.ANSWERED]
+    assert play.last.data["talk_s"] == 60.0
+
+
+def test_a_caller_who_leaves_before_the_answer_has_cancelled() -> None:
+    play = (
+        Playbook(entered()) << "call.arrived" >> CallerLeft(ID, at(2), cause=0, hung_up_by=Side.CALLER) << "call.ended"
+    )
+    assert play.call.outcome is Outcome.CANCELLED
+    assert play.call.wait_s == 2.0
+
+
+def test_a_caller_who_leaves_the_queue_has_abandoned() -> None:
+    play = waiting() >> CallerLeft(ID, at(20), cause=16, hung_up_by=Side.CALLER) << "call.ended"
+    assert play.call.outcome is Outcome.ABANDONED
+    assert play.call.talk_s is None
+
+
+def test_the_next_operator_is_rung_when_the_first_does_not_answer() -> None:
+    play = (
+        waiting()
+        >> LegRung(ID, at(6), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegLeft(ID, at(21), leg=SITI, phone="1001", cause=26)
+        << "call.operator_missed"
+        >> LegRung(ID, at(22), leg=BUDI, phone="1002")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(25), leg=BUDI, phone="1002")
+        << "call.answered"
+        >> LegLeft(ID, at(30), leg=BUDI, phone="1002", cause=16)
+        << "call.operator_left"
+        >> CallerLeft(ID, at(30), cause=16, hung_up_by=Side.OPERATOR)
+        << "call.ended"
+    )
+    first, second = play.call.attempts
+    assert (first.phone, first.ring_s, first.answered_at) == ("1001", 15.0, None)
+    assert (second.phone, second.result) == ("1002", Result.ANSWERED)
+    assert play.call.hung_up_by is Side.OPERATOR
+
+
+@pytest.mark.parametrize(
+    ("cause", "result"),
+    [
+        (17, Result.BUSY),
+        (21, Result.REFUSED),
+        (19, Result.NO_ANSWER),
+        (26, Result.ELSEWHERE),
+        (20, Result.UNREACHABLE),
+        (0, Result.NO_ANSWER),
+    ],
+)
+def test_why_a_phone_did_not_answer_is_kept(cause: int, result: Result) -> None:
+    play = (
+        waiting()
+        >> LegRung(ID, at(6), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegLeft(ID, at(7), leg=SITI, phone="1001", cause=cause)
+        << "call.operator_missed"
+    )
+    assert play.call.attempts[0].result is result
+    assert play.last.data["result"] == result
+
+
+def test_a_phone_that_rings_when_the_caller_leaves_did_nothing_wrong() -> None:
+    play = (
+        waiting()
+        >> LegRung(ID, at(6), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> CallerLeft(ID, at(9), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+        >> LegLeft(ID, at(9), leg=SITI, phone="1001", cause=16)
+        << None
+    )
+    assert play.call.attempts[0].result is Result.CALLER_LEFT
+
+
+def test_no_operator_then_the_last_resort_answers() -> None:
+    play = (
+        waiting()
+        >> QueueLeft(ID, at(7), queue="emergency", status="joinempty")
+        << "call.queue_left"
+        >> FellBack(ID, at(7), step="nobody", round=1)
+        << "call.fell_back"
+        >> Queued(ID, at(15), queue="emergency", priority=0, round=2)
+        << "call.queued"
+        >> QueueLeft(ID, at(15), queue="emergency", status="joinempty")
+        << "call.queue_left"
+        >> FellBack(ID, at(15), step="last-resort", round=2)
+        << "call.fell_back"
+        >> LegRung(ID, at(16), leg="PJSIP/telkom-00000009", phone="telkom")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(20), leg="PJSIP/telkom-00000009", phone="telkom")
+        << "call.answered"
+        >> CallerLeft(ID, at(50), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+    )
+    assert play.call.outcome is Outcome.FELL_BACK
+    assert (play.call.operator, play.call.relieved_by) == (None, "telkom")
+    assert play.call.queued_at == at(6)
+
+
+def test_back_in_the_queue_after_the_fallback_an_operator_answers() -> None:
+    play = (
+        waiting()
+        >> QueueLeft(ID, at(66), queue="emergency", status="timeout")
+        << "call.queue_left"
+        >> FellBack(ID, at(66), step="busy", round=1)
+        << "call.fell_back"
+        >> Queued(ID, at(75), queue="emergency", priority=0, round=2)
+        << "call.queued"
+        >> LegRung(ID, at(76), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(77), leg=SITI, phone="1001")
+        << "call.answered"
+        >> CallerLeft(ID, at(80), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+    )
+    assert play.call.outcome is Outcome.ANSWERED
+
+
+def test_a_caller_who_leaves_during_the_fallback_fell_back() -> None:
+    play = (
+        waiting()
+        >> QueueLeft(ID, at(66), queue="emergency", status="timeout")
+        << "call.queue_left"
+        >> LastResortLeft(ID, at(70), status="noanswer")
+        << "call.last_resort_left"
+        >> CallerLeft(ID, at(71), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+    )
+    assert play.call.outcome is Outcome.FELL_BACK
+
+
+def test_a_call_that_the_centre_itself_ends_before_anybody_spoke_has_failed() -> None:
+    play = waiting() >> CallerLeft(ID, at(8), cause=0, hung_up_by=Side.CENTRE) << "call.ended"
+    assert play.call.outcome is Outcome.FAILED
+
+
+def test_a_call_that_vanished_with_asterisk_has_failed_and_one_that_was_answered_was_answered() -> None:
+    lost = waiting() >> Vanished(ID, at(6)) << "call.ended"
+    assert lost.call.outcome is Outcome.FAILED
+    spoken = (
+        waiting()
+        >> LegRung(ID, at(6), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(7), leg=SITI, phone="1001")
+        << "call.answered"
+    )
+    assert calls.last_sign(spoken.call) == at(7)
+    spoken = spoken >> Vanished(ID, calls.last_sign(spoken.call)) << "call.ended"
+    assert spoken.call.outcome is Outcome.ANSWERED
+
+
+def test_a_probe_call_is_marked() -> None:
+    play = Playbook(entered("probe"))
+    assert play.last.data["is_probe"] is True
+    assert play.call.is_probe
+
+
+def test_every_stage_but_the_last_can_end_and_the_last_can_do_nothing() -> None:
+    facts = {fact for _, fact in TRANSITIONS}
+    for stage in Stage:
+        ends = {fact for fact in facts if TRANSITIONS.get((stage, fact)) is Stage.ENDED}
+        expected = {LegLeft} if stage is Stage.ENDED else {CallerLeft, Vanished}
+        assert ends == expected, stage
+
+
+def test_a_fact_that_is_not_in_the_table_changes_nothing_and_says_so() -> None:
+    samples: dict[type[Fact], Fact] = {
+        TrunkAnswered: TrunkAnswered(ID, at(1)),
+        Greeted: Greeted(ID, at(1)),
+        Queued: Queued(ID, at(1), queue="q", priority=0, round=1),
+        LegRung: LegRung(ID, at(1), leg=SITI, phone="1001"),
+        FellBack: FellBack(ID, at(1), step="busy", round=1),
+    }
+    for stage, (kind, fact) in product(Stage, samples.items()):
+        call = Call(id=ID, trunk="telkom", caller="", arrived_at=START, stage=stage)
+        if (stage, kind) in TRANSITIONS:
+            after, _ = calls.apply(call, fact)
+            assert after.stage is TRANSITIONS[stage, kind]
+        else:
+            with pytest.raises(OutOfPlace, match=kind.__name__):
+                calls.apply(call, fact)
