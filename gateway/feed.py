@@ -35,6 +35,8 @@ class Feed:
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Takes committed events in order. Never waits, never fails."""
         if events:
+            if events[0].seq != self._newest + 1:
+                self._recent.clear()  # others were stored in between: they must be read from the ledger
             self._recent.extend(events)
             self._newest = events[-1].seq
             self._ring()

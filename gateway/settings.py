@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+PROJECT = Path(__file__).resolve().parents[1]
+"""Where this project lies: its configuration, its dialplan, and what `make setup` made (Asterisk, prompts)."""
+
 ENV_PREFIX = "GATEWAY112_"
 CONFIG_VARIABLE = "GATEWAY112_CONFIG"
 

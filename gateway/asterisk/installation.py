@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.settings import PROJECT
+
 OLDEST_MAJOR = 20
 
 
@@ -33,14 +35,14 @@ class Installation:
         return [*self.program, "-C", str(etc / "asterisk.conf"), *options]
 
 
-def find(var: Path) -> Installation:
-    """The installed Asterisk if it is 20 or newer, else the tree below `var`.
+def find() -> Installation:
+    """The installed Asterisk if it is 20 or newer, else the tree that `make setup` extracted.
 
     Raises NoAsterisk when there is neither.
     """
     installed = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     candidates = [_installed(Path(installed))] if installed else []
-    candidates.append(_extracted(var / "asterisk-tree"))
+    candidates.append(_extracted(PROJECT / "var/asterisk-tree"))
     for candidate in candidates:
         if candidate is not None:
             return candidate

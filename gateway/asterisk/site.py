@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.asterisk.installation import Installation
-from gateway.settings import Settings
+from gateway.settings import PROJECT, Settings
 
-PROJECT = Path(__file__).resolve().parents[2]
 AMI_USER = "gateway112"
 
 
@@ -39,7 +38,7 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     _link(etc / "dialplan", PROJECT / "dialplan")
     _link(home / "lib/documentation", installation.documentation)
     for language in ("id", "en"):
-        _link(home / "lib/sounds" / language, settings.paths.var / "prompts" / language)
+        _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
     wizard = etc / "pjsip_wizard.conf"
     if not wizard.exists():
         write_private(wizard, "; Phones, one section each, kept by the gateway over AMI (UpdateConfig).\n")

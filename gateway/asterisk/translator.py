@@ -58,6 +58,14 @@ def is_phone(name: str) -> bool:
     return name.isdigit()
 
 
+def _number(value: object) -> int:
+    """A count or a cause. Raises ValueError for one that no store could hold."""
+    number = int(str(value))
+    if not 0 <= number < 2**31:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
 def _channel_started(record: Record) -> Fact:
     name = endpoint(record.channel)
     if record.is_callers:
@@ -78,10 +86,17 @@ def _bridged(record: Record) -> Fact | None:
 
 
 def _hung_up(record: Record) -> Fact:
-    cause = int(record.extra.get("hangupcause", 0))
-    if not record.is_callers:
-        return LegLeft(record.linked_id, record.at, leg=record.channel, phone=endpoint(record.channel), cause=cause)
+    cause = _number(record.extra.get("hangupcause", 0))
     source = str(record.extra.get("hangupsource", ""))
+    if not record.is_callers:
+        return LegLeft(
+            record.linked_id,
+            record.at,
+            leg=record.channel,
+            phone=endpoint(record.channel),
+            cause=cause,
+            was_withdrawn=source != record.channel,
+        )
     other = Side.OPERATOR if endpoint(source) else Side.CENTRE
     side = Side.CALLER if source == record.channel else other
     return CallerLeft(record.linked_id, record.at, cause=cause, hung_up_by=side)
@@ -109,8 +124,8 @@ def _queued(record: Record) -> Fact:
         record.linked_id,
         record.at,
         queue=values["queue"],
-        priority=int(values["priority"]),
-        round=int(values["round"]),
+        priority=_number(values["priority"]),
+        round=_number(values["round"]),
     )
 
 
@@ -121,7 +136,7 @@ def _queue_left(record: Record) -> Fact:
 
 def _fell_back(record: Record) -> Fact:
     values = record.values
-    return FellBack(record.linked_id, record.at, step=values["step"], round=int(values["round"]))
+    return FellBack(record.linked_id, record.at, step=values["step"], round=_number(values["round"]))
 
 
 _CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {

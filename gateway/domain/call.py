@@ -10,7 +10,7 @@ Counterpart: `domain/facts.py` is what goes in, `domain/events.py` what comes ou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,10 @@ PROBE_TRUNK = "probe"
 
 ATTEMPTS_KEPT = 100
 """A call keeps its latest attempts; the ledger has every one."""
+
+
+TOGETHER = timedelta(milliseconds=100)
+"""The ends of a caller's and of a phone's line that come so close are one event."""
 
 
 class Stage(StrEnum):
@@ -86,7 +90,8 @@ class OutOfPlace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One phone that was rung for a call. `result` is None while it rings or talks."""
+    """One phone that was rung for a call. `result` is None while it rings or talks, and for the moment between the
+    end of a ring that the centre withdrew and the next fact, which tells why."""
 
     leg: str
     phone: str
@@ -204,8 +209,9 @@ def apply(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
     stage = TRANSITIONS.get((call.stage, type(fact)))
     if stage is None:
         raise OutOfPlace(f"{type(fact).__name__} cannot happen to a call that is {call.stage}")
-    changed, events = _EFFECTS[type(fact)](call, fact)
-    return replace(changed, stage=stage), events
+    judged, missed = _judge_withdrawn(call, fact)
+    changed, events = _EFFECTS[type(fact)](judged, fact)
+    return replace(changed, stage=stage), (*missed, *events)
 
 
 Effect = Callable[[Call, Any], tuple[Call, tuple[Event, ...]]]
@@ -277,13 +283,39 @@ def _leg_left(call: Call, fact: LegLeft) -> tuple[Call, tuple[Event, ...]]:
     attempt = next((each for each in call.attempts if each.leg == fact.leg and each.left_at is None), None)
     if attempt is None:
         return call, ()
-    ended = replace(attempt, left_at=fact.at, result=_result(call, attempt, fact.cause))
-    changed = replace(call, attempts=tuple(ended if each is attempt else each for each in call.attempts))
     if attempt.answered_at:
-        return changed, (_event("call.operator_left", fact, phone=attempt.phone),)
-    return changed, (
-        _event("call.operator_missed", fact, phone=attempt.phone, ring_s=ended.ring_s, result=ended.result),
-    )
+        return _replace_attempt(call, attempt, replace(attempt, left_at=fact.at, result=Result.ANSWERED)), (
+            _event("call.operator_left", fact, phone=attempt.phone),
+        )
+    if fact.was_withdrawn and fact.cause in _NO_REASON:
+        return _replace_attempt(call, attempt, replace(attempt, left_at=fact.at)), ()
+    missed = replace(attempt, left_at=fact.at, result=_RESULTS.get(fact.cause, Result.UNREACHABLE))
+    return _replace_attempt(call, attempt, missed), (_missed(call, missed, fact.at),)
+
+
+def _judge_withdrawn(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
+    """Settles why the centre stopped to ring: because the caller left, or else because the time was up. The two ends
+    stand in the journal in either order, so the first one alone cannot tell."""
+    ends = isinstance(fact, CallerLeft | Vanished)
+    events: list[Event] = []
+    for attempt in call.attempts:
+        if attempt.result is not None or attempt.answered_at or not (ends or attempt.left_at):
+            continue
+        left_at = attempt.left_at or fact.at
+        with_caller = ends and fact.at - left_at < TOGETHER
+        settled = replace(attempt, left_at=left_at, result=Result.CALLER_LEFT if with_caller else Result.NO_ANSWER)
+        call = _replace_attempt(call, attempt, settled)
+        events.append(_missed(call, settled, left_at))
+    return call, tuple(events)
+
+
+def _missed(call: Call, attempt: Attempt, at: datetime) -> Event:
+    data = {"phone": attempt.phone, "ring_s": attempt.ring_s, "result": attempt.result}
+    return Event("call.operator_missed", at, call.id, data)
+
+
+def _replace_attempt(call: Call, old: Attempt, new: Attempt) -> Call:
+    return replace(call, attempts=tuple(new if each is old else each for each in call.attempts))
 
 
 def _queue_left(call: Call, fact: QueueLeft) -> tuple[Call, tuple[Event, ...]]:
@@ -337,18 +369,13 @@ def _outcome(call: Call, hung_up_by: Side) -> Outcome:
 def _end(
     call: Call, fact: Fact, outcome: Outcome, hung_up_by: Side, cause: int | None
 ) -> tuple[Call, tuple[Event, ...]]:
-    attempts = tuple(
-        attempt
-        if attempt.left_at
-        else replace(
-            attempt,
-            left_at=fact.at,
-            result=Result.ANSWERED if attempt.answered_at else Result.CALLER_LEFT,
-        )
-        for attempt in call.attempts
-    )
-    ended = replace(call, ended_at=fact.at, outcome=outcome, hung_up_by=hung_up_by, cause=cause, attempts=attempts)
-    return ended, (
+    told: list[Event] = []
+    for attempt in call.attempts:
+        if attempt.left_at is None:  # it was talking: a ringing one is settled by now
+            call = _replace_attempt(call, attempt, replace(attempt, left_at=fact.at, result=Result.ANSWERED))
+            told.append(_event("call.operator_left", fact, phone=attempt.phone))
+    ended = replace(call, ended_at=fact.at, outcome=outcome, hung_up_by=hung_up_by, cause=cause)
+    told.append(
         _event(
             "call.ended",
             fact,
@@ -357,8 +384,9 @@ def _end(
             cause=cause,
             wait_s=ended.wait_s,
             talk_s=ended.talk_s,
-        ),
+        )
     )
+    return ended, tuple(told)
 
 
 _RESULTS: Mapping[int, Result] = {
@@ -373,10 +401,7 @@ _RESULTS: Mapping[int, Result] = {
 """ITU-T Q.850 causes of a phone that did not answer; any other means that it could not be reached."""
 
 
-def _result(call: Call, attempt: Attempt, cause: int) -> Result:
-    if attempt.answered_at:
-        return Result.ANSWERED
-    return _RESULTS.get(cause, Result.UNREACHABLE)
+_NO_REASON = (0, 16)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

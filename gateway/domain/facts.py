@@ -90,11 +90,13 @@ class LegConnected(Fact):
 
 @dataclass(frozen=True, slots=True)
 class LegLeft(Fact):
-    """A phone is out of the call, answered or not. `cause` is ITU-T Q.850's."""
+    """A phone is out of the call, answered or not. `cause` is ITU-T Q.850's. `was_withdrawn` is True where the centre
+    ended it, False where the phone itself did."""
 
     leg: str
     phone: str
     cause: int
+    was_withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def silence(action: Action) -> bytes:
 async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
     """Return once `condition` holds. Raises TimeoutError after a limit that only a defect reaches."""
     async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110  # what is waited for knows of no event
+        while not condition():  # what is waited for knows of no event
             await asyncio.sleep(0.002)
 
 

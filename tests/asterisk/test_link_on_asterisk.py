@@ -19,7 +19,7 @@ import pytest
 
 from gateway.asterisk.errors import AsteriskAway, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINE_LIMIT_BYTES, LINES_LIMIT
-from gateway.asterisk.installation import Installation, NoAsterisk, find
+from gateway.asterisk.installation import Installation, find
 from gateway.asterisk.link import LinkState
 from tests.asterisk.linked import Ear, running
 from tests.asterisk.scripted_peer import until
@@ -71,10 +71,7 @@ def ear() -> Ear:
 
 @pytest.fixture
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPeer]:
-    try:
-        installation = find(Path(os.environ.get("GATEWAY112_PATHS_VAR", "var")))
-    except NoAsterisk as absent:
-        pytest.skip(str(absent))
+    installation = find()
     home = tmp_path_factory.mktemp("ast")  # short, for Asterisk's control socket lies below it
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.asterisk.site import PROJECT
+from gateway.settings import PROJECT
 from tests.dialplan.dialplan import Context, functions, jumps, read, steps
 
 CONTEXTS = read(PROJECT / "dialplan")

@@ -71,6 +71,7 @@ def test_a_call_is_greeted_recorded_queued_and_answered() -> None:
         >> LegConnected(ID, at(8), leg=SITI, phone="1001")
         << "call.answered"
         >> CallerLeft(ID, at(68), cause=16, hung_up_by=Side.CALLER)
+        << "call.operator_left"
         << "call.ended"
         << None
     )
@@ -144,17 +145,54 @@ def test_why_a_phone_did_not_answer_is_kept(cause: int, result: Result) -> None:
     assert play.last.data["result"] == result
 
 
-def test_a_phone_that_rings_when_the_caller_leaves_did_nothing_wrong() -> None:
+def ringing() -> Playbook:
+    return waiting() >> LegRung(ID, at(6), leg=SITI, phone="1001") << "call.operator_rung"
+
+
+WITHDRAWN = LegLeft(ID, at(9), leg=SITI, phone="1001", cause=0, was_withdrawn=True)
+CALLER_GONE = CallerLeft(ID, at(9.01), cause=16, hung_up_by=Side.CALLER)
+
+
+@pytest.mark.parametrize("phone_first", [True, False])
+def test_a_phone_that_rings_when_the_caller_leaves_did_nothing_wrong(phone_first: bool) -> None:
+    """The two ends stand in the journal in either order."""
+    if phone_first:
+        play = ringing() >> WITHDRAWN << None >> CALLER_GONE << "call.operator_missed"
+    else:
+        play = ringing() >> CALLER_GONE << "call.operator_missed"
+    assert play.last.data["result"] is Result.CALLER_LEFT
+    play = play << "call.ended"
+    if not phone_first:
+        play = play >> WITHDRAWN << None
+    assert play.call.attempts[0].result is Result.CALLER_LEFT
+
+
+def test_a_ring_that_was_withdrawn_before_anything_else_happened_was_not_answered() -> None:
     play = (
-        waiting()
-        >> LegRung(ID, at(6), leg=SITI, phone="1001")
+        ringing()
+        >> WITHDRAWN
+        << None
+        >> LegRung(ID, at(10), leg=BUDI, phone="1002")
+        << "call.operator_missed"
         << "call.operator_rung"
-        >> CallerLeft(ID, at(9), cause=16, hung_up_by=Side.CALLER)
+    )
+    assert play.call.attempts[0].result is Result.NO_ANSWER
+    late = ringing() >> WITHDRAWN << None >> CallerLeft(ID, at(9.5), cause=16, hung_up_by=Side.CALLER)
+    assert late.call.attempts[0].result is Result.NO_ANSWER
+
+
+def test_a_phone_that_talks_when_the_caller_leaves_is_told_to_have_left() -> None:
+    play = (
+        ringing()
+        >> LegConnected(ID, at(7), leg=SITI, phone="1001")
+        << "call.answered"
+        >> CALLER_GONE
+        << "call.operator_left"
         << "call.ended"
-        >> LegLeft(ID, at(9), leg=SITI, phone="1001", cause=16)
+        >> WITHDRAWN
         << None
     )
-    assert play.call.attempts[0].result is Result.CALLER_LEFT
+    assert play.call.attempts[0].result is Result.ANSWERED
 
 
 def test_no_operator_then_the_last_resort_answers() -> None:
@@ -175,6 +213,7 @@ def test_no_operator_then_the_last_resort_answers() -> None:
         >> LegConnected(ID, at(20), leg="PJSIP/telkom-00000009", phone="telkom")
         << "call.answered"
         >> CallerLeft(ID, at(50), cause=16, hung_up_by=Side.CALLER)
+        << "call.operator_left"
         << "call.ended"
     )
     assert play.call.outcome is Outcome.FELL_BACK
@@ -196,6 +235,7 @@ def test_back_in_the_queue_after_the_fallback_an_operator_answers() -> None:
         >> LegConnected(ID, at(77), leg=SITI, phone="1001")
         << "call.answered"
         >> CallerLeft(ID, at(80), cause=16, hung_up_by=Side.CALLER)
+        << "call.operator_left"
         << "call.ended"
     )
     assert play.call.outcome is Outcome.ANSWERED
@@ -230,7 +270,7 @@ def test_a_call_that_vanished_with_asterisk_has_failed_and_one_that_was_answered
         << "call.answered"
     )
     assert calls.last_sign(spoken.call) == at(7)
-    spoken = spoken >> Vanished(ID, calls.last_sign(spoken.call)) << "call.ended"
+    spoken = spoken >> Vanished(ID, calls.last_sign(spoken.call)) << "call.operator_left" << "call.ended"
     assert spoken.call.outcome is Outcome.ANSWERED
 
 

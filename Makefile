@@ -1,0 +1,52 @@
+# The commands of Gateway 112. `make` alone lists them.
+# `run`, `test` and `bench` first make the machine ready (setup/); on a ready machine that takes a moment and needs no network.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+
+# Two makes at once take turns.
+ONE_AT_A_TIME := mkdir -p var && flock var/setup.lock
+
+.PHONY: help
+help: ## list these commands
+	@echo "Gateway 112"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup ## set up what is missing, then start Asterisk and the gateway (Ctrl-C stops both)
+	@exec .venv/bin/gateway112 run
+
+.PHONY: test
+test: setup ## set up what is missing, then run all tests
+	@$(ONE_AT_A_TIME) setup/packages.sh test
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+.PHONY: check
+check: venv ## look at the code: format, lint, types, layers, shell scripts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck --external-sources setup/*.sh .ci/run; \
+	else echo "shellcheck is not installed: shell scripts not checked"; fi
+
+.PHONY: bench
+bench: setup ## measure the centre beside plain Asterisk
+	@exec .venv/bin/python -m bench $(ARGS)
+
+.PHONY: setup
+setup: ## only make the machine ready: packages, .venv, Asterisk, prompts
+	@$(ONE_AT_A_TIME) bash -c 'for step in packages venv asterisk prompts; do "setup/$$step.sh" || exit; done'
+
+.PHONY: venv
+venv:
+	@$(ONE_AT_A_TIME) bash -c 'for step in packages venv; do "setup/$$step.sh" || exit; done'
+
+.PHONY: lock
+lock: ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	@setup/lock.sh $(ARGS)
+
+.PHONY: clean
+clean: ## remove var/ (with its call history), .venv and caches; never recordings/
+	@setup/clean.sh

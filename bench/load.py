@@ -1,0 +1,111 @@
+"""Load: SIPp plays carriers and one phone behind many numbers, and stamps each call's INVITE on both sides.
+
+Counterpart: the scenarios of `tests/sip.py`, which are played as they are, with stamps added. Caller and phone run on
+one machine, so their stamps share one clock.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tests import sip
+from tests.sip import Sipp
+
+PHONE_ADDRESS = "127.0.0.21"
+HOLD_MS = 2500
+"""From the trunk's 200 OK to the caller's BYE."""
+GRACE_S = 45.0
+"""After the last call should be over, so long may SIPp still take (its own retransmissions end at 32 s)."""
+
+_NOW = '<gettimeofday assign_to="s,us"/>'
+_INVITE_IN = '<recv request="INVITE"/>'
+_ANSWER_IN = '<recv response="200" rrs="true" rtd="true"/>'
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one load. Times are seconds since the epoch, by the caller's number."""
+
+    sent: int
+    failed: int
+    invited: Mapping[str, float] = field(repr=False)
+    answered: Mapping[str, float] = field(repr=False)
+    output: str = field(repr=False)
+
+
+class Phones(AbstractAsyncContextManager["Phones"]):
+    """One SIPp that answers at once, whatever number is rung, and stamps each INVITE by its caller's number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "phones.log"
+        taken = (
+            f"<action>{_NOW}"
+            '<ereg regexp="sip:([0-9]+)@" search_in="hdr" header="From:" check_it="true" assign_to="whole,number"/>'
+            '<log message="rung [$number] [$s] [$us]"/></action>'
+        )
+        scenario = _once(sip.phone_answers(), _INVITE_IN, f'<recv request="INVITE">{taken}</recv>')
+        scenario = _once(scenario, "</scenario>", '<Reference variables="whole"/>\n</scenario>')
+        self.device = Sipp(scenario, address=PHONE_ADDRESS, options=_logging_to(self._log))
+
+    async def __aenter__(self) -> "Phones":
+        await self.device.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.device.__aexit__(kind, error, trace)
+
+    def rung(self) -> Mapping[str, float]:
+        """When the first INVITE of each caller came, of all loads until now."""
+        return _stamps(self._log, "rung")
+
+
+class Carrier:
+    """Places loads, each with caller's numbers of its own, so that no two calls of a run share one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loads = 0
+
+    async def place(self, port: int, *, rate: int, seconds: float, hold_ms: int = HOLD_MS) -> Played:
+        """Sends `rate` calls a second for `seconds` to the Asterisk at `port`, and waits until all are over."""
+        self._loads += 1
+        log = self._folder / f"carrier-{self._loads}.log"
+        calls = round(rate * seconds)
+        number = f"08{self._loads:03}[call_number]"
+        scenario = sip.caller_talks(hold_ms=hold_ms, caller=f"<sip:{number}@[local_ip]>")
+        out = f'<nop><action>{_NOW}<log message="invited {number} [$s] [$us]"/></action></nop>\n<send retrans'
+        scenario = scenario.replace("<send retrans", out, 1)
+        back = f'<action>{_NOW}<log message="answered {number} [$s] [$us]"/></action>'
+        scenario = _once(scenario, _ANSWER_IN, f'<recv response="200" rrs="true" rtd="true">{back}</recv>')
+        async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=_logging_to(log)) as sipp:
+            result = await sipp.result(timeout_s=seconds + hold_ms / 1000 + GRACE_S)
+        return Played(calls, result.failed, _stamps(log, "invited"), _stamps(log, "answered"), result.output)
+
+
+def _once(scenario: str, old: str, new: str) -> str:
+    assert scenario.count(old) == 1, f"{old} does not stand once in the scenario"  # noqa: S101  # tests/sip.py changed
+    return scenario.replace(old, new)
+
+
+def _logging_to(file: Path) -> tuple[str, ...]:
+    # at SIPp's default of 10 ms its stamps would be coarser than what is measured
+    return ("-trace_logs", "-log_file", str(file), "-timer_resol", "1")
+
+
+def _stamps(log: Path, word: str) -> Mapping[str, float]:
+    stamps: dict[str, float] = {}
+    for line in log.read_text().splitlines():
+        parts = line.split()
+        if len(parts) == 4 and parts[0] == word:
+            stamps.setdefault(parts[1], float(parts[2]) + float(parts[3]) / 1e6)
+    return stamps
+
+
+async def settle(seconds: float = 1.0) -> None:
+    """Lets what the last call left behind come to its end, before anything else is measured."""
+    await asyncio.sleep(seconds)

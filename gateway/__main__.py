@@ -1,0 +1,98 @@
+"""The command line: `gateway112 …`.
+
+Counterpart: README.md and docs/operations.md tell which command is for whom; each is a function of its own below.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from gateway import __version__, foreground, logs
+from gateway.app import App
+from gateway.asterisk import installation, site
+from gateway.centre import StoreAway
+from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
+from gateway.store.migrations import SchemaTooNew
+
+OK, FAILED, UNUSABLE = 0, 1, 2
+
+
+def serve(settings: Settings) -> int:
+    """The gateway alone: API, journal, reconciler. Asterisk runs on its own."""
+    logs.set_up()
+    foreground.refuse_taken_ports(settings, foreground.GATEWAY_PORTS)
+
+    async def run() -> None:
+        app = App(settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, app.stop)
+        await app.run()
+
+    asyncio.run(run())
+    return OK
+
+
+def asterisk(settings: Settings) -> int:
+    """Asterisk alone, in the foreground, on the configuration of this centre."""
+    foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
+    found = installation.find()
+    command = found.command(site.prepare(settings, found), "-f")
+    os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
+
+
+def run(settings: Settings) -> int:
+    """Asterisk and the gateway in the foreground, a probe call, and where everything is. Ctrl-C ends both."""
+    return foreground.run(settings)
+
+
+def probe(settings: Settings) -> int:
+    """A real call to 112 through the probe's trunk, step by step. Exit status 1 when a step failed."""
+    return foreground.probe(settings)
+
+
+def examine(settings: Settings) -> int:
+    """What is wrong with this installation, and what to do."""
+    from gateway import doctor  # asterisk-ami is for this command alone
+
+    findings = doctor.examine(settings)
+    Console().print(doctor.render(findings))
+    return FAILED if any(finding.is_wrong for finding in findings) else OK
+
+
+COMMANDS: Mapping[str, Callable[[Settings], int]] = {
+    "run": run,
+    "serve": serve,
+    "asterisk": asterisk,
+    "probe": probe,
+    "doctor": examine,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns its exit status: 0 good, 1 failed, 2 unusable settings or arguments."""
+    parser = argparse.ArgumentParser(prog="gateway112", description="The gateway of an emergency centre.")
+    parser.add_argument("--version", action="version", version=f"gateway112 {__version__}")
+    parser.add_argument("--config", type=Path, help="gateway.toml (default: the one in this folder)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, function in COMMANDS.items():
+        summary = (function.__doc__ or "").split("\n", 1)[0]
+        commands.add_parser(name, help=summary, description=summary)
+    chosen = parser.parse_args(arguments)
+    if chosen.config:
+        os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
+    try:
+        return COMMANDS[chosen.command](load())
+    except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

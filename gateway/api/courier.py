@@ -1,0 +1,108 @@
+"""The courier of one webhook: carries the ledger's events to one receiver, in order, each until it is taken.
+
+Counterpart: `deliveries.py` sends a courier for each webhook and stores how far each has come. Couriers share nothing,
+so a receiver that hangs holds up its own courier alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import aiohttp
+
+from gateway.api import cloudevents
+from gateway.api.following import following
+from gateway.domain.change import Webhook
+from gateway.domain.events import StoredEvent
+from gateway.feed import Feed
+from gateway.store.reads import Reads
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+IDLE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient a courier is: the limit of one post, and the pause after a failed one, doubled up to a limit."""
+
+    post_timeout_s: float = 10.0
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a receiver does. `failing_since` is None while its last post was taken."""
+
+    after_seq: int
+    failing_since: datetime | None = None
+    last_error: str | None = None
+
+
+class Gone(Exception):
+    """The receiver answered 410 Gone: it wants nothing more."""
+
+
+class Courier:
+    """Carries to one receiver. `standing` tells how far it has come."""
+
+    def __init__(
+        self, webhook: Webhook, *, centre: str, feed: Feed, reads: Reads, clock: Callable[[], datetime], pace: Pace
+    ) -> None:
+        self.webhook = webhook
+        self.standing = Standing(webhook.after_seq)
+        self._centre = centre
+        self._feed = feed
+        self._reads = reads
+        self._clock = clock
+        self._pace = pace
+
+    async def run(self, session: aiohttp.ClientSession) -> None:
+        """Runs until it is cancelled. Raises Gone."""
+        while True:
+            for stored in await self._next():
+                if not self.webhook.types or stored.event.type in self.webhook.types:
+                    await self._deliver(session, stored)
+                self.standing = replace(self.standing, after_seq=stored.seq)
+
+    async def _next(self) -> list[StoredEvent]:
+        """Some events after the last one that was taken; waits while there is none."""
+        place = self.standing.after_seq
+        await self._feed.wait(place, IDLE_S)
+        return await following(self._feed, self._reads, place, BATCH)
+
+    async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent) -> None:
+        """Posts one event until it is taken. Raises Gone."""
+        body = cloudevents.envelope(self._centre, stored)
+        pause_s = self._pace.first_pause_s
+        while (error := await self._post(session, stored, body)) is not None:
+            since = self.standing.failing_since or self._clock()
+            self.standing = replace(self.standing, failing_since=since, last_error=error)
+            log.warning("webhook_failed", extra={"webhook": self.webhook.id, "seq": stored.seq, "reason": error})
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, self._pace.longest_pause_s)
+        self.standing = replace(self.standing, failing_since=None, last_error=None)
+
+    async def _post(self, session: aiohttp.ClientSession, stored: StoredEvent, body: bytes) -> str | None:
+        """One try: None when the receiver took it, else why not. What the receiver says in its body is not read."""
+        headers = cloudevents.signed(
+            self.webhook.secret, cloudevents.event_id(self._centre, stored), self._clock(), body
+        )
+        headers["Content-Type"] = cloudevents.CONTENT_TYPE
+        try:
+            async with (
+                asyncio.timeout(self._pace.post_timeout_s),
+                session.post(self.webhook.url, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except TimeoutError:
+            return f"no answer within {self._pace.post_timeout_s:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"[:200]
+        if status == 410:
+            raise Gone(Gone.__doc__)
+        return None if 200 <= status < 300 else f"HTTP {status}"

@@ -1,0 +1,165 @@
+"""The sender of webhooks: one courier a receiver, and one book of how far each has come.
+
+Counterparts: `webhooks.py` opens and closes webhooks here; `courier.py` does the carrying.
+
+An event is delivered at least once: a place in the ledger is stored at most once a second, so after a crash the last
+second's events come again, under the same webhook-id.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import aiohttp
+
+from gateway.api.courier import Courier, Gone, Pace, Standing
+from gateway.centre import Centre, StoreAway, Taken
+from gateway.domain.change import Webhook
+from gateway.feed import Feed
+from gateway.store.reads import Reads
+from gateway.store.repository import Repository
+
+log = logging.getLogger(__name__)
+
+LIMIT = 50
+"""Webhooks at most; with one post at a time each, this bounds the open connections too."""
+SAVE_EVERY_S = 1.0
+LAST_SAVE_TIMEOUT_S = 2.0
+
+
+class Deliveries:
+    """All webhooks of the centre called `centre_name`. `clock` returns the time now, in UTC."""
+
+    def __init__(
+        self,
+        *,
+        centre: Centre,
+        store: Repository,
+        reads: Reads,
+        feed: Feed,
+        centre_name: str,
+        clock: Callable[[], datetime],
+        pace: Pace | None = None,
+    ) -> None:
+        self._centre = centre
+        self._store = store
+        self._reads = reads
+        self._feed = feed
+        self._centre_name = centre_name
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._couriers: dict[str, Courier] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stored: dict[str, int] = {}
+        self._book = asyncio.Lock()
+        """Held over each look at or change of the stored webhooks, so that a place is never stored for one that is
+        being removed: that would bring it back."""
+        self._changed = asyncio.Event()
+        self.is_loaded = False
+        """Whether the stored webhooks are taken up: only then are `standings` whole."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """How each receiver does, by the webhook's id."""
+        return {webhook_id: courier.standing for webhook_id, courier in self._couriers.items()}
+
+    async def add(self, webhook: Webhook) -> None:
+        """Stores a new webhook; its courier sets out at once. Raises Taken at the limit, StoreAway."""
+        async with self._book:
+            if len(await self._store.webhooks()) >= LIMIT:
+                raise Taken(f"there are {LIMIT} webhooks already")
+            await self._centre.put_webhook(webhook)
+            self._take_up(webhook)
+
+    async def remove(self, webhook_id: str) -> None:
+        """Forgets a webhook and stops its courier; nothing happens where there is none. Raises StoreAway."""
+        async with self._book:
+            await self._centre.remove_webhook(webhook_id)
+            self._couriers.pop(webhook_id, None)
+            self._stored.pop(webhook_id, None)
+            task = self._tasks.pop(webhook_id, None)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+
+    async def run(self) -> None:
+        """Delivers until it is cancelled; then stores how far it came."""
+        # no cookies, no proxy from the environment, nothing remembered from one post to the next
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT)
+        ) as session:
+            try:
+                await self._load()
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._keep_book())
+                    while True:
+                        self._changed.clear()
+                        for webhook_id, courier in self._couriers.items():
+                            if webhook_id not in self._tasks:
+                                self._tasks[webhook_id] = group.create_task(self._send(courier, session))
+                        await self._changed.wait()
+            finally:
+                self._tasks.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SAVE_TIMEOUT_S):
+                        await self._save()
+
+    async def _load(self) -> None:
+        """Takes up what is stored, as soon as the store tells."""
+        while True:
+            try:
+                async with self._book:
+                    for webhook in await self._store.webhooks():
+                        if webhook.id not in self._couriers:
+                            self._take_up(webhook)
+                self.is_loaded = True
+                return
+            except StoreAway as error:
+                log.warning("webhooks_not_loaded", extra={"reason": str(error)})
+                await asyncio.sleep(SAVE_EVERY_S)
+
+    def _take_up(self, webhook: Webhook) -> None:
+        self._couriers[webhook.id] = Courier(
+            webhook,
+            centre=self._centre_name,
+            feed=self._feed,
+            reads=self._reads,
+            clock=self._clock,
+            pace=self._pace,
+        )
+        self._stored[webhook.id] = webhook.after_seq
+        self._changed.set()
+
+    async def _send(self, courier: Courier, session: aiohttp.ClientSession) -> None:
+        """A courier's whole way; a receiver that is gone is forgotten."""
+        while True:
+            try:
+                await courier.run(session)
+            except Gone:
+                log.info("webhook_gone", extra={"webhook": courier.webhook.id})
+            try:
+                await self.remove(courier.webhook.id)
+                return
+            except StoreAway:
+                await asyncio.sleep(SAVE_EVERY_S)
+
+    async def _keep_book(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            await self._save()
+
+    async def _save(self) -> None:
+        """Stores the places that have changed. Where the store is away, the next round does it."""
+        async with self._book:
+            for webhook_id, courier in self._couriers.items():
+                place = courier.standing.after_seq
+                if place == self._stored.get(webhook_id):
+                    continue
+                try:
+                    await self._centre.put_webhook(replace(courier.webhook, after_seq=place))
+                except StoreAway as error:
+                    log.warning("webhook_place_not_stored", extra={"reason": str(error)})
+                    return
+                self._stored[webhook_id] = place

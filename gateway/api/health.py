@@ -1,0 +1,106 @@
+"""Health: one open page that says whether 112 is whole, for a load balancer and for a person.
+
+Counterpart: `gateway/app.py` makes the `Status`; the database is asked here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.api.context import Context
+from gateway.api.models import Told
+from gateway.api.routes import Answer, route
+from gateway.centre import StoreAway
+
+JOURNAL_LAG_LIMIT_BYTES = 1_000_000
+"""About 4,000 records: more than a second of work at the busiest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the house stands. `asterisk_reason` says why AMI is not up; `operators_available` is None while unknown."""
+
+    asterisk_up: bool
+    asterisk_reason: str
+    journal_lag_bytes: int
+    operators_available: int | None
+    version: str
+    started_at: datetime
+
+
+class PartHealth(Told):
+    up: bool
+    reason: Annotated[str | None, Field(description="Why not; null when it is up.")]
+
+
+class JournalHealth(Told):
+    lag_bytes: Annotated[int, Field(description="What Asterisk wrote and the gateway has not read yet.")]
+
+
+class OperatorsHealth(Told):
+    available: Annotated[int | None, Field(description="How many could take a call; null while unknown.")]
+
+
+class HealthModel(Told):
+    status: Annotated[Literal["ok", "impaired", "down"], Field(description="`down` is told with 503.")]
+    problems: Annotated[list[str], Field(description="What is wrong, in sentences; empty when all is well.")]
+    asterisk: PartHealth
+    database: PartHealth
+    journal: JournalHealth
+    operators: OperatorsHealth
+    version: str
+    started_at: datetime
+    at: datetime
+
+
+async def health(context: Context) -> Answer[HealthModel]:
+    """200 while the gateway is in touch with Asterisk and its database, else 503. Calls are answered by Asterisk
+    itself, so a 503 means that the history and the commands wait, not that 112 is silent."""
+    status = context.status()
+    database = await _database(context)
+    severe = [
+        f"{name} is away: {part.reason}"
+        for name, part in (("Asterisk", _asterisk(status)), ("The database", database))
+        if not part.up
+    ]
+    slight = list(_warnings(context, status))
+    content = HealthModel(
+        status="down" if severe else "impaired" if slight else "ok",
+        problems=severe + slight,
+        asterisk=_asterisk(status),
+        database=database,
+        journal=JournalHealth(lag_bytes=status.journal_lag_bytes),
+        operators=OperatorsHealth(available=status.operators_available),
+        version=status.version,
+        started_at=status.started_at,
+        at=context.clock(),
+    )
+    return Answer(content, 503 if severe else 200)
+
+
+def _asterisk(status: Status) -> PartHealth:
+    return PartHealth(up=status.asterisk_up, reason=None if status.asterisk_up else status.asterisk_reason)
+
+
+async def _database(context: Context) -> PartHealth:
+    try:
+        await context.store.newest_seq()
+    except StoreAway:
+        return PartHealth(up=False, reason="it does not answer")
+    return PartHealth(up=True, reason=None)
+
+
+def _warnings(context: Context, status: Status) -> list[str]:
+    found = []
+    if status.operators_available == 0:
+        found.append("No operator is available: calls go to the fallback.")
+    if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
+        found.append(f"The journal is {status.journal_lag_bytes} bytes behind.")
+    if context.centre.applied.problems:
+        found.append("Asterisk refused: " + ", ".join(sorted(context.centre.applied.problems)))
+    return found
+
+
+ROUTES = (route("GET", "/v1/health", health, "Is 112 whole?", role=None, statuses=(200, 503)),)

@@ -1,0 +1,237 @@
+"""What the API takes and tells, as pydantic models: the same that validate make the OpenAPI document.
+
+Counterpart: `gateway/domain/`, whose values are turned into these by the `of` of each model.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
+from gateway.domain.events import StoredEvent
+from gateway.domain.facts import Side
+from gateway.domain.operators import PHONE_PATTERN, Operator
+
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+"""No control character: neither a database nor Asterisk ever sees one that came from here."""
+
+
+def _written_out(value: object) -> object:
+    """Refuses a bare number, which would pass for seconds since 1970."""
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("must be a date and time with an offset, such as 2026-08-17T10:00:00Z (write + as %2B)")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
+PhoneNumber = Annotated[str, Field(pattern=PHONE_PATTERN, description="A phone's number: 3 to 6 digits.")]
+PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE)]
+Word = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE)]
+Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+OperatorId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+
+
+class Parameters(BaseModel):
+    """Parameters of a path, a query or a header: text that is read as what it should be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Body(BaseModel):
+    """A JSON body: nothing is guessed, so "1" is no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Told(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PageQuery(Parameters):
+    cursor: Annotated[Cursor | None, Field(description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=200, description="How many items at most.")] = 50
+
+
+class AfterQuery(Parameters):
+    after: Annotated[Seq, Field(description="Only events after this sequence number.")] = 0
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many items at most.")] = 100
+
+
+class AttemptModel(Told):
+    """One phone that was rung for a call."""
+
+    phone: str
+    rung_at: datetime
+    answered_at: datetime | None
+    left_at: datetime | None
+    ring_s: Annotated[float | None, Field(description="Seconds that it rang; null while it rings.")]
+    result: Annotated[Result | None, Field(description="Null while it rings or talks.")]
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        return cls(
+            phone=attempt.phone,
+            rung_at=attempt.rung_at,
+            answered_at=attempt.answered_at,
+            left_at=attempt.left_at,
+            ring_s=attempt.ring_s,
+            result=attempt.result,
+        )
+
+
+class RecordingModel(Told):
+    """A call's sound: WAV, two channels, the caller on the left. It grows while the call runs."""
+
+    url: str
+    duration_s: float
+    size_bytes: int
+
+
+class CallModel(Told):
+    """Everything known of one call. A time is null until it happened."""
+
+    id: str
+    trunk: str
+    is_probe: Annotated[bool, Field(description="The centre's own test call; left out of counts.")]
+    stage: Stage
+    caller: str
+    caller_name: str
+    dialled: Annotated[str, Field(description="What the carrier sent as the number called.")]
+    sip_call_id: str
+    diversion: str
+    access_network: Annotated[str, Field(description="P-Access-Network-Info, as the carrier sent it.")]
+    geolocation: str
+    location: Annotated[str, Field(description="The location that came with the call (PIDF-LO).")]
+    arrived_at: datetime
+    greeted_at: datetime | None
+    queued_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    queue: str | None
+    priority: int
+    operator: Annotated[str | None, Field(description="The phone of the operator who spoke with the caller first.")]
+    relieved_by: Annotated[str | None, Field(description="The last-resort number that answered instead.")]
+    attempts: list[AttemptModel]
+    outcome: Annotated[Outcome | None, Field(description="Null only while the call runs.")]
+    hung_up_by: Side | None
+    cause: Annotated[int | None, Field(description="The cause of the end, as in ITU-T Q.850.")]
+    wait_s: Annotated[float | None, Field(description="Seconds from arrival to the first person's voice, or the end.")]
+    ring_s: Annotated[float | None, Field(description="Seconds that the phone which answered had rung.")]
+    talk_s: Annotated[float | None, Field(description="Seconds with a person on the line; null while it lasts.")]
+    recording: RecordingModel | None
+
+    @classmethod
+    def of(cls, call: Call, recording: RecordingModel | None) -> Self:
+        return cls(
+            id=call.id,
+            trunk=call.trunk,
+            is_probe=call.is_probe,
+            stage=call.stage,
+            caller=call.caller,
+            caller_name=call.caller_name,
+            dialled=call.dialled,
+            sip_call_id=call.sip_call_id,
+            diversion=call.diversion,
+            access_network=call.access_network,
+            geolocation=call.geolocation,
+            location=call.location,
+            arrived_at=call.arrived_at,
+            greeted_at=call.greeted_at,
+            queued_at=call.queued_at,
+            answered_at=call.answered_at,
+            ended_at=call.ended_at,
+            queue=call.queue,
+            priority=call.priority,
+            operator=call.operator,
+            relieved_by=call.relieved_by,
+            attempts=[AttemptModel.of(attempt) for attempt in call.attempts],
+            outcome=call.outcome,
+            hung_up_by=call.hung_up_by,
+            cause=call.cause,
+            wait_s=call.wait_s,
+            ring_s=call.ring_s,
+            talk_s=call.talk_s,
+            recording=recording,
+        )
+
+
+class CallPage(Told):
+    items: list[CallModel]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null on the last one.")]
+
+
+class EventModel(Told):
+    """Something that happened, told once."""
+
+    seq: Annotated[int, Field(description="Counts from 1 without a hole.")]
+    type: str
+    at: datetime
+    call_id: Annotated[str | None, Field(description="Null where it is not about a call.")]
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, stored: StoredEvent) -> Self:
+        event = stored.event
+        return cls(seq=stored.seq, type=event.type, at=event.at, call_id=event.call_id, data=dict(event.data))
+
+
+class EventPage(Told):
+    items: list[EventModel]
+    next: Annotated[int | None, Field(description="What to pass as `after`; null at the end of the ledger.")]
+
+
+class OperatorModel(Told):
+    """A person who answers, and the phone."""
+
+    id: int
+    name: str
+    phone: str
+    contact: Annotated[str | None, Field(description="A fixed SIP address; null for a phone that registers.")]
+    created_at: datetime
+    state: Annotated[
+        str | None,
+        Field(description="free, ringing, talking, paused, unavailable or unknown; null when it is in no queue."),
+    ]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds the phone as it stands here.")]
+    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
+
+    @classmethod
+    def of(cls, operator: Operator, states: Mapping[str, str], problem: str | None) -> Self:
+        return cls(
+            id=operator.id,
+            name=operator.name,
+            phone=operator.phone,
+            contact=operator.contact,
+            created_at=operator.created_at,
+            state=states.get(operator.phone),
+            applied=problem is None,
+            problem=problem,
+        )
+
+
+class FieldFault(Told):
+    """What is wrong with one field."""
+
+    field: Annotated[
+        str,
+        Field(
+            description="A JSON pointer into the body (/phone), ?name of the query, {name} of the path, or a header."
+        ),
+    ]
+    reason: str
+
+
+class ProblemModel(Told):
+    """A problem document (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldFault] = Field(default_factory=list)

@@ -1,0 +1,131 @@
+"""Problem documents (RFC 9457): every answer that is not a success says so in one form, and never more than it should.
+
+Counterpart: the modules of `gateway/api/` raise `Problem`; the centre and the store raise their own, translated here.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
+from aiohttp.typedefs import Handler
+from aiohttp.web import RequestPayloadError
+from pydantic_core import ErrorDetails
+
+from gateway.api.models import FieldFault, ProblemModel
+from gateway.centre import StoreAway, SwitchboardAway, Taken, Unknown
+from gateway.store.reads import BadCursor
+from gateway.vault.recordings import NoRecording
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+
+class Problem(Exception):
+    """An answer that is not a success. `detail` is a sentence for a person."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Iterable[FieldFault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    def response(self) -> web.Response:
+        body = ProblemModel(
+            title=HTTPStatus(self.status).phrase, status=self.status, detail=self.detail, errors=self.errors
+        )
+        return web.Response(
+            status=self.status,
+            headers=self.headers,
+            body=body.model_dump_json(exclude=None if self.errors else {"errors"}).encode(),
+            content_type=CONTENT_TYPE,
+        )
+
+
+def unprocessable(field: str, reason: str) -> Problem:
+    """The problem of one field that cannot be used."""
+    return Problem(422, "The request cannot be used.", errors=[FieldFault(field=field, reason=reason)])
+
+
+@web.middleware
+async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns whatever was raised into a problem document. What nobody expected is logged, and told as a bare 500."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _of_http(error, request).response()
+    except Exception as error:
+        problem = translate(error)
+        if problem is None:
+            log.exception("request_failed", extra={"method": request.method, "path": request.path})
+            problem = Problem(500, "The centre made a mistake; its log tells more.")
+        return problem.response()
+
+
+def translate(error: Exception) -> Problem | None:
+    """The problem that an exception of ours means to a client; None for one that nobody expected."""
+    match error:
+        case Problem():
+            return error
+        case StoreAway():
+            return _later("The database does not answer.")
+        case SwitchboardAway():
+            return _later("Asterisk cannot be reached.")
+        case Taken():
+            return Problem(409, f"{error}.")
+        case Unknown() | NoRecording():
+            return Problem(404, f"{str(error).rstrip('.')}.")
+        case ConnectionResetError() | PayloadEncodingError() | RequestPayloadError():
+            return Problem(400, "The request did not come whole.")
+        case BadCursor():
+            return unprocessable("?cursor", "is not a cursor of this list")
+    return None
+
+
+def faults(errors: Iterable[ErrorDetails], prefix: str) -> list[FieldFault]:
+    """Pydantic's errors as ours. `prefix` is "/" for a body, else what leads a parameter's name."""
+    return [FieldFault(field=_field(error, prefix), reason=_reason(error)) for error in errors]
+
+
+def _field(error: ErrorDetails, prefix: str) -> str:
+    if prefix == "/":  # a JSON pointer, RFC 6901
+        return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
+    name = ".".join(str(part) for part in error["loc"])
+    return f"{{{name}}}" if prefix == "{" else prefix + name
+
+
+def _reason(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "is not known here"
+        case "missing":
+            return "is required"
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _later(detail: str) -> Problem:
+    return Problem(503, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _of_http(error: web.HTTPException, request: web.Request) -> Problem:
+    """aiohttp's own refusals: no such path, no such method, a body that is too large."""
+    match error:
+        case web.HTTPNotFound():
+            return Problem(404, f"There is nothing at {request.path}.")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return Problem(405, f"{request.path} takes {allowed}.", headers={"Allow": allowed})
+        case web.HTTPRequestEntityTooLarge():
+            return Problem(413, "The body is larger than 64 KiB.")
+    return Problem(error.status, error.reason)

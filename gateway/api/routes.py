@@ -1,0 +1,219 @@
+"""A route, declared once: what it takes and tells is read from the signature of the function that serves it.
+
+Counterpart: `application.py` makes aiohttp's routes and the validation of these, `openapi.py` the document, so that
+the two cannot differ.
+
+A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models) and
+`request`. It returns a model, an `Answer` around one, None (204), or a response of its own.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from gateway.api.auth import Role, admit
+from gateway.api.context import Context
+from gateway.api.models import FieldFault, Parameters
+from gateway.api.problems import Problem, faults
+
+BODY_LIMIT_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 10.0
+JSON = "application/json"
+BODY_TYPES = (JSON, "application/merge-patch+json")
+
+Content = TypeVar("Content", bound=BaseModel)
+
+
+class NoParameters(Parameters):
+    """Nothing may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Content]):
+    """A model to tell, with a status and headers of its own."""
+
+    content: Content
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `role` None is open to everybody; `answer` None tells nothing, or `media_type` and no model."""
+
+    method: str
+    path: str
+    serve: Callable[..., Awaitable[object]]
+    summary: str
+    role: Role | None
+    statuses: tuple[int, ...]
+    problems: frozenset[int]
+    media_type: str
+    answer: type[BaseModel] | None
+    path_model: type[BaseModel] | None
+    query_model: type[BaseModel]
+    headers_model: type[BaseModel] | None
+    body_model: type[BaseModel] | None
+    takes_request: bool
+
+    @property
+    def name(self) -> str:
+        return self.serve.__name__
+
+    @property
+    def subject(self) -> str:
+        """What it is about: the module that serves it."""
+        return self.serve.__module__.rpartition(".")[2]
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body has a field that must be there; else no body is the same as {}."""
+        return self.body_model is not None and any(each.is_required() for each in self.body_model.model_fields.values())
+
+
+def route(
+    method: str,
+    path: str,
+    serve: Callable[..., Awaitable[object]],
+    summary: str,
+    *,
+    role: Role | None,
+    statuses: tuple[int, ...] = (),
+    problems: tuple[int, ...] = (),
+    media_type: str = JSON,
+) -> Route:
+    """The route that `serve` serves. `statuses` are its answers' (default 200; 204 where it returns nothing);
+    `problems` are those that do not follow from its signature."""
+    hints = get_type_hints(serve)
+    told = hints["return"]
+    if get_origin(told) is Answer:
+        told = get_args(told)[0]
+    answer = told if isinstance(told, type) and issubclass(told, BaseModel) else None
+    models = {name: hints.get(name) for name in ("path", "query", "headers", "body")}
+    return Route(
+        method=method,
+        path=path,
+        serve=serve,
+        summary=summary,
+        role=role,
+        statuses=statuses or ((204,) if told is NoneType else (200,)),
+        problems=frozenset(problems) | _problems(role, models),
+        media_type=media_type,
+        answer=answer,
+        path_model=models["path"],
+        query_model=models["query"] or NoParameters,
+        headers_model=models["headers"],
+        body_model=models["body"],
+        takes_request="request" in hints,
+    )
+
+
+def _problems(role: Role | None, models: Mapping[str, Any]) -> frozenset[int]:
+    """The problems that follow from what a route takes. Unknown query parameters are refused everywhere."""
+    found = {422, 500}
+    if role is not None:
+        found |= {401, 403, 503}
+    if models["path"]:
+        found |= {404}
+    if models["body"]:
+        found |= {400, 408, 413, 415}
+    return frozenset(found)
+
+
+def answering(each: Route, context: Context) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """What aiohttp calls for this route: admit, validate, serve, tell."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if each.role is not None:
+            await admit(request, context.reads, each.role)
+        told = await each.serve(context, **await _arguments(each, request))
+        if isinstance(told, web.StreamResponse):
+            return told
+        if told is None:
+            return web.Response(status=204)
+        reply = told if isinstance(told, Answer) else Answer(_model(told))
+        body = reply.content.model_dump_json().encode()
+        return web.Response(status=reply.status, headers=reply.headers, body=body, content_type=JSON)
+
+    return answer
+
+
+def _model(told: object) -> BaseModel:
+    if not isinstance(told, BaseModel):
+        raise TypeError(f"a route returned {type(told).__name__}")
+    return told
+
+
+async def _arguments(each: Route, request: web.Request) -> dict[str, object]:
+    """What to call `serve` with. Raises Problem with every fault of a part at once."""
+    found: dict[str, object] = {}
+    if each.path_model:
+        found["path"] = _validated(each.path_model, dict(request.match_info), "{")
+    query = _validated(each.query_model, _query(request), "?")
+    if each.query_model is not NoParameters:
+        found["query"] = query
+    if each.headers_model:
+        found["headers"] = _validated(each.headers_model, _headers(each.headers_model, request), "")
+    if each.body_model:
+        found["body"] = await _body(each, each.body_model, request)
+    if each.takes_request:
+        found["request"] = request
+    return found
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    twice = sorted(name for name in request.query if len(request.query.getall(name)) > 1)
+    if twice:
+        raise _unusable([FieldFault(field=f"?{name}", reason="is given twice") for name in dict.fromkeys(twice)])
+    return dict(request.query)
+
+
+def _headers(model: type[BaseModel], request: web.Request) -> dict[str, str]:
+    """The headers that the model names by its aliases; others are none of its business."""
+    names = [info.alias or name for name, info in model.model_fields.items()]
+    return {name: request.headers[name] for name in names if name in request.headers}
+
+
+async def _body(each: Route, model: type[BaseModel], request: web.Request) -> BaseModel:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            raw = await request.read()
+    except TimeoutError:
+        raise Problem(408, f"The body did not come within {BODY_TIMEOUT_S:.0f} seconds.") from None
+    if not raw and not each.needs_body:
+        raw = b"{}"
+    elif request.content_type not in BODY_TYPES:
+        raise Problem(415, f"The body must be {JSON}.", headers={"Accept": JSON})
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise Problem(400, f"The body is not JSON: {_where(raw)}.") from None
+        raise _unusable(faults(found, "/")) from None
+
+
+def _where(raw: bytes) -> str:
+    """Where JSON goes wrong, in the words of the standard library."""
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        return str(error) or "it is nested too deeply"
+    return "it cannot be read"
+
+
+def _validated(model: type[BaseModel], values: Mapping[str, str], prefix: str) -> BaseModel:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _unusable(faults(error.errors(include_url=False, include_input=False), prefix)) from None
+
+
+def _unusable(errors: list[FieldFault]) -> Problem:
+    return Problem(422, "The request cannot be used.", errors=errors)

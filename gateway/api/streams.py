@@ -1,0 +1,112 @@
+"""Streams of events over HTTP (server-sent events, WHATWG HTML 9.2): each listener keeps its own place in the ledger.
+
+Counterpart: `gateway/feed.py` rings the bell and holds the newest events; older ones are read from the ledger.
+"""
+
+import asyncio
+import logging
+import time
+
+from aiohttp import web
+
+from gateway.api.following import following
+from gateway.api.models import EventModel
+from gateway.domain.events import StoredEvent
+from gateway.feed import Feed
+from gateway.store.reads import Reads
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+FRAMES_KEPT = 2000
+LOOK_S = 1.0
+"""How often an idle stream looks whether its listener has gone, so that its place is free again."""
+
+
+class TooManyStreams(Exception):
+    """Every place for a listener is taken."""
+
+
+class Streams:
+    """All open streams. `limit` is how many there may be; a listener that takes nothing for `write_timeout_s`
+    seconds is dropped, and comes back with the Last-Event-ID that it has."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        reads: Reads,
+        *,
+        limit: int = 100,
+        heartbeat_s: float = 15.0,
+        write_timeout_s: float = 10.0,
+    ) -> None:
+        self._feed = feed
+        self._reads = reads
+        self._limit = limit
+        self._heartbeat_s = heartbeat_s
+        self._write_timeout_s = write_timeout_s
+        self._scopes: set[asyncio.Timeout] = set()
+        self._frames: dict[int, bytes] = {}
+        self._closing = False
+        self.dropped_count = 0
+
+    @property
+    def open_count(self) -> int:
+        return len(self._scopes)
+
+    def close(self) -> None:
+        """Ends every stream, and lets none begin."""
+        self._closing = True
+        for scope in self._scopes:
+            scope.reschedule(0)
+
+    async def follow(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
+        """Prepares `response` and writes every event after `seq` to it, until the listener goes, is dropped, or
+        `close` is called. Raises TooManyStreams before anything is written."""
+        if self._closing or len(self._scopes) >= self._limit:
+            raise TooManyStreams(TooManyStreams.__doc__)
+        scope = asyncio.timeout(None)
+        self._scopes.add(scope)
+        try:
+            async with scope:
+                await response.prepare(request)
+                await self._tell(request, response, seq)
+        except ConnectionResetError:
+            log.debug("stream_left")
+        except TimeoutError:
+            if self._closing:
+                return
+            self.dropped_count += 1
+            log.warning("stream_dropped", extra={"reason": "the listener does not read"})
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._scopes.discard(scope)
+
+    async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
+        # a place before the first event, so that a listener cut off until then resumes from here
+        await self._write(response, b"retry: 1000\nid: %d\n\n" % seq)
+        told_at = time.monotonic()
+        while request.transport is not None:
+            events = await following(self._feed, self._reads, seq, BATCH)
+            if events:
+                await self._write(response, b"".join(map(self._frame, events)))
+                seq, told_at = events[-1].seq, time.monotonic()
+            elif not await self._feed.wait(seq, LOOK_S) and time.monotonic() - told_at >= self._heartbeat_s:
+                await self._write(response, b": still here\n\n")
+                told_at = time.monotonic()
+
+    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self._write_timeout_s):
+            await response.write(data)
+
+    def _frame(self, stored: StoredEvent) -> bytes:
+        """The event as it goes over the wire, made once for all listeners."""
+        frame = self._frames.get(stored.seq)
+        if frame is None:
+            data = EventModel.of(stored).model_dump_json()
+            frame = f"id: {stored.seq}\nevent: {stored.event.type}\ndata: {data}\n\n".encode()
+            self._frames[stored.seq] = frame
+            if len(self._frames) > FRAMES_KEPT:
+                del self._frames[next(iter(self._frames))]
+        return frame

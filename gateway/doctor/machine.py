@@ -1,0 +1,175 @@
+"""What lies still on this machine: programs, folders, files, space, the clock. Nothing here is changed.
+
+Counterpart: `services.py`, which looks at what answers.
+"""
+
+import importlib.util
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.asterisk import installation
+from gateway.doctor.finding import Finding, ok, warning, wrong
+from gateway.settings import PROJECT, Settings
+
+OLDEST_PYTHON = (3, 11)
+PROGRAMS = {
+    "sipp": ("sip-tester", "the probe cannot call"),
+    "ffmpeg": ("ffmpeg", "recordings cannot be transcoded"),
+    "espeak-ng": ("espeak-ng", "prompts cannot be made"),
+}
+"""What is called by name, its Debian package, and what cannot be done without."""
+
+BYTES_AN_HOUR = 115_200_000
+"""One recorded call: two channels of 16 bits, 8,000 times a second."""
+LITTLE_SPACE_BYTES = 50 * BYTES_AN_HOUR
+NO_SPACE_BYTES = 5 * BYTES_AN_HOUR
+JOURNAL_BEHIND_S = 60.0
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """What must be there before anything can run."""
+    yield ok("settings", f"read; state in {settings.paths.var}")
+    yield _python()
+    yield from _programs()
+    yield _asterisk()
+    yield _configuration(settings)
+    yield from _prompts()
+
+
+def look_at_traces(settings: Settings) -> Iterator[Finding]:
+    """What running leaves behind, and the clock that dates it."""
+    yield _recordings(settings)
+    yield _journal(settings)
+    yield _clock()
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        return wrong(
+            "Python", f"{version} is too old", f"run it with Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer"
+        )
+    if importlib.util.find_spec("audioop") is None:
+        return wrong("Python", f"{version} has no audioop", "`make setup` installs audioop-lts, which brings it back")
+    return ok("Python", version)
+
+
+def _programs() -> Iterator[Finding]:
+    missing = {name: hint for name, hint in PROGRAMS.items() if shutil.which(name) is None}
+    if not missing:
+        yield ok("programs", ", ".join(PROGRAMS))
+    for name, (package, loss) in missing.items():
+        yield warning("programs", f"{name} is not on PATH: {loss}", f"apt-get install {package}")
+
+
+def _asterisk() -> Finding:
+    try:
+        found = installation.find()
+    except installation.NoAsterisk as error:
+        return wrong(
+            "Asterisk", f"none of version {installation.OLDEST_MAJOR} or newer is here", f"`make setup` ({error})"
+        )
+    return ok("Asterisk", f"{found.version}, {found.program[-1]}")
+
+
+def _configuration(settings: Settings) -> Finding:
+    subject, etc = "configuration", settings.asterisk_dir / "etc"
+    remedy = "`gateway112 asterisk` writes it anew when it starts"
+    wanted = [
+        "asterisk.conf",
+        "pjsip_wizard.conf",
+        "extensions.conf",
+        "dialplan",
+        "site/pjsip.conf",
+        "site/manager-user.conf",
+    ]
+    wanted += [file.name for file in (PROJECT / "asterisk-config").glob("*.conf")]
+    missing = [name for name in wanted if not (etc / name).exists()]
+    if len(missing) == len(wanted):
+        return wrong(subject, f"{etc} is not prepared", remedy)
+    if missing:
+        return wrong(subject, f"{etc} lacks {', '.join(sorted(missing))}", remedy)
+    secret = settings.asterisk_dir / "ami-secret"
+    if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+        return warning(subject, f"others can read {secret}", f"chmod 600 {secret}, and let Asterisk have a new one")
+    return ok(subject, str(etc))
+
+
+def _prompts() -> Iterator[Finding]:
+    for language, level, loss in (("id", wrong, "callers hear silence"), ("en", warning, "there is no English")):
+        texts = sorted(path.stem for path in (PROJECT / "dialplan/prompts" / language).glob("*.txt"))
+        folder = PROJECT / "var/prompts" / language
+        spoken = {path.stem for path in folder.glob("*.*") if path.stat().st_size}
+        subject = f"prompts ({language})"
+        if missing := [name for name in texts if name not in spoken]:
+            yield level(subject, f"not in {folder}: {', '.join(missing)}; {loss}", "`make setup` speaks them")
+        else:
+            yield ok(subject, f"{len(texts)} in {folder}")
+
+
+def _recordings(settings: Settings) -> Finding:
+    folder = settings.paths.recordings
+    if not folder.is_dir():
+        return wrong("recordings", f"{folder} is not there", "`gateway112 asterisk` makes it when it starts")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return wrong(
+            "recordings", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}"
+        )
+    free_bytes = shutil.disk_usage(folder).free
+    said = f"{folder}, {free_bytes / 1e9:.1f} GB free: {free_bytes // BYTES_AN_HOUR} hours of calls"
+    remedy = "free some space, or put paths.recordings on a larger disk"
+    if free_bytes < NO_SPACE_BYTES:
+        return wrong("recordings", said, remedy)
+    return warning("recordings", said, remedy) if free_bytes < LITTLE_SPACE_BYTES else ok("recordings", said)
+
+
+def _journal(settings: Settings) -> Finding:
+    """Whether the journal can be written and goes with the calls: where a call was recorded, it must have grown."""
+    folder, file = settings.journal_dir, settings.journal_dir / "journal.csv"
+    if not folder.is_dir():
+        return wrong("journal", f"its folder {folder} is not there", "`gateway112 asterisk` makes it when it starts")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return wrong("journal", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}")
+    newest_recording = _newest(settings.paths.recordings)
+    if not file.exists() and newest_recording is None:
+        return ok("journal", "no call yet: it begins with the first one")
+    written_at = file.stat().st_mtime if file.exists() else 0.0
+    if newest_recording is not None and newest_recording - written_at > JOURNAL_BEHIND_S:
+        return wrong(
+            "journal",
+            f"a call was recorded {newest_recording - written_at:.0f} s after the last record in {file}",
+            "is cel_custom loaded, is the disk full? See var/asterisk/log/messages; restart Asterisk",
+        )
+    ago_s = max(0.0, time.time() - written_at)
+    return ok("journal", f"{file.stat().st_size / 1e3:.0f} kB, last written {ago_s:.0f} s ago")
+
+
+def _newest(recordings: Path) -> float | None:
+    """When the newest recording was begun or written last; only the newest day's folder is looked at."""
+    folder = recordings
+    for _ in ("year", "month", "day"):
+        folders = sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+        if not folders:
+            return None
+        folder = folders[-1]
+    return max((path.stat().st_mtime for path in folder.glob("*.raw")), default=None)
+
+
+def _clock() -> Finding:
+    """Whether the clock is kept in step, where this machine can say so (systemd's timedatectl)."""
+    command = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=3, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    if said == "no":
+        return warning(
+            "clock", "it is not kept in step with the world's", "install chrony: times of calls are evidence"
+        )
+    return ok("clock", "in step with the world's" if said == "yes" else "this machine cannot tell")

@@ -1,0 +1,207 @@
+"""Opens the database: its engine with every time limit, its schema up to date, and the two ways in, to read and write.
+
+Counterparts: `repository.py` and `reads.py` go through `reading` and `writing`; `migrations/` holds the schema's steps.
+
+What is committed survives a power cut: an event may be announced as soon as `writing` has ended. So SQLite runs with
+synchronous=FULL (in WAL mode NORMAL may lose the last commits, https://www.sqlite.org/pragma.html#pragma_synchronous)
+and PostgreSQL with synchronous_commit=on, whatever the server's own default is.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # it has no types of its own
+from sqlalchemy import URL, Connection, event, exc, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway.centre import StoreAway
+from gateway.store.columns import to_json
+from gateway.store.migrations import upgrade
+
+LOCK_LIMIT_S = 2.0
+"""How long a statement waits for another writer."""
+STATEMENT_LIMIT_S = 4.0
+"""How long PostgreSQL may take over one statement."""
+TRANSACTION_LIMIT_S = 5.0
+"""How long a transaction may take in all, from waiting for a connection to the commit."""
+MIGRATION_LIMIT_S = 600.0
+"""How long bringing the schema up to date may take: a migration may have to rewrite every call."""
+CONNECT_LIMIT_S = 3.0
+
+POOL_SIZE = 8
+"""Connections; `Reads` leaves some of them to the repository."""
+
+_LEDGER_LOCK = 112
+"""PostgreSQL's advisory lock, of this database, that writers take in turn. SQLite has its own: BEGIN IMMEDIATE."""
+_WRITES = "gateway112_writes"
+
+
+async def open_database(url: str) -> AsyncEngine:
+    """The engine for `sqlite+aiosqlite:///path` or `postgresql+asyncpg://user@host/name` (over a Unix socket:
+    `postgresql+asyncpg://user@/name?host=/folder`), with its schema up to date. Close it with `dispose()`.
+
+    Raises StoreAway; SchemaTooNew when a newer gateway has been here; ValueError for another kind of URL.
+    """
+    parsed = _parse(url)
+    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    try:
+        async with writing(engine, limit_s=MIGRATION_LIMIT_S) as connection:
+            if parsed.get_backend_name() == "postgresql":
+                await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.run_sync(upgrade)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return engine
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to read with. Raises StoreAway."""
+    with _away(TRANSACTION_LIMIT_S):
+        async with asyncio.timeout(TRANSACTION_LIMIT_S), engine.connect() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine, *, limit_s: float = TRANSACTION_LIMIT_S) -> AsyncIterator[AsyncConnection]:
+    """A transaction that has the ledger to itself: committed at the end, undone when anything is raised inside.
+
+    Raises StoreAway. Where it is raised at the very end the commit may have happened all the same: look again.
+    """
+    with _away(limit_s):
+        async with asyncio.timeout(limit_s), engine.connect() as connection:
+            await connection.execution_options(**{_WRITES: True})
+            async with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
+                yield connection
+
+
+@asynccontextmanager
+async def in_turn(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+    """Passes `gate`, or raises StoreAway when the others before it take too long."""
+    try:
+        async with asyncio.timeout(TRANSACTION_LIMIT_S):
+            await gate.acquire()
+    except TimeoutError as error:
+        raise StoreAway("too many others wait for the database") from error
+    try:
+        yield
+    finally:
+        gate.release()
+
+
+@contextmanager
+def _away(limit_s: float) -> Iterator[None]:
+    """Turns what a database that is away, locked or full raises into StoreAway. What is our own mistake (a wrong
+    statement, a value that fits no column) stays what it is: trying again would not help."""
+    try:
+        yield
+    except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error) as error:
+        if _is_our_mistake(error):
+            raise
+        raise StoreAway(_words(error)) from error
+    except exc.TimeoutError as error:
+        raise StoreAway("all connections to the database are in use") from error
+    except TimeoutError as error:
+        raise StoreAway(f"the database did not answer within {limit_s:g} s") from error
+    except OSError as error:
+        raise StoreAway(f"the database cannot be reached: {error}") from error
+
+
+def _is_our_mistake(error: BaseException) -> bool:
+    cause = error.orig.__cause__ if isinstance(error, exc.DBAPIError) and error.orig else error
+    return isinstance(error, exc.ProgrammingError | exc.DataError) or isinstance(cause, asyncpg.DataError | ValueError)
+
+
+def _words(error: BaseException) -> str:
+    """The driver's own words, without SQL."""
+    words = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
+    return f"the database refused: {words}"
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError as error:
+        raise ValueError("the database's URL cannot be read") from error
+    if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+        raise ValueError(f"the store knows SQLite and PostgreSQL, not {parsed.drivername}")
+    return parsed
+
+
+def _engine(url: URL, connect_args: dict[str, Any]) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        connect_args=connect_args,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=CONNECT_LIMIT_S,
+        hide_parameters=True,  # errors reach logs; callers' numbers and phones' secrets must not
+        json_serializer=to_json,
+    )
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    if url.database:
+        _create_private(url.database)
+    # isolation_level None: the driver begins no transaction of its own, we do
+    engine = _engine(url, {"timeout": LOCK_LIMIT_S, "isolation_level": None})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "journal_size_limit = 67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # a transaction that reads first and writes later fails at once where another has written in between
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _create_private(path: str) -> None:
+    """Makes the file readable for its owner alone: it holds phones' and webhooks' secrets. SQLite gives the same
+    mode to the files beside it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise StoreAway(f"the database file cannot be opened: {error}") from error
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    milliseconds = {
+        "lock_timeout": LOCK_LIMIT_S,
+        "statement_timeout": STATEMENT_LIMIT_S,
+        # a gateway that froze in the middle must not hold the ledger's lock for ever
+        "idle_in_transaction_session_timeout": 2 * TRANSACTION_LIMIT_S,
+    }
+    settings = {name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()}
+    return _engine(
+        url,
+        {
+            "timeout": CONNECT_LIMIT_S,
+            "server_settings": {
+                **settings,
+                "application_name": "gateway112",
+                "synchronous_commit": "on",
+                "jit": "off",  # it costs short statements more than it saves
+            },
+        },
+    )

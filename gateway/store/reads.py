@@ -1,0 +1,187 @@
+"""The reads: what the API asks of the history, page by page.
+
+Counterpart: `gateway/api/`; `repository.py` writes what is read here.
+"""
+
+import asyncio
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.domain.call import PROBE_TRUNK, Call, Outcome
+from gateway.domain.events import StoredEvent
+from gateway.store import rows
+from gateway.store.database import POOL_SIZE, in_turn, reading
+from gateway.store.tables import NEWEST_CALL_FIRST, calls, events, set_aside, tokens
+
+CONNECTIONS_LEFT_TO_REPOSITORY = 3
+"""However many ask the API, storing a call never waits for a connection."""
+
+_LARGEST_SEQ = 2**63 - 1
+
+
+class BadCursor(ValueError):
+    """The cursor is not one that this list gave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls: all that is given must be true of them. `since` is the first moment, `until` the first one after."""
+
+    trunk: str | None = None
+    outcome: Outcome | None = None
+    operator: str | None = None
+    caller: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    include_probes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Calls, and the cursor of the page after; None on the last page."""
+
+    items: list[Call]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Whom a bearer token stands for."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkSummary:
+    """What came in on one trunk: calls ever, when the last one arrived, and how many run now."""
+
+    trunk: str
+    calls: int
+    last_arrived_at: datetime
+    running: int
+
+
+class Reads:
+    """The API's view of the store. Every call has the time limits of `database.py`, and then raises StoreAway."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
+
+    async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
+        """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
+
+        A call that arrives while pages are turned is in none of the later ones. Raises BadCursor, StoreAway.
+        """
+        query = _filtered(filter).order_by(*NEWEST_CALL_FIRST).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(tuple_(calls.c.arrived_at, calls.c.id) < _place(cursor))
+        async with self._reading() as connection:
+            found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
+        return Page(found[:limit], _cursor(found[limit - 1]) if len(found) > limit else None)
+
+    async def call(self, call_id: str) -> Call | None:
+        """The call with that id. Raises StoreAway."""
+        async with self._reading() as connection:
+            found = await connection.execute(select(calls).where(calls.c.id == call_id))
+            row = found.mappings().one_or_none()
+        return None if row is None else rows.call_of(row)
+
+    async def events(self, after: int, limit: int, call_id: str | None = None) -> list[StoredEvent]:
+        """At most `limit` events after that number, of one call or of all, oldest first. Raises StoreAway."""
+        query = select(events).where(events.c.seq > max(0, min(after, _LARGEST_SEQ)))
+        if call_id is not None:
+            query = query.where(events.c.call_id == call_id)
+        async with self._reading() as connection:
+            found = await connection.execute(query.order_by(events.c.seq).limit(limit))
+            return [rows.event_of(row) for row in found.mappings()]
+
+    async def token(self, token_hash: str) -> Token | None:
+        """Whom the token with that SHA-256 stands for; None when it is not known. Raises StoreAway."""
+        async with self._reading() as connection:
+            found = await connection.execute(
+                select(tokens.c.name, tokens.c.role).where(tokens.c.token_hash == token_hash)
+            )
+            row = found.one_or_none()
+        return None if row is None else Token(row.name, row.role)
+
+    async def trunk_summaries(self) -> list[TrunkSummary]:
+        """One for each trunk that ever had a call, the probe's too, by name. Raises StoreAway."""
+        each = select(calls.c.trunk, func.count(), func.max(calls.c.arrived_at)).group_by(calls.c.trunk)
+        running = select(calls.c.trunk, func.count()).where(calls.c.ended_at.is_(None)).group_by(calls.c.trunk)
+        async with self._reading() as connection:
+            now = {row[0]: row[1] for row in await connection.execute(running)}
+            return [
+                TrunkSummary(trunk, count, last_arrived_at, now.get(trunk, 0))
+                for trunk, count, last_arrived_at in await connection.execute(each.order_by(calls.c.trunk))
+            ]
+
+    async def outcome_counts(self) -> dict[str, int]:
+        """How many calls ended in each way, with 0 where none did, without the probe's. Raises StoreAway."""
+        query = (
+            select(calls.c.outcome, func.count())
+            .where(calls.c.outcome.is_not(None), calls.c.trunk != PROBE_TRUNK)
+            .group_by(calls.c.outcome)
+        )
+        async with self._reading() as connection:
+            ended = {row[0]: row[1] for row in await connection.execute(query)}
+        return {outcome.value: ended.get(outcome.value, 0) for outcome in Outcome}
+
+    async def set_aside_count(self) -> int:
+        """How many records could not be used. Raises StoreAway."""
+        async with self._reading() as connection:
+            count: int = (await connection.execute(select(func.count()).select_from(set_aside))).scalar_one()
+            return count
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        async with in_turn(self._places), reading(self._engine) as connection:
+            yield connection
+
+
+def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
+    query = select(calls)
+    for column, value in (
+        (calls.c.trunk, filter.trunk),
+        (calls.c.outcome, filter.outcome),
+        (calls.c.operator, filter.operator),
+        (calls.c.caller, filter.caller),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if filter.since is not None:
+        query = query.where(calls.c.arrived_at >= filter.since)
+    if filter.until is not None:
+        query = query.where(calls.c.arrived_at < filter.until)
+    if not filter.include_probes:
+        query = query.where(calls.c.trunk != PROBE_TRUNK)
+    return query
+
+
+def _cursor(call: Call) -> str:
+    return _written(call.arrived_at, call.id)
+
+
+def _written(arrived_at: datetime, call_id: str) -> str:
+    return urlsafe_b64encode(f"{arrived_at.isoformat()} {call_id}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    """The time and id that the cursor stands for. Raises BadCursor."""
+    try:
+        text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
+        time, _, call_id = text.partition(" ")
+        arrived_at = datetime.fromisoformat(time).astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error) as error:
+        raise BadCursor(BadCursor.__doc__) from error
+    if _written(arrived_at, call_id) != cursor:
+        raise BadCursor(BadCursor.__doc__)
+    return arrived_at, call_id

@@ -1,0 +1,115 @@
+"""Domain values to rows and back, for both ways through the store.
+
+Counterparts: `repository.py` writes with it, `reads.py` and `repository.py` read with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
+from gateway.domain.change import Webhook
+from gateway.domain.events import Event, StoredEvent
+from gateway.domain.facts import Side
+from gateway.domain.operators import Member, Operator
+from gateway.store.columns import storable, storable_key
+
+_CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")
+
+
+def numbered(seq: int, event: Event) -> StoredEvent:
+    """The event as the ledger gives it back, so that what is announced is what is stored."""
+    call_id = None if event.call_id is None else storable_key(event.call_id)
+    return StoredEvent(seq, Event(storable(event.type), event.at, call_id, storable(event.data)))
+
+
+def event_row(stored: StoredEvent) -> dict[str, Any]:
+    event = stored.event
+    return {"seq": stored.seq, "type": event.type, "at": event.at, "call_id": event.call_id, "data": event.data}
+
+
+def event_of(row: RowMapping) -> StoredEvent:
+    return StoredEvent(row["seq"], Event(row["type"], row["at"], row["call_id"], row["data"]))
+
+
+def call_row(call: Call) -> dict[str, Any]:
+    row = {name: getattr(call, name) for name in _CALL_FIELDS}
+    row["attempts"] = [_attempt_json(attempt) for attempt in call.attempts]
+    return row
+
+
+def call_of(row: RowMapping) -> Call:
+    values: dict[str, Any] = {name: row[name] for name in _CALL_FIELDS}
+    values["stage"] = Stage(row["stage"])
+    values["outcome"] = None if row["outcome"] is None else Outcome(row["outcome"])
+    values["hung_up_by"] = None if row["hung_up_by"] is None else Side(row["hung_up_by"])
+    values["attempts"] = tuple(_attempt_of(attempt) for attempt in row["attempts"])
+    return Call(**values)
+
+
+def operator_row(operator: Operator) -> dict[str, Any]:
+    """The row of an operator, without the id."""
+    return {
+        "name": operator.name,
+        "phone": operator.phone,
+        "digest": operator.digest,
+        "contact": operator.contact,
+        "created_at": operator.created_at,
+        "retired_at": operator.retired_at,
+    }
+
+
+def operator_of(row: RowMapping) -> Operator:
+    return Operator(**row)
+
+
+def member_row(member: Member) -> dict[str, Any]:
+    return {"queue": member.queue, "phone": member.phone, "penalty": member.penalty}
+
+
+def webhook_row(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "secret": webhook.secret,
+        "types": webhook.types,
+        "after_seq": webhook.after_seq,
+        "created_at": webhook.created_at,
+    }
+
+
+def webhook_of(row: RowMapping) -> Webhook:
+    return Webhook(**{**row, "types": tuple(row["types"])})
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "leg": attempt.leg,
+        "phone": attempt.phone,
+        "rung_at": _text(attempt.rung_at),
+        "answered_at": _text(attempt.answered_at),
+        "left_at": _text(attempt.left_at),
+        "result": attempt.result,
+    }
+
+
+def _attempt_of(stored: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        leg=stored["leg"],
+        phone=stored["phone"],
+        rung_at=datetime.fromisoformat(stored["rung_at"]),
+        answered_at=_time(stored["answered_at"]),
+        left_at=_time(stored["left_at"]),
+        result=None if stored["result"] is None else Result(stored["result"]),
+    )
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

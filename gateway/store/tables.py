@@ -1,0 +1,142 @@
+"""The tables, as the code of today uses them.
+
+Counterpart: `migrations/`, which makes them in a database step by step; a test holds the two equal. JSON columns are
+JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers stay as they were written.
+"""
+
+from sqlalchemy import JSON, Column, Identity, Index, Integer, MetaData, Table, desc, text
+
+from gateway.store.columns import Key, Number, UtcTime, Words
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    # numbered by the repository: a database's own sequence leaves a hole wherever a transaction fails
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("type", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("call_id", Key),
+    Column("data", JSON, nullable=False),
+    Index("ix_events_call_id_seq", "call_id", "seq"),
+)
+"""The ledger. Rows are added and never changed."""
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("trunk", Key, nullable=False),
+    Column("caller", Key, nullable=False),
+    Column("arrived_at", UtcTime, nullable=False),
+    Column("stage", Words, nullable=False),
+    Column("caller_name", Words, nullable=False),
+    Column("dialled", Words, nullable=False),
+    Column("sip_call_id", Words, nullable=False),
+    Column("diversion", Words, nullable=False),
+    Column("access_network", Words, nullable=False),
+    Column("geolocation", Words, nullable=False),
+    Column("location", Words, nullable=False),
+    Column("greeted_at", UtcTime),
+    Column("queued_at", UtcTime),
+    Column("answered_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("queue", Words),
+    Column("priority", Number, nullable=False),
+    Column("operator", Key),
+    Column("relieved_by", Words),
+    Column("attempts", JSON, nullable=False),
+    Column("outcome", Key),
+    Column("hung_up_by", Words),
+    Column("cause", Number),
+    Column("recording", Words),
+)
+"""Calls as they are now: one row each, one column for each field of `domain.call.Call`."""
+
+# each filter of the list of calls walks an index of its own, newest call first; the trunk at the end of the second
+# lets calls be counted by outcome, without the probe's, from the index alone
+Index("ix_calls_arrived_at_id", calls.c.arrived_at, calls.c.id)
+Index("ix_calls_outcome_arrived_at_id_trunk", calls.c.outcome, calls.c.arrived_at, calls.c.id, calls.c.trunk)
+Index("ix_calls_trunk_arrived_at_id", calls.c.trunk, calls.c.arrived_at, calls.c.id)
+Index("ix_calls_operator_arrived_at_id", calls.c.operator, calls.c.arrived_at, calls.c.id)
+Index("ix_calls_caller_arrived_at_id", calls.c.caller, calls.c.arrived_at, calls.c.id)
+
+_RUNNING = text("ended_at IS NULL")
+Index("ix_calls_running", calls.c.trunk, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+
+journal_positions = Table(
+    "journal_positions",
+    metadata,
+    Column("segment", Key, primary_key=True),
+    Column("offset", Number, nullable=False),
+)
+"""How far each journal segment is stored, in bytes."""
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", Number, Identity(), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("raw", Words, nullable=False),
+)
+"""Records that could not be used, kept whole."""
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", Number, Identity(), primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("phone", Key, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("contact", Words),
+    Column("created_at", UtcTime, nullable=False),
+    Column("retired_at", UtcTime),
+)
+"""Operators, retired ones too: the history keeps their names."""
+
+_ACTIVE = text("retired_at IS NULL")
+Index("uq_operators_active_phone", operators.c.phone, unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE)
+
+members = Table(
+    "members",
+    metadata,
+    Column("queue", Key, primary_key=True),
+    Column("phone", Key, primary_key=True),
+    Column("penalty", Integer, nullable=False),
+)
+"""Phones' places in queues."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("url", Words, nullable=False),
+    Column("secret", Words, nullable=False),
+    Column("types", JSON, nullable=False),
+    Column("after_seq", Number, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""Receivers of events, and how far each has come."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", Key, primary_key=True),
+    Column("name", Key, nullable=False, unique=True),
+    Column("role", Words, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+"""Bearer tokens: SHA-256 of each, never the token."""
+
+NEWEST_CALL_FIRST = (desc(calls.c.arrived_at), desc(calls.c.id))

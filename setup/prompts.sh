@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes what the callers hear: dialplan/prompts/<language>/<name>.txt, spoken by espeak-ng, or the studio's <name>.wav
+# beside it, becomes var/prompts/<language>/<name>.{alaw,ulaw,g722,sln16}. Only what its source no longer matches is made.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. setup/say.sh
+
+SOURCES=dialplan/prompts
+TARGETS=var/prompts
+FORMATS=(alaw ulaw g722 sln16)
+MEAN_DBFS=-20 # as loud as telephone speech usually is
+PEAK_DBFS=-1  # never louder than this, so that nothing clips
+
+voice_of() {
+    case $1 in
+    id) printf id ;;
+    en) printf en-gb ;;
+    *) fail "$SOURCES/$1: no voice is known for this language. Remedy: add one to voice_of in setup/prompts.sh." ;;
+    esac
+}
+
+# The source of a prompt: the studio's recording where there is one, else the text.
+source_of() {
+    local stem=$SOURCES/$1
+    if [ -e "$stem.wav" ]; then printf '%s.wav' "$stem"; else printf '%s.txt' "$stem"; fi
+}
+
+# What a prompt was made from is kept beside it. A checksum, not a date: a studio's file may be older than the text that it
+# replaces.
+is_made() { # is_made LANGUAGE/NAME CHECKSUM
+    local made_from=""
+    [ -e "$TARGETS/$1.made-from" ] && read -r made_from <"$TARGETS/$1.made-from" && [ "$made_from" = "$2" ]
+}
+
+make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
+    local prompt=$1 source=$2 spoken=$WORK/spoken.wav voice gain
+    case $source in
+    *.wav) spoken=$source ;;
+    *)
+        voice=$(voice_of "${prompt%%/*}")
+        speak "$source" "$voice" "$spoken"
+        ;;
+    esac
+    gain=$(gain_of "$spoken") || fail "$source: holds no sound. Remedy: give it words that can be spoken, or a recording."
+    convert "$spoken" "$gain" "$WORK" || fail "$source: ffmpeg cannot convert it (see above)."
+    mkdir -p "$TARGETS/${prompt%/*}"
+    for format in "${FORMATS[@]}"; do
+        mv "$WORK/prompt.$format" "$TARGETS/$prompt.$format"
+    done
+    printf '%s\n' "$3" >"$TARGETS/$prompt.made-from"
+}
+
+speak() { # speak TEXT_FILE VOICE WAV
+    grep -q '[[:alnum:]]' "$1" || fail "$1: is empty. Remedy: write what callers shall hear, or delete the file."
+    espeak-ng -v "$2" -s 150 -w "$3" -f "$1" || fail "$1: espeak-ng cannot speak it (see above)."
+}
+
+# The gain in dB that brings a file to MEAN_DBFS, or as near as PEAK_DBFS allows. Status 1: the file is silent.
+gain_of() {
+    ffmpeg -nostdin -hide_banner -i "$1" -ac 1 -af volumedetect -f null - 2>&1 |
+        awk -v mean_wanted="$MEAN_DBFS" -v peak_allowed="$PEAK_DBFS" '
+            / mean_volume:/ { mean = $(NF - 1) }
+            / max_volume:/ { peak = $(NF - 1); found = 1 }
+            END {
+                if (!found || mean < -80) exit 1
+                gain = mean_wanted - mean
+                if (gain > peak_allowed - peak) gain = peak_allowed - peak
+                printf "%.1f", gain
+            }'
+}
+
+# One run of ffmpeg for all formats: 100 ms of silence on each side, headerless, as Asterisk reads them.
+convert() { # convert SOUND GAIN_DB FOLDER
+    ffmpeg -nostdin -hide_banner -loglevel error -y -i "$1" -filter_complex "
+        [0:a] aformat=channel_layouts=mono, volume=${2}dB, adelay=100, apad=pad_dur=0.1, asplit [narrow] [wide];
+        [narrow] aresample=8000, asplit [alaw] [ulaw];
+        [wide] aresample=16000, asplit [g722] [sln16]" \
+        -map '[alaw]' -f alaw "$3/prompt.alaw" \
+        -map '[ulaw]' -f mulaw "$3/prompt.ulaw" \
+        -map '[g722]' -f g722 "$3/prompt.g722" \
+        -map '[sln16]' -f s16le "$3/prompt.sln16"
+}
+
+declare -A sources=() checksums=()
+for file in "$SOURCES"/*/*.txt "$SOURCES"/*/*.wav; do
+    [ -e "$file" ] || continue
+    prompt=${file#"$SOURCES/"}
+    sources[${prompt%.*}]=$(source_of "${prompt%.*}")
+done
+((${#sources[@]})) || fail "$SOURCES holds no prompts. Remedy: fetch them again (git checkout $SOURCES)."
+recipe=$(sha256sum <setup/prompts.sh) # a change of voice or loudness makes all prompts anew
+while read -r checksum file; do
+    checksums[$file]=$checksum-${recipe%% *}
+done < <(sha256sum "${sources[@]}")
+
+todo=()
+for prompt in "${!sources[@]}"; do
+    is_made "$prompt" "${checksums[${sources[$prompt]}]}" || todo+=("$prompt")
+done
+((${#todo[@]})) || exit 0
+mapfile -t todo < <(printf '%s\n' "${todo[@]}" | sort)
+
+mkdir -p "$TARGETS"
+WORK=$(mktemp -d "$TARGETS/.making.XXXXXX") # on the same disk, so that a finished file takes its place in one step
+trap 'rm -rf "$WORK"' EXIT
+count=0
+for prompt in "${todo[@]}"; do
+    count=$((count + 1))
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+    printf 'prompt %d/%d %s' "$count" "${#todo[@]}" "$prompt"
+    [ -t 1 ] || echo
+    make_prompt "$prompt" "${sources[$prompt]}" "${checksums[${sources[$prompt]}]}"
+done
+if [ -t 1 ]; then printf '\r\033[K'; fi
+say "Prompts: ${#todo[@]} made"

@@ -1,0 +1,349 @@
+"""The house that the API's tests ask: the real centre, feed and store (SQLite) behind the real application, and a
+switchboard that is only told.
+
+Counterpart: `conftest.py` opens one for each test.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestServer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.api import application, docs
+from gateway.api.auth import token_hash
+from gateway.api.context import Context
+from gateway.api.courier import Pace
+from gateway.api.deliveries import Deliveries
+from gateway.api.health import Status
+from gateway.api.openapi import document
+from gateway.api.streams import Streams
+from gateway.centre import Centre, Reading, SwitchboardAway
+from gateway.domain.facts import (
+    CallerLeft,
+    Described,
+    Entered,
+    Fact,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Queued,
+    RecordingStarted,
+    Side,
+    TrunkAnswered,
+)
+from gateway.domain.operators import (
+    AddMember,
+    Command,
+    Holding,
+    PutPhone,
+    RemoveMember,
+    RemovePhone,
+    SetPenalty,
+)
+from gateway.feed import Feed
+from gateway.store.database import open_database
+from gateway.store.reads import Reads
+from gateway.store.repository import Repository
+from gateway.vault.recordings import Recordings
+from tests.api.schema import check, resolve
+
+START = datetime(2026, 8, 17, 3, 0, tzinfo=UTC)
+LIMIT_S = 20.0
+QUICK = Pace(post_timeout_s=0.3, first_pause_s=0.01, longest_pause_s=0.05)
+Json = dict[str, Any]
+DOCUMENT: Json = document(docs.with_description(application.SUBJECTS, "0.1.0"), "0.1.0")
+
+
+class ToldSwitchboard:
+    """Holds what it is told. `refuses` names subjects that it does not take; `is_away` makes it silent."""
+
+    def __init__(self) -> None:
+        self.held = Holding({}, {})
+        self.refuses: dict[str, str] = {}
+        self.is_away = False
+
+    async def holding(self) -> Holding:
+        if self.is_away:
+            raise SwitchboardAway("nobody listens")
+        return self.held
+
+    async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        for command in commands:
+            about = subject_of(command)
+            if about in self.refuses:
+                refused[about] = self.refuses[about]
+            else:
+                self._take(command)
+        return refused
+
+    async def live_calls(self) -> set[str]:
+        return set()
+
+    def _take(self, command: Command) -> None:
+        phones, members = dict(self.held.phones), dict(self.held.members)
+        match command:
+            case PutPhone(phone=phone):
+                phones[phone.number] = phone
+            case RemovePhone(number=number):
+                del phones[number]
+            case AddMember(member=member) | SetPenalty(member=member):
+                members[member.key] = member
+            case RemoveMember(queue=queue, phone=number):
+                del members[(queue, number)]
+        self.held = Holding(phones, members)
+
+
+def subject_of(command: Command) -> str:
+    match command:
+        case PutPhone(phone=phone):
+            return phone.number
+        case RemovePhone(number=number):
+            return number
+        case AddMember(member=member) | SetPenalty(member=member):
+            return f"{member.queue}/{member.phone}"
+        case RemoveMember(queue=queue, phone=phone):
+            return f"{queue}/{phone}"
+
+
+@dataclass
+class Reply:
+    """An answer, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def text(self) -> str:
+        return self.raw.decode()
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem names."""
+        return [error["field"] for error in self.json["errors"]]
+
+
+@dataclass
+class House:
+    """Everything that a test may ask or change."""
+
+    engine: AsyncEngine
+    database: Path
+    sounds: Path
+    context: Context
+    switchboard: ToldSwitchboard
+    status: Json
+    phone_states: dict[str, str]
+    server: TestServer
+    session: aiohttp.ClientSession
+    document: Json
+
+    def url(self, path: str) -> str:
+        return str(self.server.make_url("/")).rstrip("/") + path
+
+    async def ask(self, method: str, path: str, *, token: str | None = "admin", **options: Any) -> Reply:  # noqa: S107
+        """One request; the answer is held against the OpenAPI document."""
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        async with self.session.request(
+            method, self.url(path), headers=headers, allow_redirects=False, **options
+        ) as answer:
+            reply = Reply(answer.status, answer.headers, await answer.read())
+        self._hold_against_document(method, path, reply)
+        return reply
+
+    async def get(self, path: str, **options: Any) -> Reply:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any, **options: Any) -> Reply:
+        return await self.ask("POST", path, json=body, **options)
+
+    def _hold_against_document(self, method: str, path: str, reply: Reply) -> None:
+        if reply.status >= 400 and method != "HEAD" and path.partition("?")[0] != "/v1/health":
+            assert reply.headers["Content-Type"].startswith("application/problem+json")
+            assert reply.json["status"] == reply.status
+        operation = self._operation("get" if method == "HEAD" else method.lower(), path.partition("?")[0])
+        if operation is None:
+            assert reply.status in (404, 405)
+            return
+        declared = operation["responses"][str(reply.status)]
+        declared = resolve(declared["$ref"], self.document) if "$ref" in declared else declared
+        if method == "HEAD" or "content" not in declared:
+            assert not reply.raw
+            return
+        media = reply.headers["Content-Type"].partition(";")[0]
+        schema = declared["content"][media].get("schema")
+        if schema:
+            check(reply.json, schema, self.document)
+
+    def _operation(self, method: str, path: str) -> Json | None:
+        for template, methods in sorted(self.document["paths"].items(), key=lambda each: each[0].count("{")):
+            pattern = re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path) and method in methods:
+                found: Json = methods[method]
+                return found
+        return None
+
+    # ------------------------------------------------------------ what happens in the centre
+
+    async def tell(self, *facts: Fact) -> None:
+        """The journal told these facts."""
+        await self.context.centre.record(Reading(facts=facts))
+
+    async def answered_call(self, call_id: str = "112-1.1", **given: Any) -> None:
+        """A whole call, answered by phone 1001 after 12 s and ended by the caller 30 s later."""
+        await self.tell(*answered(call_id, **given))
+
+    def sound(self, name: str, seconds: float) -> bytes:
+        """Writes a recording of so many seconds; returns its samples."""
+        samples = bytes(place % 251 for place in range(int(seconds * 8000) * 4))
+        (self.sounds / name).write_bytes(samples)
+        return samples
+
+    async def take_database_away(self) -> None:
+        await self.engine.dispose()
+        self.database.rename(self.database.with_suffix(".gone"))
+        self.database.mkdir()
+
+    async def bring_database_back(self) -> None:
+        self.database.rmdir()
+        self.database.with_suffix(".gone").rename(self.database)
+
+
+def answered(
+    call_id: str = "112-1.1",
+    *,
+    trunk: str = "telkomsel",
+    caller: str = "08123456789",
+    at: datetime = START,
+    recording: str = "",
+) -> list[Fact]:
+    """The facts of one answered call, in their order."""
+
+    def after(seconds: float) -> datetime:
+        return at + timedelta(seconds=seconds)
+
+    leg = f"{call_id}-1001"
+    return [
+        Entered(call_id, at, trunk, caller),
+        Described(call_id, after(0.01), caller, "Budi, “kios”", "112", "abc@carrier", "", "", "", ""),
+        *([RecordingStarted(call_id, after(0.02), recording)] if recording else []),
+        TrunkAnswered(call_id, after(1)),
+        Queued(call_id, after(4), "emergency", 0, 1),
+        LegRung(call_id, after(4.5), leg, "1001"),
+        LegConnected(call_id, after(12), leg, "1001"),
+        LegLeft(call_id, after(42), leg, "1001", 16),
+        CallerLeft(call_id, after(42), 16, Side.CALLER),
+    ]
+
+
+async def until(is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    """Waits for a condition."""
+    async with asyncio.timeout(limit_s):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def open_house(
+    folder: Path, *, feed_capacity: int = 2000, stream_limit: int = 100, write_timeout_s: float = 10.0
+) -> AsyncIterator[House]:
+    """A house with nothing in it but the tokens `admin` and `reader`."""
+    database, sounds = folder / "gateway112.db", folder / "recordings"
+    sounds.mkdir()
+    engine = await open_database(f"sqlite+aiosqlite:///{database}")
+    store, reads, feed, switchboard = Repository(engine), Reads(engine), Feed(feed_capacity), ToldSwitchboard()
+    for name in ("admin", "reader"):
+        await store.put_token(token_hash(name), name, name)
+    centre = Centre(
+        store=store,
+        switchboard=switchboard,
+        feed=feed,
+        clock=lambda: datetime.now(UTC),
+        standing=Holding(),
+        queues=frozenset({"emergency"}),
+    )
+    await centre.resume()
+    status: Json = {
+        "asterisk_up": True,
+        "asterisk_reason": "",
+        "journal_lag_bytes": 0,
+        "operators_available": 1,
+        "version": "0.1.0",
+        "started_at": START,
+    }
+    phone_states: dict[str, str] = {}
+    context = Context(
+        centre=centre,
+        feed=feed,
+        store=store,
+        reads=reads,
+        recordings=Recordings(sounds),
+        streams=Streams(feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
+        deliveries=couriers(centre, store, reads, feed),
+        status=lambda: Status(**status),
+        phone_states=lambda: phone_states,
+        trunks=("telkomsel", "indosat"),
+        trunk_addresses=frozenset({"127.0.0.11", "127.0.0.12"}),
+        clock=lambda: datetime.now(UTC),
+    )
+    server = TestServer(application.build(context), host="127.0.0.1", port=0)
+    await server.start_server()
+    try:
+        async with aiohttp.ClientSession() as session, sending(context.deliveries):
+            yield House(
+                engine=engine,
+                database=database,
+                sounds=sounds,
+                context=context,
+                switchboard=switchboard,
+                status=status,
+                phone_states=phone_states,
+                server=server,
+                session=session,
+                document=DOCUMENT,
+            )
+    finally:
+        await server.close()
+        await store.close()
+
+
+def couriers(centre: Centre, store: Repository, reads: Reads, feed: Feed) -> Deliveries:
+    """A sender of webhooks that is in a hurry."""
+    return Deliveries(
+        centre=centre,
+        store=store,
+        reads=reads,
+        feed=feed,
+        centre_name="112",
+        clock=lambda: datetime.now(UTC),
+        pace=QUICK,
+    )
+
+
+@contextlib.asynccontextmanager
+async def sending(deliveries: Deliveries) -> AsyncIterator[None]:
+    """Deliveries that run."""
+    task = asyncio.create_task(deliveries.run())
+    try:
+        await until(lambda: deliveries.is_loaded)
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,104 @@
+"""Health, trunks and metrics: how the centre stands."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.domain.facts import Entered
+from tests.api.house import START, House
+from tests.api.listener import listening
+
+
+async def test_a_whole_centre_is_ok_and_tells_so_without_a_token(house: House) -> None:
+    reply = await house.get("/v1/health", token=None)
+
+    assert (reply.status, reply.json["status"], reply.json["problems"]) == (200, "ok", [])
+    assert reply.json["asterisk"] == {"up": True, "reason": None}
+    assert reply.json["database"] == {"up": True, "reason": None}
+    assert reply.json["operators"] == {"available": 1}
+
+
+async def test_a_centre_without_asterisk_is_down_and_tells_why(house: House) -> None:
+    house.status |= {"asterisk_up": False, "asterisk_reason": "connection refused"}
+
+    reply = await house.get("/v1/health", token=None)
+
+    assert (reply.status, reply.json["status"]) == (503, "down")
+    assert reply.json["problems"] == ["Asterisk is away: connection refused"]
+
+
+async def test_a_centre_without_its_database_is_down_and_back_when_that_is(house: House) -> None:
+    await house.take_database_away()
+    reply = await house.get("/v1/health", token=None)
+    assert (reply.status, reply.json["database"]["up"]) == (503, False)
+
+    await house.bring_database_back()
+    assert (await house.get("/v1/health", token=None)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"operators_available": 0}, "No operator"), ({"journal_lag_bytes": 5_000_000}, "5000000 bytes behind")],
+)
+async def test_a_centre_that_is_not_at_its_best_is_impaired(house: House, change: dict[str, int], words: str) -> None:
+    house.status |= change
+
+    reply = await house.get("/v1/health", token=None)
+
+    assert (reply.status, reply.json["status"]) == (200, "impaired")
+    assert words in reply.json["problems"][0]
+
+
+async def test_what_asterisk_refuses_shows_in_health(house: House) -> None:
+    house.switchboard.refuses["1001"] = "no"
+    await house.post("/v1/operators", {"name": "Siti", "phone": "1001"})
+
+    assert (await house.get("/v1/health", token=None)).json["problems"] == ["Asterisk refused: 1001"]
+
+
+async def test_trunks_tell_their_calls_and_the_probe_is_not_one(house: House) -> None:
+    await house.answered_call("112-1.1")
+    await house.tell(Entered("112-2.1", START + timedelta(hours=1), "telkomsel", "0811"))
+    await house.answered_call("112-3.1", trunk="probe")
+
+    assert (await house.get("/v1/trunks", token="reader")).json == {
+        "items": [
+            {"name": "indosat", "calls": 0, "running": 0, "last_arrived_at": None},
+            {"name": "telkomsel", "calls": 2, "running": 1, "last_arrived_at": "2026-08-17T04:00:00Z"},
+        ],
+        "next": None,
+    }
+
+
+async def test_metrics_count_the_calls_of_the_store(house: House) -> None:
+    await house.answered_call("112-1.1")
+    await house.answered_call("112-2.1", trunk="probe")
+    await house.tell(Entered("112-3.1", START, "telkomsel", "0811"))
+    made = await house.post("/v1/webhooks", {"url": "http://127.0.0.1:1/"})
+    house.status["operators_available"] = 3
+
+    async with listening(house):
+        reply = await house.get("/metrics", token="reader")
+
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(reply.text)
+        for sample in family.samples
+    }
+    assert values["gateway112_calls_ended_total", "answered"] == 1
+    assert values["gateway112_calls_ended_total", "failed"] == 0
+    assert values["gateway112_calls_running",] == 1
+    assert values["gateway112_events_total",] == 17
+    assert values["gateway112_operators_available",] == 3
+    assert values["gateway112_asterisk_up",] == 1
+    assert values["gateway112_event_streams",] == 1
+    assert values["gateway112_webhook_lag_events", made.json["id"]] == 0
+    assert values["gateway112_info", "0.1.0"] == 1
+    assert values["process_resident_memory_bytes",] > 0
+
+
+async def test_metrics_are_told_while_nothing_is_known_of_the_operators(house: House) -> None:
+    house.status["operators_available"] = None
+
+    assert "gateway112_operators_available NaN" in (await house.get("/metrics")).text

@@ -1,0 +1,205 @@
+"""Whatever goes wrong is told in one form, and who may not ask is told so."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from gateway.api.auth import token_hash
+from gateway.api.routes import BODY_LIMIT_BYTES
+from tests.api.house import House
+
+OPERATOR = {"name": "Siti", "phone": "1001"}
+
+
+def declared(house: House) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every operation of the document with a path that can be asked."""
+    return [
+        (
+            method.upper(),
+            path.replace("{name}", "emergency").replace("{phone}", "1001").replace("{id}", "1"),
+            operation,
+        )
+        for path, methods in house.document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+async def test_every_operation_but_the_open_ones_wants_a_token(house: House) -> None:
+    found_open = set()
+    for method, path, operation in declared(house):
+        reply = await house.ask(method, path, token=None)
+        if operation["security"]:
+            assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="gateway112"'), path
+        else:
+            found_open.add(path)
+
+    assert found_open == {"/v1/health", "/v1/openapi.json", "/docs"}
+
+
+async def test_a_reader_may_change_nothing(house: House) -> None:
+    for method, path, _ in declared(house):
+        if method != "GET" or path.startswith("/v1/webhooks"):
+            reply = await house.ask(method, path, token="reader")
+            assert reply.status == 403, path
+            assert 'error="insufficient_scope"' in reply.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("value", ["Bearer nobody", "Basic YWRtaW46", "Bearer", "Bearer  ", "admin", "Bearer \xff\xfe"])
+async def test_a_token_that_is_not_known_is_refused(house: House, value: str) -> None:
+    reply = await house.get("/v1/calls", token=None, headers={"Authorization": value})
+
+    assert reply.status == 401
+    assert "WWW-Authenticate" in reply.headers
+
+
+async def test_a_token_of_another_role_may_nothing(house: House) -> None:
+    await house.context.store.put_token(token_hash("guest"), "guest", "guest")
+
+    assert (await house.get("/v1/calls", token="guest")).status == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/call", "/v2/calls", "/v1/calls/", "/docs/x", "/v1/%2e%2e/x", "/v1/\u00e9"]
+)
+async def test_nothing_there_is_a_404(house: House, path: str) -> None:
+    reply = await house.get(path)
+
+    assert reply.status == 404
+    assert reply.json["title"] == "Not Found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v1/calls", "GET, HEAD"),
+        ("DELETE", "/v1/operators", "GET, HEAD, POST"),
+        ("PUT", "/v1/operators/1", "DELETE, GET, HEAD, PATCH"),
+        ("GET", "/v1/queues/emergency/members/1001", "DELETE, PUT"),
+        ("OPTIONS", "/v1/health", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_is_not_there_is_a_405_that_names_those_that_are(
+    house: House, method: str, path: str, allowed: str
+) -> None:
+    reply = await house.ask(method, path)
+
+    assert (reply.status, reply.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"{", b"", b"null x", b'{"name": "Siti" "phone"}', b"\xff\xfe", b'{"name": NaN', b"[" * 5000, b'"\xed\xa0\x80"'],
+)
+async def test_what_is_not_json_is_a_400(house: House, raw: bytes) -> None:
+    reply = await house.ask("POST", "/v1/operators", data=raw, headers={"Content-Type": "application/json"})
+
+    assert reply.status == 400
+    assert "not JSON" in reply.json["detail"]
+
+
+async def test_half_of_a_surrogate_pair_is_refused_and_never_stored(house: House) -> None:
+    raw = b'{"name": "Si\\ud83d", "phone": "1001"}'
+    reply = await house.ask("POST", "/v1/operators", data=raw, headers={"Content-Type": "application/json"})
+
+    assert reply.status in (400, 422)
+
+
+async def test_an_emoji_is_a_name_like_any_other(house: House) -> None:
+    assert (await house.post("/v1/operators", {**OPERATOR, "name": "Siti 🚒"})).json["name"] == "Siti 🚒"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
+async def test_a_body_of_another_kind_is_a_415(house: House, kind: str) -> None:
+    reply = await house.ask("POST", "/v1/operators", data=b"{}", headers={"Content-Type": kind})
+
+    assert reply.status == 415
+
+
+async def test_a_body_past_the_limit_is_a_413(house: House) -> None:
+    big = b'{"name": "' + b"x" * BODY_LIMIT_BYTES + b'"}'
+
+    async def in_pieces() -> Any:
+        for start in range(0, len(big), 10_000):
+            yield big[start : start + 10_000]
+
+    for data in (big, in_pieces()):
+        reply = await house.ask("POST", "/v1/operators", data=data, headers={"Content-Type": "application/json"})
+        assert reply.status == 413
+
+
+async def test_a_body_that_never_comes_is_a_408(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.api.routes.BODY_TIMEOUT_S", 0.1)
+    release = asyncio.Event()
+
+    async def slow() -> Any:
+        yield b"{"
+        await release.wait()
+
+    reply = await house.ask("POST", "/v1/operators", data=slow(), headers={"Content-Type": "application/json"})
+    release.set()
+
+    assert reply.status == 408
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"5\r\n{", b"5\r\nhello\r\n0\r\n\r\n"])
+async def test_a_body_that_breaks_off_is_nobodys_mistake_here(
+    house: House, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
+    writer.write(
+        b"POST /v1/operators HTTP/1.1\r\nHost: centre\r\nAuthorization: Bearer admin\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    )
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        while line := await reader.readline():
+            if line.startswith(b"HTTP/1.1"):
+                assert line.split()[1] == b"400"
+                break
+    writer.close()
+    await writer.wait_closed()
+
+    assert (await house.get("/v1/operators")).json["items"] == []
+    assert [record for record in caplog.records if record.name.startswith("gateway.api")] == []
+
+
+async def test_without_the_database_everything_says_so_and_when_to_come_back(house: House) -> None:
+    await house.take_database_away()
+    for method, path, operation in declared(house):
+        if operation["security"]:
+            reply = await house.ask(method, path)
+            assert (reply.status, reply.json["detail"]) == (503, "The database does not answer."), path
+            assert int(reply.headers["Retry-After"]) > 0
+    await house.bring_database_back()
+
+    assert (await house.get("/v1/calls")).status == 200
+
+
+async def test_our_own_mistake_is_logged_and_tells_nothing_of_the_inside(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(call_id: str) -> None:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr(type(house.context.reads), "call", lambda reads, call_id: broken(call_id))
+    with caplog.at_level(logging.ERROR):
+        reply = await house.get("/v1/calls/112-1.1")
+
+    assert reply.status == 500
+    assert "secret" not in reply.text
+    assert any("the secret inside" in str(record.exc_info) for record in caplog.records)
+
+
+async def test_no_answer_is_kept_or_guessed_at(house: House) -> None:
+    for path in ("/v1/calls", "/v1/health", "/v1/nothing"):
+        reply = await house.get(path)
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_unknown_query_parameters_are_named_everywhere(house: House) -> None:
+    for method, path, _ in declared(house):
+        reply = await house.ask(method, f"{path}?colour=red")
+        assert (reply.status, "?colour" in reply.fields) == (422, True), path

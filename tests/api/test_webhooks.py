@@ -1,0 +1,206 @@
+"""Webhooks: made, told of events, tried again, and never in each other's way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.api.courier import Standing
+from tests.api.house import House, Reply, couriers, open_house, sending, until
+from tests.api.listener import listening
+from tests.api.receiver import receiving, subscribe
+
+
+async def test_a_webhook_is_made_listed_and_removed(house: House) -> None:
+    async with receiving() as receiver:
+        made = await subscribe(house, receiver, types=["call.ended"])
+        shown = {name: value for name, value in made.json.items() if name != "secret"}
+
+        assert made.json["secret"].startswith("whsec_")
+        assert (await house.get("/v1/webhooks")).json == {"items": [shown], "next": None}
+        assert (await house.get(made.headers["Location"])).json == shown
+        assert (await house.ask("DELETE", made.headers["Location"])).status == 204
+        assert (await house.get("/v1/webhooks")).json["items"] == []
+        assert (await house.get(made.headers["Location"])).status == 404
+        assert (await house.ask("DELETE", made.headers["Location"])).status == 404
+
+
+def standing(house: House, made: Reply) -> Standing:
+    """How the receiver does whose webhook was made."""
+    return house.context.deliveries.standings[made.json["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "/url"),
+        ({"url": "ftp://127.0.0.1/"}, "/url"),
+        ({"url": "http:///hook"}, "/url"),
+        ({"url": "http://user:word@127.0.0.1/"}, "/url"),
+        ({"url": "http://127.0.0.1:99999/"}, "/url"),
+        ({"url": "http://127.0.0.1/\r\nX: y"}, "/url"),
+        ({"url": "http://127.0.0.1/", "types": "call.ended"}, "/types"),
+        ({"url": "http://127.0.0.1/", "types": ["Call Ended"]}, "/types/0"),
+        ({"url": "http://127.0.0.1/", "secret": "mine"}, "/secret"),
+    ],
+)
+async def test_a_webhook_that_cannot_be_is_named_by_field(house: House, body: Any, field: str) -> None:
+    reply = await house.post("/v1/webhooks", body)
+
+    assert (reply.status, reply.fields) == (422, [field])
+
+
+async def test_events_come_as_signed_cloudevents_in_order(house: House) -> None:
+    await house.answered_call("112-1.1")
+    async with receiving() as receiver:
+        await subscribe(house, receiver)
+        await house.answered_call("112-2.1")
+        await until(lambda: len(receiver.taken) == 8)
+
+    assert receiver.seqs == list(range(9, 17))
+    assert receiver.taken[0] == {
+        "specversion": "1.0",
+        "id": "112-9",
+        "source": "/gateway112/112",
+        "type": "id.112.call.arrived",
+        "time": "2026-08-17T03:00:00+00:00",
+        "datacontenttype": "application/json",
+        "subject": "112-2.1",
+        "data": {"trunk": "telkomsel", "caller": "08123456789", "is_probe": False},
+    }
+
+
+async def test_only_the_types_that_were_asked_for_come(house: House) -> None:
+    async with receiving() as receiver:
+        await subscribe(house, receiver, types=["call.arrived", "call.ended"])
+        await house.answered_call()
+        await until(lambda: len(receiver.taken) == 2)
+
+    assert [event["type"] for event in receiver.taken] == ["id.112.call.arrived", "id.112.call.ended"]
+
+
+async def test_an_event_is_tried_until_it_is_taken_and_the_next_waits_for_it(house: House) -> None:
+    async with receiving(500, 404, 307, 503) as receiver:
+        await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: len(receiver.taken) == 8)
+
+    assert [event["id"] for event in receiver.tries[:6]] == ["112-1"] * 5 + ["112-2"]
+    assert receiver.seqs == list(range(1, 9))
+    assert not receiver.was_led_elsewhere
+
+
+async def test_a_failing_receiver_is_told_of_and_then_forgiven(house: House) -> None:
+    async with receiving(*[503] * 10_000) as receiver:
+        made = await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: standing(house, made).last_error is not None)
+        failing = (await house.get(made.headers["Location"])).json
+        receiver.answers.clear()
+        await until(lambda: standing(house, made).after_seq == 8)
+        forgiven = (await house.get(made.headers["Location"])).json
+
+    assert (failing["after_seq"], failing["last_error"]) == (0, "HTTP 503")
+    assert failing["failing_since"] is not None
+    assert (forgiven["after_seq"], forgiven["last_error"], forgiven["failing_since"]) == (8, None, None)
+
+
+async def test_a_receiver_that_cannot_be_reached_is_told_of(house: House) -> None:
+    async with receiving() as receiver:
+        made = await subscribe(house, receiver)
+    await house.answered_call()
+
+    await until(lambda: "Connect" in (standing(house, made).last_error or ""))
+
+
+async def test_a_receiver_that_hangs_delays_nobody(house: House) -> None:
+    async with receiving() as hung, receiving() as lively, listening(house) as listener:
+        hung.is_hung = True
+        made = await subscribe(house, hung)
+        await subscribe(house, lively)
+        for number in range(5):
+            await house.answered_call(f"112-{number}.1")
+        await until(lambda: len(lively.taken) == 40)
+        assert [(await listener.next())["seq"] for _ in range(40)] == list(range(1, 41))
+        await until(lambda: standing(house, made).last_error is not None)
+        assert standing(house, made).last_error == "no answer within 0.3 s"
+        assert not hung.taken
+
+        hung.is_hung = False
+        hung.released.set()
+        await until(lambda: hung.seqs[-1:] == [40])
+        assert list(dict.fromkeys(hung.seqs)) == list(range(1, 41))
+
+
+async def test_a_receiver_that_is_gone_is_forgotten(house: House) -> None:
+    async with receiving(204, 410) as receiver:
+        await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: not house.context.deliveries.standings)
+
+        assert (await house.get("/v1/webhooks")).json["items"] == []
+    assert len(receiver.tries) == 2
+
+
+async def test_nothing_more_is_posted_after_a_webhook_is_removed(house: House) -> None:
+    async with receiving() as removed, receiving() as kept:
+        removed.is_hung = True
+        made = await subscribe(house, removed)
+        await subscribe(house, kept)
+        await house.answered_call()
+        await until(lambda: len(removed.tries) > 0)
+        await house.ask("DELETE", made.headers["Location"])
+        tries = len(removed.tries)
+        await house.answered_call("112-2.1")
+        await until(lambda: len(kept.taken) == 16)
+
+        assert len(removed.tries) == tries
+        assert [webhook.id for webhook in await house.context.store.webhooks()] != [made.json["id"]]
+
+
+async def test_the_place_is_stored_and_a_new_sender_goes_on_from_there(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, receiving() as receiver:
+        made = await subscribe(house, receiver)
+        await house.answered_call("112-1.1")
+        await until(lambda: len(receiver.taken) == 8)
+        stored = 0
+        while stored < 8:
+            [webhook] = await house.context.store.webhooks()
+            stored = webhook.after_seq
+        await house.ask("DELETE", made.headers["Location"])
+        await house.context.centre.put_webhook(webhook)
+        await house.answered_call("112-2.1")
+
+        context = house.context
+        later = couriers(context.centre, context.store, context.reads, context.feed)
+        async with sending(later):
+            await until(lambda: later.standings[webhook.id].after_seq == 16)
+
+        assert receiver.seqs == list(range(1, 17))
+        [webhook] = await house.context.store.webhooks()
+        assert webhook.after_seq == 16
+
+
+async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -> None:
+    async with open_house(tmp_path, feed_capacity=3) as house, receiving(500, 500) as receiver:
+        await subscribe(house, receiver)
+        for number in range(5):
+            await house.answered_call(f"112-{number}.1")
+        await until(lambda: len(receiver.taken) == 40)
+
+    assert receiver.seqs == list(range(1, 41))
+
+
+async def test_there_are_only_so_many_webhooks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.api.deliveries.LIMIT", 1)
+    async with receiving() as receiver:
+        await subscribe(house, receiver)
+
+        assert (await house.post("/v1/webhooks", {"url": receiver.url})).status == 409
+
+
+async def test_a_webhook_may_post_to_the_api_itself(house: House) -> None:
+    made = await house.post("/v1/webhooks", {"url": house.url("/v1/calls")})
+    await house.answered_call()
+
+    await until(lambda: standing(house, made).last_error == "HTTP 405")

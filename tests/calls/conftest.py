@@ -1,0 +1,29 @@
+"""One running centre for all the stories of this folder; each test has operators of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.centre import Api, RealCentre, real_centre
+
+
+@pytest.fixture(scope="session")
+def running_centre() -> Iterator[RealCentre]:
+    with real_centre({"trunks.indosat": {"priority": 7}}) as centre:
+        centre.start_asterisk()
+        centre.start_gateway()
+        yield centre
+
+
+@pytest.fixture
+async def centre(running_centre: RealCentre) -> RealCentre:
+    await running_centre.ready()
+    return running_centre
+
+
+@pytest.fixture
+async def api(centre: RealCentre) -> AsyncIterator[Api]:
+    """The API of the running centre; whoever the test hired is retired after it."""
+    async with centre.api() as api:
+        yield api
+        await api.retire_everybody()

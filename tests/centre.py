@@ -1,0 +1,243 @@
+"""A whole centre for the tests: a real Asterisk and a real gateway, each a process of its own, on free loopback ports.
+
+Counterpart: `tests/sip.py` plays the carriers and the phones.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gateway.asterisk import installation
+from gateway.settings import PROJECT, Settings, load
+from tests.sip import Sipp, free_port
+
+START_TIMEOUT_S = 30.0
+Json = dict[str, Any]
+
+
+class RealCentre:
+    """Asterisk and gateway. `start` and `stop` of either do not touch the other."""
+
+    def __init__(self, folder: Path, settings: Settings, environ: dict[str, str]) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._environ = environ
+        self._asterisk: subprocess.Popen[bytes] | None = None
+        self._gateway: subprocess.Popen[bytes] | None = None
+        self._installation = installation.find()
+
+    @property
+    def sip_port(self) -> int:
+        return self.settings.sip.port
+
+    # ---------------------------------------------------------------- processes
+
+    def start_asterisk(self) -> None:
+        """Returns once Asterisk has booted."""
+        self._asterisk = self._spawn("asterisk", "asterisk.log")
+        self._wait(lambda: "fully booted" in self.cli("core waitfullybooted"), "Asterisk did not boot")
+
+    def start_gateway(self) -> None:
+        """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
+        self._gateway = self._spawn("serve", "gateway.log")
+
+    def stop_gateway(self, number: int = signal.SIGTERM) -> int:
+        """Ends the gateway by a signal; returns its exit status."""
+        assert self._gateway
+        self._gateway.send_signal(number)
+        status = self._gateway.wait(START_TIMEOUT_S)
+        self._gateway = None
+        return status
+
+    def stop_asterisk(self, number: int = signal.SIGTERM) -> None:
+        """Ends Asterisk by a signal."""
+        assert self._asterisk
+        self._asterisk.send_signal(number)
+        self._asterisk.wait(START_TIMEOUT_S)
+        self._asterisk = None
+
+    def stop(self) -> None:
+        """Ends whatever runs."""
+        for process in (self._gateway, self._asterisk):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait(10)
+
+    @property
+    def gateway_pid(self) -> int:
+        assert self._gateway
+        return self._gateway.pid
+
+    @property
+    def asterisk_pid(self) -> int:
+        assert self._asterisk
+        return self._asterisk.pid
+
+    def cli(self, command: str) -> str:
+        """What Asterisk's console says to `command`."""
+        argv = self._installation.command(self.settings.asterisk_dir / "etc", "-rx", command)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout
+
+    def log(self, name: str = "gateway") -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def _spawn(self, command: str, log: str) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "gateway", command],
+                cwd=PROJECT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
+        limit = time.monotonic() + START_TIMEOUT_S
+        while not condition():
+            if time.monotonic() > limit:
+                raise AssertionError(f"{complaint}:\n{self.log('asterisk')[-3000:]}")
+            time.sleep(0.1)
+
+    # ---------------------------------------------------------------- the API
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator["Api"]:
+        """A client with the admin's token."""
+        token = (self.settings.paths.var / "admin-token").read_text().strip()
+        async with aiohttp.ClientSession(
+            self.settings.api_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=aiohttp.ClientTimeout(total=20),
+        ) as session:
+            yield Api(session)
+
+    async def ready(self) -> None:
+        """Returns once the gateway is linked to Asterisk, has read the journal to its end and has compared what
+        Asterisk holds."""
+        url = f"{self.settings.api_url}/v1/health"
+        async with aiohttp.ClientSession() as session, asyncio.timeout(START_TIMEOUT_S):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, KeyError):
+                    async with session.get(url) as response:
+                        health = await response.json()
+                        if health["asterisk"]["up"] and health["journal"]["lag_bytes"] == 0:
+                            return
+                await asyncio.sleep(0.05)
+
+
+class Api:
+    """The API as a client sees it: JSON in, JSON out, and the status checked."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+
+    async def get(self, path: str, status: int = 200, **query: str | int) -> Json:
+        async with self.session.get(path, params=query) as response:
+            assert response.status == status, await response.text()
+            answer: Json = await response.json()
+            return answer
+
+    async def send(self, method: str, path: str, body: Json | None = None, status: int | None = None) -> Json:
+        """Without a `status` any success will do."""
+        async with self.session.request(method, path, json=body) as response:
+            assert response.ok if status is None else response.status == status, await response.text()
+            return await response.json() if response.content_length else {}
+
+    async def calls(self, **query: str | int) -> list[Json]:
+        """All calls, oldest first."""
+        items: list[Json] = []
+        page = await self.get("/v1/calls", limit=200, **query)
+        items += page["items"]
+        while page["next"]:
+            page = await self.get("/v1/calls", limit=200, cursor=page["next"], **query)
+            items += page["items"]
+        return items[::-1]
+
+    async def events(self, after: int = 0) -> list[Json]:
+        """All events after `after`, in order."""
+        items: list[Json] = []
+        while True:
+            page = await self.get("/v1/events", after=after + len(items), limit=500)
+            items += page["items"]
+            if not page["items"]:
+                return items
+
+    async def ended_calls(self, count: int, *, after: str = "", timeout_s: float = 30) -> list[Json]:
+        """The calls that arrived after a time, oldest first, once `count` of them are there and none of them runs."""
+        calls: list[Json] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len(calls) < count or not all(call["outcome"] for call in calls):
+                    await asyncio.sleep(0.1)
+                    calls = [call for call in await self.calls() if call["arrived_at"] > after]
+        except TimeoutError:
+            raise AssertionError(f"expected {count} ended calls, there are {calls}") from None
+        return calls
+
+    async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
+        """A new operator in `queue`, at `device` or at a phone that is to register."""
+        body = {"name": name, "phone": phone}
+        if device is not None:
+            body["contact"] = f"sip:{phone}@{device.address}:{device.port}"
+        made = await self.send("POST", "/v1/operators", body, status=201)
+        assert made["applied"], made
+        await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
+        return made
+
+    async def retire_everybody(self) -> None:
+        for operator in (await self.get("/v1/operators"))["items"]:
+            await self.send("DELETE", f"/v1/operators/{operator['id']}", status=204)
+
+
+@contextmanager
+def real_centre(sections: Mapping[str, Mapping[str, object]] | None = None) -> Iterator[RealCentre]:
+    """A centre of its own, in a folder of its own, which is removed with it; `sections` are settings by section, such
+    as {"trunks.indosat": {"priority": 7}}. Nothing is started yet."""
+    folder = Path(tempfile.mkdtemp(prefix="centre-"))
+    first_rtp = random.randrange(30000, 58000, 500)
+    values: dict[str, dict[str, object]] = {
+        "sip": {"port": free_port()},
+        "ami": {"port": free_port()},
+        "api": {"port": free_port()},
+        "rtp": {"first_port": first_rtp, "last_port": first_rtp + 2000},
+        "call": {"greeting": "", "queue_max_wait_s": 8},
+    }
+    for section, given in (sections or {}).items():
+        values[section] = values.get(section, {}) | dict(given)
+    file = folder / "gateway.toml"
+    file.write_text(
+        "".join(
+            f"[{section}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in given.items())
+            for section, given in values.items()
+        )
+    )
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GATEWAY112_")}
+    centre = RealCentre(folder, load(file, {}), environ | {"GATEWAY112_CONFIG": str(file)})
+    try:
+        yield centre
+    finally:
+        centre.stop()
+        shutil.rmtree(folder)
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()

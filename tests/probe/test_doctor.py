@@ -1,0 +1,203 @@
+"""The doctor on a centre that is down, on one whose manager misbehaves, and on a whole one."""
+
+import asyncio
+import io
+import socket
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gateway import doctor
+from gateway.asterisk import site
+from gateway.doctor import manager
+from gateway.doctor.finding import Finding, Level
+from gateway.doctor.hotline import Hotline, HotlineDead
+from gateway.settings import Settings, load
+from tests.asterisk.scripted_peer import ScriptedPeer, response
+from tests.centre import RealCentre
+
+
+def shown(findings: list[Finding]) -> str:
+    out = io.StringIO()
+    Console(file=out, width=80).print(doctor.render(findings))
+    return out.getvalue()
+
+
+def about(findings: list[Finding], subject: str) -> Finding:
+    [finding] = [each for each in findings if each.subject == subject]
+    return finding
+
+
+# ---------------------------------------------------------------- everything down
+
+
+def test_of_a_centre_that_never_ran_each_part_is_told_with_its_remedy_and_nothing_is_changed(nowhere: Settings) -> None:
+    findings = doctor.examine(nowhere)
+    wrong = [finding.subject for finding in findings if finding.is_wrong]
+    assert [name for name in wrong if not name.startswith(("Asterisk", "prompts"))] == [
+        "configuration",
+        "SIP",
+        "recordings",
+        "journal",
+        "API",
+    ]
+    assert manager.MANAGER in wrong
+    assert all(finding.remedy for finding in findings if finding.level is not Level.OK)
+    assert list(nowhere.paths.var.parent.iterdir()) == [nowhere.paths.var.parent / "gateway.toml"]
+
+
+def test_the_table_fits_a_log_and_says_it_in_words(nowhere: Settings) -> None:
+    text = shown(doctor.examine(nowhere))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "What to do, in this order:" in text
+    assert "WRONG" in text
+    assert "Traceback" not in text
+    assert "\x1b" not in text
+
+
+def test_a_port_that_another_program_holds_is_told_from_one_where_nobody_listens(nowhere: Settings) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind((nowhere.sip.host, nowhere.sip.port))
+        finding = about(doctor.examine(nowhere), "SIP")
+    assert finding.is_wrong
+    assert "a program holds" in finding.said
+
+
+def test_a_database_url_that_leads_nowhere_is_told_without_its_password(nowhere: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('[database]\nurl = "postgresql://gateway:geheim@127.0.0.1:1/calls"\n')
+    finding = about(doctor.examine(load(file, {})), "database")
+    assert finding.is_wrong
+    assert "127.0.0.1:1/calls" in finding.said
+    assert "geheim" not in shown([finding])
+
+
+# ---------------------------------------------------------------- a manager from a script
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[ScriptedPeer]:
+    async with ScriptedPeer() as peer:
+        yield peer
+
+
+async def talked(nowhere: Settings, peer: ScriptedPeer, secret: str | None = None) -> list[Finding]:
+    """What the doctor finds at the scripted manager. No thread is left."""
+    settings = nowhere.model_copy(update={"ami": nowhere.ami.model_copy(update={"port": peer.port})})
+    settings.asterisk_dir.mkdir(parents=True, exist_ok=True)
+    site.write_private(settings.asterisk_dir / "ami-secret", (secret or peer.secret) + "\n")
+    before = threading.active_count()
+    found = await asyncio.to_thread(lambda: list(manager.look(settings)))
+    assert threading.active_count() <= before + 1  # asyncio keeps the thread that we lent
+    return found
+
+
+async def test_a_wrong_password_is_told_with_asterisks_words_and_nothing_more_is_asked(
+    nowhere: Settings, peer: ScriptedPeer
+) -> None:
+    [finding] = await talked(nowhere, peer, secret="old")
+    assert finding.is_wrong
+    assert "Authentication failed" in finding.said
+    assert "restart Asterisk" in finding.remedy
+    assert [action["Action"] for action in peer.actions] == [["Login"]]
+
+
+async def test_a_manager_that_takes_everything_and_says_nothing_is_given_up(
+    nowhere: Settings, peer: ScriptedPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "ANSWER_S", 0.3)
+    peer.is_mute = True
+    [finding] = await talked(nowhere, peer)
+    assert finding.is_wrong
+    assert "Login" in finding.said
+
+
+@pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff\xfe\r\n"])
+async def test_what_is_no_manager_is_told_so(nowhere: Settings, peer: ScriptedPeer, banner: bytes) -> None:
+    peer.banner = banner
+    [finding] = await talked(nowhere, peer)
+    assert finding.is_wrong
+    assert "not Asterisk's manager" in finding.said
+
+
+async def test_modules_and_queue_that_are_missing_are_wrong(nowhere: Settings, peer: ScriptedPeer) -> None:
+    absent = {"app_queue.so", "codec_opus_open_source.so"}
+
+    def check(action: dict[str, list[str]]) -> bytes:
+        is_there = action["Module"][0] not in absent
+        return response(action, "Success") if is_there else response(action, "Error", "Message: Module not loaded")
+
+    def no_such_queue(action: dict[str, list[str]]) -> bytes:
+        begin = response(action, "Success", "EventList: start")
+        return (
+            begin
+            + f"Event: QueueStatusComplete\r\nActionID: {action['ActionID'][0]}\r\nEventList: Complete\r\n\r\n".encode()
+        )
+
+    peer.answers |= {"ModuleCheck": check, "QueueStatus": no_such_queue}
+    login, modules, queue = await talked(nowhere, peer)
+    assert not login.is_wrong
+    assert modules.is_wrong
+    assert "app_queue.so" in modules.said
+    assert queue.is_wrong
+    assert "no such queue" in queue.said
+
+
+async def test_a_value_with_a_line_end_is_refused_and_not_sent(peer: ScriptedPeer) -> None:
+    def inject() -> None:
+        with Hotline("127.0.0.1", peer.port, 1.0) as line:
+            line.ask("QueueStatus", Queue="emergency\r\nAction: Originate")
+
+    with pytest.raises(ValueError, match="control character"):
+        await asyncio.to_thread(inject)
+    assert peer.actions == []
+
+
+async def test_a_line_that_breaks_in_the_middle_ends_the_talk(peer: ScriptedPeer) -> None:
+    def hang_up(action: dict[str, list[str]]) -> bytes:
+        peer.hang_up()
+        return b""
+
+    peer.answers["Ping"] = hang_up
+
+    def ask() -> None:
+        with Hotline("127.0.0.1", peer.port, 1.0) as line:
+            line.ask("Ping")
+
+    with pytest.raises(HotlineDead, match="Ping"):
+        await asyncio.to_thread(ask)
+
+
+def test_modules_conf_is_read_as_required_and_merely_loaded() -> None:
+    required, others = manager.modules_of(
+        "; load = not.so\nrequire = app_queue.so\nload = codec_gsm.so\n load => x.so\n"
+    )
+    assert (required, others) == (["app_queue.so"], ["codec_gsm.so"])
+
+
+# ---------------------------------------------------------------- a whole centre
+
+
+@pytest.mark.asterisk
+async def test_a_whole_centre_has_nothing_wrong_and_lacks_only_operators(centre: RealCentre) -> None:
+    findings = await asyncio.to_thread(doctor.examine, centre.settings)
+    assert [finding for finding in findings if finding.is_wrong] == []
+    assert "logged in; Asterisk" in about(findings, manager.MANAGER).said
+    assert about(findings, manager.MODULES).level is Level.OK
+    assert "nobody is in it" in about(findings, "queue emergency").said
+    assert about(findings, "database").level is Level.OK
+
+
+@pytest.mark.asterisk
+async def test_a_phone_that_is_switched_off_is_named(centre: RealCentre) -> None:
+    async with centre.api() as api:
+        await api.operator("1001", None)
+        try:
+            findings = await asyncio.to_thread(doctor.examine, centre.settings)
+        finally:
+            await api.retire_everybody()
+    assert "none can be rung" in about(findings, "queue emergency").said
+    assert "not: 1001" in about(findings, manager.PHONES).said

@@ -1,0 +1,102 @@
+"""Settings: what is wrong ends the start with file, key, reason and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import foreground
+from gateway.settings import PROJECT, Settings, SettingsError, load
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "gateway.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_committed_file_is_the_defaults(tmp_path: Path) -> None:
+    shipped = load(PROJECT / "gateway.toml", {})
+    assert shipped.model_dump(exclude={"paths"}) == Settings().model_dump(exclude={"paths"})
+    uncommented = "\n".join(
+        line.removeprefix("# ")
+        for line in (PROJECT / "gateway.toml").read_text().splitlines()
+        if line.startswith("[") or (line.startswith("# ") and " = " in line and not line.startswith("# ["))
+    ).partition("# How the calls")[0]
+    without_rules = uncommented[: uncommented.rindex('queue = "emergency"')]
+    assert load(written(tmp_path, without_rules), {}).call == Settings().call
+
+
+def test_relative_paths_begin_at_the_files_folder(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, '[paths]\nvar = "state"\n'), {})
+    assert settings.paths.var == tmp_path / "state"
+    assert settings.paths.recordings == tmp_path / "recordings"
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "[api]\nport = 9000\n")
+    assert load(file, {"GATEWAY112_API_PORT": "9001"}).api.port == 9001
+    assert load(None, {"GATEWAY112_CONFIG": str(file)}).api.port == 9000
+
+
+def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
+    file = written(tmp_path, '[database]\nurl = "postgresql://me@host/name"\n')
+    assert load(file, {}).database_url == "postgresql+asyncpg://me@host/name"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[api]\nprot = 1\n", "api.prot"),
+        ("[apis]\nport = 1\n", "apis"),
+        ("[api]\nport = 70000\n", "api.port"),
+        ('[api]\nport = "x"\n', "api.port"),
+        ("[rtp]\nfirst_port = 20000\nlast_port = 10000\n", "rtp"),
+        ('[centre]\ntimezone = "Mars/Base"\n', "centre.timezone"),
+        ('[centre]\nname = "a b"\n', "centre.name"),
+        ('[database]\nurl = "mysql://x"\n', "database.url"),
+        ('[call]\nlast_resort = "PJSIP/1,System(rm)"\n', "call.last_resort"),
+        ("[trunks.telkom]\nprio = 1\n", "trunks.telkom.prio"),
+    ],
+)
+def test_what_is_wrong_names_file_key_reason_and_remedy(tmp_path: Path, text: str, key: str) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(SettingsError) as refusal:
+        load(file, {})
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith(f"{file}: {key}: ")
+    assert "Remedy: " in line
+
+
+def test_every_fault_is_named_not_only_the_first(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(written(tmp_path, "[api]\nport = 0\n[sip]\nport = 0\n"), {})
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("variable", ["GATEWAY112_NOPE_X", "GATEWAY112_API", "GATEWAY112_TRUNKS_TELKOM"])
+def test_an_unknown_variable_is_an_error(tmp_path: Path, variable: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        load(written(tmp_path, ""), {variable: "1"})
+
+
+def test_a_bad_value_from_the_environment_names_the_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"environment variable GATEWAY112_API_PORT: api\.port"):
+        load(written(tmp_path, ""), {"GATEWAY112_API_PORT": "no"})
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file"):
+        load(tmp_path / "none.toml", {})
+    with pytest.raises(SettingsError, match="is not valid TOML"):
+        load(written(tmp_path, "[api\n"), {})
+
+
+def test_a_taken_port_is_named_with_its_key() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = Settings.model_validate({"api": {"port": taken.getsockname()[1]}})
+        with pytest.raises(SettingsError, match=r"api\.port: 127\.0\.0\.1:\d+ cannot be opened.*Remedy"):
+            foreground.refuse_taken_ports(settings, ("api",))
