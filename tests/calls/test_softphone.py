@@ -1,0 +1,89 @@
+"""A phone that nobody here wrote: baresip registers with the secret from the API, is rung, hears and is heard."""
+
+import asyncio
+import subprocess
+from array import array
+from pathlib import Path
+
+import baresip
+import pytest
+
+from gateway.probe import tones
+from gateway.probe.recording import Sound
+from gateway.vault.recordings import HEADER_BYTES
+from tests import sip
+from tests.calls.test_stories import since, the_call
+from tests.centre import Api, RealCentre
+from tests.sip import Sipp
+
+pytestmark = pytest.mark.asterisk
+
+CALLER_HZ, OPERATOR_HZ = 700, 1100
+"""The probe's tones: its ear judges the recording."""
+FRAME = 160
+SAMPLE_BYTES = 2
+
+
+@pytest.fixture
+def callers_voice(tmp_path: Path) -> Path:
+    file = tmp_path / "caller.alaw"
+    sound = f"sine={CALLER_HZ}:r=8000:d=1"
+    made = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", sound, "-f", "alaw", str(file)]
+    subprocess.run(made, check=True, timeout=20)
+    return file
+
+
+async def talk(call: baresip.Call, seconds: float) -> list[int]:
+    """Speaks the operator's tone for so long; returns what the phone heard, at 8,000 samples a second."""
+    heard = bytearray()
+    said = 0
+    for _ in range(round(seconds / 0.02)):
+        while call.audio.info().tx_buffered < 4 * FRAME * SAMPLE_BYTES:
+            call.audio.write(array("h", tones.sine(OPERATOR_HZ, FRAME, start=said)).tobytes())
+            said += FRAME
+        heard += call.audio.read(4 * FRAME * SAMPLE_BYTES)
+        await asyncio.sleep(0.02)
+    return list(array("h", bytes(heard[: len(heard) // 2 * 2])))
+
+
+async def test_baresip_registers_answers_hears_and_is_heard(centre: RealCentre, api: Api, callers_voice: Path) -> None:
+    mark = await since(api)
+    operator = await api.operator("1001", None)
+    runtime = baresip.Runtime()
+    await runtime.start(baresip.Config(net_interface="127.0.0.1"))
+    try:
+        domain = f"127.0.0.1:{centre.sip_port}"
+        account = baresip.Account("1001", domain, operator["secret"], audio_codecs=("pcma", "pcmu"))
+        phone = await baresip.UserAgent.create(runtime, account)
+        rung: asyncio.Queue[baresip.Call] = asyncio.Queue()
+        phone.on_incoming(rung.put_nowait)
+        await phone.register()
+        caller = sip.caller_talks(hold_ms=6000, sound=callers_voice)
+        async with Sipp.caller(caller, centre.sip_port) as carrier:
+            call = await asyncio.wait_for(rung.get(), 20)
+            await call.answer()
+            await call.wait_established()
+            heard = await talk(call, 3)
+            assert (await carrier.result()).failed == 0
+        told = await the_call(api, mark)
+        await phone.unregister()
+    finally:
+        await runtime.close()
+    assert (told["outcome"], told["operator"], told["hung_up_by"]) == ("answered", "1001", "caller")
+    assert tones.seconds_of(heard, CALLER_HZ) > 1
+    async with api.session.get(told["recording"]["url"]) as response:
+        sound = Sound.of((await response.read())[HEADER_BYTES:])
+    assert sound.is_right, sound.said
+
+
+async def test_a_wrong_secret_does_not_register(centre: RealCentre, api: Api) -> None:
+    await api.operator("1001", None)
+    runtime = baresip.Runtime()
+    await runtime.start(baresip.Config(net_interface="127.0.0.1"))
+    try:
+        account = baresip.Account("1001", f"127.0.0.1:{centre.sip_port}", "not the secret")
+        phone = await baresip.UserAgent.create(runtime, account)
+        with pytest.raises(baresip.RegistrationError):
+            await phone.register()
+    finally:
+        await runtime.close()
