@@ -3,7 +3,8 @@
 Counterpart: `gateway/app.py` makes the `Status`; the database is asked here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -28,6 +29,10 @@ class Status:
     operators_available: int | None
     version: str
     started_at: datetime
+    sip_refused: Mapping[str, int] = field(default_factory=dict)
+    """SIP requests that were not let in since the start, by Asterisk's word for the reason."""
+    advice_given: int = 0
+    advice_missed: int = 0
 
 
 class PartHealth(Told):

@@ -30,7 +30,7 @@ class _Found(Collector):
 
 async def metrics(context: Context) -> web.StreamResponse:
     """Prometheus' text format. Probe calls are not counted."""
-    families = [*await _stored(context), *_standing(context), *_receivers(context)]
+    families = [*await _stored(context), *_standing(context), *_at_the_door(context), *_receivers(context)]
     registry = CollectorRegistry()
     registry.register(_Found(families))
     ProcessCollector(registry=registry)
@@ -72,6 +72,17 @@ def _standing(context: Context) -> list[Metric]:
             value=context.streams.dropped_count,
         ),
     ]
+
+
+def _at_the_door(context: Context) -> list[Metric]:
+    status = context.status()
+    refused = CounterMetricFamily(f"{PREFIX}_sip_refused", "SIP requests that were not let in.", labels=["reason"])
+    for reason, count in status.sip_refused.items():
+        refused.add_metric([reason], count)
+    advice = CounterMetricFamily(f"{PREFIX}_advice", "Advice on arriving calls.", labels=["result"])
+    advice.add_metric(["given"], status.advice_given)
+    advice.add_metric(["missed"], status.advice_missed)
+    return [refused, advice]
 
 
 def _receivers(context: Context) -> list[Metric]:

@@ -5,6 +5,7 @@ Counterpart: `services.py`, which looks at what answers.
 
 import importlib.util
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -136,29 +137,31 @@ def _journal(settings: Settings) -> Finding:
         return wrong("journal", f"its folder {folder} is not there", "`gateway112 asterisk` makes it when it starts")
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong("journal", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}")
-    newest_recording = _newest(settings.paths.recordings)
-    if not file.exists() and newest_recording is None:
-        return ok("journal", "no call yet: it begins with the first one")
-    written_at = file.stat().st_mtime if file.exists() else 0.0
-    if newest_recording is not None and newest_recording - written_at > JOURNAL_BEHIND_S:
-        return wrong(
-            "journal",
-            f"a call was recorded {newest_recording - written_at:.0f} s after the last record in {file}",
-            "is cel_custom loaded, is the disk full? See var/asterisk/log/messages; restart Asterisk",
-        )
+    newest_call = _newest(settings.paths.recordings)
+    remedy = "is cel_custom loaded, is the disk full? See var/asterisk/log/messages; restart Asterisk"
+    if not file.exists():
+        if newest_call is None:
+            return ok("journal", "no call yet: it begins with the first one")
+        return wrong("journal", f"calls were recorded, and there is no journal {file}", remedy)
+    written_at = file.stat().st_mtime
+    if newest_call is not None and newest_call - written_at > JOURNAL_BEHIND_S:
+        said = f"a call began {newest_call - written_at:.0f} s after the last record in {file}"
+        return wrong("journal", said, remedy)
     ago_s = max(0.0, time.time() - written_at)
     return ok("journal", f"{file.stat().st_size / 1e3:.0f} kB, last written {ago_s:.0f} s ago")
 
 
 def _newest(recordings: Path) -> float | None:
-    """When the newest recording was begun or written last; only the newest day's folder is looked at."""
+    """When the newest recorded call began: its id in the file's name tells (a long call's file is written to for as
+    long as it lasts). Only the newest day's folder is looked at."""
     folder = recordings
     for _ in ("year", "month", "day"):
         folders = sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
         if not folders:
             return None
         folder = folders[-1]
-    return max((path.stat().st_mtime for path in folder.glob("*.raw")), default=None)
+    begun = (re.search(r"-(\d+)\.\d+$", path.stem) for path in folder.glob("*.raw"))
+    return max((float(found[1]) for found in begun if found), default=None)
 
 
 def _clock() -> Finding:

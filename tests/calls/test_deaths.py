@@ -21,6 +21,17 @@ def own_centre() -> Iterator[RealCentre]:
         yield centre
 
 
+@pytest.fixture
+def centre_on_each_database(database_url: str) -> Iterator[RealCentre]:
+    """Once on SQLite, once on PostgreSQL."""
+    url = "sqlite" if database_url.startswith("sqlite") else database_url.replace("+asyncpg", "")
+    with real_centre({"database": {"url": url}}) as centre:
+        centre.start_asterisk()
+        centre.start_gateway()
+        yield centre
+        centre.stop()
+
+
 def assert_whole(events: list[Json]) -> None:
     """The sequence has no hole and no repetition, and no call's step is told twice."""
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
@@ -28,9 +39,11 @@ def assert_whole(events: list[Json]) -> None:
     assert len(told) == len(set(told))
 
 
-async def test_the_gateway_is_killed_in_the_middle_of_calls_and_all_of_them_are_told(own_centre: RealCentre) -> None:
+async def test_the_gateway_is_killed_in_the_middle_of_calls_and_all_of_them_are_told(
+    centre_on_each_database: RealCentre,
+) -> None:
     """50 calls run when it is killed, 20 more come while it is down."""
-    centre = own_centre
+    centre = centre_on_each_database
     await centre.ready()
     async with centre.api() as api, Sipp(sip.phone_answers(), address="127.0.0.21") as phone:
         await api.operator("1001", phone)

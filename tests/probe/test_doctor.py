@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -73,6 +74,39 @@ def test_a_database_url_that_leads_nowhere_is_told_without_its_password(nowhere:
     assert finding.is_wrong
     assert "127.0.0.1:1/calls" in finding.said
     assert "geheim" not in shown([finding])
+
+
+def recorded(settings: Settings, began_at: int) -> Path:
+    """A recording of a call that began then."""
+    folder = settings.paths.recordings / "2026/11/24"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"112-{began_at}.7.raw"
+    file.write_bytes(b"\0" * 32000)
+    return file
+
+
+def test_a_journal_that_stands_still_while_calls_are_recorded_is_wrong_and_one_long_call_is_not(
+    nowhere: Settings,
+) -> None:
+    nowhere.journal_dir.mkdir(parents=True)
+    journal = nowhere.journal_dir / "journal.csv"
+    journal.write_text("CEL1,…\n")
+    os.utime(journal, (1_000_000, 1_000_000))
+    recorded(nowhere, 999_990)  # still being written to, an hour later
+    assert not about(doctor.examine(nowhere), "journal").is_wrong
+    recorded(nowhere, 1_000_300)
+    finding = about(doctor.examine(nowhere), "journal")
+    assert finding.is_wrong
+    assert "300 s after the last record" in finding.said
+
+
+def test_calls_that_were_recorded_without_any_journal_are_wrong(nowhere: Settings) -> None:
+    nowhere.journal_dir.mkdir(parents=True)
+    assert not about(doctor.examine(nowhere), "journal").is_wrong
+    recorded(nowhere, 1_000_300)
+    finding = about(doctor.examine(nowhere), "journal")
+    assert finding.is_wrong
+    assert "there is no journal" in finding.said
 
 
 # ---------------------------------------------------------------- a manager from a script

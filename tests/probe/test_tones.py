@@ -15,7 +15,7 @@ SECOND = tones.SAMPLE_RATE_HZ
 @given(st.integers(-32635, 32635))
 def test_a_sample_comes_back_from_mulaw_nearly_as_it_was(sample: int) -> None:
     [back] = tones.decode_ulaw(tones.encode_ulaw([sample]))
-    assert abs(back - sample) <= 2 + abs(sample) / 16
+    assert abs(back - sample) <= 4 + abs(sample) / 16  # the smallest step is 8
 
 
 def test_every_mulaw_code_survives_the_way_there_and_back() -> None:
