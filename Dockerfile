@@ -29,8 +29,7 @@ RUN setup/prompts.sh
 COPY asterisk-config/ asterisk-config/
 COPY gateway/ gateway/
 RUN setup/venv.sh \
-    && ln -s /srv/gateway112/.venv/bin/gateway112 /usr/local/bin/gateway112 \
-    && ln -s /srv/gateway112/var/prompts /var/lib/gateway112/var/prompts
+    && ln -s /srv/gateway112/.venv/bin/gateway112 /usr/local/bin/gateway112
 
 ENV GATEWAY112_PATHS_VAR=/var/lib/gateway112/var \
     GATEWAY112_PATHS_RECORDINGS=/var/lib/gateway112/recordings \

@@ -4,7 +4,6 @@ Counterpart: the scenarios of `tests/sip.py`, which are played as they are, with
 one machine, so their stamps share one clock.
 """
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from tests.sip import Sipp
 PHONE_ADDRESS = "127.0.0.21"
 HOLD_MS = 2500
 """From the trunk's 200 OK to the caller's BYE."""
+SPOKEN_MS = 200
+_ALAW_SILENCE = b"\xd5"
 GRACE_S = 45.0
 """After the last call should be over, so long may SIPp still take (its own retransmissions end at 32 s)."""
 
@@ -71,20 +72,29 @@ class Carrier:
         self._folder = folder
         self._loads = 0
 
-    async def place(self, port: int, *, rate: int, seconds: float, hold_ms: int = HOLD_MS) -> Played:
-        """Sends `rate` calls a second for `seconds` to the Asterisk at `port`, and waits until all are over."""
+    async def place(self, port: int, *, rate: int, seconds: float, speaks: bool = False) -> Played:
+        """Sends `rate` calls a second for `seconds` to the Asterisk at `port`, and waits until all are over. A caller
+        who `speaks` sends SPOKEN_MS of sound as soon as he is answered, one who does not sends none."""
         self._loads += 1
         log = self._folder / f"carrier-{self._loads}.log"
         calls = round(rate * seconds)
         number = f"08{self._loads:03}[call_number]"
-        scenario = sip.caller_talks(hold_ms=hold_ms, caller=f"<sip:{number}@[local_ip]>")
+        caller = f"<sip:{number}@[local_ip]>"
+        scenario = self._speaking(caller) if speaks else sip.caller_talks(hold_ms=HOLD_MS, caller=caller)
         out = f'<nop><action>{_NOW}<log message="invited {number} [$s] [$us]"/></action></nop>\n<send retrans'
         scenario = scenario.replace("<send retrans", out, 1)
         back = f'<action>{_NOW}<log message="answered {number} [$s] [$us]"/></action>'
         scenario = _once(scenario, _ANSWER_IN, f'<recv response="200" rrs="true" rtd="true">{back}</recv>')
         async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=_logging_to(log)) as sipp:
-            result = await sipp.result(timeout_s=seconds + hold_ms / 1000 + GRACE_S)
+            result = await sipp.result(timeout_s=seconds + HOLD_MS / 1000 + GRACE_S)
         return Played(calls, result.failed, _stamps(log, "invited"), _stamps(log, "answered"), result.output)
+
+    def _speaking(self, caller: str) -> str:
+        sound = self._folder / "spoken.alaw"
+        sound.write_bytes(_ALAW_SILENCE * (8 * SPOKEN_MS))
+        media = "m=audio [rtpstream_audio_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
+        speak = f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n<pause'
+        return sip.caller_talks(hold_ms=HOLD_MS, caller=caller, media=media).replace("<pause", speak, 1)
 
 
 def _once(scenario: str, old: str, new: str) -> str:
@@ -104,8 +114,3 @@ def _stamps(log: Path, word: str) -> Mapping[str, float]:
         if len(parts) == 4 and parts[0] == word:
             stamps.setdefault(parts[1], float(parts[2]) + float(parts[3]) / 1e6)
     return stamps
-
-
-async def settle(seconds: float = 1.0) -> None:
-    """Lets what the last call left behind come to its end, before anything else is measured."""
-    await asyncio.sleep(seconds)

@@ -5,6 +5,7 @@ Counterpart: the blocks (`ring.py`, `throughput.py`, …), which ask here and ne
 
 import asyncio
 import contextlib
+import math
 import os
 import statistics
 import time
@@ -40,7 +41,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
     if not values:
         return float("nan")
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 @dataclass(slots=True)

@@ -43,10 +43,10 @@ class Block:
 
 def table(block: Block) -> Table:
     """The block as a table for people."""
-    shown = Table(title=block.title, title_justify="left", caption="\n".join(block.notes), caption_justify="left")
-    shown.add_column("what")
+    shown = Table(title=block.title, title_justify="left")
+    shown.add_column("what", no_wrap=True)
     for heading in (*block.sides, "ratio"):
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=heading == "ratio")
     shown.add_column("target")
     shown.add_column("met")
     for row in block.rows:

@@ -148,8 +148,8 @@ async def all_sides(folder: Path, say: Say) -> AsyncIterator[Sides]:
             await asyncio.to_thread(centre.start_asterisk)
             sides = Sides(plain, centre, phones, Carrier(folder), folder)
             async with sides.gateway() as api:
+                say(f"making {PHONES} operators at the centre")
                 for first in range(FIRST_PHONE, FIRST_PHONE + PHONES, AT_ONCE):
-                    say(f"making {PHONES} operators at the centre: {first - FIRST_PHONE}")
                     await asyncio.gather(
                         *(
                             api.operator(str(number), phones.device, name=f"Petugas {number}")

@@ -4,14 +4,23 @@ Its counterpart is the Dockerfile. The base image is made on the spot by mmdebst
 Dockerfile asks for, so the test needs a Debian mirror but no image registry.
 """
 
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.sip import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = "docker.io/library/debian:forky-slim"
@@ -95,5 +104,35 @@ def test_the_image_starts_the_gateway_as_a_user_of_its_own(buildah: Buildah, con
 
 def test_the_image_carries_asterisk_22_and_its_prompts(buildah: Buildah, container: str) -> None:
     assert buildah("run", container, "--", "asterisk", "-V").startswith("Asterisk 22.")
-    spoken = buildah("run", container, "--", "ls", "/var/lib/gateway112/var/prompts/id/").split()
+    spoken = buildah("run", container, "--", "ls", "/srv/gateway112/var/prompts/id/").split()
     assert "greeting.alaw" in spoken
+
+
+def test_the_gateway_of_the_image_serves_its_api(buildah: Buildah, container: str) -> None:
+    """Without an Asterisk beside it: it says so, and the rest of it is there."""
+    port = free_port()
+    settings = [f"--env=GATEWAY112_API_PORT={port}", f"--env=GATEWAY112_AMI_PORT={free_port()}"]
+    command = buildah.command("run", *settings, container, "--", "gateway112", "serve")
+    environment = os.environ | {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as gateway:
+        try:
+            health = answer(f"http://127.0.0.1:{port}/v1/health")
+        finally:
+            os.killpg(gateway.pid, signal.SIGTERM)
+    assert health["database"]["up"] is True
+    assert health["asterisk"]["up"] is False
+    with socket.socket() as gone:
+        assert gone.connect_ex(("127.0.0.1", port)) != 0
+
+
+def answer(url: str) -> dict[str, Any]:
+    """The JSON at `url`, whatever its status, once somebody answers there."""
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as told:
+            return json.load(told)
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"nobody answers at {url}")

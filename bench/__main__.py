@@ -1,0 +1,129 @@
+"""`python -m bench`: measures the centre beside plain Asterisk, prints a table a block, keeps `var/bench/latest.json`.
+
+Counterpart: `make bench`; bench/README.md says how to read it. Nothing fails because a figure is bad.
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+
+from bench import framing, report, ring, stream, throughput
+from bench.report import Block
+from bench.sides import Say, Sides, all_sides
+from gateway.asterisk import installation
+from gateway.settings import PROJECT
+
+WIDTH = 120
+"""Of the tables where nobody's screen says otherwise."""
+LATEST = PROJECT / "var/bench/latest.json"
+LONGEST_RUN_S = 1800.0
+"""A run that hangs is ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long everything takes."""
+
+    rounds: int
+    round_s: float
+    load_s: float
+    stream_s: float
+    framing_events: int
+
+
+FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000)
+QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="short rounds: under two minutes, rougher figures")
+    parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
+    parser.add_argument("--load-seconds", type=float, metavar="S", help="length of the throughput's load")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
+    return parser.parse_args()
+
+
+BLOCKS: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
+    "ring": lambda sides, say, lengths: ring.measure(sides, say, rounds=lengths.rounds, seconds=lengths.round_s),
+    "throughput": lambda sides, say, lengths: throughput.measure(sides, say, seconds=lengths.load_s),
+    "stream": lambda sides, say, lengths: stream.measure(sides, say, seconds=lengths.stream_s),
+    "framing": lambda _, say, lengths: _framing(say, lengths),
+}
+NEED_NO_ASTERISK = {"framing"}
+
+
+async def _framing(say: Say, lengths: Lengths) -> Block:
+    return await asyncio.to_thread(framing.measure, say, events=lengths.framing_events)
+
+
+async def _run(names: list[str], lengths: Lengths, folder: Path, say: Say, show: Callable[[str, Block], None]) -> None:
+    for name in names:
+        if name in NEED_NO_ASTERISK:
+            show(name, await _framing(say, lengths))
+    names = [name for name in names if name not in NEED_NO_ASTERISK]
+    if names:
+        async with asyncio.timeout(LONGEST_RUN_S), all_sides(folder, say) as sides:
+            for name in names:
+                show(name, await BLOCKS[name](sides, say, lengths))
+
+
+def main() -> int:
+    """Runs what was asked for; returns the exit status."""
+    chosen = _arguments()
+    base = QUICK if chosen.quick else FULL
+    lengths = Lengths(
+        rounds=chosen.rounds or base.rounds,
+        round_s=base.round_s,
+        load_s=chosen.load_seconds or base.load_s,
+        stream_s=base.stream_s,
+        framing_events=base.framing_events,
+    )
+    names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    try:
+        around = report.environment()
+    except installation.NoAsterisk as error:
+        print(error, file=sys.stderr)
+        return 2
+    console.print(", ".join(f"{name} {value}" for name, value in around.items()), soft_wrap=True)
+    blocks: dict[str, Block] = {}
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    spinner = Spinner("dots", "")
+    try:
+        with Live(spinner, console=console, transient=True) as live:
+
+            def say(words: str) -> None:
+                spinner.update(text=words)
+                if not console.is_terminal:
+                    console.print(f"… {words}")
+
+            def show(name: str, block: Block) -> None:
+                blocks[name] = block
+                live.console.print(report.table(block))
+                live.console.print(*block.notes, "", sep="\n", soft_wrap=True)
+
+            asyncio.run(_run(names, lengths, folder, say, show))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    finally:
+        shutil.rmtree(folder)
+    report.save(LATEST, around, blocks)
+    console.print(f"kept in {LATEST.relative_to(PROJECT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
