@@ -293,7 +293,7 @@ class Centre:
         try:
             async with asyncio.timeout(APPLY_TIMEOUT_S):
                 await self.reconcile()
-        except (SwitchboardAway, TimeoutError) as error:
+        except (SwitchboardAway, StoreAway, TimeoutError) as error:
             self.applied = replace(self.applied, at=None)
             log.warning("change_not_yet_applied", extra={"reason": str(error) or "no answer in time"})
 

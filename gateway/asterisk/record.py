@@ -53,7 +53,9 @@ def parse(line: bytes) -> Record:
     if not line.startswith(FORM) or len(fields) != FIELDS:
         raise Unreadable(f"has {len(fields)} fields, or does not begin with {FORM.decode()}")
     try:
-        values = [unquote(field.decode("ascii"), errors="replace") for field in fields]
+        values = [
+            unquote(field, errors="replace") if "%" in field else field for field in line.decode("ascii").split(",")
+        ]
         seconds, _, micros = values[1].partition(".")
         at = datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(micros.ljust(6, "0")[:6]))
         extra = json.loads(values[11]) if values[11] else {}

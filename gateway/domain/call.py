@@ -211,7 +211,7 @@ def apply(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
         raise OutOfPlace(f"{type(fact).__name__} cannot happen to a call that is {call.stage}")
     judged, missed = _judge_withdrawn(call, fact)
     changed, events = _EFFECTS[type(fact)](judged, fact)
-    return replace(changed, stage=stage), (*missed, *events)
+    return changed if changed.stage is stage else replace(changed, stage=stage), (*missed, *events)
 
 
 Effect = Callable[[Call, Any], tuple[Call, tuple[Event, ...]]]

@@ -153,7 +153,7 @@ def contact_host(contact: str) -> str:
 
     Raises BadContact when it is not a plain SIP address (RFC 3261, 19.1.1; no parameters, no password).
     """
-    found = _CONTACT.match(contact)
+    found = _CONTACT.fullmatch(contact)
     if found is None or not 0 < int(found["port"] or 5060) < 65536:
         raise BadContact(BadContact.__doc__)
     return found["host"]

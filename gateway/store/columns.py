@@ -62,7 +62,9 @@ class Words(TypeDecorator[str]):
         return Text(collation="C") if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(storable(value))
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return str(storable(value))
 
 
 class Key(Words):
@@ -71,7 +73,9 @@ class Key(Words):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else storable_key(value)
+        if value is None or (len(value) <= KEY_LENGTH and value.isascii() and "\0" not in value):
+            return value
+        return storable_key(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -83,6 +87,8 @@ class UtcTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
+        if value.tzinfo is UTC:
+            return value
         if value.tzinfo is None:
             raise ValueError(f"{value} has no time zone")
         return value.astimezone(UTC)

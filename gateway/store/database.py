@@ -10,8 +10,9 @@ and PostgreSQL with synchronous_commit=on, whatever the server's own default is.
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types of its own
@@ -49,6 +50,8 @@ async def open_database(url: str) -> AsyncEngine:
     Raises StoreAway; SchemaTooNew when a newer gateway has been here; ValueError for another kind of URL.
     """
     parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        await asyncio.to_thread(_make_ready, parsed.database)
     engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
     try:
         async with writing(engine, limit_s=MIGRATION_LIMIT_S) as connection:
@@ -150,8 +153,6 @@ def _engine(url: URL, connect_args: dict[str, Any]) -> AsyncEngine:
 
 
 def _sqlite(url: URL) -> AsyncEngine:
-    if url.database:
-        _create_private(url.database)
     # isolation_level None: the driver begins no transaction of its own, we do
     engine = _engine(url, {"timeout": LOCK_LIMIT_S, "isolation_level": None})
 
@@ -159,7 +160,6 @@ def _sqlite(url: URL) -> AsyncEngine:
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "journal_size_limit = 67108864",
@@ -176,13 +176,25 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
-def _create_private(path: str) -> None:
-    """Makes the file readable for its owner alone: it holds phones' and webhooks' secrets. SQLite gives the same
-    mode to the files beside it."""
-    try:
+def _make_ready(path: str) -> None:
+    """Makes the file readable for its owner alone (it holds phones' and webhooks' secrets; SQLite gives the same mode
+    to the files beside it), and puts it into WAL mode, where it stays.
+
+    SQLite does not wait for others when two change the mode at once: it says at once that the file is locked. So the
+    wait is here. Blocking: disk. Raises StoreAway.
+    """
+    limit = time.monotonic() + LOCK_LIMIT_S
+    with _away(LOCK_LIMIT_S):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise StoreAway(f"the database file cannot be opened: {error}") from error
+        while True:
+            try:
+                with closing(sqlite3.connect(path, timeout=LOCK_LIMIT_S)) as connection:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.02)
 
 
 def _postgresql(url: URL) -> AsyncEngine:

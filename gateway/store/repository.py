@@ -42,7 +42,12 @@ class Repository:
         self._put_calls = _upsert(insert(tables.calls), tables.calls)
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
-        self._insert = insert
+        put = insert(tables.journal_positions)
+        self._put_position = put.on_conflict_do_update(
+            index_elements=["segment"],
+            set_={"offset": put.excluded.offset},
+            where=put.excluded.offset >= tables.journal_positions.c.offset,
+        )
 
     async def commit(self, change: Change) -> list[StoredEvent]:
         """Stores all of `change` or nothing; returns its events as the ledger has them (see `columns.storable`).
@@ -92,16 +97,11 @@ class Repository:
 
     async def _move_on(self, connection: AsyncConnection, positions: Mapping[str, int]) -> None:
         """Stores how far the journal is read. A position that would go back means that its reader is out of date."""
-        put = self._insert(tables.journal_positions).values(
-            [{"segment": segment, "offset": offset} for segment, offset in positions.items()]
-        )
-        put = put.on_conflict_do_update(
-            index_elements=["segment"],
-            set_={"offset": put.excluded.offset},
-            where=put.excluded.offset >= tables.journal_positions.c.offset,
-        )
-        moved = await connection.execute(put.returning(tables.journal_positions.c.segment))
-        if len(moved.all()) < len(positions):
+        moved = 0
+        for segment, offset in positions.items():
+            found = await connection.execute(self._put_position, {"segment": segment, "offset": offset})
+            moved += found.rowcount
+        if moved < len(positions):
             raise StoreAway("the journal is stored further than this reading knows: it must be read again")
 
     async def newest_seq(self) -> int:

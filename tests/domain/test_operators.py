@@ -82,6 +82,7 @@ def test_a_retired_operator_has_no_phone_and_no_place() -> None:
         "sip:1001@h:0",
         "sip:1001@h:70000",
         "sip:a@h\r\nX: y",
+        "sip:a@h\n",
         "sip:a@h;transport=ws",
     ],
 )
