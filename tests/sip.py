@@ -8,6 +8,7 @@ import contextlib
 import re
 import shutil
 import socket
+import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -236,6 +237,14 @@ def free_port(address: str = "127.0.0.1") -> int:
             with contextlib.suppress(OSError):
                 tcp.bind((address, port))
                 return port
+
+
+def tone(file: Path, frequency_hz: int) -> Path:
+    """Writes a second of a tone, A-law, for `caller_talks(sound=…)`."""
+    sound = f"sine={frequency_hz}:r=8000:d=1"
+    made = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", sound, "-f", "alaw", str(file)]
+    subprocess.run(made, check=True, timeout=20)
+    return file
 
 
 @dataclass(slots=True)

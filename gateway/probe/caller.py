@@ -25,6 +25,9 @@ SCENARIO = Path(__file__).with_name("caller.xml")
 POLL_S = 0.02
 END_TIMEOUT_S = 2.0
 FAREWELL_S = 0.2
+START_TIMEOUT_S = 5.0
+START_ATTEMPTS = 3
+BIND_FAILED = "Unable to bind"
 LIFETIME_S = 120
 """SIPp ends itself after this, should the probe die and never end it."""
 
@@ -96,18 +99,40 @@ class Caller:
         self._port = 0
 
     async def __aenter__(self) -> Self:
-        """Raises StepFailed when there is no SIPp, or its address cannot be used."""
+        """Returns once the INVITE was sent. Raises StepFailed when there is no SIPp, or its address cannot be used."""
+        self._folder = Path(tempfile.mkdtemp(prefix="gateway112-probe-"))
+        self._log, self._errors = self._folder / "messages", self._folder / "errors"
+        try:
+            for attempts_left in reversed(range(START_ATTEMPTS)):
+                await self._start()
+                try:
+                    await self.invited(START_TIMEOUT_S)
+                    break
+                except StepFailed:
+                    # a port that was free a moment ago is another program's by now
+                    if not attempts_left or BIND_FAILED not in self._last_error():
+                        raise
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            await self._end()
+        finally:
+            shutil.rmtree(self._folder)
+
+    async def _start(self) -> None:
         host, sip = self._settings.probe.host, self._settings.sip
         try:
-            self._port, control, media = (_free_port(host) for _ in range(3))
+            self._port, control, media = _free_ports(host)
         except OSError as error:
             raise StepFailed(
                 f"the address {host} cannot be used here: {error.strerror}",
                 "give this machine that loopback address (Linux has all of 127.0.0.0/8), or set probe.host to one that "
                 "it has, and the probe's address in asterisk-config/pjsip.conf with it",
             ) from None
-        self._folder = Path(tempfile.mkdtemp(prefix="gateway112-probe-"))
-        self._log, self._errors = self._folder / "messages", self._folder / "errors"
         command = [
             *("sipp", f"{sip.host}:{sip.port}", "-sf", str(SCENARIO), "-m", "1", "-cid_str", self.call_id),
             *("-i", host, "-p", str(self._port), "-ci", host, "-cp", str(control), "-mi", host, "-mp", str(media)),
@@ -122,20 +147,13 @@ class Caller:
                 stderr=subprocess.DEVNULL,
                 cwd=self._folder,
                 env=os.environ | {"TZ": "UTC"},  # the log's times have no zone
+                start_new_session=True,  # Ctrl-C is for the probe, which then says goodbye; SIPp would just go
             )
         except OSError as error:
-            shutil.rmtree(self._folder)
             raise StepFailed(
                 f"SIPp, which plays the caller, could not be started: {error.strerror}",
                 "install the package sip-tester (`make setup` does)",
             ) from None
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        try:
-            await self._end()
-        finally:
-            shutil.rmtree(self._folder)
 
     def messages(self) -> list[Message]:
         """All that SIPp sent and received so far."""
@@ -209,9 +227,10 @@ class Caller:
 
     def _last_error(self) -> str:
         with contextlib.suppress(FileNotFoundError):
-            lines = [line for line in self._errors.read_text(errors="replace").splitlines() if line.strip()]
-            if lines:
-                return lines[0][:200]
+            lines = [line.strip() for line in self._errors.read_text(errors="replace").splitlines()]
+            told = " ".join(line for line in lines if line and not line.endswith("events occurred:"))
+            if told:
+                return told[:300]
         return f"exit status {self._process.returncode if self._process else '?'}"
 
     async def _end(self) -> None:
@@ -262,8 +281,15 @@ def _remedy(status: int | None) -> str:
             return "see Asterisk's log (var/asterisk/log/messages) at this time"
 
 
-def _free_port(host: str) -> int:
-    """A UDP port that is free now. Raises OSError when the address is not this machine's."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        trial.bind((host, 0))
-        return int(trial.getsockname()[1])
+def _free_ports(host: str) -> tuple[int, int, int]:
+    """UDP ports that are free now, for SIPp's signalling, its control and its media. Raises OSError when the address
+    is not this machine's."""
+    with contextlib.ExitStack() as trials:  # all open at the same time, so that no two are the same
+        signalling, control, media = (_bound(trials, host) for _ in range(3))
+        return signalling, control, media
+
+
+def _bound(trials: contextlib.ExitStack, host: str) -> int:
+    trial = trials.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    trial.bind((host, 0))
+    return int(trial.getsockname()[1])

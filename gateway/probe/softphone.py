@@ -43,6 +43,7 @@ class Softphone:
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             env=os.environ | {"PYTHONPATH": search},
+            start_new_session=True,  # Ctrl-C is for the probe, which then ends the phone
         )
         self._reading = asyncio.create_task(self._read(self._process))
         if self._process.stdin is not None:  # the secret goes this way: a command line can be read by everybody

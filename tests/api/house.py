@@ -79,7 +79,7 @@ class ToldSwitchboard:
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         refused: dict[str, str] = {}
         for command in commands:
-            about = subject_of(command)
+            about = command.subject
             if about in self.refuses:
                 refused[about] = self.refuses[about]
             else:
@@ -101,18 +101,6 @@ class ToldSwitchboard:
             case RemoveMember(queue=queue, phone=number):
                 del members[(queue, number)]
         self.held = Holding(phones, members)
-
-
-def subject_of(command: Command) -> str:
-    match command:
-        case PutPhone(phone=phone):
-            return phone.number
-        case RemovePhone(number=number):
-            return number
-        case AddMember(member=member) | SetPenalty(member=member):
-            return f"{member.queue}/{member.phone}"
-        case RemoveMember(queue=queue, phone=phone):
-            return f"{queue}/{phone}"
 
 
 @dataclass

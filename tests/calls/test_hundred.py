@@ -1,6 +1,5 @@
 """A hundred calls, ten a second: each is answered, told and recorded."""
 
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,11 +39,7 @@ async def test_sipps_own_uac_gets_through_untouched(centre: RealCentre, staffed:
 
 @pytest.fixture
 def tone(tmp_path: Path) -> Path:
-    """A second of 700 Hz, A-law."""
-    file = tmp_path / "tone.alaw"
-    made = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "sine=700:r=8000:d=1", "-f", "alaw", str(file)]
-    subprocess.run(made, check=True, timeout=20)
-    return file
+    return sip.tone(tmp_path / "tone.alaw", 700)
 
 
 async def test_every_recording_is_as_long_as_its_call(centre: RealCentre, staffed: Api, tone: Path) -> None:

@@ -1,7 +1,6 @@
 """A phone that nobody here wrote: baresip registers with the secret from the API, is rung, hears and is heard."""
 
 import asyncio
-import subprocess
 from array import array
 from pathlib import Path
 
@@ -26,11 +25,7 @@ SAMPLE_BYTES = 2
 
 @pytest.fixture
 def callers_voice(tmp_path: Path) -> Path:
-    file = tmp_path / "caller.alaw"
-    sound = f"sine={CALLER_HZ}:r=8000:d=1"
-    made = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", sound, "-f", "alaw", str(file)]
-    subprocess.run(made, check=True, timeout=20)
-    return file
+    return sip.tone(tmp_path / "caller.alaw", CALLER_HZ)
 
 
 async def talk(call: baresip.Call, seconds: float) -> list[int]:

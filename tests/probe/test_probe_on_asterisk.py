@@ -4,11 +4,13 @@ import asyncio
 import io
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from gateway.probe import caller as caller_module
 from gateway.probe import run as course
 from gateway.probe.caller import Caller
 from gateway.probe.report import ProbeReport, Result, StepFailed, render
@@ -138,3 +140,23 @@ async def test_where_asterisk_does_not_answer_the_invite_sipp_is_ended_and_it_is
     assert "did not answer" in failure.value.said
     assert "start Asterisk" in failure.value.remedy
     assert children() == before
+
+
+@pytest.mark.parametrize("taken", ["signalling", "media"])
+async def test_a_port_that_another_program_took_in_between_is_replaced(
+    nowhere: Settings, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    host, free_ports = nowhere.probe.host, caller_module._free_ports
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind((host, 0))
+        port = squatter.getsockname()[1]
+
+        def first_the_taken_one(host: str) -> tuple[int, int, int]:
+            monkeypatch.setattr(caller_module, "_free_ports", free_ports)
+            signalling, control, media = free_ports(host)
+            # SIPp moves on when its first media port is taken, and gives up when its second is
+            return (port, control, media) if taken == "signalling" else (signalling, control, port - 2)
+
+        monkeypatch.setattr(caller_module, "_free_ports", first_the_taken_one)
+        async with Caller(nowhere, 4000) as caller:
+            assert [message.method for message in caller.messages()] == ["INVITE"]
