@@ -202,7 +202,7 @@ def _not_registered(settings: Settings, phone: Softphone) -> str:
     """Why the phone is not registered, and what to do, in words."""
     sip = settings.sip
     refused = phone.events.get("refused")
-    if refused is None:
+    if refused is None or "timed out" in str(refused["reason"]):  # pyVoIP's words
         return f"the phone could not register: Asterisk at {sip.host}:{sip.port} does not answer; is it running?"
     if "Invalid Username" in str(refused["reason"]):
         return (

@@ -203,3 +203,10 @@ def test_a_record_without_a_value_that_it_must_have_is_unreadable() -> None:
     )
     with pytest.raises(Unreadable, match="priority"):
         translate(record)
+
+
+@pytest.mark.parametrize("number", ["-1", "99999999999999999999", "1e3"])
+def test_a_number_that_no_store_could_hold_is_unreadable(number: str) -> None:
+    said = quote(f'{{"extra":"queue=x&priority={number}&round=1"}}', safe="")
+    with pytest.raises(Unreadable, match="QUEUED"):
+        translate(parse(f"CEL1,1795476254.000001,QUEUED,QUEUED,1,1,PJSIP%2Ftelkom-1,,,,,{said}".encode()))
