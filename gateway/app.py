@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from gateway import __version__
+from gateway import __version__, probe
 from gateway.api.application import build
 from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
@@ -35,9 +35,6 @@ from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
 
 log = logging.getLogger(__name__)
-
-PROBE_QUEUE = "probe"
-PROBE_PHONE = "9112"
 
 LOOK_EVERY_S = 30.0
 SECOND_LOOK_S = 3.0
@@ -179,8 +176,8 @@ class App:
 def probe_holding(settings: Settings) -> Holding:
     """The probe's own phone and its place: they always stand, and no admin sees or changes them."""
     secret = site.kept_secret(settings.paths.var / "probe-secret")
-    phone = Phone(PROBE_PHONE, sip_digest(PROBE_PHONE, secret))
-    place = Member(PROBE_QUEUE, PROBE_PHONE)
+    phone = Phone(probe.PHONE, sip_digest(probe.PHONE, secret))
+    place = Member(probe.QUEUE, probe.PHONE)
     return Holding({phone.number: phone}, {place.key: place})
 
 

@@ -127,6 +127,7 @@ async def _run(settings: Settings, children: Sequence[Child]) -> int:
             _say_where(settings)
             await ended
         probing.cancel()
+        await asyncio.wait({probing}, timeout=STOP_TIMEOUT_S)  # it hangs up and ends its own programs first
         return 0
     finally:
         console.print("\nStopping …")
