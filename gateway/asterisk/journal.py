@@ -34,9 +34,10 @@ QUIET_POLL_S = 0.25
 BUSY_POLL_S = 0.01
 """After the door bell, and while records keep coming, the journal is looked at this often."""
 BUSY_FOR_S = 0.5
-GROUP_S = 0.02
-"""After a reading that took all there was, more is let come for this long: one commit for many records, where each
-commit costs as much as its records do."""
+GROUP_A_FACT_S = 0.003
+GROUP_LIMIT_S = 0.06
+"""After a reading that took all there was, more is let come, the longer the more that reading brought: a single call is
+told at once, and under load one commit serves many records, where each commit costs as much as its records do."""
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
 STORE_RETRY_S = 0.5
@@ -106,7 +107,7 @@ class Journal:
             if reading is not None:
                 busy_until = loop.time() + BUSY_FOR_S
                 if self.is_drained:
-                    await asyncio.sleep(GROUP_S)
+                    await asyncio.sleep(min(GROUP_LIMIT_S, GROUP_A_FACT_S * len(reading.facts)))
                 continue
             await self._pause(BUSY_POLL_S if loop.time() < busy_until else QUIET_POLL_S)
 

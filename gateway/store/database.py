@@ -1,8 +1,8 @@
-"""Opens the database: its engine with every time limit, its schema up to date, and the two ways in, to read and write.
+"""Opens the database: its engine with every time limit, its schema up to date, and the ways in, to read and to write.
 
-Counterparts: `repository.py` and `reads.py` go through `reading` and `writing`; `migrations/` holds the schema's steps.
+Counterparts: `repository.py` and `reads.py` go through `reading` and `Ledger`; `migrations/` holds the schema's steps.
 
-What is committed survives a power cut: an event may be announced as soon as `writing` has ended. So SQLite runs with
+What is committed survives a power cut: an event may be announced once its transaction has ended. So SQLite runs with
 synchronous=FULL (in WAL mode NORMAL may lose the last commits, https://www.sqlite.org/pragma.html#pragma_synchronous)
 and PostgreSQL with synchronous_commit=on, whatever the server's own default is.
 """
@@ -11,12 +11,13 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it has no types of its own
-from sqlalchemy import URL, Connection, event, exc, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -41,6 +42,8 @@ POOL_SIZE = 8
 _LEDGER_LOCK = 112
 """PostgreSQL's advisory lock, of this database, that writers take in turn. SQLite has its own: BEGIN IMMEDIATE."""
 _WRITES = "gateway112_writes"
+
+T = TypeVar("T")
 
 
 async def open_database(url: str) -> AsyncEngine:
@@ -85,6 +88,46 @@ async def writing(engine: AsyncEngine, *, limit_s: float = TRANSACTION_LIMIT_S) 
                 if connection.dialect.name == "postgresql":
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LEDGER_LOCK})
                 yield connection
+
+
+class Ledger:
+    """The one way in to store: each transaction in one go, and alone.
+
+    On SQLite a transaction is one visit to a thread that does nothing else: a visit for each statement, which is what
+    an asynchronous SQLite connection makes of it, costs the gateway more than the statements do.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._turn = asyncio.Lock()
+        if engine.dialect.name == "sqlite":
+            # a thread that a broken disk never lets go keeps nobody else waiting: who comes next is told in time
+            self._thread = ThreadPoolExecutor(1, "ledger")
+            self._own = _as_a_ledger(
+                create_engine(engine.url.set(drivername="sqlite"), **_options(_SQLITE, pool_size=1))
+            )
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once all that it did is committed. Undone when it raises anything.
+
+        Raises StoreAway. The commit may have happened all the same, where the answer was lost: look again.
+        """
+        async with in_turn(self._turn):
+            if self._engine.dialect.name == "sqlite":
+                with _away(TRANSACTION_LIMIT_S):
+                    async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_one_go, work)
+            async with writing(self._engine) as connection:
+                return await connection.run_sync(work)
+
+    def _in_one_go(self, work: Callable[[Connection], T]) -> T:
+        with self._own.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            return work(connection)
+
+    def close(self) -> None:
+        """Closes the connection; it opens again when it is needed."""
+        if self._engine.dialect.name == "sqlite":
+            self._own.dispose()
 
 
 @asynccontextmanager
@@ -140,23 +183,31 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _engine(url: URL, connect_args: dict[str, Any]) -> AsyncEngine:
-    return create_async_engine(
-        url,
-        connect_args=connect_args,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=CONNECT_LIMIT_S,
-        hide_parameters=True,  # errors reach logs; callers' numbers and phones' secrets must not
-        json_serializer=to_json,
-    )
+def _options(connect_args: dict[str, Any], *, pool_size: int) -> dict[str, Any]:
+    return {
+        "connect_args": connect_args,
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": CONNECT_LIMIT_S,
+        "hide_parameters": True,  # errors reach logs; callers' numbers and phones' secrets must not
+        "json_serializer": to_json,
+    }
+
+
+_SQLITE: dict[str, Any] = {"timeout": LOCK_LIMIT_S, "isolation_level": None}
+"""The driver waits that long for a lock, and begins no transaction of its own: we do."""
 
 
 def _sqlite(url: URL) -> AsyncEngine:
-    # isolation_level None: the driver begins no transaction of its own, we do
-    engine = _engine(url, {"timeout": LOCK_LIMIT_S, "isolation_level": None})
+    engine = create_async_engine(url, **_options(_SQLITE, pool_size=POOL_SIZE))
+    _as_a_ledger(engine.sync_engine)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _as_a_ledger(engine: Engine) -> Engine:
+    """Makes SQLite's connections keep what is committed, and writing transactions wait for one another."""
+
+    @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         for pragma in (
@@ -167,7 +218,7 @@ def _sqlite(url: URL) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # a transaction that reads first and writes later fails at once where another has written in between
         writes = connection.get_execution_options().get(_WRITES, False)
@@ -205,15 +256,13 @@ def _postgresql(url: URL) -> AsyncEngine:
         "idle_in_transaction_session_timeout": 2 * TRANSACTION_LIMIT_S,
     }
     settings = {name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()}
-    return _engine(
-        url,
-        {
-            "timeout": CONNECT_LIMIT_S,
-            "server_settings": {
-                **settings,
-                "application_name": "gateway112",
-                "synchronous_commit": "on",
-                "jit": "off",  # it costs short statements more than it saves
-            },
+    connect_args = {
+        "timeout": CONNECT_LIMIT_S,
+        "server_settings": {
+            **settings,
+            "application_name": "gateway112",
+            "synchronous_commit": "on",
+            "jit": "off",  # it costs short statements more than it saves
         },
-    )
+    }
+    return create_async_engine(url, **_options(connect_args, pool_size=POOL_SIZE))

@@ -8,15 +8,14 @@ and what was worked out from the journal is stored only if nobody else has writt
 of two gateways on one database one is always sent back to read again.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Insert, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.centre import StoreAway, Taken, Unknown
 from gateway.domain.call import Call
@@ -25,7 +24,7 @@ from gateway.domain.events import StoredEvent
 from gateway.domain.operators import Member, Operator
 from gateway.store import rows, tables
 from gateway.store.columns import storable_key
-from gateway.store.database import in_turn, reading, writing
+from gateway.store.database import Ledger, reading
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
 
@@ -35,7 +34,7 @@ class Repository:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._turn = asyncio.Lock()
+        self._ledger = Ledger(engine)
         self._seen: int | None = None
         """The newest event that whoever works on the journal knows of; None before `open_calls`."""
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
@@ -56,50 +55,54 @@ class Repository:
         that id, and StoreAway. After StoreAway the change may be stored all the same, where the answer was lost: so
         a change that carries calls or positions is refused until `open_calls` has been read again.
         """
-        async with in_turn(self._turn):
-            async with writing(self._engine) as connection:
-                newest: int = (await connection.execute(_NEWEST_SEQ)).scalar_one()
-                if (change.calls or change.positions) and self._seen not in (None, newest):
-                    raise StoreAway("something was stored that this gateway has not read: it must read again")
-                stored = [rows.numbered(newest + place, event) for place, event in enumerate(change.events, 1)]
-                await self._store(connection, change, stored)
-            if self._seen == newest:
-                self._seen = newest + len(stored)
+        from_journal = bool(change.calls or change.positions)
+
+        def store(connection: Connection) -> tuple[int, list[StoredEvent]]:
+            newest: int = connection.execute(_NEWEST_SEQ).scalar_one()
+            if from_journal and self._seen not in (None, newest):
+                raise StoreAway("something was stored that this gateway has not read: it must read again")
+            stored = [rows.numbered(newest + place, event) for place, event in enumerate(change.events, 1)]
+            self._store(connection, change, stored)
+            return newest, stored
+
+        newest, stored = await self._ledger.write(store)
+        if self._seen == newest:
+            self._seen = newest + len(stored)
         return stored
 
-    async def _store(self, connection: AsyncConnection, change: Change, stored: list[StoredEvent]) -> None:
+    def _store(self, connection: Connection, change: Change, stored: list[StoredEvent]) -> None:
         if stored:
-            await connection.execute(tables.events.insert(), [rows.event_row(event) for event in stored])
+            connection.execute(tables.events.insert(), [rows.event_row(event) for event in stored])
         if change.calls:
-            await connection.execute(self._put_calls, [rows.call_row(call) for call in change.calls])
+            connection.execute(self._put_calls, [rows.call_row(call) for call in change.calls])
         if change.positions:
-            await self._move_on(connection, change.positions)
+            self._move_on(connection, change.positions)
         if change.set_aside:
-            await connection.execute(tables.set_aside.insert(), [_set_aside_row(record) for record in change.set_aside])
+            connection.execute(tables.set_aside.insert(), [_set_aside_row(record) for record in change.set_aside])
         for operator in change.operators:
-            await _put_operator(connection, operator)
+            _put_operator(connection, operator)
         if change.members_removed:
-            await connection.execute(
+            connection.execute(
                 delete(tables.members).where(
                     tables.members.c.queue == bindparam("gone_queue"), tables.members.c.phone == bindparam("gone_phone")
                 ),
                 [{"gone_queue": queue, "gone_phone": phone} for queue, phone in change.members_removed],
             )
         if change.members_put:
-            await connection.execute(self._put_members, [rows.member_row(member) for member in change.members_put])
+            connection.execute(self._put_members, [rows.member_row(member) for member in change.members_put])
         if change.webhooks_removed:
-            await connection.execute(
+            connection.execute(
                 delete(tables.webhooks).where(tables.webhooks.c.id == bindparam("gone")),
                 [{"gone": webhook_id} for webhook_id in change.webhooks_removed],
             )
         if change.webhooks_put:
-            await connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
+            connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
 
-    async def _move_on(self, connection: AsyncConnection, positions: Mapping[str, int]) -> None:
+    def _move_on(self, connection: Connection, positions: Mapping[str, int]) -> None:
         """Stores how far the journal is read. A position that would go back means that its reader is out of date."""
         moved = 0
         for segment, offset in positions.items():
-            found = await connection.execute(self._put_position, {"segment": segment, "offset": offset})
+            found = connection.execute(self._put_position, {"segment": segment, "offset": offset})
             moved += found.rowcount
         if moved < len(positions):
             raise StoreAway("the journal is stored further than this reading knows: it must be read again")
@@ -151,16 +154,20 @@ class Repository:
     async def put_token(self, token_hash: str, name: str, role: str) -> None:
         """Lets the token with that SHA-256 in. A name has one token: its older one stops working. Raises StoreAway."""
         table = tables.tokens
-        async with in_turn(self._turn), writing(self._engine) as connection:
-            found = await connection.execute(select(table.c.name, table.c.role).where(table.c.token_hash == token_hash))
+
+        def put(connection: Connection) -> None:
+            found = connection.execute(select(table.c.name, table.c.role).where(table.c.token_hash == token_hash))
             if (there := found.one_or_none()) is not None and tuple(there) == (storable_key(name), role):
                 return
-            await connection.execute(delete(table).where((table.c.name == name) | (table.c.token_hash == token_hash)))
+            connection.execute(delete(table).where((table.c.name == name) | (table.c.token_hash == token_hash)))
             row = {"token_hash": token_hash, "name": name, "role": role, "created_at": datetime.now(UTC)}
-            await connection.execute(table.insert(), [row])
+            connection.execute(table.insert(), [row])
+
+        await self._ledger.write(put)
 
     async def close(self) -> None:
         """Closes every connection, those of `Reads` on the same engine too."""
+        self._ledger.close()
         await self._engine.dispose()
 
 
@@ -171,15 +178,13 @@ def _upsert(insert: postgresql.Insert | sqlite.Insert, table: Table) -> Insert:
     return insert.on_conflict_do_update(index_elements=keys, set_=others)
 
 
-async def _put_operator(connection: AsyncConnection, operator: Operator) -> None:
+def _put_operator(connection: Connection, operator: Operator) -> None:
     row: dict[str, Any] = rows.operator_row(operator)
     try:
         if operator.id == 0:
-            await connection.execute(tables.operators.insert(), [row])
+            connection.execute(tables.operators.insert(), [row])
             return
-        changed = await connection.execute(
-            update(tables.operators).where(tables.operators.c.id == operator.id).values(**row)
-        )
+        changed = connection.execute(update(tables.operators).where(tables.operators.c.id == operator.id).values(**row))
     except IntegrityError as error:
         # the only rule that a whole row can break: one active operator a phone
         raise Taken(f"phone {operator.phone} belongs to another operator") from error

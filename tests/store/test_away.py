@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.centre import StoreAway
@@ -100,12 +100,15 @@ async def test_a_full_disk_is_away_and_changes_nothing(on_sqlite: AsyncEngine) -
     repository, reads = Repository(on_sqlite), Reads(on_sqlite)
     stored = await repository.commit(told(2, calls=(a_call(1),), positions={"a": 1}))
 
-    @event.listens_for(on_sqlite.sync_engine, "begin")
-    def fill(connection: object) -> None:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]  # as small as it can be
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as small as it can be
 
-    with pytest.raises(StoreAway, match="full"):
-        await repository.commit(told(5000, calls=(ended(1),), positions={"a": 2}))
+    event.listen(Engine, "begin", fill)
+    try:
+        with pytest.raises(StoreAway, match="full"):
+            await repository.commit(told(5000, calls=(ended(1),), positions={"a": 2}))
+    finally:
+        event.remove(Engine, "begin", fill)
     assert await reads.events(0, 10) == stored
     assert await repository.open_calls() == [a_call(1)]
     assert await repository.journal_positions() == {"a": 1}
