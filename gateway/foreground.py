@@ -123,6 +123,8 @@ async def _run(settings: Settings, children: Sequence[Child]) -> int:
         probing = asyncio.create_task(_show_probe(settings))
         ended = asyncio.create_task(stopping.wait())
         await asyncio.wait({probing, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if probing.done() and (error := probing.exception()):
+            console.print(f"[red]The probe itself is broken:[/] {error!r}. The centre stays open; please report it.")
         if not stopping.is_set():
             _say_where(settings)
             await ended
