@@ -25,7 +25,8 @@ def own_centre() -> Iterator[RealCentre]:
 def centre_on_each_database(database_url: str) -> Iterator[RealCentre]:
     """Once on SQLite, once on PostgreSQL."""
     url = "sqlite" if database_url.startswith("sqlite") else database_url.replace("+asyncpg", "")
-    with real_centre({"database": {"url": url}}) as centre:
+    # longer than any caller of these tests waits: Queue() counts whole seconds, and may leave up to one too early
+    with real_centre({"database": {"url": url}, "call": {"queue_max_wait_s": 30}}) as centre:
         centre.start_asterisk()
         centre.start_gateway()
         yield centre
