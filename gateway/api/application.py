@@ -29,7 +29,7 @@ def build(context: Context) -> web.Application:
         resource.add_route(each.method, answering(each, context))
         if each.method == "GET":
             resource.add_route("HEAD", answering(each, context))
-    application.on_response_prepare.append(_common_headers)
+    application.on_response_prepare.append(_prepare)
 
     async def close_streams(_: web.Application) -> None:
         context.streams.close()
@@ -38,7 +38,8 @@ def build(context: Context) -> web.Application:
     return application
 
 
-async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Calls are nobody's business but the asker's: nothing is kept on the way, nothing is guessed at the end."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    request[problems.HAS_BEGUN] = True

@@ -95,7 +95,7 @@ async def get_recording(
     call = await _call(context, path.id)
     if call.recording is None:
         raise NoRecording(NoRecording.__doc__)
-    recording = await asyncio.to_thread(context.recordings.find, call.recording)
+    recording = await asyncio.to_thread(context.recordings.find, call.recording, call.line_s)
     common = {
         hdrs.ACCEPT_RANGES: "bytes",
         hdrs.CONTENT_TYPE: "audio/wav",
@@ -164,11 +164,16 @@ def _sound(recordings: Recordings, call: Call) -> RecordingModel | None:
     if call.recording is None:
         return None
     try:
-        found = recordings.find(call.recording)
+        found = recordings.find(call.recording, call.line_s)
     except NoRecording:
         return None
     url = f"/v1/calls/{quote(call.id, safe='')}/recording"
-    return RecordingModel(url=url, duration_s=round(found.duration_s, 3), size_bytes=found.size_bytes)
+    return RecordingModel(
+        url=url,
+        duration_s=round(found.duration_s, 3),
+        silence_s=round(found.silence_s, 3),
+        size_bytes=found.size_bytes,
+    )
 
 
 ROUTES = (

@@ -89,7 +89,10 @@ class RecordingModel(Told):
     """A call's sound: WAV, two channels, the caller on the left. It grows while the call runs."""
 
     url: str
-    duration_s: float
+    duration_s: Annotated[float, Field(description="Of an ended call: from the trunk's answer to the end.")]
+    silence_s: Annotated[
+        float, Field(description="Of it, at the end: for so long neither side sent any sound, so none was written.")
+    ]
     size_bytes: int
 
 

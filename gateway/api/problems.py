@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+HAS_BEGUN = web.RequestKey("has_begun", bool)
+"""Set on a request once the head of its answer is on its way."""
 
 
 class Problem(Exception):
@@ -60,7 +62,8 @@ def unprocessable(field: str, reason: str) -> Problem:
 
 @web.middleware
 async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever was raised into a problem document. What nobody expected is logged, and told as a bare 500."""
+    """Turns whatever was raised into a problem document. What nobody expected is logged, and told as a bare 500. Where
+    an answer has already begun it is too late for another: the connection is cut, so that the client sees it."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -70,6 +73,8 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         if problem is None:
             log.exception("request_failed", extra={"method": request.method, "path": request.path})
             problem = Problem(500, "The centre made a mistake; its log tells more.")
+        if request.get(HAS_BEGUN) and request.transport is not None:
+            request.transport.abort()
         return problem.response()
 
 

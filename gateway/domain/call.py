@@ -149,6 +149,11 @@ class Call:
         return _seconds(self.arrived_at, self.answered_at or self.ended_at)
 
     @property
+    def line_s(self) -> float | None:
+        """Seconds from the trunk's answer to the end; None while the call runs, or where 112 never answered."""
+        return _seconds(self.greeted_at, self.ended_at)
+
+    @property
     def ring_s(self) -> float | None:
         """Seconds that the phone which answered had rung."""
         return next((attempt.ring_s for attempt in self.attempts if attempt.answered_at), None)

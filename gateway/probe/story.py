@@ -134,7 +134,7 @@ def faults_of_call(call: Json) -> list[str]:
     if not any(ring["phone"] == PHONE and ring["result"] == "answered" for ring in call.get("attempts") or ()):
         faults.append(f"attempts do not tell that {PHONE} answered")
     recording = call.get("recording")
-    if not recording or not recording["duration_s"]:
+    if not recording or recording["duration_s"] <= recording["silence_s"]:
         faults.append("it has no recording")
     return faults
 

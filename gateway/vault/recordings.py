@@ -2,6 +2,9 @@
 
 Counterpart: MixMonitor's option D writes headerless 16-bit samples, 8,000 a second, two channels: caller left, centre
 right. The 44 bytes of a RIFF header are made here, from the file's size, so that no crash can leave a wrong one.
+
+MixMonitor writes while sound flows: what neither side sent is missing from the file. It was silence, and is given back
+as such at the end, so that a recording lasts as long as its call (docs/decisions/0008).
 """
 
 import struct
@@ -20,33 +23,50 @@ class NoRecording(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One call's sound, as long as it was when it was found."""
+    """One call's sound, as long as it was when it was found, and the silence that makes it as long as the call."""
 
     path: Path
     sound_bytes: int
+    silence_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
         """The size of the whole WAV file, header included."""
-        return HEADER_BYTES + self.sound_bytes
+        return HEADER_BYTES + self._data_bytes
 
     @property
     def duration_s(self) -> float:
-        return self.sound_bytes / FRAME_BYTES / SAMPLE_RATE_HZ
+        return seconds_of(self._data_bytes)
+
+    @property
+    def silence_s(self) -> float:
+        """How much of it, at the end, is silence that is not in the file."""
+        return seconds_of(self.silence_bytes)
+
+    @property
+    def _data_bytes(self) -> int:
+        return self.sound_bytes + self.silence_bytes
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes [start, stop) of the WAV file; shorter only at its end. Blocking: disk.
 
         Raises NoRecording when the file is gone.
         """
-        head = wav_header(self.sound_bytes)[start:stop]
-        first, last = max(0, start - HEADER_BYTES), min(stop - HEADER_BYTES, self.sound_bytes)
+        data_bytes = self._data_bytes
+        head = wav_header(data_bytes)[start:stop]
+        first, last = max(0, start - HEADER_BYTES), min(stop - HEADER_BYTES, data_bytes)
         if last <= first:
             return head
+        silence = bytes(max(0, last - max(first, self.sound_bytes)))
+        return head + self._sound(first, min(last, self.sound_bytes)) + silence
+
+    def _sound(self, first: int, last: int) -> bytes:
+        if last <= first:
+            return b""
         try:
             with self.path.open("rb") as file:
                 file.seek(first)
-                return head + file.read(last - first)
+                return file.read(last - first)
         except FileNotFoundError:
             raise NoRecording(NoRecording.__doc__) from None
 
@@ -57,8 +77,8 @@ class Recordings:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    def find(self, file: str) -> Recording:
-        """The recording that a call names in `Call.recording`. Blocking: disk.
+    def find(self, file: str, lasted_s: float | None = None) -> Recording:
+        """The recording that a call names in `Call.recording`, at least `lasted_s` seconds long. Blocking: disk.
 
         Raises NoRecording when there is none, or when the name leads out of the folder.
         """
@@ -69,7 +89,18 @@ class Recordings:
             size = path.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             raise NoRecording(NoRecording.__doc__) from None
-        return Recording(path, size - size % FRAME_BYTES)
+        sound_bytes = size - size % FRAME_BYTES
+        return Recording(path, sound_bytes, max(0, bytes_of(lasted_s or 0.0) - sound_bytes))
+
+
+def seconds_of(data_bytes: int) -> float:
+    """How long that many bytes of a recording sound."""
+    return data_bytes / FRAME_BYTES / SAMPLE_RATE_HZ
+
+
+def bytes_of(seconds: float) -> int:
+    """How many bytes a recording of that many seconds has, in whole frames."""
+    return round(seconds * SAMPLE_RATE_HZ) * FRAME_BYTES
 
 
 def wav_header(sound_bytes: int) -> bytes:

@@ -54,7 +54,12 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "wait_s": 12.0,
         "ring_s": 7.5,
         "talk_s": 30.0,
-        "recording": {"url": "/v1/calls/112-1.1/recording", "duration_s": 2.0, "size_bytes": 64044},
+        "recording": {
+            "url": "/v1/calls/112-1.1/recording",
+            "duration_s": 41.0,
+            "silence_s": 39.0,
+            "size_bytes": 1312044,
+        },
     }
 
 

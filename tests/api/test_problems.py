@@ -4,10 +4,12 @@ import asyncio
 import logging
 from typing import Any
 
+import aiohttp
 import pytest
 
 from gateway.api.auth import token_hash
 from gateway.api.routes import BODY_LIMIT_BYTES
+from gateway.vault.recordings import Recording
 from tests.api.house import House
 
 OPERATOR = {"name": "Siti", "phone": "1001"}
@@ -203,3 +205,19 @@ async def test_unknown_query_parameters_are_named_everywhere(house: House) -> No
     for method, path, _ in declared(house):
         reply = await house.ask(method, f"{path}?colour=red")
         assert (reply.status, "?colour" in reply.fields) == (422, True), path
+
+
+async def test_our_own_mistake_in_the_middle_of_an_answer_cuts_the_connection(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(recording: Recording, start: int, stop: int) -> bytes:
+        raise ValueError("not a good number")
+
+    monkeypatch.setattr(Recording, "read", broken)
+    house.sound("one.raw", 1.0)
+    await house.answered_call(recording="one.raw")
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.get("/v1/calls/112-1.1/recording")
+
+    assert "request_failed" in caplog.text

@@ -7,9 +7,12 @@ import pytest
 
 from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.vault.recordings import wav_header
-from tests.api.house import House
+from tests.api.house import House, answered
 
 PATH = "/v1/calls/112-1.1/recording"
+LINE_S = 41.0
+"""How long the caller of `House.answered_call` is on the line."""
+SIZE = 44 + 41 * 8000 * 4
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_a_range_past_the_end_cannot_be_satisfied(header: str, size_bytes: int) 
 
 
 async def test_the_whole_recording_is_a_wav_file(house: House) -> None:
-    samples = house.sound("one.raw", 10.0)
+    samples = house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
     reply = await house.get(PATH, token="reader")
@@ -53,43 +56,71 @@ async def test_the_whole_recording_is_a_wav_file(house: House) -> None:
     assert reply.headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize(("header", "start", "stop"), [("bytes=40-99", 40, 100), ("bytes=-5", 32039, 32044)])
+@pytest.mark.parametrize(("header", "start", "stop"), [("bytes=40-99", 40, 100), ("bytes=-5", SIZE - 5, SIZE)])
 async def test_a_part_is_sent_where_a_range_is_asked_for(house: House, header: str, start: int, stop: int) -> None:
-    samples = house.sound("one.raw", 1.0)
+    samples = house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
     reply = await house.get(PATH, headers={"Range": header})
 
     assert reply.status == 206
     assert reply.raw == (wav_header(len(samples)) + samples)[start:stop]
-    assert reply.headers["Content-Range"] == f"bytes {start}-{stop - 1}/32044"
+    assert reply.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
 
 
 async def test_a_range_past_the_end_tells_the_size(house: House) -> None:
-    house.sound("one.raw", 1.0)
+    house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
-    reply = await house.get(PATH, headers={"Range": "bytes=32044-"})
+    reply = await house.get(PATH, headers={"Range": f"bytes={SIZE}-"})
 
-    assert (reply.status, reply.headers["Content-Range"]) == (416, "bytes */32044")
+    assert (reply.status, reply.headers["Content-Range"]) == (416, f"bytes */{SIZE}")
+
+
+async def test_what_nobody_sent_is_given_back_as_silence_at_the_end(house: House) -> None:
+    samples = house.sound("one.raw", 10.0)
+    await house.answered_call(recording="one.raw")
+
+    whole = (await house.get(PATH)).raw
+    told = (await house.get("/v1/calls/112-1.1")).json["recording"]
+
+    assert whole == wav_header(SIZE - 44) + samples + bytes(31 * 8000 * 4)
+    assert (told["duration_s"], told["silence_s"], told["size_bytes"]) == (LINE_S, 31.0, SIZE)
+    for start, stop in [(0, 50), (44 + len(samples) - 3, 44 + len(samples) + 7), (SIZE - 9, SIZE)]:
+        part = (await house.get(PATH, headers={"Range": f"bytes={start}-{stop - 1}"})).raw
+        assert part == whole[start:stop]
+
+
+async def test_a_recording_that_is_longer_than_its_call_is_whole(house: House) -> None:
+    samples = house.sound("one.raw", LINE_S + 1)
+    await house.answered_call(recording="one.raw")
+
+    assert (await house.get(PATH)).raw == wav_header(len(samples)) + samples
+
+
+async def test_of_a_running_call_there_is_what_was_recorded_so_far(house: House) -> None:
+    samples = house.sound("one.raw", 1.0)
+    await house.tell(*answered(recording="one.raw")[:-1])
+
+    assert (await house.get(PATH)).raw == wav_header(len(samples)) + samples
 
 
 async def test_if_range_makes_the_range_unheard(house: House) -> None:
-    house.sound("one.raw", 1.0)
+    house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
     reply = await house.get(PATH, headers={"Range": "bytes=0-1", "If-Range": '"an-etag"'})
 
-    assert (reply.status, len(reply.raw)) == (200, 32044)
+    assert (reply.status, len(reply.raw)) == (200, SIZE)
 
 
 async def test_head_tells_the_size_and_sends_nothing(house: House) -> None:
-    house.sound("one.raw", 1.0)
+    house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
     reply = await house.ask("HEAD", PATH, headers={"Range": "bytes=0-1"})
 
-    assert (reply.status, reply.headers["Content-Length"], reply.raw) == (200, "32044", b"")
+    assert (reply.status, reply.headers["Content-Length"], reply.raw) == (200, str(SIZE), b"")
 
 
 @pytest.mark.parametrize("recording", ["", "gone.raw", "../gateway112.db"])
@@ -112,9 +143,9 @@ async def test_a_listener_who_leaves_early_is_no_error(house: House, caplog: pyt
 
 
 async def test_many_listen_at_once_and_each_hears_all(house: House) -> None:
-    house.sound("one.raw", 30.0)
+    house.sound("one.raw", LINE_S)
     await house.answered_call(recording="one.raw")
 
     replies = await asyncio.gather(*(house.get(PATH) for _ in range(10)))
 
-    assert {len(reply.raw) for reply in replies} == {44 + 30 * 8000 * 4}
+    assert {len(reply.raw) for reply in replies} == {SIZE}

@@ -20,7 +20,7 @@ def a_call(**changes: Any) -> Json:
         "dialled": "112",
         "hung_up_by": "caller",
         "attempts": [{"phone": "9112", "result": "answered"}],
-        "recording": {"duration_s": 10.4},
+        "recording": {"duration_s": 10.4, "silence_s": 0.2},
     }
     call |= {name: f"2026-11-24T00:00:0{second}.000001Z" for second, name in enumerate(times)}
     return call | changes
@@ -44,7 +44,8 @@ def test_a_call_as_it_was_has_no_fault() -> None:
         ({"queued_at": "2026-11-24T01:00:00Z"}, "its times are not in order"),
         ({"attempts": []}, "attempts do not tell that 9112 answered"),
         ({"recording": None}, "it has no recording"),
-        ({"recording": {"duration_s": 0}}, "it has no recording"),
+        ({"recording": {"duration_s": 0, "silence_s": 0}}, "it has no recording"),
+        ({"recording": {"duration_s": 9.0, "silence_s": 9.0}}, "it has no recording"),
     ],
 )
 def test_each_difference_is_named(changes: Json, said: str) -> None:
