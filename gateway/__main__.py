@@ -1,6 +1,7 @@
 """The command line: `gateway112 …`.
 
-Counterpart: README.md and docs/operations.md tell which command is for whom; each is a function of its own below.
+Counterpart: README.md and docs/operations.md tell which command is for whom. Those that are or examine the centre are
+functions below; those that ask its API add themselves from `gateway/cli/`.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway import __version__, foreground, logs
+from gateway import __version__, cli, foreground, logs
 from gateway.app import App
 from gateway.asterisk import installation, site
-from gateway.centre import StoreAway
+from gateway.asterisk.claim import claim
+from gateway.ports import StoreAway
 from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
 
@@ -46,6 +48,7 @@ def serve(settings: Settings) -> int:
 
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
+    claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()
     command = found.command(site.prepare(settings, found), "-f")
@@ -89,11 +92,14 @@ def main(arguments: list[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         summary = (function.__doc__ or "").split("\n", 1)[0]
         commands.add_parser(name, help=summary, description=summary)
+    cli.add_to(commands)
     chosen = parser.parse_args(arguments)
     if chosen.config:
         os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
     try:
-        return COMMANDS[chosen.command](load())
+        # a token stands beside the settings in the environment, and is none of them
+        settings = load(environ={name: value for name, value in os.environ.items() if name != cli.TOKEN_VARIABLE})
+        return COMMANDS[chosen.command](settings) if chosen.command in COMMANDS else cli.run(settings, chosen)
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE

@@ -4,42 +4,45 @@ Counterpart: `gateway/__main__.py` (`gateway112 serve`) runs it. Asterisk is not
 """
 
 import asyncio
-import contextlib
-import hashlib
 import logging
+import shutil
+import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-from aiohttp import web
-
-from gateway import __version__, probe
-from gateway.api.application import build
+from gateway import __version__
+from gateway.api.application import build, served
 from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
+from gateway.api.door import Door
 from gateway.api.health import Status
 from gateway.api.streams import Streams
-from gateway.asterisk import site, trunks
+from gateway.asterisk import site
 from gateway.asterisk.advisor import Advisor
 from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
 from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard
-from gateway.centre import Centre, StoreAway, SwitchboardAway, sip_digest
+from gateway.bookkeeper import Bookkeeper
+from gateway.centre import Centre
 from gateway.domain.advice import TrunkRule, advise
-from gateway.domain.operators import Holding, Member, Phone
+from gateway.domain.duty import Told
 from gateway.feed import Feed
-from gateway.settings import PROJECT, Settings
+from gateway.keeper import Keeper
+from gateway.level import Level
+from gateway.notices import Notices
+from gateway.office import Office
+from gateway.on_call import OnCallList
+from gateway.saving import Saving
+from gateway.settings import Settings
 from gateway.store.database import open_database
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
+from gateway.watch import Watch
 
 log = logging.getLogger(__name__)
-
-LOOK_EVERY_S = 30.0
-SECOND_LOOK_S = 3.0
-"""After a reconnect the second look comes soon: calls that died with Asterisk are settled by it."""
-STOP_TIMEOUT_S = 5.0
 
 
 class App:
@@ -48,7 +51,6 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
-        self._look_again = asyncio.Event()
         self._started_at = _now()
 
     def stop(self) -> None:
@@ -68,18 +70,24 @@ class App:
 
     async def _run(self, store: Repository, reads: Reads) -> None:
         settings = self._settings
-        token = site.kept_secret(settings.paths.var / "admin-token")
-        await store.put_token(hashlib.sha256(token.encode()).hexdigest(), "admin", "admin")
-
         feed, board = Feed(), Board()
+        saving = Saving(store, feed)
+        bookkeeper = Bookkeeper(
+            store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
+        )
         journal = Journal(settings.journal_dir, rotate_at_bytes=settings.journal.rotate_at_bytes, clock=_now)
-        rules = {name: TrunkRule(rule.queue, rule.priority) for name, rule in settings.trunks.items()}
-        advisor: Advisor
 
         def hear(event: Message) -> None:
             journal.ring()
             advisor.hear(event)
             board.hear(event)
+            if board.is_touched_by(event):
+                keeper.touch()
+            elif (ring_id := switchboard.ring_that_failed(event)) is not None:
+                watch.ring_failed(ring_id)
+
+        async def came_up() -> None:
+            keeper.come_up()
 
         link = AmiLink(
             host=settings.ami.host,
@@ -87,27 +95,66 @@ class App:
             username=site.AMI_USER,
             secret=site.ami_secret(settings),
             on_event=hear,
-            on_up=self._on_up,
+            on_up=came_up,
             action_timeout_s=settings.ami.action_timeout_s,
         )
+        rules = {name: TrunkRule(rule.queue, rule.priority) for name, rule in settings.trunks.items()}
         advisor = Advisor(link, lambda trunk: advise(trunk, rules))
+        switchboard = AsteriskSwitchboard(link, board)
+        always = site.always(settings)
+        level = Level(
+            switchboard=switchboard, bookkeeper=bookkeeper, saving=saving, journal=journal, always=always, clock=_now
+        )
+        office = Office(store=store, saving=saving, bookkeeper=bookkeeper, level=level, always=always, clock=_now)
+        watch = Watch(
+            store=store,
+            saving=saving,
+            bookkeeper=bookkeeper,
+            switchboard=switchboard,
+            line=board,
+            on_call=OnCallList(
+                saving=saving, switchboard=switchboard, office=office, clock=_now, clock_s=time.monotonic
+            ),
+            is_seeing=lambda: link.state is LinkState.UP and level.applied.at is not None,
+            clock_s=time.monotonic,
+            own_phones=frozenset(always.phones),
+        )
+        notices = Notices(switchboard)
+
+        def duty_changed(told: list[Told]) -> None:
+            notices.take(told)
+            keeper.touch()
+
         centre = Centre(
             store=store,
-            switchboard=AsteriskSwitchboard(link, board),
+            switchboard=switchboard,
             feed=feed,
+            saving=saving,
+            bookkeeper=bookkeeper,
             clock=_now,
-            standing=probe_holding(settings),
-            queues=frozenset({settings.call.queue}),
+            on_duty_changed=duty_changed,
+            on_ring_told=watch.hear,
+        )
+        keeper = Keeper(
+            level=level,
+            settle=centre.settle,
+            resume=centre.resume,
+            is_drained=lambda: journal.is_drained,
+            watch=watch.tick,
+            clock=_now,
         )
         await centre.resume()
+        await office.set_up(settings.call.queue, site.kept_secret(settings.paths.var / "admin-token"))
 
-        known_trunks = trunks.read(PROJECT / "asterisk-config/pjsip.conf")
-        streams = Streams(feed, reads)
+        streams, door = Streams(feed, reads), Door()
         deliveries = Deliveries(
-            centre=centre, store=store, reads=reads, feed=feed, centre_name=settings.centre.name, clock=_now
+            saving=saving, store=store, reads=reads, feed=feed, centre_name=settings.centre.name, clock=_now
         )
         context = Context(
             centre=centre,
+            office=office,
+            level=level,
+            bookkeeper=bookkeeper,
             feed=feed,
             store=store,
             reads=reads,
@@ -118,67 +165,42 @@ class App:
                 asterisk_up=link.state is LinkState.UP,
                 asterisk_reason=link.reason,
                 journal_lag_bytes=journal.lag_bytes,
-                operators_available=board.operators_there(settings.call.queue),
+                journal_waits=journal.waits,
+                free_bytes=_free_bytes(settings),
+                operators_available=len(board.phones_there(settings.call.queue)),
                 version=__version__,
                 started_at=self._started_at,
                 sip_refused=board.refused_requests,
                 advice_given=advisor.given,
                 advice_missed=advisor.missed,
             ),
-            phone_states=lambda: board.phone_states,
-            trunks=tuple(trunk.name for trunk in known_trunks),
-            trunk_addresses=frozenset(address for trunk in known_trunks for address in trunk.addresses),
+            board=board,
+            door=door,
             clock=_now,
         )
-        runner = web.AppRunner(build(context), access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_S)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+        async with served(build(context), door, settings.api.host, settings.api.port) as server:
             log.info("gateway_started", extra={"version": __version__, "api": settings.api_url})
             async with asyncio.TaskGroup() as edges:
                 tasks = [
                     edges.create_task(link.run()),
                     edges.create_task(journal.follow(store.journal_positions, centre.record, centre.resume)),
                     edges.create_task(advisor.run()),
-                    edges.create_task(self._keep_level(centre, journal)),
+                    edges.create_task(centre.judge_rings(lambda: journal.is_drained)),
+                    edges.create_task(keeper.run()),
+                    edges.create_task(notices.run()),
                     edges.create_task(deliveries.run()),
                 ]
                 await self._stopping.wait()
                 log.info("gateway_stopping")
+                server.close()
                 for task in tasks:
                     task.cancel()
-        finally:
-            await runner.cleanup()
-
-    async def _on_up(self) -> None:
-        self._look_again.set()
-
-    async def _keep_level(self, centre: Centre, journal: Journal) -> None:
-        """Looks at what Asterisk holds: after each login twice, then every LOOK_EVERY_S."""
-        while True:
-            is_first_look = self._look_again.is_set()
-            self._look_again.clear()
-            try:
-                await centre.reconcile()
-                if journal.is_drained:
-                    await centre.settle()
-            except SwitchboardAway as error:
-                log.warning("look_failed", extra={"reason": str(error)})
-            except StoreAway as error:
-                log.warning("look_failed", extra={"reason": str(error)})
-                with contextlib.suppress(StoreAway):  # the journal's follower resumes too, once it has a record
-                    await centre.resume()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SECOND_LOOK_S if is_first_look else LOOK_EVERY_S):
-                    await self._look_again.wait()
 
 
-def probe_holding(settings: Settings) -> Holding:
-    """The probe's own phone and its place: they always stand, and no admin sees or changes them."""
-    secret = site.kept_secret(settings.paths.var / "probe-secret")
-    phone = Phone(probe.PHONE, sip_digest(probe.PHONE, secret))
-    place = Member(probe.QUEUE, probe.PHONE)
-    return Holding({phone.number: phone}, {place.key: place})
+def _free_bytes(settings: Settings) -> dict[str, int]:
+    """The space that is left where calls are written down, by the setting that names the place."""
+    places = {"paths.var": settings.paths.var, "paths.recordings": settings.paths.recordings}
+    return {key: shutil.disk_usage(path).free for key, path in places.items() if path.exists()}
 
 
 def _now() -> datetime:

@@ -6,6 +6,8 @@ one that ends is started again, and the other is not touched.
 
 import asyncio
 import contextlib
+import errno
+import os
 import signal
 import socket
 import sys
@@ -15,8 +17,10 @@ from dataclasses import dataclass
 
 import aiohttp
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.asterisk import installation, site
+from gateway.asterisk.claim import claim
 from gateway.probe import report
 from gateway.probe.run import run as run_probe
 from gateway.settings import Settings, SettingsError
@@ -38,6 +42,8 @@ class Child:
     name: str
     command: Sequence[str]
     log: str
+    inherits: Sequence[int] = ()
+    """Open files that it keeps."""
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -49,13 +55,17 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=tuple(self.inherits),
             )
 
     async def stay(self) -> None:
         """Keeps it running: starts it again when it ends."""
         while self.process is not None:
             status = await self.process.wait()
-            console.print(f"[yellow]{self.name} ended (status {status}); it is started again. Its log: {self.log}[/]")
+            console.print(
+                f"[yellow]{self.name} ended (status {status}); it is started again. Its last words: "
+                f"{escape(_last_line(self.log))} (all of them: {self.log})[/]"
+            )
             await asyncio.sleep(RESTART_PAUSE_S)
             await self.start()
 
@@ -72,6 +82,14 @@ class Child:
                     return
 
 
+def _last_line(file: str) -> str:
+    """The last line of a log that says something; a traceback's last line is what happened."""
+    with open(file, "rb") as log:
+        log.seek(max(0, os.path.getsize(file) - 4096))
+        lines = log.read().decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "none")
+
+
 def refuse_taken_ports(settings: Settings, sections: Iterable[str]) -> None:
     """Raises SettingsError when a port that is about to be opened is taken."""
     for name in sections:
@@ -84,21 +102,28 @@ def refuse_taken_ports(settings: Settings, sections: Iterable[str]) -> None:
                 try:
                     probe.bind((section.host, section.port))
                 except OSError as error:
-                    raise SettingsError(
-                        f"gateway.toml: {name}.port: {section.host}:{section.port} cannot be opened "
-                        f"({error.strerror}). Remedy: end what uses it, or set {name}.port "
-                        f"(GATEWAY112_{name.upper()}_PORT) to a free one."
-                    ) from None
+                    raise _cannot_open(name, section.host, section.port, error) from None
+
+
+def _cannot_open(name: str, host: str, port: int, error: OSError) -> SettingsError:
+    where = f"{host}:{port} cannot be opened ({error.strerror or error})"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        key, remedy = f"{name}.host", "write an address that this machine has"
+    else:
+        key, remedy = f"{name}.port", "end what uses it, or choose a free one"
+    variable = f"GATEWAY112_{key.replace('.', '_').upper()}"
+    return SettingsError(f"settings: {key}: {where}. Remedy: {remedy} (gateway.toml or {variable}).")
 
 
 def run(settings: Settings) -> int:
     """Runs until Ctrl-C. Returns 0, or 1 when the centre did not come up."""
+    claimed = claim(settings)
     refuse_taken_ports(settings, (*ASTERISK_PORTS, *GATEWAY_PORTS))
     found = installation.find()
     etc = site.prepare(settings, found)
     logs = settings.paths.var
     children = [
-        Child(f"Asterisk {found.version}", found.command(etc, "-f"), str(logs / "asterisk.log")),
+        Child(f"Asterisk {found.version}", found.command(etc, "-f"), str(logs / "asterisk.log"), claimed),
         Child("The gateway", [sys.executable, "-m", "gateway", "serve"], str(logs / "gateway.log")),
     ]
     return asyncio.run(_run(settings, children))

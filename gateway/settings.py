@@ -6,7 +6,7 @@ names the file, the key, the reason and the remedy.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -21,7 +21,18 @@ CONFIG_VARIABLE = "GATEWAY112_CONFIG"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+QueueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")]
+_DIAL = r"PJSIP/(?:[0-9]{3,6}|\+?[0-9*#]{2,20}@[a-z][a-z0-9_]{0,31})"
+
+_WORDS = {
+    r"^[A-Za-z0-9_]{1,32}$": "may have letters, digits and _, 32 at most",
+    r"^[a-z][a-z0-9_]{0,31}$": "begins with a small letter, then small letters, digits and _, 32 at most",
+    r"^[A-Za-z0-9.:-]{1,255}$": "must be an address or a host's name",
+    r"^[a-z0-9-]{0,40}$": "must be the name of a prompt in dialplan/prompts, without .txt",
+    rf"^({_DIAL}(&{_DIAL})*)?$": "must be PJSIP/PHONE or PJSIP/NUMBER@TRUNK, several joined by &",
+}
+"""What the patterns mean, for people."""
 
 
 class SettingsError(Exception):
@@ -94,17 +105,17 @@ class DatabaseSettings(_Section):
 
 
 class CallSettings(_Section):
-    queue: Name = "emergency"
+    queue: QueueName = "emergency"
     greeting: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,40}$")] = "greeting"
     """A prompt's name in dialplan/prompts; empty: no greeting."""
     ring_before_answer_s: Annotated[int, Field(ge=0, le=30)] = 0
     queue_max_wait_s: Annotated[int, Field(ge=5, le=3600)] = 60
-    last_resort: Annotated[str, Field(pattern=r"^[A-Za-z0-9/@:.+&_-]{0,400}$")] = ""
+    last_resort: Annotated[str, Field(pattern=rf"^({_DIAL}(&{_DIAL})*)?$", max_length=400)] = ""
     """A dial string: PJSIP/1099 for a phone, PJSIP/08123456789@telkom for a number over a trunk, joined by &."""
 
 
 class TrunkSettings(_Section):
-    queue: Name | None = None
+    queue: QueueName | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
 
 
@@ -114,7 +125,7 @@ class JournalSettings(_Section):
 
 class ProbeSettings(_Section):
     host: Host = "127.0.0.15"
-    """The probe trunk's own address: Asterisk knows the probe's calls by it (asterisk-config/pjsip.conf)."""
+    """The probe trunk's own address: Asterisk knows the probe's calls by it."""
     phone_host: Host = "127.0.0.1"
 
 
@@ -168,9 +179,24 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         settings = Settings.model_validate(table)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(fault, file, sources) for fault in error.errors())) from None
+    if conflicts := list(_conflicts(settings, file)):
+        raise SettingsError("\n".join(conflicts))
     base = file.parent
     paths = PathSettings(var=base / settings.paths.var, recordings=base / settings.paths.recordings)
     return settings.model_copy(update={"paths": paths})
+
+
+def _conflicts(settings: Settings, file: Path) -> Iterator[str]:
+    """What each setting allows and all together do not."""
+    sip, ami, api, rtp = settings.sip, settings.ami, settings.api, settings.rtp
+    same_host = {sip.host, "0.0.0.0"} & {ami.host, api.host, "0.0.0.0"}  # noqa: S104  # compared, not bound
+    if same_host and len({sip.port, ami.port, api.port}) < 3:
+        yield f"{file}: ports: sip, ami and api need three different ports. Remedy: change one of them."
+    if rtp.first_port <= sip.port <= rtp.last_port:
+        yield (
+            f"{file}: rtp.first_port: the range {rtp.first_port} to {rtp.last_port} holds sip.port, {sip.port}. "
+            f"Remedy: choose another range or another port."
+        )
 
 
 def _read_toml(file: Path, *, must_exist: bool) -> dict[str, Any]:
@@ -212,14 +238,23 @@ def _explain(fault: Any, file: Path, sources: Mapping[tuple[str, ...], str]) -> 
     """One fault of pydantic's as one line: file, key, reason, remedy."""
     where = tuple(str(part) for part in fault["loc"])
     key = ".".join(where)
-    origin = f"environment variable {sources[where]}" if where in sources else str(file)
+    variables = [variable for key_, variable in sources.items() if key_[: len(where)] == where]
+    origin = f"environment variable {variables[0]}" if variables else str(file)
     if fault["type"] == "extra_forbidden":
         known = _known_keys(where[:-1])
         return f"{origin}: {key}: is not a setting. Remedy: remove it; known here: {', '.join(known)}."
     reason = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "string_pattern_mismatch":
+        reason = _WORDS.get(fault["ctx"]["pattern"], reason)
     shown = "" if isinstance(fault["input"], dict) else f" (it is {fault['input']!r})"
     default = _default_of(where)
-    remedy = f"the default is {default!r}" if default is not None else "see the comments in gateway.toml"
+    remedy = (
+        f"the default is {str(default)!r}"
+        if isinstance(default, Path)
+        else f"the default is {default!r}"
+        if default is not None
+        else "see the comments in gateway.toml"
+    )
     return f"{origin}: {key}: {reason}{shown}. Remedy: correct it; {remedy}."
 
 

@@ -3,7 +3,7 @@
 # needs neither root nor a network.
 #
 #   setup/packages.sh         what a centre needs
-#   setup/packages.sh test    also what only the tests need: the PostgreSQL server's programs
+#   setup/packages.sh test    also what only the tests need: the PostgreSQL server's programs, a clock that can be set
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
@@ -31,6 +31,7 @@ missing_packages() {
     if [ "$1" = test ] && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         printf '%s\n' postgresql
     fi
+    if [ "$1" = test ] && ! is_installed faketime; then printf '%s\n' faketime; fi
 }
 
 python_packages() {

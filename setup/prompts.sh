@@ -82,11 +82,10 @@ convert() { # convert SOUND GAIN_DB FOLDER
 }
 
 declare -A sources=() checksums=()
-for file in "$SOURCES"/*/*.txt "$SOURCES"/*/*.wav; do
-    [ -e "$file" ] || continue
+while read -r file; do
     prompt=${file#"$SOURCES/"}
     sources[${prompt%.*}]=$(source_of "${prompt%.*}")
-done
+done < <(find "$SOURCES" -mindepth 2 \( -name '*.txt' -o -name '*.wav' \) | sort)
 ((${#sources[@]})) || fail "$SOURCES holds no prompts. Remedy: fetch them again (git checkout $SOURCES)."
 recipe=$(sha256sum <setup/prompts.sh) # a change of voice or loudness makes all prompts anew
 while read -r checksum file; do

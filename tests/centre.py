@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ class RealCentre:
         self._asterisk: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
         self._installation = installation.find()
+        self._clock: dict[str, str] = {}
+
+    def with_clock(self) -> None:
+        """From the next start on the gateway's wall clock is the test's own (`set_clock`), as libfaketime gives it to
+        the process: every leap of it is one of the system's clock to the gateway. Monotonic clocks are true."""
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+        assert library, "libfaketime is not installed: `make test` installs it, or: apt-get install faketime"
+        self.set_clock(timedelta())
+        self._clock = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
 
     @property
     def sip_port(self) -> int:
@@ -52,7 +67,11 @@ class RealCentre:
 
     def start_gateway(self) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
-        self._gateway = self._spawn("serve", "gateway.log")
+        self._gateway = self._spawn("serve", "gateway.log", self._clock)
+
+    def set_clock(self, offset: timedelta) -> None:
+        """Has the gateway's clock differ from the true one by so much, from now on (see `with_clock`)."""
+        (self.folder / "clock").write_text(f"{offset.total_seconds():+.0f}s")
 
     def stop_gateway(self, number: int = signal.SIGTERM) -> int:
         """Ends the gateway by a signal; returns its exit status."""
@@ -98,12 +117,12 @@ class RealCentre:
     def log(self, name: str = "gateway") -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def _spawn(self, command: str, log: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: str, log: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "gateway", command],
                 cwd=PROJECT,
-                env=self._environ,
+                env={**self._environ, **(more or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -158,7 +177,7 @@ class Api:
 
     async def send(self, method: str, path: str, body: Json | None = None, status: int | None = None) -> Json:
         """Without a `status` any success will do."""
-        async with self.session.request(method, path, json=body) as response:
+        async with self.session.request(method, path, json=body, headers={"If-Match": "*"}) as response:
             assert response.ok if status is None else response.status == status, await response.text()
             return await response.json() if response.content_length else {}
 
@@ -194,13 +213,15 @@ class Api:
         return calls
 
     async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
-        """A new operator in `queue`, at `device` or at a phone that is to register."""
+        """A new operator at `device`, or at a phone that is to register, with a standing place in `queue` (empty: in
+        none)."""
         body = {"name": name, "phone": phone}
         if device is not None:
             body["contact"] = f"sip:{phone}@{device.address}:{device.port}"
         made = await self.send("POST", "/v1/operators", body, status=201)
         assert made["applied"], made
-        await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
+        if queue:
+            await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
         return made
 
     async def retire_everybody(self) -> None:
@@ -213,7 +234,7 @@ def real_centre(sections: Mapping[str, Mapping[str, object]] | None = None) -> I
     """A centre of its own, in a folder of its own, which is removed with it; `sections` are settings by section, such
     as {"trunks.indosat": {"priority": 7}}. Nothing is started yet."""
     folder = Path(tempfile.mkdtemp(prefix="centre-"))
-    first_rtp = random.randrange(30000, 58000, 500)
+    first_rtp = random.randrange(10000, 30000, 2500)  # below the ports that the system gives out
     values: dict[str, dict[str, object]] = {
         "sip": {"port": free_port()},
         "ami": {"port": free_port()},

@@ -1,10 +1,12 @@
 """Settings: what is wrong ends the start with file, key, reason and remedy."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gateway import foreground
+from gateway.asterisk.claim import claim
 from gateway.settings import PROJECT, Settings, SettingsError, load
 
 
@@ -55,6 +57,10 @@ def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
         ('[centre]\nname = "a b"\n', "centre.name"),
         ('[database]\nurl = "mysql://x"\n', "database.url"),
         ('[call]\nlast_resort = "PJSIP/1,System(rm)"\n', "call.last_resort"),
+        ('[call]\nlast_resort = "08123456789"\n', "call.last_resort"),
+        ('[call]\nlast_resort = "PJSIP/0812@bolt,30"\n', "call.last_resort"),
+        ("[ami]\nport = 5060\n", "ports"),
+        ("[rtp]\nfirst_port = 5000\n", "rtp.first_port"),
         ("[trunks.telkom]\nprio = 1\n", "trunks.telkom.prio"),
     ],
 )
@@ -89,6 +95,45 @@ def test_a_file_that_is_not_there_or_not_toml_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.toml", {})
     with pytest.raises(SettingsError, match="is not valid TOML"):
         load(written(tmp_path, "[api\n"), {})
+
+
+@pytest.mark.parametrize("dial", ["", "PJSIP/1099", "PJSIP/1099&PJSIP/08123456789@telkom", "PJSIP/+62812@telkom"])
+def test_a_last_resort_is_phones_and_numbers_over_trunks(tmp_path: Path, dial: str) -> None:
+    assert load(written(tmp_path, f'[call]\nlast_resort = "{dial}"\n'), {}).call.last_resort == dial
+
+
+def test_a_pattern_is_told_in_words_and_a_pair_of_keys_by_the_variable_that_set_it(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="may have letters, digits and _"):
+        load(written(tmp_path, '[centre]\nname = "a b"\n'), {})
+    with pytest.raises(SettingsError, match="environment variable GATEWAY112_RTP_FIRST_PORT: rtp"):
+        load(written(tmp_path, ""), {"GATEWAY112_RTP_FIRST_PORT": "30000"})
+
+
+def test_an_address_that_this_machine_has_not_is_named_with_its_key() -> None:
+    settings = Settings.model_validate({"api": {"host": "203.0.113.9", "port": 8112}})
+    with pytest.raises(SettingsError, match=r"api\.host: .*write an address that this machine has"):
+        foreground.refuse_taken_ports(settings, ("api",))
+
+
+def test_a_second_asterisk_on_the_same_folders_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, ""), {})
+    held = claim(settings)
+    with pytest.raises(SettingsError, match=r"paths\.var: .* belongs to an Asterisk that runs"):
+        claim(settings)
+    other = load(written(tmp_path, '[paths]\nvar = "other"\n'), {})
+    with pytest.raises(SettingsError, match=r"paths\.recordings: .*centre\.name"):
+        claim(other)
+    for descriptor in held:
+        os.close(descriptor)
+    for descriptor in claim(settings):
+        os.close(descriptor)
+
+
+def test_a_folder_that_cannot_be_made_is_a_setting_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = load(written(tmp_path, '[paths]\nvar = "file/x"\n'), {})
+    with pytest.raises(SettingsError, match=r"paths\.var: .*Remedy"):
+        claim(settings)
 
 
 def test_a_taken_port_is_named_with_its_key() -> None:

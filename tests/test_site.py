@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.asterisk import installation, site, trunks
+from gateway.asterisk import installation, sections, site
 from gateway.settings import PROJECT, Settings, load
 
 
@@ -47,9 +47,15 @@ def test_secrets_are_made_once_and_for_this_user_alone(settings: Settings) -> No
 
 def test_phones_stay_when_the_folder_is_prepared_again(settings: Settings) -> None:
     etc = site.prepare(settings, installation.find())
-    (etc / "pjsip_wizard.conf").write_text("[1001]\n")
+    own = "[1001](phone)\ninbound_auth/username = 1001\n"
+    (etc / "pjsip_wizard.conf").write_text(f";! made by Asterisk\n[carrier](!)\nold = template\n{own}")
     site.prepare(settings, installation.find())
-    assert (etc / "pjsip_wizard.conf").read_text() == "[1001]\n"
+    text = (etc / "pjsip_wizard.conf").read_text()
+    assert text.endswith(own)
+    assert "old = template" not in text
+    assert "[carrier](!)" in text
+    site.prepare(settings, installation.find())
+    assert (etc / "pjsip_wizard.conf").read_text() == text
 
 
 def test_no_secret_is_in_what_git_keeps() -> None:
@@ -58,12 +64,28 @@ def test_no_secret_is_in_what_git_keeps() -> None:
             assert "secret =" not in file.read_text()
 
 
-def test_the_four_carriers_stand_ready() -> None:
-    known = {trunk.name: trunk.addresses for trunk in trunks.read(PROJECT / "asterisk-config/pjsip.conf")}
-    assert known == {
-        "telkomsel": ("127.0.0.11",),
-        "indosat": ("127.0.0.12",),
-        "xlsmart": ("127.0.0.13",),
-        "telkom": ("127.0.0.14",),
-        "probe": ("127.0.0.15",),
-    }
+def test_before_the_first_gateway_the_four_carriers_the_queue_and_the_probe_stand_ready(settings: Settings) -> None:
+    etc = site.prepare(settings, installation.find())
+    lines = (etc / "pjsip_wizard.conf").read_text()
+    for name, address in {
+        "telkomsel": "127.0.0.11",
+        "indosat": "127.0.0.12",
+        "xlsmart": "127.0.0.13",
+        "telkom": "127.0.0.14",
+        "probe": "127.0.0.15",
+    }.items():
+        assert f"[{name}](carrier)\nremote_hosts = {address}\n" in lines
+    queues = (etc / "queues_kept.conf").read_text()
+    assert "[emergency](kept-queue)" in queues
+    assert "[probe](kept-queue)" in queues
+
+
+def test_a_template_has_the_sites_values_in_it_and_only_codecs_that_this_asterisk_transcodes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    text = (site.prepare(settings, installation.find()) / "pjsip_wizard.conf").read_text()
+    assert "endpoint/media_address = 127.0.0.1\n" in text
+    assert "@" not in text.replace("112@", "")
+    for name in ("codec_alaw", "codec_opus_open_source"):
+        (tmp_path / f"{name}.so").touch()
+    assert sections.codecs_of(tmp_path) == ["alaw", "opus"]

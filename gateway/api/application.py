@@ -3,11 +3,34 @@
 Counterpart: `gateway/app.py` serves what `build` returns.
 """
 
-from aiohttp import web
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from gateway.api import calls, docs, events, health, metrics, operators, problems, queues, trunks, webhooks
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.api import (
+    alarms,
+    calls,
+    docs,
+    events,
+    health,
+    metrics,
+    operators,
+    problems,
+    queues,
+    rules,
+    shifts,
+    tokens,
+    trunks,
+    webhooks,
+)
 from gateway.api.context import Context
+from gateway.api.door import Door
 from gateway.api.routes import BODY_LIMIT_BYTES, Route, answering
+
+STOP_TIMEOUT_S = 5.0
 
 SUBJECTS: tuple[Route, ...] = (
     *health.ROUTES,
@@ -16,14 +39,24 @@ SUBJECTS: tuple[Route, ...] = (
     *operators.ROUTES,
     *queues.ROUTES,
     *trunks.ROUTES,
+    *shifts.ROUTES,
+    *rules.ROUTES,
+    *alarms.ROUTES,
     *webhooks.ROUTES,
+    *tokens.ROUTES,
     *metrics.ROUTES,
 )
 
 
 def build(context: Context) -> web.Application:
     """The application, ready to be served."""
-    application = web.Application(middlewares=[problems.tell_problems], client_max_size=BODY_LIMIT_BYTES)
+
+    @web.middleware
+    async def keep_the_door(request: web.Request, handler: Handler) -> web.StreamResponse:
+        with context.door.serving(request.transport):
+            return await handler(request)
+
+    application = web.Application(middlewares=[keep_the_door, problems.tell_problems], client_max_size=BODY_LIMIT_BYTES)
     for each in docs.with_description(SUBJECTS, context.status().version):
         resource = application.router.add_resource(each.path)
         resource.add_route(each.method, answering(each, context))
@@ -36,6 +69,26 @@ def build(context: Context) -> web.Application:
 
     application.on_shutdown.append(close_streams)
     return application
+
+
+@asynccontextmanager
+async def served(application: web.Application, door: Door, host: str, port: int) -> AsyncIterator[asyncio.Server]:
+    """The application behind its door, for as long as the context lasts. Raises OSError when the port is taken."""
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_S)
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("the runner was not set up")
+    loop = asyncio.get_running_loop()
+    watch = asyncio.create_task(door.watch())
+    try:
+        server = await loop.create_server(door.before(runner.server), host, port, reuse_address=True)
+        try:
+            yield server
+        finally:
+            server.close()
+    finally:
+        watch.cancel()
+        await runner.cleanup()
 
 
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:

@@ -1,36 +1,24 @@
-"""Who may ask: bearer tokens (RFC 6750), of which only the SHA-256 is stored.
+"""Who may ask: bearer tokens (RFC 6750), of which only the SHA-256 is stored, and what each role may do.
 
-Counterpart: `gateway/store/reads.py` knows the hashes; `gateway112 token` makes tokens.
+Counterparts: `gateway/store/reads.py` knows the hashes; `gateway/domain/tokens.py` holds the one table of roles.
 """
-
-import hashlib
-from enum import StrEnum
 
 from aiohttp import web
 
 from gateway.api.problems import Problem
+from gateway.domain.audit import Actor
+from gateway.domain.tokens import MAY, May, Role, Token
+from gateway.office import token_hash
 from gateway.store.reads import Reads
 
 REALM = 'Bearer realm="gateway112"'
 
 
-class Role(StrEnum):
-    """What a token's bearer may do. An admin may do all that a reader may."""
+async def admit(request: web.Request, reads: Reads, may: May) -> Token:
+    """The bearer's token, when it may do that.
 
-    READER = "reader"
-    ADMIN = "admin"
-
-
-def token_hash(token: str) -> str:
-    """The hexadecimal SHA-256 under which a token is stored. A token is random and long: it needs no salt."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-async def admit(request: web.Request, reads: Reads, role: Role) -> None:
-    """Returns when the bearer has that role.
-
-    Raises Problem (401 without a known token, 403 without the role) and StoreAway. Tokens are found by their hash,
-    so the time of a look-up tells nothing about a token that is nearly right.
+    Raises Problem (401 without a known token, 403 where the role may not) and StoreAway. Tokens are found by their
+    hash, so the time of a look-up tells nothing about a token that is nearly right.
     """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -40,9 +28,25 @@ async def admit(request: web.Request, reads: Reads, role: Role) -> None:
         raise Problem(
             401, "This token is not known here.", headers={"WWW-Authenticate": f'{REALM}, error="invalid_token"'}
         )
-    if token.role not in (role, Role.ADMIN):
-        raise Problem(
-            403,
-            f"The token {token.name} is not for the role {role}.",
-            headers={"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{role}"'},
-        )
+    if not token.may(may):
+        raise forbidden(token, f"{may}")
+    return token
+
+
+def forbidden(token: Token, what: str) -> Problem:
+    """The problem of a token that may not do something."""
+    return Problem(
+        403,
+        f"The token {token.name} has the role {token.role}, which may not {what}.",
+        headers={"WWW-Authenticate": f'{REALM}, error="insufficient_scope"'},
+    )
+
+
+def actor(token: Token, request: web.Request) -> Actor:
+    """Whom the audit log names for what is done with this token."""
+    return Actor(token.name, token.role, request.remote or "")
+
+
+def roles_that(may: May) -> list[Role]:
+    """The roles that may do it, in their order."""
+    return [role for role in Role if may in MAY[role]]

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 from pydantic import Field
 
-from gateway.api.auth import Role
 from gateway.api.context import Context
 from gateway.api.events import page
 from gateway.api.models import (
@@ -29,8 +28,9 @@ from gateway.api.models import (
 from gateway.api.problems import Problem
 from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.api.routes import route
-from gateway.centre import Unknown
 from gateway.domain.call import Call, Outcome
+from gateway.domain.tokens import May
+from gateway.ports import Unknown
 from gateway.store.reads import CallFilter
 from gateway.vault.recordings import NoRecording, Recording, Recordings
 
@@ -177,15 +177,15 @@ def _sound(recordings: Recordings, call: Call) -> RecordingModel | None:
 
 
 ROUTES = (
-    route("GET", "/v1/calls", list_calls, "Calls, the newest first", role=Role.READER),
-    route("GET", "/v1/calls/{id}", get_call, "One call", role=Role.READER),
-    route("GET", "/v1/calls/{id}/events", list_call_events, "What happened to one call", role=Role.READER),
+    route("GET", "/v1/calls", list_calls, "Calls, the newest first", may=May.SEE_CALLS),
+    route("GET", "/v1/calls/{id}", get_call, "One call", may=May.SEE_CALLS),
+    route("GET", "/v1/calls/{id}/events", list_call_events, "What happened to one call", may=May.SEE_CALLS),
     route(
         "GET",
         "/v1/calls/{id}/recording",
         get_recording,
         "A call's sound",
-        role=Role.READER,
+        may=May.HEAR_CALLS,
         statuses=(200, 206),
         problems=(416,),
         media_type="audio/wav",

@@ -29,14 +29,16 @@ def event_id(centre: str, stored: StoredEvent) -> str:
 
 
 def envelope(centre: str, stored: StoredEvent) -> bytes:
-    """The event as structured-mode JSON (CloudEvents 1.0, JSON event format, section 3)."""
+    """The event as structured-mode JSON (CloudEvents 1.0, JSON event format, section 3); its number is the extension
+    `sequence`."""
     event = stored.event
     attributes: dict[str, object] = {
         "specversion": "1.0",
         "id": event_id(centre, stored),
         "source": f"/gateway112/{centre}",
         "type": TYPE_PREFIX + event.type,
-        "time": event.at.astimezone(UTC).isoformat(),
+        "time": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "sequence": str(stored.seq),
         "datacontenttype": "application/json",
     }
     if event.call_id is not None:

@@ -3,13 +3,19 @@
 Counterpart: `gateway/app.py` makes it; every function that answers a request takes it as its first argument.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from gateway.api.door import Door
+from gateway.bookkeeper import Bookkeeper
 from gateway.centre import Centre
 from gateway.feed import Feed
+from gateway.level import Level
+from gateway.line import Line
+from gateway.office import Office
+from gateway.store.kept_reads import KeptReads
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
@@ -22,10 +28,12 @@ if TYPE_CHECKING:  # these modules take a Context themselves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`phone_states` returns how each phone stands now, by its number: free, ringing, talking, paused, unavailable or
-    unknown. `clock` returns the time now, in UTC."""
+    """`clock` returns the time now, in UTC."""
 
     centre: Centre
+    office: Office
+    level: Level
+    bookkeeper: Bookkeeper
     feed: Feed
     store: Repository
     reads: Reads
@@ -33,9 +41,11 @@ class Context:
     streams: "Streams"
     deliveries: "Deliveries"
     status: "Callable[[], Status]"
-    phone_states: Callable[[], Mapping[str, str]]
-    trunks: tuple[str, ...]
-    """The carriers' trunks, by name."""
-    trunk_addresses: frozenset[str]
-    """Where the trunks' calls come from: no phone may have such an address."""
+    board: Line
+    door: Door
     clock: Callable[[], datetime]
+
+    @property
+    def kept(self) -> KeptReads:
+        """The lists of what admins keep."""
+        return self.reads.kept

@@ -16,9 +16,11 @@ from datetime import datetime
 import aiohttp
 
 from gateway.api.courier import Courier, Gone, Pace, Standing
-from gateway.centre import Centre, StoreAway, Taken
-from gateway.domain.change import Webhook
+from gateway.domain.audit import CENTRE, Actor, Deed
+from gateway.domain.change import Change, Webhook
 from gateway.feed import Feed
+from gateway.ports import StoreAway, Taken
+from gateway.saving import Saving
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 
@@ -36,7 +38,7 @@ class Deliveries:
     def __init__(
         self,
         *,
-        centre: Centre,
+        saving: Saving,
         store: Repository,
         reads: Reads,
         feed: Feed,
@@ -44,7 +46,7 @@ class Deliveries:
         clock: Callable[[], datetime],
         pace: Pace | None = None,
     ) -> None:
-        self._centre = centre
+        self._saving = saving
         self._store = store
         self._reads = reads
         self._feed = feed
@@ -66,18 +68,19 @@ class Deliveries:
         """How each receiver does, by the webhook's id."""
         return {webhook_id: courier.standing for webhook_id, courier in self._couriers.items()}
 
-    async def add(self, webhook: Webhook) -> None:
+    async def add(self, webhook: Webhook, deed: Deed) -> None:
         """Stores a new webhook; its courier sets out at once. Raises Taken at the limit, StoreAway."""
         async with self._book:
             if len(await self._store.webhooks()) >= LIMIT:
                 raise Taken(f"there are {LIMIT} webhooks already")
-            await self._centre.put_webhook(webhook)
-            self._take_up(webhook)
+            committed = await self._saving.save(Change(webhooks_put=(webhook,), deeds=(deed,)))
+            # what it is told of comes after its own beginning
+            self._take_up(replace(webhook, after_seq=committed.events[-1].seq))
 
-    async def remove(self, webhook_id: str) -> None:
+    async def remove(self, webhook_id: str, deed: Deed) -> None:
         """Forgets a webhook and stops its courier; nothing happens where there is none. Raises StoreAway."""
         async with self._book:
-            await self._centre.remove_webhook(webhook_id)
+            await self._saving.save(Change(webhooks_removed=(webhook_id,), deeds=(deed,)))
             self._couriers.pop(webhook_id, None)
             self._stored.pop(webhook_id, None)
             task = self._tasks.pop(webhook_id, None)
@@ -140,7 +143,7 @@ class Deliveries:
             except Gone:
                 log.info("webhook_gone", extra={"webhook": courier.webhook.id})
             try:
-                await self.remove(courier.webhook.id)
+                await self.remove(courier.webhook.id, _gone(courier.webhook, self._clock()))
                 return
             except StoreAway:
                 await asyncio.sleep(SAVE_EVERY_S)
@@ -158,8 +161,18 @@ class Deliveries:
                 if place == self._stored.get(webhook_id):
                     continue
                 try:
-                    await self._centre.put_webhook(replace(courier.webhook, after_seq=place))
+                    await self._saving.save(Change(webhooks_put=(replace(courier.webhook, after_seq=place),)))
                 except StoreAway as error:
                     log.warning("webhook_place_not_stored", extra={"reason": str(error)})
                     return
                 self._stored[webhook_id] = place
+
+
+def deed_about(webhook: Webhook, action: str, actor: Actor, at: datetime, note: str = "") -> Deed:
+    """What the audit log and the ledger tell of a webhook: never its secret."""
+    data = {"id": webhook.id, "url": webhook.url, "types": list(webhook.types)}
+    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or webhook.url)
+
+
+def _gone(webhook: Webhook, at: datetime) -> Deed:
+    return deed_about(webhook, "webhook.removed", CENTRE, at, "the receiver said 410 Gone")

@@ -59,10 +59,17 @@ def with_description(subjects: Sequence[Route], version: str) -> tuple[Route, ..
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
         return web.Response(text=html, content_type="text/html", headers=headers)
 
+    async def get_root(context: Context) -> web.StreamResponse:
+        """Leads to the page."""
+        return web.Response(status=302, headers={"Location": "/docs"}, text="See /docs.\n")
+
     routes = (
         *subjects,
-        route("GET", "/v1/openapi.json", get_openapi, "The OpenAPI document", role=None),
-        route("GET", "/docs", get_docs, "The documentation page", role=None, media_type="text/html"),
+        route(
+            "GET", "/", get_root, "The front door", may=None, statuses=(302,), media_type="text/plain", subject="docs"
+        ),
+        route("GET", "/v1/openapi.json", get_openapi, "The OpenAPI document", may=None),
+        route("GET", "/docs", get_docs, "The documentation page", may=None, media_type="text/html"),
     )
     described = openapi.document(routes, version)
     machine_readable = json.dumps(described, ensure_ascii=False).encode()

@@ -8,13 +8,24 @@ from typing import Annotated
 from aiohttp import hdrs, web
 from pydantic import Field
 
-from gateway.api.auth import Role
 from gateway.api.context import Context
-from gateway.api.models import AfterQuery, EventModel, EventPage, Parameters, Seq
+from gateway.api.models import AfterQuery, EventModel, EventPage, Parameters, Seq, Told
 from gateway.api.problems import Problem, unprocessable
 from gateway.api.routes import route
 from gateway.api.streams import TooManyStreams
+from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.events import StoredEvent
+from gateway.domain.tokens import May
+
+
+class EventTypeModel(Told):
+    type: str
+    about: str
+
+
+class EventTypeList(Told):
+    items: list[EventTypeModel]
+    next: None = None
 
 
 class StreamQuery(Parameters):
@@ -41,6 +52,11 @@ def page(events: list[StoredEvent], limit: int) -> EventPage:
 async def list_events(context: Context, query: AfterQuery) -> EventPage:
     """The ledger in its order. At its end `next` is null: ask again with the last `seq` as `after`."""
     return page(await context.reads.events(query.after, query.limit + 1), query.limit)
+
+
+async def list_event_types(context: Context) -> EventTypeList:
+    """Every type of event, and what it tells. A webhook posts the same with `id.112.` before it."""
+    return EventTypeList(items=[EventTypeModel(type=name, about=about) for name, about in EVENT_TYPES.items()])
 
 
 async def stream_events(
@@ -71,13 +87,14 @@ async def stream_events(
 
 
 ROUTES = (
-    route("GET", "/v1/events", list_events, "The ledger of events", role=Role.READER),
+    route("GET", "/v1/event-types", list_event_types, "The types of events", may=None),
+    route("GET", "/v1/events", list_events, "The ledger of events", may=May.SEE_CALLS),
     route(
         "GET",
         "/v1/events/stream",
         stream_events,
         "Events as they happen",
-        role=Role.READER,
+        may=May.SEE_CALLS,
         media_type="text/event-stream",
     ),
 )

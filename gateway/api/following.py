@@ -5,9 +5,9 @@ Counterparts: `streams.py` and `courier.py`, whose listeners each keep a place o
 
 import asyncio
 
-from gateway.centre import StoreAway
 from gateway.domain.events import StoredEvent
 from gateway.feed import Feed
+from gateway.ports import StoreAway
 from gateway.store.reads import Reads
 
 STORE_AWAY_PAUSE_S = 1.0

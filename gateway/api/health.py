@@ -13,10 +13,14 @@ from pydantic import Field
 from gateway.api.context import Context
 from gateway.api.models import Told
 from gateway.api.routes import Answer, route
-from gateway.centre import StoreAway
+from gateway.ports import StoreAway
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
 """About 4,000 records: more than a second of work at the busiest."""
+
+LITTLE_SPACE_BYTES = 2_000_000_000
+"""About 17 hours of one recorded call."""
+NO_SPACE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class Status:
     operators_available: int | None
     version: str
     started_at: datetime
+    journal_waits: str = ""
+    """Why what Asterisk wrote cannot be stored now; empty where it can."""
+    free_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Free space, by the setting that names the place."""
     sip_refused: Mapping[str, int] = field(default_factory=dict)
     """SIP requests that were not let in since the start, by Asterisk's word for the reason."""
     advice_given: int = 0
@@ -38,6 +46,11 @@ class Status:
 class PartHealth(Told):
     up: bool
     reason: Annotated[str | None, Field(description="Why not; null when it is up.")]
+
+
+class DiskHealth(Told):
+    setting: Annotated[str, Field(description="Which place: paths.var or paths.recordings.")]
+    free_bytes: int
 
 
 class JournalHealth(Told):
@@ -55,6 +68,7 @@ class HealthModel(Told):
     database: PartHealth
     journal: JournalHealth
     operators: OperatorsHealth
+    disks: list[DiskHealth]
     version: str
     started_at: datetime
     at: datetime
@@ -70,6 +84,9 @@ async def health(context: Context) -> Answer[HealthModel]:
         for name, part in (("Asterisk", _asterisk(status)), ("The database", database))
         if not part.up
     ]
+    if status.journal_waits:
+        severe.append(f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.")
+    severe += [_full(setting, free) for setting, free in status.free_bytes.items() if free < NO_SPACE_BYTES]
     slight = list(_warnings(context, status))
     content = HealthModel(
         status="down" if severe else "impaired" if slight else "ok",
@@ -78,6 +95,7 @@ async def health(context: Context) -> Answer[HealthModel]:
         database=database,
         journal=JournalHealth(lag_bytes=status.journal_lag_bytes),
         operators=OperatorsHealth(available=status.operators_available),
+        disks=[DiskHealth(setting=setting, free_bytes=free) for setting, free in status.free_bytes.items()],
         version=status.version,
         started_at=status.started_at,
         at=context.clock(),
@@ -92,8 +110,10 @@ def _asterisk(status: Status) -> PartHealth:
 async def _database(context: Context) -> PartHealth:
     try:
         await context.store.newest_seq()
+        await context.store.try_to_write()
     except StoreAway:
-        return PartHealth(up=False, reason="it does not answer")
+        # the page is open to everybody: a driver's own words are for the log
+        return PartHealth(up=False, reason="it does not answer, or cannot be written to")
     return PartHealth(up=True, reason=None)
 
 
@@ -103,9 +123,16 @@ def _warnings(context: Context, status: Status) -> list[str]:
         found.append("No operator is available: calls go to the fallback.")
     if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
         found.append(f"The journal is {status.journal_lag_bytes} bytes behind.")
-    if context.centre.applied.problems:
-        found.append("Asterisk refused: " + ", ".join(sorted(context.centre.applied.problems)))
+    for setting, free in status.free_bytes.items():
+        if NO_SPACE_BYTES <= free < LITTLE_SPACE_BYTES:
+            found.append(_full(setting, free))
+    if context.level.applied.problems:
+        found.append("Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)))
     return found
 
 
-ROUTES = (route("GET", "/v1/health", health, "Is 112 whole?", role=None, statuses=(200, 503)),)
+def _full(setting: str, free_bytes: int) -> str:
+    return f"{setting} has {free_bytes / 1e6:.0f} MB left: journal, recordings or database will stop."
+
+
+ROUTES = (route("GET", "/v1/health", health, "Is 112 whole?", may=None, statuses=(200, 503)),)

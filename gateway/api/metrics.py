@@ -10,10 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.api.auth import Role
 from gateway.api.context import Context
 from gateway.api.routes import route
 from gateway.domain.call import Outcome
+from gateway.domain.tokens import May
 
 PREFIX = "gateway112"
 
@@ -64,7 +64,7 @@ def _standing(context: Context) -> list[Metric]:
         _gauge("asterisk_up", "Whether Asterisk can be reached.", int(status.asterisk_up)),
         _gauge("journal_lag_bytes", "What Asterisk wrote and is not read yet.", status.journal_lag_bytes),
         _gauge("operators_available", "Operators at their phones; NaN while unknown.", _or_nan(known)),
-        _gauge("commands_refused", "What Asterisk refuses to hold now.", len(context.centre.applied.problems)),
+        _gauge("commands_refused", "What Asterisk refuses to hold now.", len(context.level.applied.problems)),
         _gauge("event_streams", "Open streams of events.", context.streams.open_count),
         CounterMetricFamily(
             f"{PREFIX}_event_streams_dropped",
@@ -104,4 +104,4 @@ def _or_nan(value: int | None) -> float:
     return float("nan") if value is None else value
 
 
-ROUTES = (route("GET", "/metrics", metrics, "Metrics for Prometheus", role=Role.READER, media_type="text/plain"),)
+ROUTES = (route("GET", "/metrics", metrics, "Metrics for Prometheus", may=May.SEE_BOARD, media_type="text/plain"),)

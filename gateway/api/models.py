@@ -3,19 +3,26 @@
 Counterpart: `gateway/domain/`, whose values are turned into these by the `of` of each model.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.events import StoredEvent
 from gateway.domain.facts import Side
-from gateway.domain.operators import PHONE_PATTERN, Operator
+from gateway.domain.operators import PHONE_PATTERN
+from gateway.domain.queues import NAME_PATTERN
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No control character: neither a database nor Asterisk ever sees one that came from here."""
+
+
+def _in_range(value: datetime) -> datetime:
+    """Refuses what is outside of every calendar here, in any zone."""
+    if not 1900 <= value.year <= 9000:
+        raise ValueError("must lie between the years 1900 and 9000")
+    return value
 
 
 def _written_out(value: object) -> object:
@@ -25,14 +32,13 @@ def _written_out(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_range)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PhoneNumber = Annotated[str, Field(pattern=PHONE_PATTERN, description="A phone's number: 3 to 6 digits.")]
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE)]
 Word = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE)]
 Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
-OperatorId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
+QueueName = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Parameters(BaseModel):
@@ -119,6 +125,8 @@ class CallModel(Told):
     queue: str | None
     priority: int
     operator: Annotated[str | None, Field(description="The phone of the operator who spoke with the caller first.")]
+    operator_id: Annotated[int | None, Field(description="Who had that phone then.")]
+    operator_name: str | None
     relieved_by: Annotated[str | None, Field(description="The last-resort number that answered instead.")]
     attempts: list[AttemptModel]
     outcome: Annotated[Outcome | None, Field(description="Null only while the call runs.")]
@@ -152,6 +160,8 @@ class CallModel(Told):
             queue=call.queue,
             priority=call.priority,
             operator=call.operator,
+            operator_id=call.operator_id,
+            operator_name=call.operator_name,
             relieved_by=call.relieved_by,
             attempts=[AttemptModel.of(attempt) for attempt in call.attempts],
             outcome=call.outcome,
@@ -187,35 +197,6 @@ class EventModel(Told):
 class EventPage(Told):
     items: list[EventModel]
     next: Annotated[int | None, Field(description="What to pass as `after`; null at the end of the ledger.")]
-
-
-class OperatorModel(Told):
-    """A person who answers, and the phone."""
-
-    id: int
-    name: str
-    phone: str
-    contact: Annotated[str | None, Field(description="A fixed SIP address; null for a phone that registers.")]
-    created_at: datetime
-    state: Annotated[
-        str | None,
-        Field(description="free, ringing, talking, paused, unavailable or unknown; null when it is in no queue."),
-    ]
-    applied: Annotated[bool, Field(description="Whether Asterisk holds the phone as it stands here.")]
-    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
-
-    @classmethod
-    def of(cls, operator: Operator, states: Mapping[str, str], problem: str | None) -> Self:
-        return cls(
-            id=operator.id,
-            name=operator.name,
-            phone=operator.phone,
-            contact=operator.contact,
-            created_at=operator.created_at,
-            state=states.get(operator.phone),
-            applied=problem is None,
-            problem=problem,
-        )
 
 
 class FieldFault(Told):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from gateway.api import problems
+from gateway.api.auth import roles_that
 from gateway.api.models import ProblemModel
 from gateway.api.routes import JSON, NoParameters, Route
 
@@ -45,7 +46,7 @@ def document(routes: Sequence[Route], version: str) -> Document:
             "schemas": schemas.shared,
             "responses": {_component(status): _problem_response(status) for status in used},
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A token of role reader or admin."}
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A person's token: POST /v1/tokens."}
             },
         },
     }
@@ -105,7 +106,7 @@ def _operation(each: Route, schemas: _Schemas) -> Document:
         "operationId": each.name,
         "summary": each.summary,
         "tags": [each.subject],
-        "security": [] if each.role is None else [{"bearer": []}],
+        "security": [] if each.may is None else [{"bearer": []}],
         "parameters": [
             *schemas.parameters(each.path_model, "path"),
             *schemas.parameters(each.query_model, "query"),
@@ -119,13 +120,19 @@ def _operation(each: Route, schemas: _Schemas) -> Document:
             },
         },
     }
-    told = [inspect.getdoc(each.serve) or "", f"Needs the role {each.role}." if each.role else ""]
+    told = [inspect.getdoc(each.serve) or "", _who(each)]
     if any(told):
         operation["description"] = "\n\n".join(part.replace("\n", " ") for part in told if part)
     if each.body_model:
         content = {"schema": schemas.of(each.body_model)}
         operation["requestBody"] = {"required": each.needs_body, "content": {JSON: content}}
     return operation
+
+
+def _who(each: Route) -> str:
+    if each.may is None:
+        return ""
+    return f"Roles that may {each.may}: {', '.join(roles_that(each.may))}."
 
 
 def _response(each: Route, status: int, schemas: _Schemas) -> Document:

@@ -1,20 +1,38 @@
-"""Operators: the people who answer, and their phones.
+"""Operators: the people who answer, their phones, and what they do about their duty.
 
-Counterpart: `gateway/centre.py` stores a change and has Asterisk take it over at once.
+Counterpart: `gateway/office.py` stores a change and has Asterisk take it over at once.
 """
 
 import ipaddress
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from gateway.api.auth import Role
+from gateway.api.auth import forbidden
 from gateway.api.context import Context
-from gateway.api.models import Body, OperatorId, OperatorModel, Parameters, PersonName, PhoneNumber, Told
+from gateway.api.models import Body, PersonName, PhoneNumber, QueueName, Told, Word
 from gateway.api.problems import unprocessable
+from gateway.api.resources import (
+    KeptModel,
+    MatchHeaders,
+    Subject,
+    ThingPath,
+    etag,
+    given,
+    patch_of,
+    routes_of,
+    version_of,
+)
 from gateway.api.routes import Answer, route
-from gateway.centre import Centre, Unknown
+from gateway.domain.audit import Actor
+from gateway.domain.duty import Step
 from gateway.domain.operators import BadContact, Operator, contact_host
+from gateway.domain.presence import Said
+from gateway.domain.tokens import May, Token
+from gateway.domain.trunks import networks
 
 NOT_YET = "Asterisk cannot be reached; it will be applied as soon as it can."
 
@@ -23,37 +41,45 @@ Contact = Annotated[
     StringConstraints(max_length=300),
     Field(description="A fixed SIP address such as sip:1001@127.0.0.21:5070, for a phone that does not register."),
 ]
-
-
-class OperatorPath(Parameters):
-    id: OperatorId
+Skill = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
 
 class NewOperator(Body):
     name: PersonName
     phone: PhoneNumber
     contact: Contact | None = None
+    skills: Annotated[tuple[Skill, ...], Field(max_length=32)] = ()
+    languages: Annotated[tuple[Language, ...], Field(max_length=32, description="As ISO 639 writes them: id, jv.")] = ()
+    home_queues: Annotated[
+        tuple[QueueName, ...],
+        Field(max_length=32, description="Where a login outside of any shift leads; empty: the centre's own queue."),
+    ] = ()
 
 
-def without_defaults(schema: dict[str, Any]) -> None:
-    """A patch has none: what is not named is not set to anything."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class OperatorPatch(Body):
-    """A merge patch (RFC 7396): what is not named stays."""
-
-    model_config = ConfigDict(json_schema_extra=without_defaults)
-
-    name: PersonName = ""
-    contact: Annotated[Contact | None, Field(description="Null makes it a phone that registers.")] = None
+class _Renewable(NewOperator):
     renew_secret: Annotated[bool, Field(description="True makes a new secret; the old one ends.")] = False
 
 
-class OperatorList(Told):
-    items: list[OperatorModel]
-    next: None = None
+OperatorPatch = patch_of(_Renewable)
+OperatorPatch.__name__ = "OperatorPatch"
+
+
+class OperatorModel(KeptModel):
+    """A person who answers, and the phone."""
+
+    name: str
+    phone: str
+    contact: Annotated[str | None, Field(description="A fixed SIP address; null for a phone that registers.")]
+    skills: list[str]
+    languages: list[str]
+    home_queues: list[str]
+    state: Annotated[
+        str | None,
+        Field(description="free, ringing, talking, paused, unavailable or unknown; null when it is in no queue."),
+    ]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds the phone as it stands here.")]
+    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
 class OperatorWithSecret(OperatorModel):
@@ -62,54 +88,145 @@ class OperatorWithSecret(OperatorModel):
     secret: Annotated[str | None, Field(description="The phone's password; null where it did not change.")]
 
 
-async def list_operators(context: Context) -> OperatorList:
-    """Everyone who has a phone now."""
-    return OperatorList(items=[_model(context, operator) for operator in await context.store.operators()])
+class PlaceModel(Told):
+    """A place in a queue that the operator should have now."""
+
+    queue: str
+    penalty: int
 
 
-async def get_operator(context: Context, path: OperatorPath) -> OperatorModel:
-    for operator in await context.store.operators():
-        if operator.id == path.id:
-            return _model(context, operator)
-    raise Unknown(f"there is no operator {path.id}")
+class DutyModel(Told):
+    """Whether an operator is on duty, and what was said about it last."""
+
+    operator_id: int
+    places: list[PlaceModel]
+    said: Annotated[Said | None, Field(description="`in` or `out`, where a login or logout overrules the roster now.")]
+    said_at: datetime | None
+    until: Annotated[datetime | None, Field(description="When the roster has its say again.")]
+    pause: Annotated[str | None, Field(description="Why the phone is not rung; null where it is.")]
+    paused_at: datetime | None
+    next_change: Annotated[datetime | None, Field(description="When the roster next brings or takes this operator.")]
 
 
-async def create_operator(context: Context, body: NewOperator) -> Answer[OperatorWithSecret]:
+class PauseBody(Body):
+    reason: Annotated[Word, StringConstraints(min_length=1), Field(description="The name of a pause reason.")]
+
+
+async def create_operator(context: Context, body: NewOperator, actor: Actor) -> Answer[OperatorWithSecret]:
     """Makes the phone known to Asterisk. `applied` tells whether Asterisk holds it already."""
-    _check(context, body.contact)
-    operator, secret = await context.centre.create_operator(body.name, body.phone, body.contact)
-    content = OperatorWithSecret(**_model(context, operator).model_dump(), secret=secret)
-    return Answer(content, 201, {"Location": f"/v1/operators/{operator.id}"})
-
-
-async def change_operator(context: Context, path: OperatorPath, body: OperatorPatch) -> OperatorWithSecret:
-    """Changes what is named. The phone's number stays: make a new operator for another one."""
-    _check(context, body.contact)
-    operator, secret = await context.centre.change_operator(
-        path.id,
-        name=body.name if "name" in body.model_fields_set else None,
-        contact=body.contact,
-        keeps_contact="contact" not in body.model_fields_set,
-        renews_secret=body.renew_secret,
+    await _check(context, body.contact)
+    operator = Operator(
+        **{name: getattr(body, name) for name in NewOperator.model_fields}, digest="", created_at=context.clock()
     )
-    return OperatorWithSecret(**_model(context, operator).model_dump(), secret=secret)
+    return _with_secret(context, *await context.office.create_operator(operator, actor), status=201)
 
 
-async def retire_operator(context: Context, path: OperatorPath) -> None:
-    """Takes the phone and its places in queues away. The history keeps the name."""
-    await context.centre.retire_operator(path.id)
+async def change_operator(
+    context: Context,
+    path: ThingPath,
+    headers: MatchHeaders,
+    body: OperatorPatch,  # type: ignore[valid-type]
+    actor: Actor,
+) -> Answer[OperatorWithSecret]:
+    """Changes what is named. The phone's number stays: make a new operator for another one."""
+    named = given(body)
+    await _check(context, named.get("contact"))
+    renews = bool(named.pop("renew_secret", False))
+    before = await context.office.find(Operator, path.id, version_of(headers))
+    changed = await context.office.change_operator(before, replace(before, **named), actor, renews_secret=renews)
+    return _with_secret(context, *changed)
 
 
-def trouble(centre: Centre, subject: str) -> str | None:
-    """Why Asterisk does not hold a phone, or a place `queue/phone`, as it should; None when it does."""
-    return centre.applied.problems.get(subject) or (NOT_YET if centre.applied.at is None else None)
+async def retire_operator(context: Context, path: ThingPath, headers: MatchHeaders, actor: Actor) -> None:
+    """Takes the phone, its places in queues and the person's tokens away. The history keeps the name."""
+    await context.office.retire_operator(await context.office.find(Operator, path.id, version_of(headers)), actor)
 
 
-def _model(context: Context, operator: Operator) -> OperatorModel:
-    return OperatorModel.of(operator, context.phone_states(), trouble(context.centre, operator.phone))
+async def get_duty(context: Context, path: ThingPath) -> DutyModel:
+    """What the roster and the operator's own last word come to now."""
+    return await _duty(context, await context.office.find(Operator, path.id))
 
 
-def _check(context: Context, contact: str | None) -> None:
+async def log_in(context: Context, path: ThingPath, token: Token, actor: Actor) -> DutyModel:
+    """On duty now, whatever the roster says, until it next brings or takes this operator; 16 hours at most. The same as
+    `*45` on the phone."""
+    return await _step(context, path, token, actor, Step.LOG_IN)
+
+
+async def log_out(context: Context, path: ThingPath, token: Token, actor: Actor) -> DutyModel:
+    """Off duty until the roster next brings this operator. A call that goes on is not cut. The same as `*45`."""
+    return await _step(context, path, token, actor, Step.LOG_OUT)
+
+
+async def pause(context: Context, path: ThingPath, body: PauseBody, token: Token, actor: Actor) -> DutyModel:
+    """Not rung any more, for one of the reasons of /v1/pause-reasons. The same as `*46` and the reason's digit."""
+    books = await context.bookkeeper.books()
+    known = [each.name for each in books.pause_reasons]
+    if body.reason not in known:
+        raise unprocessable("/reason", f"is not among {', '.join(known)}")
+    return await _step(context, path, token, actor, Step.PAUSE, reason=body.reason)
+
+
+async def resume(context: Context, path: ThingPath, token: Token, actor: Actor) -> DutyModel:
+    """Rung again. The same as `*47`."""
+    return await _step(context, path, token, actor, Step.RESUME)
+
+
+async def _step(
+    context: Context, path: ThingPath, token: Token, actor: Actor, step: Step, *, reason: str = ""
+) -> DutyModel:
+    if token.operator_id != path.id and not token.may(May.ACT_FOR_OTHERS):
+        raise forbidden(token, str(May.ACT_FOR_OTHERS))
+    operator = await context.office.find(Operator, path.id)
+    await context.office.step(operator, step, actor, reason=reason)
+    return await _duty(context, operator)
+
+
+async def _duty(context: Context, operator: Operator) -> DutyModel:
+    books, now = await context.bookkeeper.books(), context.clock()
+    presence = books.presence(operator.id)
+    said = presence.says(now)
+    return DutyModel(
+        operator_id=operator.id,
+        places=[
+            PlaceModel(queue=member.queue, penalty=member.penalty)
+            for member in books.places(now).values()
+            if member.phone == operator.phone
+        ],
+        said=said,
+        said_at=presence.said_at if said else None,
+        until=presence.until if said else None,
+        pause=presence.pause,
+        paused_at=presence.paused_at,
+        next_change=books.plan.own_next_change(operator.id, now),
+    )
+
+
+def trouble(context: Context, *subjects: str) -> str | None:
+    """Why Asterisk does not hold something as it should, by what it is about; None when it does."""
+    applied = context.level.applied
+    problems = (applied.problems.get(subject) for subject in subjects)
+    return next(filter(None, problems), None) or (NOT_YET if applied.at is None else None)
+
+
+async def _tell(context: Context, operator: Operator) -> OperatorModel:
+    return OperatorModel.of(operator, **_now(context, operator))
+
+
+def _with_secret(
+    context: Context, operator: Operator, secret: str | None, *, status: int = 200
+) -> Answer[OperatorWithSecret]:
+    told = OperatorWithSecret.of(operator, secret=secret, **_now(context, operator))
+    location = {"Location": f"/v1/operators/{operator.id}"} if status == 201 else {}
+    return Answer(told, status, {**location, **etag(told)})
+
+
+def _now(context: Context, operator: Operator) -> dict[str, Any]:
+    problem = trouble(context, operator.phone)
+    return {"state": context.board.phone_states.get(operator.phone), "applied": problem is None, "problem": problem}
+
+
+async def _check(context: Context, contact: str | None) -> None:
     """Raises Problem when no phone can be at that address, or a trunk is: its calls are known by their address."""
     if contact is None:
         return
@@ -117,28 +234,65 @@ def _check(context: Context, contact: str | None) -> None:
         raise unprocessable("/contact", "holds a character that cannot be printed")
     try:
         host = contact_host(contact)
-        if not host.strip("0123456789."):  # looks like an address: then it is to be one, in its only form
-            ipaddress.IPv4Address(host)
+        # looks like an address: then it is to be one, in its only form
+        address = ipaddress.IPv4Address(host) if not host.strip("0123456789.") else None
     except BadContact as error:
         raise unprocessable("/contact", str(error)) from None
     except ValueError as error:
         raise unprocessable("/contact", f"has no usable address: {error}") from None
-    if host in context.trunk_addresses:
-        raise unprocessable("/contact", f"{host} is the address of a trunk")
+    if address is not None:
+        books = await context.bookkeeper.books()
+        if any(_holds(networks(trunk.addresses), address) for trunk in books.trunks.values()):
+            raise unprocessable("/contact", f"{host} is the address of a trunk")
 
+
+def _holds(found: Iterable[Any], address: ipaddress.IPv4Address) -> bool:
+    return any(network.version == 4 and address in network for network in found)
+
+
+_LISTED = routes_of(
+    Subject(
+        kind=Operator,
+        path="/v1/operators",
+        noun="operator",
+        model=OperatorModel,
+        new=NewOperator,
+        tell=_tell,
+        see=May.SEE_ROSTER,
+        change=May.SET_UP,
+    )
+)
 
 ROUTES = (
-    route("GET", "/v1/operators", list_operators, "Everyone who answers", role=Role.READER),
-    route("GET", "/v1/operators/{id}", get_operator, "One operator", role=Role.READER),
+    *(each for each in _LISTED if each.method == "GET"),
     route(
         "POST",
         "/v1/operators",
         create_operator,
         "A new operator and phone",
-        role=Role.ADMIN,
+        may=May.SET_UP,
         statuses=(201,),
         problems=(409,),
     ),
-    route("PATCH", "/v1/operators/{id}", change_operator, "Change an operator", role=Role.ADMIN),
-    route("DELETE", "/v1/operators/{id}", retire_operator, "Retire an operator", role=Role.ADMIN),
+    route(
+        "PATCH",
+        "/v1/operators/{id}",
+        change_operator,
+        "Change an operator",
+        may=May.SET_UP,
+        problems=(409, 412, 428),
+    ),
+    route(
+        "DELETE",
+        "/v1/operators/{id}",
+        retire_operator,
+        "Retire an operator",
+        may=May.SET_UP,
+        problems=(409, 412, 428),
+    ),
+    route("GET", "/v1/operators/{id}/duty", get_duty, "Is the operator on duty?", may=May.SEE_ROSTER),
+    route("POST", "/v1/operators/{id}/login", log_in, "Log in", may=May.ACT_FOR_SELF, problems=(502,)),
+    route("POST", "/v1/operators/{id}/logout", log_out, "Log out", may=May.ACT_FOR_SELF, problems=(502,)),
+    route("POST", "/v1/operators/{id}/pause", pause, "Pause", may=May.ACT_FOR_SELF, problems=(409, 502)),
+    route("POST", "/v1/operators/{id}/resume", resume, "Come back", may=May.ACT_FOR_SELF, problems=(502,)),
 )

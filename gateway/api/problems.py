@@ -14,7 +14,11 @@ from aiohttp.web import RequestPayloadError
 from pydantic_core import ErrorDetails
 
 from gateway.api.models import FieldFault, ProblemModel
-from gateway.centre import StoreAway, SwitchboardAway, Taken, Unknown
+from gateway.domain.coverage import Hole
+from gateway.domain.kept import Invalid
+from gateway.office import NotOnDuty
+from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown
+from gateway.rulings import LeavesGaps
 from gateway.store.reads import BadCursor
 from gateway.vault.recordings import NoRecording
 
@@ -22,6 +26,8 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+SHOWN = 20
+"""Faults of one kind that are told at most."""
 HAS_BEGUN = web.RequestKey("has_begun", bool)
 """Set on a request once the head of its answer is on its way."""
 
@@ -87,8 +93,20 @@ def translate(error: Exception) -> Problem | None:
             return _later("The database does not answer.")
         case SwitchboardAway():
             return _later("Asterisk cannot be reached.")
-        case Taken():
-            return Problem(409, f"{error}.")
+        case Refused():
+            return Problem(502, f"Asterisk refused: {error}.")
+        case Taken() | NotOnDuty():
+            return Problem(409, f"{str(error).rstrip('.')}.")
+        case LeavesGaps():
+            return Problem(
+                409,
+                "The roster would have a hole that it has not now. Say allow_gaps to have it as an alarm.",
+                errors=[FieldFault(field="?allow_gaps", reason=_told(hole)) for hole in error.holes[:SHOWN]],
+            )
+        case Stale():
+            return Problem(412, f"{error}: read it again.")
+        case Invalid():
+            return unprocessable(f"/{error.field}", str(error))
         case Unknown() | NoRecording():
             return Problem(404, f"{str(error).rstrip('.')}.")
         case ConnectionResetError() | PayloadEncodingError() | RequestPayloadError():
@@ -117,6 +135,13 @@ def _reason(error: ErrorDetails) -> str:
         case "missing":
             return "is required"
     return error["msg"].removeprefix("Value error, ")
+
+
+def _told(hole: Hole) -> str:
+    return (
+        f"queue {hole.queue}, {hole.starts_at:%Y-%m-%dT%H:%MZ} to {hole.ends_at:%Y-%m-%dT%H:%MZ}: "
+        f"{hole.rostered} of at least {hole.minimum}"
+    )
 
 
 def _later(detail: str) -> Problem:

@@ -1,18 +1,21 @@
-"""Queues, and which phones are rung for each.
+"""Queues, and the places in them that are kept whatever the roster says.
 
-Counterpart: `gateway/centre.py` stores a place and has Asterisk take it over; Asterisk keeps it when we are gone.
+Counterpart: `gateway/office.py` stores a change and has Asterisk take it over; Asterisk keeps it when we are gone.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.api.auth import Role
 from gateway.api.context import Context
 from gateway.api.models import Body, Parameters, PhoneNumber, QueueName, Told
 from gateway.api.operators import trouble
+from gateway.api.resources import KeptModel, Subject, routes_of
 from gateway.api.routes import Answer, route
-from gateway.domain.operators import Member
+from gateway.domain.audit import Actor
+from gateway.domain.holding import Member
+from gateway.domain.queues import Queue, Strategy
+from gateway.domain.tokens import May
 
 
 class MemberPath(Parameters):
@@ -36,59 +39,107 @@ class MemberModel(Told):
     problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
-class QueueModel(Told):
+class _QueueFields(Body):
+    strategy: Annotated[
+        Strategy,
+        Field(
+            description="Who is rung next: leastrecent is the operator who has been free the longest; ringall is all."
+        ),
+    ] = Strategy.LONGEST_FREE
+    ring_s: Annotated[int, Field(ge=3, le=120, description="How long a phone rings before the next is tried.")] = 15
+    wrap_up_s: Annotated[int, Field(ge=0, le=600, description="How long an operator has after a call.")] = 0
+    max_wait_s: Annotated[int, Field(ge=5, le=3600, description="After that the fallback speaks.")] = 60
+    weight: Annotated[int, Field(ge=0, le=100, description="Callers of a heavier queue go first.")] = 0
+    service_level_s: Annotated[int, Field(ge=1, le=600, description="Within how many seconds to answer.")] = 15
+    minimum: Annotated[int, Field(ge=0, le=500, description="Operators who must be there at any time.")] = 0
+    announces_position: Annotated[bool, Field(description="Callers hear their place in the queue.")] = False
+    music: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z0-9-]{1,40}$", description="What callers hear: a folder of dialplan/music; null: ringing."
+        ),
+    ] = None
+
+
+class NewQueue(_QueueFields):
+    name: Annotated[QueueName, Field(description="Small letters, digits and _; it stays.")]
+
+
+class QueueModel(KeptModel):
     name: str
-    members: list[MemberModel]
+    strategy: Strategy
+    ring_s: int
+    wrap_up_s: int
+    max_wait_s: int
+    weight: int
+    service_level_s: int
+    minimum: int
+    announces_position: bool
+    music: str | None
+    members: Annotated[list[MemberModel], Field(description="Who should be in it now, by the roster and otherwise.")]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds the queue as it stands here.")]
+    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
-class QueueList(Told):
-    items: list[QueueModel]
-    next: None = None
-
-
-async def list_queues(context: Context) -> QueueList:
-    """Each queue with its phones, those that are rung first at the top."""
-    members = sorted(await context.store.members(), key=lambda member: (member.penalty, member.phone))
-    return QueueList(
-        items=[
-            QueueModel(name=name, members=[_model(context, member) for member in members if member.queue == name])
-            for name in sorted(context.centre.queues)
-        ]
+async def _tell(context: Context, queue: Queue) -> QueueModel:
+    books = await context.bookkeeper.books()
+    problem = trouble(context, queue.name)
+    members = sorted(
+        (member for member in books.places(context.clock()).values() if member.queue == queue.name),
+        key=lambda member: (member.penalty, member.phone),
     )
-
-
-async def put_member(context: Context, path: MemberPath, body: MemberBody) -> Answer[MemberModel]:
-    """Puts the phone into the queue, or changes its penalty."""
-    is_new = (path.name, path.phone) not in {member.key for member in await context.store.members()}
-    member = await context.centre.put_member(path.name, path.phone, body.penalty)
-    return Answer(_model(context, member), 201 if is_new else 200)
-
-
-async def remove_member(context: Context, path: MemberPath) -> None:
-    """Takes the phone out of the queue. A call on it goes on."""
-    await context.centre.remove_member(path.name, path.phone)
-
-
-def _model(context: Context, member: Member) -> MemberModel:
-    problem = trouble(context.centre, member.phone) or trouble(context.centre, f"{member.queue}/{member.phone}")
-    return MemberModel(
-        phone=member.phone,
-        penalty=member.penalty,
-        state=context.phone_states().get(member.phone),
+    return QueueModel.of(
+        queue,
+        members=[_member(context, member) for member in members],
         applied=problem is None,
         problem=problem,
     )
 
 
+async def put_member(context: Context, path: MemberPath, body: MemberBody, actor: Actor) -> Answer[MemberModel]:
+    """Gives the phone a place in the queue at any hour, whatever the roster says, or changes its penalty."""
+    member = Member(path.name, path.phone, body.penalty)
+    is_new = await context.office.put_member(member, actor)
+    return Answer(_member(context, member), 201 if is_new else 200)
+
+
+async def remove_member(context: Context, path: MemberPath, actor: Actor) -> None:
+    """Takes that place away. Who is rostered stays; a call goes on."""
+    await context.office.remove_member(path.name, path.phone, actor)
+
+
+def _member(context: Context, member: Member) -> MemberModel:
+    problem = trouble(context, member.phone, f"{member.queue}/{member.phone}")
+    states: dict[tuple[str, str], Any] = {(place.queue, place.phone): place.state for place in context.board.places}
+    return MemberModel(
+        phone=member.phone,
+        penalty=member.penalty,
+        state=states.get(member.key),
+        applied=problem is None,
+        problem=problem,
+    )
+
+
+SUBJECT = Subject(
+    kind=Queue,
+    path="/v1/queues",
+    noun="queue",
+    model=QueueModel,
+    new=NewQueue,
+    tell=_tell,
+    see=May.SEE_BOARD,
+    change=May.SET_UP,
+)
+
 ROUTES = (
-    route("GET", "/v1/queues", list_queues, "Queues and their phones", role=Role.READER),
+    *routes_of(SUBJECT),
     route(
         "PUT",
         "/v1/queues/{name}/members/{phone}",
         put_member,
         "Put a phone into a queue",
-        role=Role.ADMIN,
+        may=May.SET_UP,
         statuses=(200, 201),
     ),
-    route("DELETE", "/v1/queues/{name}/members/{phone}", remove_member, "Take a phone out of a queue", role=Role.ADMIN),
+    route("DELETE", "/v1/queues/{name}/members/{phone}", remove_member, "Take a phone out of a queue", may=May.SET_UP),
 )

@@ -3,8 +3,9 @@
 Counterpart: `application.py` makes aiohttp's routes and the validation of these, `openapi.py` the document, so that
 the two cannot differ.
 
-A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models) and
-`request`. It returns a model, an `Answer` around one, None (204), or a response of its own.
+A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models),
+`request`, `token` (whoever asks) and `actor` (the same for the audit log). It returns a model, an `Answer` around one,
+None (204), or a response of its own.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from gateway.api.auth import Role, admit
+from gateway.api.auth import actor, admit
 from gateway.api.context import Context
 from gateway.api.models import FieldFault, Parameters
 from gateway.api.problems import Problem, faults
+from gateway.domain.tokens import May, Token
 
 BODY_LIMIT_BYTES = 64 * 1024
 BODY_TIMEOUT_S = 10.0
@@ -45,31 +47,29 @@ class Answer(Generic[Content]):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. `role` None is open to everybody; `answer` None tells nothing, or `media_type` and no model."""
+    """One operation. `may` None is open to everybody; `answer` None tells nothing, or `media_type` and no model."""
 
     method: str
     path: str
     serve: Callable[..., Awaitable[object]]
     summary: str
-    role: Role | None
+    may: May | None
     statuses: tuple[int, ...]
     problems: frozenset[int]
     media_type: str
+    subject: str
+    """What it is about; the documentation has a part for each."""
     answer: type[BaseModel] | None
     path_model: type[BaseModel] | None
     query_model: type[BaseModel]
     headers_model: type[BaseModel] | None
     body_model: type[BaseModel] | None
-    takes_request: bool
+    takes: frozenset[str]
+    """What else of the request it takes: `request`, `token`, `actor`."""
 
     @property
     def name(self) -> str:
         return self.serve.__name__
-
-    @property
-    def subject(self) -> str:
-        """What it is about: the module that serves it."""
-        return self.serve.__module__.rpartition(".")[2]
 
     @property
     def needs_body(self) -> bool:
@@ -83,10 +83,11 @@ def route(
     serve: Callable[..., Awaitable[object]],
     summary: str,
     *,
-    role: Role | None,
+    may: May | None,
     statuses: tuple[int, ...] = (),
     problems: tuple[int, ...] = (),
     media_type: str = JSON,
+    subject: str = "",
 ) -> Route:
     """The route that `serve` serves. `statuses` are its answers' (default 200; 204 where it returns nothing);
     `problems` are those that do not follow from its signature."""
@@ -101,23 +102,24 @@ def route(
         path=path,
         serve=serve,
         summary=summary,
-        role=role,
+        may=may,
         statuses=statuses or ((204,) if told is NoneType else (200,)),
-        problems=frozenset(problems) | _problems(role, models),
+        problems=frozenset(problems) | _problems(may, models),
         media_type=media_type,
+        subject=subject or serve.__module__.rpartition(".")[2].replace("_", " "),
         answer=answer,
         path_model=models["path"],
         query_model=models["query"] or NoParameters,
         headers_model=models["headers"],
         body_model=models["body"],
-        takes_request="request" in hints,
+        takes=frozenset(hints) & {"request", "token", "actor"},
     )
 
 
-def _problems(role: Role | None, models: Mapping[str, Any]) -> frozenset[int]:
+def _problems(may: May | None, models: Mapping[str, Any]) -> frozenset[int]:
     """The problems that follow from what a route takes. Unknown query parameters are refused everywhere."""
     found = {422, 500}
-    if role is not None:
+    if may is not None:
         found |= {401, 403, 503}
     if models["path"]:
         found |= {404}
@@ -130,9 +132,8 @@ def answering(each: Route, context: Context) -> Callable[[web.Request], Awaitabl
     """What aiohttp calls for this route: admit, validate, serve, tell."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if each.role is not None:
-            await admit(request, context.reads, each.role)
-        told = await each.serve(context, **await _arguments(each, request))
+        token = None if each.may is None else await admit(request, context.reads, each.may)
+        told = await each.serve(context, **await _arguments(each, request, token))
         if isinstance(told, web.StreamResponse):
             return told
         if told is None:
@@ -150,7 +151,7 @@ def _model(told: object) -> BaseModel:
     return told
 
 
-async def _arguments(each: Route, request: web.Request) -> dict[str, object]:
+async def _arguments(each: Route, request: web.Request, token: Token | None) -> dict[str, object]:
     """What to call `serve` with. Raises Problem with every fault of a part at once."""
     found: dict[str, object] = {}
     if each.path_model:
@@ -162,8 +163,12 @@ async def _arguments(each: Route, request: web.Request) -> dict[str, object]:
         found["headers"] = _validated(each.headers_model, _headers(each.headers_model, request), "")
     if each.body_model:
         found["body"] = await _body(each, each.body_model, request)
-    if each.takes_request:
+    if "request" in each.takes:
         found["request"] = request
+    if token is not None and "token" in each.takes:
+        found["token"] = token
+    if token is not None and "actor" in each.takes:
+        found["actor"] = actor(token, request)
     return found
 
 

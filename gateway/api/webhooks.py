@@ -7,19 +7,29 @@ import secrets
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from yarl import URL
 
 from gateway.api import cloudevents
-from gateway.api.auth import Role
 from gateway.api.context import Context
+from gateway.api.deliveries import deed_about
 from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
 from gateway.api.problems import unprocessable
 from gateway.api.routes import Answer, route
-from gateway.centre import Unknown
+from gateway.domain.audit import Actor
 from gateway.domain.change import Webhook
+from gateway.domain.event_types import EVENT_TYPES
+from gateway.domain.tokens import May
+from gateway.ports import Unknown
 
-EventType = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$", max_length=64)]
+
+def _known(value: str) -> str:
+    if value not in EVENT_TYPES:
+        raise ValueError("is no type of event; GET /v1/event-types lists them")
+    return value
+
+
+EventType = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known)]
 
 
 class WebhookPath(Parameters):
@@ -67,7 +77,7 @@ async def get_webhook(context: Context, path: WebhookPath) -> WebhookModel:
     return _model(context, await _webhook(context, path.id))
 
 
-async def create_webhook(context: Context, body: NewWebhook) -> Answer[WebhookWithSecret]:
+async def create_webhook(context: Context, body: NewWebhook, actor: Actor) -> Answer[WebhookWithSecret]:
     """From now on each event is posted as a CloudEvent, in order and at least once, until it is taken by a 2xx.
     A post may take 10 seconds; it is tried again after 1, 2, 4 … at most 300 seconds. Redirects are not followed;
     410 Gone removes the webhook. Each post is signed (Standard Webhooks: webhook-id, webhook-timestamp,
@@ -80,15 +90,15 @@ async def create_webhook(context: Context, body: NewWebhook) -> Answer[WebhookWi
         after_seq=context.feed.newest,
         created_at=context.clock(),
     )
-    await context.deliveries.add(webhook)
+    await context.deliveries.add(webhook, deed_about(webhook, "webhook.created", actor, webhook.created_at))
     content = WebhookWithSecret(**_model(context, webhook).model_dump(), secret=webhook.secret)
     return Answer(content, 201, {"Location": f"/v1/webhooks/{webhook.id}"})
 
 
-async def remove_webhook(context: Context, path: WebhookPath) -> None:
+async def remove_webhook(context: Context, path: WebhookPath, actor: Actor) -> None:
     """Nothing more is posted, but for what is on its way."""
-    await _webhook(context, path.id)
-    await context.deliveries.remove(path.id)
+    webhook = await _webhook(context, path.id)
+    await context.deliveries.remove(path.id, deed_about(webhook, "webhook.removed", actor, context.clock()))
 
 
 async def _webhook(context: Context, webhook_id: str) -> Webhook:
@@ -125,8 +135,8 @@ def _checked(text: str) -> str:
 
 
 ROUTES = (
-    route("GET", "/v1/webhooks", list_webhooks, "Webhooks and how they do", role=Role.ADMIN),
-    route("GET", "/v1/webhooks/{id}", get_webhook, "One webhook", role=Role.ADMIN),
-    route("POST", "/v1/webhooks", create_webhook, "A new webhook", role=Role.ADMIN, statuses=(201,), problems=(409,)),
-    route("DELETE", "/v1/webhooks/{id}", remove_webhook, "Remove a webhook", role=Role.ADMIN),
+    route("GET", "/v1/webhooks", list_webhooks, "Webhooks and how they do", may=May.SET_UP),
+    route("GET", "/v1/webhooks/{id}", get_webhook, "One webhook", may=May.SET_UP),
+    route("POST", "/v1/webhooks", create_webhook, "A new webhook", may=May.SET_UP, statuses=(201,), problems=(409,)),
+    route("DELETE", "/v1/webhooks/{id}", remove_webhook, "Remove a webhook", may=May.SET_UP),
 )

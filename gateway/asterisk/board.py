@@ -4,10 +4,12 @@ Counterpart: Asterisk's queue events over AMI keep it between two full looks (Qu
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
+from gateway.domain.holding import SHIFT_OVER
+from gateway.line import Place
 
 STATES: Mapping[str, str] = {
     "1": "free",
@@ -22,62 +24,110 @@ STATES: Mapping[str, str] = {
 """Asterisk's device states (ast_device_state) as people call them; any other number is `unknown`."""
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
+_TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"}
+_CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}
 _KNOCKS = {"InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "FailedACL"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A phone's place in a queue, and whether it could take a call there now."""
-
-    queue: str
-    phone: str
-    state: str
-
-    @property
-    def is_there(self) -> bool:
-        """An operator is at this phone: free, or busy with a call and soon free again."""
-        return self.state in {"free", "ringing", "talking"}
-
-
 class Board:
-    """What is known of every place, and what happened at the door."""
+    """What is known of every place and trunk, and what happened at the door (see line.Line)."""
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, str], Place] = {}
+        self._trunks_up: dict[str, bool] = {}
         self.refused_requests: dict[str, int] = {}
         """SIP requests that were not let in, by Asterisk's word for the reason."""
+        self.changes = 0
+        """Grows with every change of a place."""
 
     def look(self, status: Iterable[Message]) -> None:
         """Takes a whole QueueStatus: places that are not in it are gone."""
-        self._places = {}
+        before, self._places = self._places, {}
+        count = self.changes
         for event in status:
             self.hear(event)
+        self.changes = count + (self._places != before)
 
     def hear(self, event: Message) -> None:
         """Takes an event of the link; those that are not about the board change nothing."""
         if event.name in _CHANGES:
             self._put(event)
         elif event.name == "QueueMemberRemoved":
-            self._places.pop((event.get("Queue", ""), _phone(event)), None)
+            self._places.pop((event.get("Queue", ""), member_phone(event)), None)
+            self.changes += 1
+        elif event.name == "ContactStatus":
+            self._contact(event.get("AOR"), event.get("ContactStatus"))
         elif event.name in _KNOCKS and event.get("Service") == "PJSIP":
             self.refused_requests[event.name] = self.refused_requests.get(event.name, 0) + 1
+
+    @staticmethod
+    def is_touched_by(event: Message) -> bool:
+        """Whether the event tells that somebody changed the members, or that one who was to leave is off the line."""
+        return event.name in _TOUCHES or (
+            event.name == "QueueMemberStatus" and event.get("PausedReason") == SHIFT_OVER and event.get("Status") == "1"
+        )
+
+    def look_at_contacts(self, contacts: Iterable[Message]) -> None:
+        """Takes a whole PJSIPShowContacts."""
+        self._trunks_up = {}
+        for event in contacts:
+            if event.name == "ContactList":
+                aor = event.get("ObjectName").partition("/")[0].partition(";@")[0]
+                self._contact(aor, event.get("Status"))
+
+    @property
+    def places(self) -> list[Place]:
+        return list(self._places.values())
 
     @property
     def phone_states(self) -> Mapping[str, str]:
         """How each phone stands, by its number."""
         return {place.phone: place.state for place in self._places.values()}
 
-    def operators_there(self, queue: str) -> int:
-        """How many operators are at their phones for this queue."""
-        return sum(place.is_there for place in self._places.values() if place.queue == queue)
+    @property
+    def busy_phones(self) -> frozenset[str]:
+        """Phones that ring or talk."""
+        return frozenset(place.phone for place in self._places.values() if place.line in ("ringing", "talking"))
+
+    @property
+    def trunks_up(self) -> Mapping[str, bool]:
+        return self._trunks_up
+
+    def phones_there(self, queue: str | None = None) -> frozenset[str]:
+        """The phones with an operator who takes calls of that queue, or of any."""
+        return frozenset(
+            place.phone for place in self._places.values() if place.is_there and queue in (None, place.queue)
+        )
+
+    def _contact(self, aor: str, status: str) -> None:
+        """Whether a trunk answers. A contact that is not asked has no status that would say so."""
+        if not is_phone(aor) and status in _CONTACTS:
+            is_up = _CONTACTS[status]
+            self.changes += self._trunks_up.get(aor) is not is_up
+            self._trunks_up[aor] = is_up
 
     def _put(self, event: Message) -> None:
-        phone = _phone(event)
-        if is_phone(phone):
-            state = "paused" if event.get("Paused") == "1" else STATES.get(event.get("Status", ""), "unknown")
-            place = Place(event.get("Queue", ""), phone, state)
-            self._places[(place.queue, phone)] = place
+        phone = member_phone(event)
+        if not is_phone(phone):
+            return
+        is_paused = event.get("Paused") == "1"
+        place = Place(
+            queue=event.get("Queue", ""),
+            phone=phone,
+            line=STATES.get(event.get("Status", ""), "unknown"),
+            pause=event.get("PausedReason") if is_paused else None,
+            paused_since=_time(event.get("LastPause")) if is_paused else None,
+            last_call_ended_at=_time(event.get("LastCall")),
+        )
+        self._places[(place.queue, phone)] = place
+        self.changes += 1
 
 
-def _phone(event: Message) -> str:
+def member_phone(event: Message) -> str:
+    """The phone that an event of a queue's member is about."""
     return (event.get("Interface") or event.get("Location", "")).removeprefix(TECHNOLOGY)
+
+
+def _time(seconds: str) -> datetime | None:
+    """A time in seconds since 1970; Asterisk writes 0 for never."""
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds.isdigit() and int(seconds) else None

@@ -10,19 +10,22 @@ file that was truncated and begun anew is a new segment.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
+import re
+import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gateway.asterisk.record import MAX_RECORD_BYTES, Unreadable, parse, split
+from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
 from gateway.asterisk.translator import translate
-from gateway.centre import Reading, StoreAway
-from gateway.domain.change import SetAside
-from gateway.domain.facts import Fact
+from gateway.domain.change import Position, SetAside
+from gateway.domain.facts import AnyFact
+from gateway.ports import Reading, StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ told at once, and under load one commit serves many records, where each commit c
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
 STORE_RETRY_S = 0.5
+CATCH_UP_LIMIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,13 @@ class Journal:
         self._current: tuple[int, int] | None = None
         self._scanned_at = 0.0
         self._bell = asyncio.Event()
+        self._caught_up = asyncio.Condition()
+        self._caught_up_to = 0.0
+        self._taken_bytes = 0
+        self._trusted: set[str] = set()
+        """Segments that were seen to hold what was read of them."""
+        self.waits = ""
+        """Why what was read cannot be stored, or nothing be read; empty where all is well."""
         self.lag_bytes = 0
         """What is written and not yet stored, as of the last look."""
 
@@ -75,15 +86,23 @@ class Journal:
         """The door bell: the journal has probably grown."""
         self._bell.set()
 
+    async def catch_up(self) -> None:
+        """Returns once what Asterisk had written by now is stored, or after CATCH_UP_LIMIT_S where it cannot be."""
+        now = asyncio.get_running_loop().time()
+        self.ring()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_LIMIT_S), self._caught_up:
+                await self._caught_up.wait_for(lambda: self._caught_up_to >= now)
+
     async def follow(
         self,
-        positions: Callable[[], Awaitable[Mapping[str, int]]],
+        positions: Callable[[], Awaitable[Mapping[str, Position]]],
         record: Callable[[Reading], Awaitable[None]],
         resume: Callable[[], Awaitable[None]],
     ) -> None:
         """Reads on for ever: `positions` tells how far is stored, `record` stores a reading, `resume` takes up the
         stored state again after the store was away. Where the store is away the journal waits on its disk."""
-        stored: dict[str, int] | None = None
+        stored: dict[str, Position] | None = None
         loop = asyncio.get_running_loop()
         busy_until = 0.0
         while True:
@@ -91,25 +110,39 @@ class Journal:
                 if stored is None:
                     await resume()
                     stored = dict(await positions())
+                began = loop.time()
                 reading = await asyncio.to_thread(self.read, stored)
                 if reading is not None:
                     await record(reading)
                     stored.update(reading.positions)
+                    self.lag_bytes = max(0, self.lag_bytes - self._taken_bytes)
+                    self._taken_bytes = 0
+                if self.is_drained:
+                    async with self._caught_up:
+                        self._caught_up_to = began
+                        self._caught_up.notify_all()
             except StoreAway as error:
-                log.warning("journal_waits_for_store", extra={"reason": str(error)})
+                self._wait(str(error))
                 stored = None
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             except OSError as error:
-                log.warning("journal_unreadable", extra={"reason": str(error)})
+                self._wait(f"the journal cannot be read: {error}")
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
+            self.waits = ""
             if reading is not None:
                 busy_until = loop.time() + BUSY_FOR_S
                 if self.is_drained:
                     await asyncio.sleep(min(GROUP_LIMIT_S, GROUP_A_FACT_S * len(reading.facts)))
                 continue
             await self._pause(BUSY_POLL_S if loop.time() < busy_until else QUIET_POLL_S)
+
+    def _wait(self, reason: str) -> None:
+        """Says why the journal waits on its disk; in the log once, not with every try."""
+        if reason != self.waits:
+            log.warning("journal_waits", extra={"reason": reason})
+        self.waits = reason
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -121,21 +154,46 @@ class Journal:
         # the bell rings as the record is on its way: a moment later it is written
         await asyncio.sleep(BUSY_POLL_S / 2)
 
-    def read(self, positions: Mapping[str, int]) -> Reading | None:
+    def read(self, positions: Mapping[str, Position]) -> Reading | None:
         """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
         segments = self._segments(self._to_look_at())
-        unread = [segment for segment in segments if segment.size_bytes > positions.get(segment.key, 0)]
-        self.lag_bytes = sum(segment.size_bytes - positions.get(segment.key, 0) for segment in unread)
+        for segment in segments:
+            if (lost := self._lost_end(segment, positions.get(segment.key))) is not None:
+                return lost
+        starts = {key: position.offset for key, position in positions.items()}
+        unread = [segment for segment in segments if segment.size_bytes > starts.get(segment.key, 0)]
+        self.lag_bytes = sum(segment.size_bytes - starts.get(segment.key, 0) for segment in unread)
         for segment in unread:
-            start = positions.get(segment.key, 0)
+            start = starts.get(segment.key, 0)
             chunk = self._whole_lines(segment, start)
             if chunk:
-                self.lag_bytes -= len(chunk)
+                self._taken_bytes = len(chunk)
                 self._rotate_if_large(segment, start + len(chunk))
-                return self._reading(segment, start, chunk)
+                return self._reading(segment, positions.get(segment.key, Position(0)), chunk)
         # what is left is the beginning of a record that is being written
         self.lag_bytes = 0
         return None
+
+    def _lost_end(self, segment: Segment, position: Position | None) -> Reading | None:
+        """The step back where a segment does not hold any more what was read of it: its end was lost (a power cut, a
+        restored backup, somebody's hand), and may have been written over since. Read on after the last record that is
+        stored, by the records' own times; None where all is well. Looked at once for each segment, and whenever one is
+        shorter than it was."""
+        if position is None or (segment.key in self._trusted and segment.size_bytes >= position.offset):
+            return None
+        self._trusted.add(segment.key)
+        if segment.size_bytes >= position.offset and _ends_a_record(segment.path, position):
+            return None
+        start = _after(segment.path, position.tail)
+        if start >= position.offset:
+            return None
+        log.warning("journal_lost_its_end", extra={"segment": segment.key, "from": start, "to": position.offset})
+        lost = f"segment {segment.key}, bytes {start} to {position.offset}"
+        reason = "the journal lost its end: these were read, and are not there any more"
+        return Reading(
+            set_aside=(SetAside(self._clock(), "journal", reason, lost),),
+            positions={segment.key: Position(start, position.tail, is_back=True)},
+        )
 
     def _to_look_at(self) -> list[Path]:
         """The whole folder after a rotation, while there is more to read, and every SCAN_EVERY_S; else one file."""
@@ -157,6 +215,8 @@ class Journal:
         for path in paths:
             try:
                 state = path.stat()
+                if not stat.S_ISREG(state.st_mode):
+                    continue  # a folder or a pipe is none of Asterisk's
                 head = self._heads.get((state.st_ino, state.st_dev))
                 if head is None or state.st_size < len(head[1]) or not _begins_with(path, head[1]):
                     head = _head(path)
@@ -166,7 +226,11 @@ class Journal:
                 found.append(Segment(path, head[0], head[1], state.st_size))
             except FileNotFoundError:
                 continue  # renamed under our eyes: it is found under its new name at the next look
-        return sorted(found, key=lambda segment: (segment.begins, segment.path.name))
+        # while a segment is copied away there are two of it: the longer one has all
+        longest: dict[str, Segment] = {}
+        for segment in sorted(found, key=lambda each: (each.size_bytes, each.path.name == CURRENT)):
+            longest[segment.key] = segment
+        return sorted(longest.values(), key=lambda segment: (segment.begins, segment.path.name))
 
     def _whole_lines(self, segment: Segment, start: int) -> bytes:
         """The bytes of `segment` from `start` to the end of its last whole line within reach."""
@@ -185,21 +249,26 @@ class Journal:
             return chunk  # torn off for ever: nobody writes to a renamed segment any more
         return chunk[:end]
 
-    def _reading(self, segment: Segment, start: int, chunk: bytes) -> Reading:
-        facts: list[Fact] = []
+    def _reading(self, segment: Segment, position: Position, chunk: bytes) -> Reading:
+        facts: list[AnyFact] = []
         aside: list[SetAside] = []
         for line in chunk.split(b"\n"):
             for part in split(line):
                 try:
                     fact = translate(parse(part))
                 except Unreadable as error:
-                    aside.append(
-                        SetAside(self._clock(), "journal", str(error), part.decode("utf-8", "backslashreplace"))
-                    )
+                    aside.append(self._aside(part, str(error)))
+                except Exception as error:  # whatever it is, one record must not stop the rest
+                    log.exception("record_not_understood")
+                    aside.append(self._aside(part, repr(error)))
                 else:
                     if fact is not None:
                         facts.append(fact)
-        return Reading(tuple(facts), tuple(aside), {segment.key: start + len(chunk)})
+        tail = _last_time(chunk) or position.tail
+        return Reading(tuple(facts), tuple(aside), {segment.key: Position(position.offset + len(chunk), tail)})
+
+    def _aside(self, part: bytes, reason: str) -> SetAside:
+        return SetAside(self._clock(), "journal", reason, part.decode("utf-8", "backslashreplace"))
 
     def _rotate_if_large(self, segment: Segment, end: int) -> None:
         """Gives the current segment a name of its own once it is large. Asterisk opens the file anew for each record,
@@ -222,3 +291,40 @@ def _head(path: Path) -> tuple[str, bytes] | None:
 def _begins_with(path: Path, head: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(head)) == head
+
+
+def _ends_a_record(path: Path, position: Position) -> bool:
+    """Whether a record of the position's time ends there."""
+    with path.open("rb") as file:
+        file.seek(max(0, position.offset - MAX_RECORD_BYTES))
+        before = file.read(min(position.offset, MAX_RECORD_BYTES))
+    return not position.tail or (before.endswith(b"\n") and _last_time(before) == position.tail)
+
+
+def _after(path: Path, tail: str) -> int:
+    """Where the last record ends that is not later than `tail`; the file's end where no time is known."""
+    if not tail:
+        return path.stat().st_size
+    place = end = 0
+    with path.open("rb") as file:
+        for line in file:
+            place += len(line)
+            time = _last_time(line)
+            if line.endswith(b"\n") and time and _number(time) <= _number(tail):
+                end = place
+    return end
+
+
+def _last_time(lines: bytes) -> str:
+    """The time of the last record in these lines, as it stands there; empty where there is none."""
+    place = lines.rfind(FORM)
+    time = lines[place + len(FORM) :].partition(b",")[0] if place >= 0 else b""
+    return time.decode() if _TIME.fullmatch(time) else ""
+
+
+_TIME = re.compile(rb"[0-9]{1,11}\.[0-9]{1,6}")
+
+
+def _number(time: str) -> tuple[int, int]:
+    seconds, _, micros = time.partition(".")
+    return int(seconds), int(micros.ljust(6, "0"))

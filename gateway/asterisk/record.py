@@ -59,7 +59,7 @@ def parse(line: bytes) -> Record:
         seconds, _, micros = values[1].partition(".")
         at = datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(micros.ljust(6, "0")[:6]))
         extra = json.loads(values[11]) if values[11] else {}
-    except (UnicodeDecodeError, ValueError, OverflowError, OSError) as error:
+    except (UnicodeDecodeError, ValueError, OverflowError, RecursionError, OSError) as error:
         raise Unreadable(str(error)) from error
     if not isinstance(extra, dict):
         raise Unreadable("its extra is not an object")

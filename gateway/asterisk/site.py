@@ -1,18 +1,28 @@
 """Writes Asterisk's configuration folder: links to the files of `asterisk-config/` and `dialplan/`, which an engineer
 edits, and beside them the site's own values (`site/*.conf`), which come from the settings.
 
-Counterpart: `asterisk-config/*.conf`, whose `#include "site/…"` lines name each file that is written here.
+Counterparts: `asterisk-config/*.conf`, whose `#include "site/…"` lines name each file that is written here; `kept.py`
+for the two files that the gateway keeps over AMI.
 """
 
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.asterisk import kept, sections
 from gateway.asterisk.installation import Installation
+from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Phone
+from gateway.domain.queues import Queue
+from gateway.domain.trunks import Trunk
+from gateway.ports import sip_digest
 from gateway.settings import PROJECT, Settings
 
 AMI_USER = "gateway112"
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def prepare(settings: Settings, installation: Installation) -> Path:
@@ -33,15 +43,16 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     settings.paths.recordings.mkdir(parents=True, exist_ok=True)
 
     for file in (PROJECT / "asterisk-config").glob("*.conf"):
-        _link(etc / file.name, file)
+        if file.name not in kept.FILES:
+            _link(etc / file.name, file)
     _link(etc / "extensions.conf", PROJECT / "dialplan/extensions.conf")
     _link(etc / "dialplan", PROJECT / "dialplan")
     _link(home / "lib/documentation", installation.documentation)
     for language in ("id", "en"):
         _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
-    wizard = etc / "pjsip_wizard.conf"
-    if not wizard.exists():
-        write_private(wizard, "; Phones, one section each, kept by the gateway over AMI (UpdateConfig).\n")
+    values = {"CODECS": ",".join(sections.codecs_of(installation.modules)), "SIP_HOST": settings.sip.host}
+    for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
+        write_private(etc / name, text)
 
     secret = ami_secret(settings)
     for name, text in _site_files(settings, installation, secret).items():
@@ -52,6 +63,23 @@ def prepare(settings: Settings, installation: Installation) -> Path:
 def ami_secret(settings: Settings) -> str:
     """The gateway's AMI password, made on first use and kept in `var/asterisk/ami-secret` (mode 0600)."""
     return kept_secret(settings.asterisk_dir / "ami-secret")
+
+
+def always(settings: Settings) -> Holding:
+    """What Asterisk holds whatever the admins do: the probe's trunk, its queue, its phone and the place of that phone.
+    No admin sees or changes them."""
+    secret = kept_secret(settings.paths.var / "probe-secret")
+    phone = Phone(PROBE_PHONE, sip_digest(PROBE_PHONE, secret))
+    place = Member(PROBE_QUEUE, PROBE_PHONE)
+    trunk = Trunk(name=PROBE_TRUNK, carrier="", addresses=(settings.probe.host,), queue=PROBE_QUEUE, created_at=_NEVER)
+    queue = Queue(name=PROBE_QUEUE, ring_s=10, max_wait_s=0, created_at=_NEVER)
+    return Holding(
+        phones={phone.number: phone},
+        members={place.key: place},
+        trunks={trunk.name: trunk},
+        queues={queue.name: queue},
+        notes={f"login/{PROBE_PHONE}": f"{PROBE_QUEUE}=0"},
+    )
 
 
 def kept_secret(file: Path) -> str:

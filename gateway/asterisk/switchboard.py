@@ -1,30 +1,45 @@
-"""What Asterisk holds, and the commands that change it: phones, queue members, running calls.
+"""What Asterisk holds, and the commands that change it: phones, trunks, queues, members, notes, running calls.
 
-Counterpart: `gateway/centre.py` names this port (`Switchboard`); the domain computes the commands.
+Counterparts: `gateway/ports.py` names this port (`Switchboard`); the domain computes the commands; `sections.py` knows
+how Asterisk writes things.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from gateway.asterisk.board import Board
+from gateway.asterisk import sections
+from gateway.asterisk.board import Board, member_phone
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused
-from gateway.asterisk.framing import Message
+from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink
-from gateway.asterisk.translator import TECHNOLOGY, is_phone
-from gateway.centre import SIP_REALM, SwitchboardAway
-from gateway.domain.operators import (
+from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
+from gateway.asterisk.translator import RING_ID_LEAD, TECHNOLOGY, is_phone
+from gateway.domain.holding import (
     AddMember,
     Command,
-    Holding,
+    Held,
     Member,
-    Phone,
+    PutNote,
     PutPhone,
+    PutQueue,
+    PutTrunk,
     RemoveMember,
+    RemoveNote,
     RemovePhone,
+    RemoveQueue,
+    RemoveTrunk,
+    SetPause,
     SetPenalty,
 )
+from gateway.ports import Refused, Ring, SwitchboardAway
 
-PHONES_FILE = "pjsip_wizard.conf"
 LIST_TIMEOUT_S = 10.0
+NOTES = "gateway112"
+"""The family of AstDB in which the notes for the dialplan stand."""
+RINGS_KEPT = 100
+EDITS_AT_ONCE = (LINES_LIMIT - 8) // 5
+"""Edits of one UpdateConfig: each has five lines at most."""
+
+Edit = tuple[tuple[str, str], ...]
 
 
 class AsteriskSwitchboard:
@@ -33,29 +48,47 @@ class AsteriskSwitchboard:
     def __init__(self, link: AmiLink, board: Board) -> None:
         self._link = link
         self._board = board
+        self._rings: dict[str, str] = {}
+        """The centre's own rings that go on, by the id of the action that began each."""
 
-    async def holding(self) -> Holding:
-        """The phones of pjsip_wizard.conf and the dynamic members of all queues. Raises SwitchboardAway."""
+    def ring_that_failed(self, event: Message) -> str | None:
+        """The id of the ring that nobody picked up, where the event tells of one."""
+        if event.name != "OriginateResponse":
+            return None
+        ring_id = self._rings.pop(event.action_id, None)
+        return ring_id if event.get("Response") == "Failure" else None
+
+    async def holding(self) -> Held:
+        """See ports.Switchboard. Members are the dynamic ones: those that an engineer wrote into a file are his."""
         try:
             status = await self._link.ask_list("QueueStatus", timeout_s=LIST_TIMEOUT_S)
             self._board.look(status)
-            return Holding(await self._phones(), _members(status))
+            self._board.look_at_contacts(await self._contacts())
+            phones, trunks = sections.phones_and_trunks(await self._config(PHONES_FILE))
+            return Held(
+                phones=phones,
+                trunks=trunks,
+                queues=sections.queues(await self._config(QUEUES_FILE)),
+                members=_members(status),
+                notes=await self._notes(),
+                busy=self._board.busy_phones,
+                occupied=frozenset(event.get("Queue") for event in status if event.name == "QueueEntry"),
+            )
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
-        """See centre.Switchboard. Raises SwitchboardAway."""
+        """See ports.Switchboard. Members leave before what they stand in goes; files are changed and taken over before
+        members are put into what stands there."""
         problems: dict[str, str] = {}
-        phones_changed = False
         try:
-            for command in commands:
-                try:
-                    await self._carry_out(command)
-                    phones_changed |= isinstance(command, PutPhone | RemovePhone)
-                except AsteriskRefused as refusal:
-                    problems[command.subject] = refusal.message
-            if phones_changed:
-                await self._link.ask("Reload", ("Module", "res_pjsip.so"), timeout_s=LIST_TIMEOUT_S)
+            for group, reload in (
+                ([each for each in commands if isinstance(each, RemoveMember)], None),
+                ([each for each in commands if isinstance(each, _OF_QUEUES)], self._reload_queues),
+                ([each for each in commands if isinstance(each, _OF_LINES)], self._reload_lines),
+                ([each for each in commands if not isinstance(each, _OF_FILES)], None),
+            ):
+                problems |= await self._carry_out_group(group, reload)
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
         return problems
@@ -68,119 +101,147 @@ class AsteriskSwitchboard:
             raise SwitchboardAway(str(error)) from error
         return {channel.get("Linkedid", "") for channel in channels if channel.name == "CoreShowChannel"}
 
-    async def _phones(self) -> dict[str, Phone]:
+    async def tell(self, phone: str, text: str) -> None:
+        """See ports.Switchboard: a SIP MESSAGE (RFC 3428)."""
+        await self._do("MessageSend", ("To", f"pjsip:{phone}"), ("From", "sip:112@gateway112"), ("Body", text))
+
+    async def ring(self, ring: Ring) -> None:
+        """See ports.Switchboard: Asterisk rings, and then asks what `dialplan/centre.conf` asks."""
+        where = f"{ring.phone}@{ring.trunk}" if ring.trunk else ring.phone
+        answer = await self._do(
+            "Originate",
+            ("Channel", TECHNOLOGY + where),
+            ("ChannelId", RING_ID_LEAD + ring.id),
+            ("Context", "from-centre"),
+            ("Exten", ring.step),
+            ("Priority", "1"),
+            ("CallerID", '"112" <112>'),
+            ("Timeout", str(ring.ring_s * 1000)),
+            ("Variable", f"RING_ID={ring.id}"),
+            ("Variable", f"RING_ABOUT={ring.about}"),
+            ("Variable", f"RING_STEP={ring.step}"),
+            ("Async", "true"),
+        )
+        while len(self._rings) >= RINGS_KEPT:
+            self._rings.pop(next(iter(self._rings)))
+        self._rings[answer.action_id] = ring.id
+
+    async def _do(self, action: str, *pairs: tuple[str, str]) -> Message:
         try:
-            config = await self._link.ask("GetConfig", ("Filename", PHONES_FILE), timeout_s=LIST_TIMEOUT_S)
+            return await self._link.ask(action, *pairs)
+        except AsteriskRefused as refusal:
+            raise Refused(refusal.message) from refusal
+        except AsteriskError as error:
+            raise SwitchboardAway(str(error)) from error
+
+    async def _config(self, file: str) -> Message:
+        try:
+            return await self._link.ask("GetConfig", ("Filename", file), timeout_s=LIST_TIMEOUT_S)
         except AsteriskRefused:
-            return {}  # Asterisk says so of a file without sections
-        return {phone.number: phone for phone in _sections(config)}
+            return Message((("Response", "Success"),))  # Asterisk says so of a file without sections
+
+    async def _contacts(self) -> list[Message]:
+        try:
+            return await self._link.ask_list("PJSIPShowContacts", timeout_s=LIST_TIMEOUT_S)
+        except AsteriskRefused:
+            return []  # Asterisk says so where there is none
+
+    async def _notes(self) -> dict[str, str]:
+        try:
+            found = await self._link.ask_list("DBGetTree", ("Family", NOTES), timeout_s=LIST_TIMEOUT_S)
+        except AsteriskRefused:
+            return {}
+        lead = f"/{NOTES}/"
+        return {
+            event.get("Key").removeprefix(lead): event.get("Val")
+            for event in found
+            if event.name == "DBGetTreeResponse"
+        }
+
+    async def _carry_out_group(self, group: Sequence[Command], reload: Callable[[], object] | None) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        for command in group:
+            try:
+                await self._carry_out(command)
+            except AsteriskRefused as refusal:
+                problems[command.subject] = refusal.message
+        if reload is not None and len(problems) < len(group):
+            await reload()  # type: ignore[misc]  # a method of this class
+        return problems
+
+    async def _reload_queues(self) -> None:
+        await self._link.ask(
+            "QueueReload", ("Parameters", "yes"), ("Members", "no"), ("Rules", "no"), timeout_s=LIST_TIMEOUT_S
+        )
+
+    async def _reload_lines(self) -> None:
+        await self._link.ask("Reload", ("Module", "res_pjsip.so"), timeout_s=LIST_TIMEOUT_S)
 
     async def _carry_out(self, command: Command) -> None:
         match command:
             case PutPhone(phone=phone, is_new=is_new):
-                await self._edit_phones(([] if is_new else [_drop(phone.number)]) + _section(phone))
-            case RemovePhone(number=number):
-                await self._edit_phones([_drop(number)])
+                await self._edit(PHONES_FILE, sections.edits(sections.of_phone(phone), is_new=is_new))
+            case PutTrunk(trunk=trunk, is_new=is_new):
+                await self._edit(PHONES_FILE, sections.edits(sections.of_trunk(trunk), is_new=is_new))
+            case PutQueue(queue=queue, is_new=is_new):
+                await self._edit(QUEUES_FILE, sections.edits(sections.of_queue(queue), is_new=is_new))
+            case RemovePhone(number=name) | RemoveTrunk(name=name):
+                await self._edit(PHONES_FILE, [sections.drop(name)])
+            case RemoveQueue(name=name):
+                await self._edit(QUEUES_FILE, [sections.drop(name)])
             case AddMember(member=member):
                 await self._link.ask(
                     "QueueAdd",
-                    ("Queue", member.queue),
-                    ("Interface", TECHNOLOGY + member.phone),
+                    *_place(member.queue, member.phone),
                     ("StateInterface", TECHNOLOGY + member.phone),
                     ("MemberName", member.phone),
                     ("Penalty", str(member.penalty)),
+                    *([("Paused", "true"), ("Reason", member.pause)] if member.pause is not None else []),
                 )
-            case RemoveMember(queue=queue, phone=phone):
-                await self._link.ask("QueueRemove", ("Queue", queue), ("Interface", TECHNOLOGY + phone))
+            case RemoveMember(queue=name, phone=phone_number):
+                await self._link.ask("QueueRemove", *_place(name, phone_number))
             case SetPenalty(member=member):
                 await self._link.ask(
-                    "QueuePenalty",
-                    ("Queue", member.queue),
-                    ("Interface", TECHNOLOGY + member.phone),
-                    ("Penalty", str(member.penalty)),
+                    "QueuePenalty", *_place(member.queue, member.phone), ("Penalty", str(member.penalty))
                 )
+            case SetPause(member=member):
+                await self._link.ask(
+                    "QueuePause",
+                    *_place(member.queue, member.phone),
+                    ("Paused", "false" if member.pause is None else "true"),
+                    ("Reason", member.pause or ""),
+                )
+            case PutNote(path=path, text=text):
+                await self._link.ask("DBPut", ("Family", NOTES), ("Key", path), ("Val", text))
+            case RemoveNote(path=path):
+                await self._link.ask("DBDel", ("Family", NOTES), ("Key", path))
 
-    async def _edit_phones(self, edits: Sequence[tuple[tuple[str, str], ...]]) -> None:
-        """One UpdateConfig; Asterisk writes the whole file anew, or nothing."""
-        numbered = [(f"{name}-{index:06d}", value) for index, edit in enumerate(edits) for name, value in edit]
-        await self._link.ask("UpdateConfig", ("SrcFilename", PHONES_FILE), ("DstFilename", PHONES_FILE), *numbered)
-
-
-def _settings(phone: Phone) -> dict[str, str]:
-    """A phone's section in pjsip_wizard.conf. A phone with a fixed contact may not register; both kinds must give
-    their password in order to call."""
-    where = (
-        {"aor/max_contacts": "1", "aor/remove_existing": "yes", "aor/qualify_frequency": "30"}
-        if phone.contact is None
-        else {"aor/max_contacts": "0", "aor/contact": phone.contact}
-    )
-    return {
-        "type": "wizard",
-        "accepts_registrations": "yes",
-        "accepts_auth": "yes",
-        "sends_auth": "no",
-        "inbound_auth/auth_type": "md5",
-        "inbound_auth/realm": SIP_REALM,
-        "inbound_auth/username": phone.number,
-        "inbound_auth/md5_cred": phone.digest,
-        **where,
-        "endpoint/context": "from-operator",
-        "endpoint/allow": "!all,opus,g722,alaw,ulaw",
-        "endpoint/direct_media": "no",
-        "endpoint/rtp_symmetric": "yes",
-        "endpoint/force_rport": "yes",
-        "endpoint/rewrite_contact": "yes" if phone.contact is None else "no",
-        "endpoint/send_connected_line": "no",
-        "endpoint/send_pai": "yes",
-        "endpoint/timers": "no",
-        "endpoint/language": "id",
-        "endpoint/device_state_busy_at": "1",
-    }
+    async def _edit(self, file: str, edits: Sequence[Edit]) -> None:
+        """One UpdateConfig or more; each writes the whole file anew, or nothing. A section that was cut off between two
+        of them is seen at the next look, and written again."""
+        for start in range(0, len(edits), EDITS_AT_ONCE):
+            part = edits[start : start + EDITS_AT_ONCE]
+            numbered = [(f"{name}-{index:06d}", value) for index, edit in enumerate(part) for name, value in edit]
+            await self._link.ask("UpdateConfig", ("SrcFilename", file), ("DstFilename", file), *numbered)
 
 
-def _section(phone: Phone) -> list[tuple[tuple[str, str], ...]]:
-    return [
-        (("Action", "NewCat"), ("Cat", phone.number)),
-        *(
-            (("Action", "Append"), ("Cat", phone.number), ("Var", name), ("Value", value))
-            for name, value in _settings(phone).items()
-        ),
-    ]
+_OF_QUEUES = (PutQueue, RemoveQueue)
+_OF_LINES = (PutPhone, RemovePhone, PutTrunk, RemoveTrunk)
+_OF_FILES = (*_OF_QUEUES, *_OF_LINES, RemoveMember)
 
 
-def _drop(number: str) -> tuple[tuple[str, str], ...]:
-    return (("Action", "DelCat"), ("Cat", number))
-
-
-def _sections(config: Message) -> list[Phone]:
-    """The phones in a GetConfig answer. A section that does not read as this module would write it is given an empty
-    digest, so that it differs from what is wanted and is written anew."""
-    numbers: dict[str, str] = {}
-    lines: dict[str, dict[str, str]] = {}
-    for name, value in config.headers:
-        kind, _, rest = name.partition("-")
-        if kind == "Category":
-            numbers[rest] = value
-            lines[rest] = {}
-        elif kind == "Line":
-            key, _, setting = value.partition("=")
-            lines[rest.partition("-")[0]][key] = setting
-    phones = []
-    for index, number in numbers.items():
-        said = lines[index]
-        phone = Phone(number, said.get("inbound_auth/md5_cred", ""), said.get("aor/contact"))
-        phones.append(phone if said == _settings(phone) else Phone(number, ""))
-    return phones
+def _place(queue: str, phone: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return ("Queue", queue), ("Interface", TECHNOLOGY + phone)
 
 
 def _members(status: Sequence[Message]) -> dict[tuple[str, str], Member]:
-    """The members that were added over AMI. Those that an engineer wrote into queues.conf are his."""
     members = {}
     for event in status:
         if event.name != "QueueMember" or event.get("Membership") != "dynamic":
             continue
-        phone = event.get("Location", "").removeprefix(TECHNOLOGY)
+        phone = member_phone(event)
         if is_phone(phone):
-            member = Member(event.get("Queue", ""), phone, int(event.get("Penalty", "0")))
+            pause = event.get("PausedReason") if event.get("Paused") == "1" else None
+            member = Member(event.get("Queue"), phone, int(event.get("Penalty", "0")), pause)
             members[member.key] = member
     return members

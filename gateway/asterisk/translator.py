@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.asterisk.record import Record, Unreadable
 from gateway.domain.facts import (
+    AnyFact,
     CallerLeft,
     Described,
     Entered,
@@ -17,23 +18,32 @@ from gateway.domain.facts import (
     LegConnected,
     LegLeft,
     LegRung,
+    PhoneFact,
     Queued,
     QueueLeft,
     RecordingStarted,
+    RingFact,
     Side,
     TrunkAnswered,
 )
 
 TECHNOLOGY = "PJSIP/"
+NORMAL_END = 16
+"""Normal call clearing, ITU-T Q.850."""
+RING_ID_LEAD = "centre-"
+"""Leads the channel's id of a call that the centre itself places."""
 
 
-def translate(record: Record) -> Fact | None:
-    """The fact that `record` tells; None when it tells nothing about a call to 112.
+def translate(record: Record) -> AnyFact | None:
+    """The fact that `record` tells; None when it tells nothing that is kept.
 
     Raises Unreadable when a value that it must have is not there.
     """
+    if record.linked_id.startswith(RING_ID_LEAD):
+        return _ring(record) if record.kind == "RING" and record.is_user_defined else None
     if record.is_callers and is_phone(endpoint(record.channel)):
-        return None  # a phone's own call (echo test), not a carrier's
+        # a phone's own call: a code that was dialled, or an echo test
+        return _duty(record) if record.kind == "DUTY" and record.is_user_defined else None
     kinds = _STEPS if record.is_user_defined else _CHANNEL
     rule = kinds.get(record.kind)
     if rule is None:
@@ -99,7 +109,8 @@ def _hung_up(record: Record) -> Fact:
         )
     other = Side.OPERATOR if endpoint(source) else Side.CENTRE
     side = Side.CALLER if source == record.channel else other
-    return CallerLeft(record.linked_id, record.at, cause=cause, hung_up_by=side)
+    # a BYE says no cause, and 0 is none of Q.850's: it is a normal end
+    return CallerLeft(record.linked_id, record.at, cause=cause or NORMAL_END, hung_up_by=side)
 
 
 def _described(record: Record) -> Fact:
@@ -137,6 +148,21 @@ def _queue_left(record: Record) -> Fact:
 def _fell_back(record: Record) -> Fact:
     values = record.values
     return FellBack(record.linked_id, record.at, step=values["step"], round=_number(values["round"]))
+
+
+def _duty(record: Record) -> AnyFact:
+    values = record.values
+    if "action" not in values:
+        raise Unreadable("a DUTY without an action")
+    return PhoneFact(endpoint(record.channel), record.at, values["action"], values.get("reason", ""))
+
+
+def _ring(record: Record) -> AnyFact:
+    values = record.values
+    if not {"id", "step", "about", "key"} <= values.keys():
+        raise Unreadable("a RING without id, step, about or key")
+    agreed = values["key"] == "1" if values["step"] == "on-call" else values["key"] != ""
+    return RingFact(values["id"], record.at, values["step"], values["about"], agreed)
 
 
 _CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {

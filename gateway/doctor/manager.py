@@ -107,7 +107,7 @@ def _queue(line: Hotline, name: str) -> Iterator[Finding]:
         yield wrong(
             subject,
             "Asterisk has no such queue: callers go to the fallback",
-            f"write [{name}](operators) into asterisk-config/queues.conf, or mend call.queue; then `queue reload all`",
+            "start the gateway, which makes it; or mend call.queue",
         )
         return
     members = [headers for event, headers in status if event == "QueueMember"]
@@ -121,13 +121,13 @@ def _members(subject: str, members: list[Mapping[str, str]]) -> Finding:
         return warning(
             subject,
             "nobody is in it: every caller goes to the fallback",
-            "create an operator and put the phone into the queue (POST /v1/operators, PUT /v1/queues/.../members/...)",
+            "roster somebody, or give a phone a place at any hour: `gateway112 operator add NAME PHONE --queue QUEUE`",
         )
     if not there:
         return warning(
             subject,
             f"of {len(members)} members none can be rung: every caller goes to the fallback",
-            "register the phones, or end the pauses",
+            "register the phones, or end the pauses (`*47` on the phone, or `gateway112 operator resume PHONE`)",
         )
     return ok(subject, f"{len(there)} of {len(members)} members can be rung or are talking")
 

@@ -6,6 +6,7 @@ Counterpart: `machine.py`, which looks at what lies still.
 import asyncio
 import http.client
 import json
+import secrets
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -48,10 +49,11 @@ def _options(settings: Settings) -> str:
         line.bind((host, 0))
         line.connect((sip.host, sip.port))  # so that a port where nobody listens says so at once
         own = f"{host}:{line.getsockname()[1]}"
+        once = secrets.token_hex(8)  # a branch that Asterisk has seen before is a retransmission to it
         request = (
-            f"OPTIONS sip:112@{sip.host}:{sip.port} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKdoctor\r\n"
+            f"OPTIONS sip:112@{sip.host}:{sip.port} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{once}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:doctor@{own}>;tag=doctor\r\nTo: <sip:112@{sip.host}:{sip.port}>\r\n"
-            f"Call-ID: doctor@{own}\r\nCSeq: 1 OPTIONS\r\nContact: <sip:doctor@{own}>\r\nContent-Length: 0\r\n\r\n"
+            f"Call-ID: {once}@{own}\r\nCSeq: 1 OPTIONS\r\nContact: <sip:doctor@{own}>\r\nContent-Length: 0\r\n\r\n"
         )
         line.send(request.encode())
         answer = line.recv(65536).decode(errors="replace")

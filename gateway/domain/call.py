@@ -130,6 +130,9 @@ class Call:
     priority: int = 0
     operator: str | None = None
     """The phone of the operator who spoke with the caller first."""
+    operator_id: int | None = None
+    operator_name: str | None = None
+    """Who had that phone then: phones change hands."""
     relieved_by: str | None = None
     """The last-resort phone or trunk that answered where no operator did."""
     attempts: tuple[Attempt, ...] = ()
@@ -219,7 +222,23 @@ def apply(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
     return changed if changed.stage is stage else replace(changed, stage=stage), (*missed, *events)
 
 
+def has_unjudged_ring(call: Call) -> bool:
+    """Whether a ring ended of which it is not yet known why."""
+    return any(attempt.left_at and attempt.result is None and not attempt.answered_at for attempt in call.attempts)
+
+
+def judge_rings(call: Call, at: datetime) -> tuple[Call, tuple[Event, ...]]:
+    """The call, and the events that tell of it, where nothing followed for a while on a ring that the centre withdrew:
+    the caller is still there, so the time was up."""
+    return _judge_withdrawn(call, Fact(call.id, at))
+
+
 Effect = Callable[[Call, Any], tuple[Call, tuple[Event, ...]]]
+
+
+def answered_by(call: Call, operator_id: int, name: str) -> Call:
+    """The call, with the person whose phone answered first."""
+    return call if call.operator_id is not None else replace(call, operator_id=operator_id, operator_name=name)
 
 
 def last_sign(call: Call) -> datetime:

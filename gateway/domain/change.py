@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.domain.alarms import Alarm
+from gateway.domain.audit import Deed
 from gateway.domain.call import Call
 from gateway.domain.events import Event
-from gateway.domain.operators import Member, Operator
+from gateway.domain.holding import Member
+from gateway.domain.kept import Kept
+from gateway.domain.presence import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,16 @@ class SetAside:
     source: str
     reason: str
     raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a segment of the journal is read: to the byte `offset`, where a record of the time `tail` ends. A segment
+    that lost its end is read again from an earlier place (`is_back`)."""
+
+    offset: int
+    tail: str = ""
+    is_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +55,20 @@ class Change:
     events: tuple[Event, ...] = ()
     calls: tuple[Call, ...] = ()
     """Calls as they are now; each replaces what was stored under its id."""
-    positions: Mapping[str, int] = field(default_factory=dict)
-    """How far each journal segment is read: bytes, by the segment's name for itself."""
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    """How far each journal segment is read, by the segment's name for itself."""
     set_aside: tuple[SetAside, ...] = ()
-    operators: tuple[Operator, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    """Things as they are to be: a new one (version 0) is given its id, a changed one must be the version that is
+    stored."""
     members_put: tuple[Member, ...] = ()
+    """Standing places: whatever the roster says."""
     members_removed: tuple[tuple[str, str], ...] = ()
-    """Queue and phone of each place that is given up."""
+    """Queue and phone of each standing place that is given up."""
+    presences: tuple[Presence, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    """Alarms as they are to be, each known by its kind and subject."""
+    deeds: tuple[Deed, ...] = ()
+    """What goes into the audit log. A deed about a kept thing of this change tells it as it is stored."""
     webhooks_put: tuple[Webhook, ...] = ()
     webhooks_removed: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
-"""What the journal can tell about a call: one frozen value for each kind of fact.
+"""What the journal can tell: one frozen value for each kind of fact. Most are about a call to 112; some about what was
+dialled on an operator's phone, or what came of a call of the centre's own to one of its people.
 
-Counterpart: `gateway/asterisk/translator.py` makes them; `domain/call.py` applies them.
+Counterpart: `gateway/asterisk/translator.py` makes them; `domain/call.py` applies those about a call.
 """
 
 from dataclasses import dataclass
@@ -133,3 +134,29 @@ class CallerLeft(Fact):
 @dataclass(frozen=True, slots=True)
 class Vanished(Fact):
     """The call is not in Asterisk any more and its journal says nothing of an end: Asterisk died under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneFact:
+    """A code was dialled on an operator's phone, and Asterisk has done already what it means. `action` is login,
+    logout, pause or resume."""
+
+    phone: str
+    at: datetime
+    action: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RingFact:
+    """What came of a call of the centre's own to one of its people. `step` says what was asked, `about` of whom;
+    `has_agreed` is True where the key was pressed."""
+
+    ring_id: str
+    at: datetime
+    step: str
+    about: str
+    has_agreed: bool
+
+
+AnyFact = Fact | PhoneFact | RingFact

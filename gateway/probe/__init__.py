@@ -5,8 +5,7 @@ Read `run.py` first: it is the course of the call. Each other module is one of i
 (`recording`), what the API tells (`story`), and the table (`report`).
 """
 
-PHONE = "9112"
-"""The probe's own phone; the gateway's reconciler keeps its section in pjsip_wizard.conf."""
+from gateway.domain.holding import PROBE_PHONE as PHONE
+from gateway.domain.holding import PROBE_QUEUE as QUEUE
 
-QUEUE = "probe"
-"""The probe's own queue, so that a test call never rings an operator."""
+__all__ = ["PHONE", "QUEUE"]

@@ -131,7 +131,7 @@ class Caller:
             raise StepFailed(
                 f"the address {host} cannot be used here: {error.strerror}",
                 "give this machine that loopback address (Linux has all of 127.0.0.0/8), or set probe.host to one that "
-                "it has, and the probe's address in asterisk-config/pjsip.conf with it",
+                "it has, and start Asterisk anew",
             ) from None
         command = [
             *("sipp", f"{sip.host}:{sip.port}", "-sf", str(SCENARIO), "-m", "1", "-cid_str", self.call_id),
@@ -272,11 +272,11 @@ def _is_end(message: Message) -> bool:
 def _remedy(status: int | None) -> str:
     match status:
         case 401 | 403:
-            return "Asterisk does not know the probe's address: compare probe.host with [probe-address] in pjsip.conf"
+            return "Asterisk does not know the probe's address: compare probe.host with [probe] in pjsip_wizard.conf"
         case 404 | 484:
             return "the dialplan has no way for 112: `asterisk -rx 'dialplan show from-carrier'`"
         case 488:
-            return "the trunk takes no PCMU: see `allow` in pjsip.conf, and that codec_ulaw is loaded"
+            return "the trunk takes no PCMU: see `allow` in pjsip_wizard.conf, and that codec_ulaw is loaded"
         case _:
             return "see Asterisk's log (var/asterisk/log/messages) at this time"
 

@@ -5,11 +5,12 @@ Counterpart: `tables.py`, where every column is one of these or a plain number.
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -98,3 +99,76 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         # SQLite keeps the digits alone
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Day(TypeDecorator[date]):
+    """A day of the calendar, as ISO 8601 writes it: it sorts as text does."""
+
+    impl = Words
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        return None if value is None else date.fromisoformat(value)
+
+
+class WallTime(TypeDecorator[time]):
+    """A time of day by the wall clock, as ISO 8601 writes it."""
+
+    impl = Words
+    cache_ok = True
+
+    def process_bind_param(self, value: time | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> time | None:
+        return None if value is None else time.fromisoformat(value)
+
+
+class OneOf(TypeDecorator[StrEnum]):
+    """One value of an enumeration, as its text."""
+
+    impl = Words
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        return None if value is None else self.kind(value)
+
+
+class Shaped(TypeDecorator[Any]):
+    """A value of the domain as JSON: `pack` makes JSON of it, `unpack` the value again. None stays None."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = False
+
+    def __init__(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._pack = pack
+        self._unpack = unpack
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else self._pack(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else self._unpack(value)
+
+
+def several_words() -> Shaped:
+    """A tuple of texts."""
+    return Shaped(list, tuple)
+
+
+def several_days() -> Shaped:
+    """A tuple of days."""
+    return Shaped(
+        lambda days: [day.isoformat() for day in days], lambda found: tuple(date.fromisoformat(day) for day in found)
+    )

@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from gateway.centre import StoreAway
+from gateway.ports import StoreAway
 from gateway.store.columns import to_json
 from gateway.store.migrations import upgrade
 

@@ -10,15 +10,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.events import StoredEvent
+from gateway.domain.tokens import Token
 from gateway.store import rows
 from gateway.store.database import POOL_SIZE, in_turn, reading
-from gateway.store.tables import NEWEST_CALL_FIRST, calls, events, set_aside, tokens
+from gateway.store.kept_reads import KeptReads
+from gateway.store.shelves import SHELVES
+from gateway.store.tables import NEWEST_CALL_FIRST, calls, events, set_aside
 
 CONNECTIONS_LEFT_TO_REPOSITORY = 3
 """However many ask the API, storing a call never waits for a connection."""
@@ -52,14 +56,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """Whom a bearer token stands for."""
-
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
 class TrunkSummary:
     """What came in on one trunk: calls ever, when the last one arrived, and how many run now."""
 
@@ -75,6 +71,7 @@ class Reads:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
+        self.kept = KeptReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
@@ -105,13 +102,13 @@ class Reads:
             return [rows.event_of(row) for row in found.mappings()]
 
     async def token(self, token_hash: str) -> Token | None:
-        """Whom the token with that SHA-256 stands for; None when it is not known. Raises StoreAway."""
+        """The token with that SHA-256 that is in use; None when there is none. Raises StoreAway."""
+        shelf = SHELVES[Token]
+        table = shelf.table
+        query = select(table).where(table.c.token_hash == token_hash, table.c.retired_at.is_(None))
         async with self._reading() as connection:
-            found = await connection.execute(
-                select(tokens.c.name, tokens.c.role).where(tokens.c.token_hash == token_hash)
-            )
-            row = found.one_or_none()
-        return None if row is None else Token(row.name, row.role)
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else cast("Token", shelf.thing(row))
 
     async def trunk_summaries(self) -> list[TrunkSummary]:
         """One for each trunk that ever had a call, the probe's too, by name. Raises StoreAway."""

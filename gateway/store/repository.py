@@ -8,25 +8,35 @@ and what was worked out from the journal is stored only if nobody else has writt
 of two gateways on one database one is always sent back to read again.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.centre import StoreAway, Taken, Unknown
+from gateway.domain import audit
+from gateway.domain.alarms import Alarm
+from gateway.domain.audit import Deed
 from gateway.domain.call import Call
-from gateway.domain.change import Change, SetAside, Webhook
-from gateway.domain.events import StoredEvent
-from gateway.domain.operators import Member, Operator
+from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.holding import Member
+from gateway.domain.kept import Kept
+from gateway.domain.presence import Presence
+from gateway.domain.roster import Absence, Assignment, Swap
+from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
 from gateway.store import rows, tables
-from gateway.store.columns import storable_key
+from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
+from gateway.store.shelves import SHELVES, Shelf
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
+_AUDIT_HEAD = select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1)
+
+Thing = TypeVar("Thing", bound=Kept)
 
 
 class Repository:
@@ -41,46 +51,50 @@ class Repository:
         self._put_calls = _upsert(insert(tables.calls), tables.calls)
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
-        put = insert(tables.journal_positions)
-        self._put_position = put.on_conflict_do_update(
-            index_elements=["segment"],
-            set_={"offset": put.excluded.offset},
-            where=put.excluded.offset >= tables.journal_positions.c.offset,
-        )
+        self._put_presences = _upsert(insert(tables.presences), tables.presences)
+        positions = tables.journal_positions
+        put = insert(positions)
+        self._put_position = _upsert(put, positions)
+        self._move_position = _upsert(put, positions, where=put.excluded.offset >= positions.c.offset)
 
-    async def commit(self, change: Change) -> list[StoredEvent]:
-        """Stores all of `change` or nothing; returns its events as the ledger has them (see `columns.storable`).
+    async def commit(self, change: Change) -> Committed:
+        """Stores all of `change` or nothing; returns its events as the ledger has them (see `columns.storable`), and
+        its kept things with their ids and versions.
 
-        Raises Taken when an operator's phone belongs to another active operator, Unknown when there is no operator of
-        that id, and StoreAway. After StoreAway the change may be stored all the same, where the answer was lost: so
-        a change that carries calls or positions is refused until `open_calls` has been read again.
+        Raises Taken when a name or number belongs to another active thing of the kind, Stale when a thing was changed
+        since that version, Unknown when there is none of that id, and StoreAway. After StoreAway the change may be
+        stored all the same, where the answer was lost: so a change that carries calls or positions is refused until
+        `open_calls` has been read again.
         """
         from_journal = bool(change.calls or change.positions)
 
-        def store(connection: Connection) -> tuple[int, list[StoredEvent]]:
+        def store(connection: Connection) -> tuple[int, Committed]:
             newest: int = connection.execute(_NEWEST_SEQ).scalar_one()
             if from_journal and self._seen not in (None, newest):
                 raise StoreAway("something was stored that this gateway has not read: it must read again")
-            stored = [rows.numbered(newest + place, event) for place, event in enumerate(change.events, 1)]
-            self._store(connection, change, stored)
-            return newest, stored
+            return newest, self._store(connection, change, newest)
 
-        newest, stored = await self._ledger.write(store)
+        newest, committed = await self._ledger.write(store)
         if self._seen == newest:
-            self._seen = newest + len(stored)
-        return stored
+            self._seen = newest + len(committed.events)
+        return committed
 
-    def _store(self, connection: Connection, change: Change, stored: list[StoredEvent]) -> None:
+    def _store(self, connection: Connection, change: Change, newest: int) -> Committed:
+        kept = tuple(_put(connection, SHELVES[type(thing)], thing) for thing in change.kept)
+        known = {id(given): stored_thing for given, stored_thing in zip(change.kept, kept, strict=True)}
+        deeds = [replace(deed, after=known.get(id(deed.after), deed.after)) for deed in change.deeds]
+        happened = [*change.events, *(deed.event for deed in deeds)]
+        stored = tuple(rows.numbered(newest + place, event) for place, event in enumerate(happened, 1))
         if stored:
             connection.execute(tables.events.insert(), [rows.event_row(event) for event in stored])
+        if deeds:
+            _log(connection, deeds)
         if change.calls:
             connection.execute(self._put_calls, [rows.call_row(call) for call in change.calls])
         if change.positions:
             self._move_on(connection, change.positions)
         if change.set_aside:
             connection.execute(tables.set_aside.insert(), [_set_aside_row(record) for record in change.set_aside])
-        for operator in change.operators:
-            _put_operator(connection, operator)
         if change.members_removed:
             connection.execute(
                 delete(tables.members).where(
@@ -90,6 +104,10 @@ class Repository:
             )
         if change.members_put:
             connection.execute(self._put_members, [rows.member_row(member) for member in change.members_put])
+        if change.presences:
+            connection.execute(self._put_presences, [rows.presence_row(each) for each in change.presences])
+        for alarm in change.alarms:
+            _put_alarm(connection, alarm)
         if change.webhooks_removed:
             connection.execute(
                 delete(tables.webhooks).where(tables.webhooks.c.id == bindparam("gone")),
@@ -97,13 +115,15 @@ class Repository:
             )
         if change.webhooks_put:
             connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
+        return Committed(stored, kept)
 
-    def _move_on(self, connection: Connection, positions: Mapping[str, int]) -> None:
-        """Stores how far the journal is read. A position that would go back means that its reader is out of date."""
+    def _move_on(self, connection: Connection, positions: Mapping[str, Position]) -> None:
+        """Stores how far the journal is read. A position that would go back means that its reader is out of date, but
+        for one that knows it: the segment lost its end."""
         moved = 0
-        for segment, offset in positions.items():
-            found = connection.execute(self._put_position, {"segment": segment, "offset": offset})
-            moved += found.rowcount
+        for segment, position in positions.items():
+            row = {"segment": segment, "offset": position.offset, "tail": position.tail}
+            moved += connection.execute(self._put_position if position.is_back else self._move_position, row).rowcount
         if moved < len(positions):
             raise StoreAway("the journal is stored further than this reading knows: it must be read again")
 
@@ -112,6 +132,10 @@ class Repository:
         async with reading(self._engine) as connection:
             newest: int = (await connection.execute(_NEWEST_SEQ)).scalar_one()
             return newest
+
+    async def try_to_write(self) -> None:
+        """Returns when a change could be stored now: nobody holds the ledger. Raises StoreAway."""
+        await self._ledger.write(lambda connection: None)
 
     async def open_calls(self) -> list[Call]:
         """The calls that have not ended, in the order of their arrival. From here on a change that carries calls or
@@ -125,19 +149,84 @@ class Repository:
         self._seen = newest
         return open_calls
 
-    async def journal_positions(self) -> dict[str, int]:
-        """How far each segment of the journal is stored, in bytes. Raises StoreAway."""
+    async def newest_arrival(self) -> datetime | None:
+        """When the newest call arrived; None before the first. Raises StoreAway."""
+        async with reading(self._engine) as connection:
+            newest: datetime | None = (
+                await connection.execute(select(func.max(tables.calls.c.arrived_at)))
+            ).scalar_one()
+            return newest
+
+    async def has_call(self, call_id: str) -> bool:
+        """Whether there is a call of that id. Raises StoreAway."""
+        async with reading(self._engine) as connection:
+            found = await connection.execute(select(tables.calls.c.id).where(tables.calls.c.id == call_id))
+            return found.one_or_none() is not None
+
+    async def journal_positions(self) -> dict[str, Position]:
+        """How far each segment of the journal is stored. Raises StoreAway."""
         async with reading(self._engine) as connection:
             found = await connection.execute(select(tables.journal_positions))
-            return {row.segment: row.offset for row in found}
+            return {row.segment: Position(row.offset, row.tail) for row in found}
 
-    async def operators(self, *, include_retired: bool = False) -> list[Operator]:
-        """The operators, oldest first. Raises StoreAway."""
-        query = select(tables.operators).order_by(tables.operators.c.id)
+    async def kept(self, kind: type[Thing], *, include_retired: bool = False) -> list[Thing]:
+        """All things of that kind, oldest first. Raises StoreAway."""
+        table = SHELVES[kind].table
+        query = select(table).order_by(table.c.id)
         if not include_retired:
-            query = query.where(tables.operators.c.retired_at.is_(None))
+            query = query.where(table.c.retired_at.is_(None))
+        return await self._things(kind, query)
+
+    async def one(self, kind: type[Thing], thing_id: int) -> Thing | None:
+        """The thing of that kind and id, retired or not; None where there is none. Raises StoreAway."""
+        table = SHELVES[kind].table
+        found = await self._things(kind, select(table).where(table.c.id == thing_id))
+        return found[0] if found else None
+
+    async def assignments(self, first: date, last: date) -> list[Assignment]:
+        """The active assignments that touch those days. Raises StoreAway."""
+        table = SHELVES[Assignment].table
+        query = select(table).where(
+            table.c.last_date >= first, table.c.first_date <= last, table.c.retired_at.is_(None)
+        )
+        return await self._things(Assignment, query)
+
+    async def absences(self, since: datetime, until: datetime) -> list[Absence]:
+        """The active absences that touch that time. Raises StoreAway."""
+        table = SHELVES[Absence].table
+        query = select(table).where(table.c.until_at > since, table.c.from_at < until, table.c.retired_at.is_(None))
+        return await self._things(Absence, query)
+
+    async def swaps(self, first: date, last: date) -> list[Swap]:
+        """The active swaps of shifts that begin on those days. Raises StoreAway."""
+        table = SHELVES[Swap].table
+        query = select(table).where(table.c.date >= first, table.c.date <= last, table.c.retired_at.is_(None))
+        return await self._things(Swap, query)
+
+    async def _things(self, kind: type[Thing], query: Any) -> list[Thing]:
+        shelf = SHELVES[kind]
         async with reading(self._engine) as connection:
-            return [rows.operator_of(row) for row in (await connection.execute(query)).mappings()]
+            found = (await connection.execute(query)).mappings()
+            return cast("list[Thing]", [shelf.thing(row) for row in found])
+
+    async def presences(self) -> dict[int, Presence]:
+        """What each operator said last about being there, by the operator's id. Raises StoreAway."""
+        async with reading(self._engine) as connection:
+            found = (await connection.execute(select(tables.presences))).mappings()
+            return {row["operator_id"]: Presence(**row) for row in found}
+
+    async def standing_alarms(self) -> list[Alarm]:
+        """The alarms that are not over, oldest first. Raises StoreAway."""
+        table = tables.alarms
+        async with reading(self._engine) as connection:
+            found = await connection.execute(select(table).where(table.c.cleared_at.is_(None)).order_by(table.c.id))
+            return [rows.alarm_of(row) for row in found.mappings()]
+
+    async def audit_head(self) -> tuple[int, str]:
+        """The newest audit entry's number and hash. Raises StoreAway."""
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(_AUDIT_HEAD)).one_or_none()
+            return (row.seq, row.hash) if row else (0, audit.GENESIS)
 
     async def members(self) -> list[Member]:
         """All places in queues, by queue and phone. Raises StoreAway."""
@@ -151,45 +240,60 @@ class Repository:
         async with reading(self._engine) as connection:
             return [rows.webhook_of(row) for row in (await connection.execute(query)).mappings()]
 
-    async def put_token(self, token_hash: str, name: str, role: str) -> None:
-        """Lets the token with that SHA-256 in. A name has one token: its older one stops working. Raises StoreAway."""
-        table = tables.tokens
-
-        def put(connection: Connection) -> None:
-            found = connection.execute(select(table.c.name, table.c.role).where(table.c.token_hash == token_hash))
-            if (there := found.one_or_none()) is not None and tuple(there) == (storable_key(name), role):
-                return
-            connection.execute(delete(table).where((table.c.name == name) | (table.c.token_hash == token_hash)))
-            row = {"token_hash": token_hash, "name": name, "role": role, "created_at": datetime.now(UTC)}
-            connection.execute(table.insert(), [row])
-
-        await self._ledger.write(put)
-
     async def close(self) -> None:
         """Closes every connection, those of `Reads` on the same engine too."""
         self._ledger.close()
         await self._engine.dispose()
 
 
-def _upsert(insert: postgresql.Insert | sqlite.Insert, table: Table) -> Insert:
-    """An insert that replaces the whole row where its primary key is there already."""
+def _upsert(
+    insert: postgresql.Insert | sqlite.Insert, table: Table, where: ColumnElement[bool] | None = None
+) -> Insert:
+    """An insert that replaces the whole row where its primary key is there already, and `where` is true of both."""
     keys = [column.name for column in table.primary_key]
     others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=others)
+    return insert.on_conflict_do_update(index_elements=keys, set_=others, where=where)
 
 
-def _put_operator(connection: Connection, operator: Operator) -> None:
-    row: dict[str, Any] = rows.operator_row(operator)
+def _put(connection: Connection, shelf: Shelf, thing: Kept) -> Kept:
+    """Puts a new thing on its shelf, or one that is there in the place of its last version."""
+    stored = replace(thing, version=thing.version + 1)
+    row = shelf.row(stored)
+    kind = thing.KIND.replace("_", " ")
     try:
-        if operator.id == 0:
-            connection.execute(tables.operators.insert(), [row])
-            return
-        changed = connection.execute(update(tables.operators).where(tables.operators.c.id == operator.id).values(**row))
+        if thing.version == 0:
+            made = connection.execute(shelf.table.insert().values(**row))
+            new_id: int = made.inserted_primary_key[0]  # type: ignore[index]  # an insert of one row has one
+            return replace(stored, id=new_id)
+        mine = (shelf.table.c.id == thing.id) & (shelf.table.c.version == thing.version)
+        if connection.execute(update(shelf.table).where(mine).values(**row)).rowcount:
+            return stored
     except IntegrityError as error:
-        # the only rule that a whole row can break: one active operator a phone
-        raise Taken(f"phone {operator.phone} belongs to another operator") from error
-    if changed.rowcount == 0:
-        raise Unknown(f"there is no operator {operator.id}")
+        # the only rule that a whole row can break: one active thing of a name or a number
+        raise Taken(f"{shelf.unique} {getattr(thing, shelf.unique or 'id')} belongs to another {kind}") from error
+    if connection.execute(select(shelf.table.c.id).where(shelf.table.c.id == thing.id)).one_or_none() is None:
+        raise Unknown(f"there is no {kind} {thing.id}")
+    raise Stale(f"{kind} {thing.id} was changed by somebody else")
+
+
+def _put_alarm(connection: Connection, alarm: Alarm) -> None:
+    table = tables.alarms
+    stands = (table.c.kind == alarm.kind) & (table.c.subject == alarm.subject) & table.c.cleared_at.is_(None)
+    row = rows.alarm_row(alarm)
+    if not connection.execute(update(table).where(stands).values(**row)).rowcount:
+        connection.execute(table.insert().values(**row))
+
+
+def _log(connection: Connection, deeds: Sequence[Deed]) -> None:
+    """Chains the deeds to the audit log."""
+    head = connection.execute(_AUDIT_HEAD).one_or_none()
+    seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
+    entries = []
+    for deed in deeds:
+        entry = audit.entry(seq + 1, previous, deed, storable)
+        seq, previous = entry.seq, entry.hash
+        entries.append(rows.entry_row(entry))
+    connection.execute(tables.audit.insert(), entries)
 
 
 def _set_aside_row(record: SetAside) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from gateway.domain.alarms import Alarm
+from gateway.domain.audit import Entry
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Webhook
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import Side
-from gateway.domain.operators import Member, Operator
+from gateway.domain.holding import Member
+from gateway.domain.presence import Presence
 from gateway.store.columns import storable, storable_key
 
 _CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")
@@ -50,24 +53,28 @@ def call_of(row: RowMapping) -> Call:
     return Call(**values)
 
 
-def operator_row(operator: Operator) -> dict[str, Any]:
-    """The row of an operator, without the id."""
-    return {
-        "name": operator.name,
-        "phone": operator.phone,
-        "digest": operator.digest,
-        "contact": operator.contact,
-        "created_at": operator.created_at,
-        "retired_at": operator.retired_at,
-    }
-
-
-def operator_of(row: RowMapping) -> Operator:
-    return Operator(**row)
-
-
 def member_row(member: Member) -> dict[str, Any]:
     return {"queue": member.queue, "phone": member.phone, "penalty": member.penalty}
+
+
+def presence_row(presence: Presence) -> dict[str, Any]:
+    return {field.name: getattr(presence, field.name) for field in fields(presence)}
+
+
+def alarm_row(alarm: Alarm) -> dict[str, Any]:
+    return {field.name: getattr(alarm, field.name) for field in fields(alarm)}
+
+
+def alarm_of(row: RowMapping) -> Alarm:
+    return Alarm(**{field.name: row[field.name] for field in fields(Alarm)})
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    return {field.name: getattr(entry, field.name) for field in fields(entry)}
+
+
+def entry_of(row: RowMapping) -> Entry:
+    return Entry(**row)
 
 
 def webhook_row(webhook: Webhook) -> dict[str, Any]:

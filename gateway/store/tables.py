@@ -6,7 +6,8 @@ JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers s
 
 from sqlalchemy import JSON, Column, Identity, Index, Integer, MetaData, Table, desc, text
 
-from gateway.store.columns import Key, Number, UtcTime, Words
+from gateway.domain.presence import Said
+from gateway.store.columns import Key, Number, OneOf, UtcTime, Words, several_words
 
 metadata = MetaData(
     naming_convention={
@@ -53,6 +54,8 @@ calls = Table(
     Column("queue", Words),
     Column("priority", Number, nullable=False),
     Column("operator", Key),
+    Column("operator_id", Number),
+    Column("operator_name", Words),
     Column("relieved_by", Words),
     Column("attempts", JSON, nullable=False),
     Column("outcome", Key),
@@ -78,8 +81,9 @@ journal_positions = Table(
     metadata,
     Column("segment", Key, primary_key=True),
     Column("offset", Number, nullable=False),
+    Column("tail", Words, nullable=False),
 )
-"""How far each journal segment is stored, in bytes."""
+"""How far each journal segment is stored: in bytes, and the time of the record that ends there."""
 
 set_aside = Table(
     "set_aside",
@@ -92,22 +96,6 @@ set_aside = Table(
 )
 """Records that could not be used, kept whole."""
 
-operators = Table(
-    "operators",
-    metadata,
-    Column("id", Number, Identity(), primary_key=True),
-    Column("name", Words, nullable=False),
-    Column("phone", Key, nullable=False),
-    Column("digest", Words, nullable=False),
-    Column("contact", Words),
-    Column("created_at", UtcTime, nullable=False),
-    Column("retired_at", UtcTime),
-)
-"""Operators, retired ones too: the history keeps their names."""
-
-_ACTIVE = text("retired_at IS NULL")
-Index("uq_operators_active_phone", operators.c.phone, unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE)
-
 members = Table(
     "members",
     metadata,
@@ -115,7 +103,7 @@ members = Table(
     Column("phone", Key, primary_key=True),
     Column("penalty", Integer, nullable=False),
 )
-"""Phones' places in queues."""
+"""Phones' standing places in queues: whatever the roster says."""
 
 webhooks = Table(
     "webhooks",
@@ -129,14 +117,55 @@ webhooks = Table(
 )
 """Receivers of events, and how far each has come."""
 
-tokens = Table(
-    "tokens",
+presences = Table(
+    "presences",
     metadata,
-    Column("token_hash", Key, primary_key=True),
-    Column("name", Key, nullable=False, unique=True),
-    Column("role", Words, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
+    Column("operator_id", Number, primary_key=True, autoincrement=False),
+    Column("said", OneOf(Said)),
+    Column("said_at", UtcTime),
+    Column("until", UtcTime),
+    Column("queues", several_words(), nullable=False),
+    Column("pause", Words),
+    Column("paused_at", UtcTime),
+    Column("misses", Integer, nullable=False),
 )
-"""Bearer tokens: SHA-256 of each, never the token."""
+"""What each operator said last about being there."""
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Number, Identity(), primary_key=True),
+    Column("kind", Key, nullable=False),
+    Column("subject", Key, nullable=False),
+    Column("detail", Words, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("cleared_at", UtcTime),
+)
+"""Alarms, those that are over too."""
+
+_STANDS = text("cleared_at IS NULL")
+Index(
+    "uq_alarms_standing", alarms.c.kind, alarms.c.subject, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", Key, nullable=False),
+    Column("role", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("action", Key, nullable=False),
+    Column("subject", Key, nullable=False),
+    Column("before", Words, nullable=False),
+    Column("after", Words, nullable=False),
+    Column("note", Words, nullable=False),
+    Column("previous", Words, nullable=False),
+    Column("hash", Words, nullable=False),
+    Index("ix_audit_subject_seq", "subject", "seq"),
+    Index("ix_audit_actor_seq", "actor", "seq"),
+)
+"""The audit log. Rows are added and never changed: a trigger of the database refuses anything else."""
 
 NEWEST_CALL_FIRST = (desc(calls.c.arrived_at), desc(calls.c.id))

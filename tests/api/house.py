@@ -8,25 +8,25 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.api import application, docs
-from gateway.api.auth import token_hash
 from gateway.api.context import Context
 from gateway.api.courier import Pace
 from gateway.api.deliveries import Deliveries
+from gateway.api.door import Door
 from gateway.api.health import Status
 from gateway.api.openapi import document
 from gateway.api.streams import Streams
-from gateway.centre import Centre, Reading, SwitchboardAway
+from gateway.domain.audit import CENTRE
 from gateway.domain.facts import (
     CallerLeft,
     Described,
@@ -40,67 +40,22 @@ from gateway.domain.facts import (
     Side,
     TrunkAnswered,
 )
-from gateway.domain.operators import (
-    AddMember,
-    Command,
-    Holding,
-    PutPhone,
-    RemoveMember,
-    RemovePhone,
-    SetPenalty,
-)
+from gateway.domain.tokens import Role, Token
 from gateway.feed import Feed
+from gateway.office import token_hash
+from gateway.ports import Reading
 from gateway.store.database import open_database
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
 from tests.api.schema import check, resolve
+from tests.told import Services, ToldSwitchboard
 
 START = datetime(2026, 8, 17, 3, 0, tzinfo=UTC)
 LIMIT_S = 20.0
 QUICK = Pace(post_timeout_s=0.3, first_pause_s=0.01, longest_pause_s=0.05)
 Json = dict[str, Any]
 DOCUMENT: Json = document(docs.with_description(application.SUBJECTS, "0.1.0"), "0.1.0")
-
-
-class ToldSwitchboard:
-    """Holds what it is told. `refuses` names subjects that it does not take; `is_away` makes it silent."""
-
-    def __init__(self) -> None:
-        self.held = Holding({}, {})
-        self.refuses: dict[str, str] = {}
-        self.is_away = False
-
-    async def holding(self) -> Holding:
-        if self.is_away:
-            raise SwitchboardAway("nobody listens")
-        return self.held
-
-    async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
-        refused: dict[str, str] = {}
-        for command in commands:
-            about = command.subject
-            if about in self.refuses:
-                refused[about] = self.refuses[about]
-            else:
-                self._take(command)
-        return refused
-
-    async def live_calls(self) -> set[str]:
-        return set()
-
-    def _take(self, command: Command) -> None:
-        phones, members = dict(self.held.phones), dict(self.held.members)
-        match command:
-            case PutPhone(phone=phone):
-                phones[phone.number] = phone
-            case RemovePhone(number=number):
-                del phones[number]
-            case AddMember(member=member) | SetPenalty(member=member):
-                members[member.key] = member
-            case RemoveMember(queue=queue, phone=number):
-                del members[(queue, number)]
-        self.held = Holding(phones, members)
 
 
 @dataclass
@@ -125,6 +80,14 @@ class Reply:
         return [error["field"] for error in self.json["errors"]]
 
 
+@dataclass(frozen=True)
+class Served:
+    """The running application."""
+
+    app: web.Application
+    port: int
+
+
 @dataclass
 class House:
     """Everything that a test may ask or change."""
@@ -133,15 +96,20 @@ class House:
     database: Path
     sounds: Path
     context: Context
-    switchboard: ToldSwitchboard
+    services: Services
     status: Json
-    phone_states: dict[str, str]
-    server: TestServer
+    server: Served
     session: aiohttp.ClientSession
     document: Json
+    begun: int
+    """The number of the last event of the first start: what a test does comes after it."""
+
+    @property
+    def switchboard(self) -> ToldSwitchboard:
+        return self.services.switchboard
 
     def url(self, path: str) -> str:
-        return str(self.server.make_url("/")).rstrip("/") + path
+        return f"http://127.0.0.1:{self.server.port}{path}"
 
     async def ask(self, method: str, path: str, *, token: str | None = "admin", **options: Any) -> Reply:  # noqa: S107
         """One request; the answer is held against the OpenAPI document."""
@@ -157,6 +125,14 @@ class House:
 
     async def get(self, path: str, **options: Any) -> Reply:
         return await self.ask("GET", path, **options)
+
+    async def patch(self, path: str, body: Any, match: str = "*", **options: Any) -> Reply:
+        """Changes what is there, whatever its version, if `match` does not say which."""
+        headers = {"If-Match": match, **options.pop("headers", {})}
+        return await self.ask("PATCH", path, json=body, headers=headers, **options)
+
+    async def delete(self, path: str, match: str = "*") -> Reply:
+        return await self.ask("DELETE", path, headers={"If-Match": match})
 
     async def post(self, path: str, body: Any, **options: Any) -> Reply:
         return await self.ask("POST", path, json=body, **options)
@@ -249,24 +225,24 @@ async def until(is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
 
 @contextlib.asynccontextmanager
 async def open_house(
-    folder: Path, *, feed_capacity: int = 2000, stream_limit: int = 100, write_timeout_s: float = 10.0
+    folder: Path,
+    *,
+    feed_capacity: int = 2000,
+    stream_limit: int = 100,
+    write_timeout_s: float = 10.0,
+    door: Door | None = None,
 ) -> AsyncIterator[House]:
-    """A house with nothing in it but the tokens `admin` and `reader`."""
+    """A house with nothing in it but what a first start brings, and the tokens `admin` (its secret is its name),
+    `supervisor` and `reader`, an auditor."""
     database, sounds = folder / "gateway112.db", folder / "recordings"
     sounds.mkdir()
     engine = await open_database(f"sqlite+aiosqlite:///{database}")
-    store, reads, feed, switchboard = Repository(engine), Reads(engine), Feed(feed_capacity), ToldSwitchboard()
-    for name in ("admin", "reader"):
-        await store.put_token(token_hash(name), name, name)
-    centre = Centre(
-        store=store,
-        switchboard=switchboard,
-        feed=feed,
-        clock=lambda: datetime.now(UTC),
-        standing=Holding(),
-        queues=frozenset({"emergency"}),
-    )
-    await centre.resume()
+    reads = Reads(engine)
+    services = Services(Repository(engine), feed=Feed(feed_capacity))
+    await services.set_up()
+    for name, role in (("reader", Role.AUDITOR), ("supervisor", Role.SUPERVISOR)):
+        token = Token(name=name, role=role, token_hash=token_hash(name), created_at=START)
+        await services.office.create(token, CENTRE)
     status: Json = {
         "asterisk_up": True,
         "asterisk_reason": "",
@@ -275,49 +251,52 @@ async def open_house(
         "version": "0.1.0",
         "started_at": START,
     }
-    phone_states: dict[str, str] = {}
     context = Context(
-        centre=centre,
-        feed=feed,
-        store=store,
+        centre=services.centre,
+        office=services.office,
+        level=services.level,
+        bookkeeper=services.bookkeeper,
+        feed=services.feed,
+        store=services.store,
         reads=reads,
         recordings=Recordings(sounds),
-        streams=Streams(feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
-        deliveries=couriers(centre, store, reads, feed),
+        streams=Streams(services.feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
+        deliveries=couriers(services, reads),
         status=lambda: Status(**status),
-        phone_states=lambda: phone_states,
-        trunks=("telkomsel", "indosat"),
-        trunk_addresses=frozenset({"127.0.0.11", "127.0.0.12"}),
-        clock=lambda: datetime.now(UTC),
+        board=services.line,
+        door=door or Door(),
+        clock=services.clock,
     )
-    server = TestServer(application.build(context), host="127.0.0.1", port=0)
-    await server.start_server()
+    app = application.build(context)
     try:
-        async with aiohttp.ClientSession() as session, sending(context.deliveries):
+        async with (
+            application.served(app, context.door, "127.0.0.1", 0) as server,
+            aiohttp.ClientSession() as session,
+            sending(context.deliveries),
+        ):
             yield House(
                 engine=engine,
                 database=database,
                 sounds=sounds,
                 context=context,
-                switchboard=switchboard,
+                services=services,
                 status=status,
-                phone_states=phone_states,
-                server=server,
+                server=Served(app, server.sockets[0].getsockname()[1]),
                 session=session,
                 document=DOCUMENT,
+                begun=services.feed.newest,
             )
     finally:
-        await server.close()
-        await store.close()
+        await services.store.close()
 
 
-def couriers(centre: Centre, store: Repository, reads: Reads, feed: Feed) -> Deliveries:
+def couriers(services: Services, reads: Reads) -> Deliveries:
     """A sender of webhooks that is in a hurry."""
     return Deliveries(
-        centre=centre,
-        store=store,
+        saving=services.saving,
+        store=services.store,
         reads=reads,
-        feed=feed,
+        feed=services.feed,
         centre_name="112",
         clock=lambda: datetime.now(UTC),
         pace=QUICK,

@@ -26,6 +26,8 @@ class Receiver:
         self.tries: list[Json] = []
         self.taken: list[Json] = []
         self.secret = ""
+        self.begun = 0
+        """The number of the last event before what the receiver is told of."""
         self.is_hung = False
         self.released = asyncio.Event()
         application = web.Application()
@@ -40,8 +42,8 @@ class Receiver:
 
     @property
     def seqs(self) -> list[int]:
-        """The numbers of the events that were taken."""
-        return [int(event["id"].rpartition("-")[2]) for event in self.taken]
+        """The numbers of the events that were taken, counted from the first one after the webhook was made."""
+        return [int(event["sequence"]) - self.begun for event in self.taken]
 
     async def _take(self, request: web.Request) -> web.Response:
         raw = await request.read()
@@ -87,4 +89,5 @@ async def subscribe(house: House, receiver: Receiver, **body: Any) -> Reply:
     reply = await house.post("/v1/webhooks", {"url": receiver.url, **body})
     assert reply.status == 201, reply.text
     receiver.secret = reply.json["secret"]
+    receiver.begun = house.context.feed.newest
     return reply

@@ -4,7 +4,7 @@ Counterpart: `house.py` holds every answer of the tests against the document wit
 """
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 _ABOUT = {"description", "default", "title"}
@@ -66,8 +66,11 @@ def _word(word: str, rule: Any, value: Any, schema: dict[str, Any], document: di
             for place, each in enumerate(value):
                 check(each, rule, document, f"{where}/{place}")
         case "format":
-            assert rule == "date-time", rule
-            _expect(datetime.fromisoformat(value).tzinfo is not None, where, value, "an offset")
+            if rule == "date":
+                _expect(date.fromisoformat(value).isoformat() == value, where, value, "a date")
+            else:
+                assert rule == "date-time", rule
+                _expect(datetime.fromisoformat(value).tzinfo is not None, where, value, "an offset")
         case "pattern":
             _expect(re.search(rule, value) is not None, where, value, rule)
         case "minimum":

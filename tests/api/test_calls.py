@@ -37,6 +37,8 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "queue": "emergency",
         "priority": 0,
         "operator": "1001",
+        "operator_id": None,
+        "operator_name": None,
         "relieved_by": None,
         "attempts": [
             {

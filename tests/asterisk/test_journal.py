@@ -1,5 +1,6 @@
 """The journal's reader: each record once, in order, whatever happens to the files."""
 
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from gateway.asterisk.journal import CURRENT, Journal
 from gateway.asterisk.record import Unreadable, parse, split
 from gateway.asterisk.translator import translate
-from gateway.centre import Reading
+from gateway.domain.change import Position
 from gateway.domain.facts import Entered, TrunkAnswered
+from gateway.ports import Reading
 from tests.clock import clock
 
 
@@ -24,7 +26,9 @@ def row(number: int, kind: str = "CHAN_START", caller: str = "0811") -> bytes:
 class Reader:
     """Reads as the gateway does: positions are kept, a new Reader begins where they stand."""
 
-    def __init__(self, folder: Path, positions: dict[str, int] | None = None, rotate_at_bytes: int = 10**9) -> None:
+    def __init__(
+        self, folder: Path, positions: dict[str, Position] | None = None, rotate_at_bytes: int = 10**9
+    ) -> None:
         self.journal = Journal(folder, rotate_at_bytes=rotate_at_bytes, clock=clock)
         self.positions = {} if positions is None else positions
         self.readings: list[Reading] = []
@@ -210,3 +214,59 @@ def test_a_number_that_no_store_could_hold_is_unreadable(number: str) -> None:
     said = quote(f'{{"extra":"queue=x&priority={number}&round=1"}}', safe="")
     with pytest.raises(Unreadable, match="QUEUED"):
         translate(parse(f"CEL1,1795476254.000001,QUEUED,QUEUED,1,1,PJSIP%2Ftelkom-1,,,,,{said}".encode()))
+
+
+def test_a_record_that_nests_without_end_is_kept_aside(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    deep = row(2)[:-1] + b"[" * 60_000 + b"\n"
+    append(current, row(1), deep, row(3))
+    assert reader.read_all() == ["1", "3"]
+    assert len(reader.set_aside) == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the gateway lives", "the gateway was started anew"])
+@pytest.mark.parametrize("new", [0, 1, 3, 9])
+def test_a_journal_that_lost_its_end_is_read_on_after_the_last_record_that_is_stored(
+    tmp_path: Path, current: Path, new: int, restarted: bool
+) -> None:
+    """A power cut takes the last records, one of them in its middle; new ones are written in their place."""
+    reader = Reader(tmp_path)
+    append(current, *(row(number) for number in range(8)))
+    reader.read_all()
+    whole = current.read_bytes()
+    current.write_bytes(whole[: len(whole) * 5 // 8 + 20])
+    if not restarted and new:
+        reader.read_all()  # it is seen before anything is written
+    append(current, *(row(100 + number) for number in range(new)))
+    ids = (Reader(tmp_path, reader.positions) if restarted else reader).read_all()
+    assert ids == [str(100 + number) for number in range(new)]
+    append(current, row(200))
+    assert Reader(tmp_path, reader.positions).read_all()[-1:] == ["200"]
+
+
+def test_a_loss_is_told(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2), row(3))
+    reader.read_all()
+    current.write_bytes(row(1))
+    assert reader.read_all() == []
+    assert [aside.reason for reading in reader.readings for aside in reading.set_aside] == [
+        "the journal lost its end: these were read, and are not there any more"
+    ]
+    assert reader.read_all() == []
+
+
+def test_a_segment_that_is_just_being_copied_away_is_read_from_the_longer_one(tmp_path: Path, current: Path) -> None:
+    append(current, row(1), row(2), row(3))
+    (tmp_path / "journal-20261125.csv").write_bytes(current.read_bytes()[:-20])
+    reader = Reader(tmp_path)
+    assert reader.read_all() == ["1", "2", "3"]
+    assert reader.set_aside == []
+    assert reader.read_all() == []
+
+
+def test_a_folder_and_a_pipe_with_a_journals_name_are_nothing(tmp_path: Path, current: Path) -> None:
+    (tmp_path / "journal-old").mkdir()
+    os.mkfifo(tmp_path / "journal-pipe")
+    append(current, *(row(number) for number in range(3000)))
+    assert len(Reader(tmp_path).read_all()) == 3000

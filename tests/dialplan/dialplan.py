@@ -99,8 +99,8 @@ def functions(step: Step) -> set[str]:
 
 
 def jumps(context: Context, exten: str, step: Step) -> list[Jump]:
-    """Where a Goto or GotoIf may lead."""
-    if step.application == "Goto":
+    """Where a Goto, GotoIf or Gosub may lead."""
+    if step.application in ("Goto", "Gosub"):
         targets = [step.arguments]
     elif step.application == "GotoIf":
         _, _, ways = step.arguments.rpartition("]?")

@@ -21,6 +21,9 @@ QUEUESTATUSES = {
 }
 """Every value that the application Queue documents."""
 
+OWN_PEOPLES = {"from-operator", "duty", "from-centre"}
+"""Where the centre's own people are on the line: there a call may end. A caller's may not."""
+
 ALL_STEPS = list(steps(CONTEXTS))
 JUMPS = [jump for context, exten, step in ALL_STEPS for jump in jumps(context, exten, step)]
 
@@ -58,15 +61,33 @@ def test_every_context_opens_with_who_may_reach_it(context: Context) -> None:
 def test_every_extension_ends_in_a_jump_so_that_no_caller_falls_off(context: Context) -> None:
     for exten, sequence in context.extensions.items():
         last = sequence[-1]
-        if exten == "h" or context.name == "from-operator":
+        if exten == "h" or context.name in OWN_PEOPLES or last.label == "over":
             continue
         assert last.application == "Goto", f"{last.file}:{last.line}"
 
 
-def test_nobody_but_an_operators_own_test_call_is_hung_up_on() -> None:
-    for context, _, step in ALL_STEPS:
-        if step.application in {"Hangup", "Busy", "Congestion"}:
-            assert context.name == "from-operator", f"{step.file}:{step.line}"
+def test_no_callers_way_leads_to_a_context_of_the_centres_own_people() -> None:
+    for jump in JUMPS:
+        if jump.context in OWN_PEOPLES:
+            assert any(
+                context.name in OWN_PEOPLES and jump.step in sequence
+                for context in CONTEXTS.values()
+                for sequence in context.extensions.values()
+            ), jump
+
+
+def test_nobody_is_hung_up_on_but_the_centres_own_people_and_a_caller_whose_operator_hung_up() -> None:
+    ends = [
+        (context.name, step.label)
+        for context, _, step in ALL_STEPS
+        if step.application in {"Hangup", "Busy", "Congestion"} and context.name not in OWN_PEOPLES
+    ]
+    assert ends == [("queue", "over")]
+    ways = [jump.step.arguments for jump in JUMPS if (jump.context, jump.label) == ("queue", "over")]
+    assert ways == ['$["${HANGUPCAUSE}" =~ "^(18|27|38|41|44|102)$"]?left:over']
+    before = CONTEXTS["queue"].extensions["s"]
+    place = next(place for place, step in enumerate(before) if step.arguments == ways[0])
+    assert before[place - 1].arguments == '$["${QUEUESTATUS}" != "CONTINUE"]?left'
 
 
 CALLER_SUPPLIED = re.compile(
@@ -88,7 +109,8 @@ def test_every_value_that_a_caller_supplies_is_filtered_or_encoded() -> None:
 
 def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
     played = {step.arguments for _, _, step in ALL_STEPS if step.application == "Playback"} - {"${GREETING}"}
-    played |= {"greeting", "please-wait"}
+    played |= {step.arguments.split(",")[1] for _, _, step in ALL_STEPS if step.application == "Read"}
+    played |= {"greeting", "please-wait", "queue-thereare", "queue-callswaiting", "queue-youarenext"}
     for language in ("id", "en"):
         texts = {path.stem for path in (PROJECT / "dialplan/prompts" / language).glob("*.txt")}
         assert played <= texts, language
@@ -98,7 +120,7 @@ def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_kn
     from gateway.asterisk.translator import _STEPS
 
     written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
-    assert written == set(_STEPS)
+    assert written == {*_STEPS, "DUTY", "RING"}
 
 
 def applications_and_functions() -> tuple[set[str], set[str]]:

@@ -14,14 +14,16 @@ import pytest
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.centre import StoreAway
 from gateway.domain.change import Change
+from gateway.domain.operators import Operator
+from gateway.ports import StoreAway
 from gateway.store.database import open_database, writing
 from gateway.store.reads import CallFilter, Reads
 from gateway.store.repository import Repository
 from tests.databases import Postgres
-from tests.store.values import a_call, ended, numbers, told
+from tests.store.values import NOON, a_call, at, ended, numbers, told
 
+DAY = NOON.date()
 PATIENCE_S = 30.0
 """Far more than any limit of the store: what is still waiting by then would wait for ever."""
 
@@ -77,10 +79,10 @@ async def test_a_sqlite_file_locked_by_another_process_is_away_and_then_well_aga
     on_sqlite: AsyncEngine, sqlite_path: Path
 ) -> None:
     repository, reads = Repository(on_sqlite), Reads(on_sqlite)
-    stored = await repository.commit(told(1, calls=(a_call(1),)))
+    stored = list((await repository.commit(told(1, calls=(a_call(1),)))).events)
     async with _another_process_holds(sqlite_path), asyncio.timeout(PATIENCE_S):
         with pytest.raises(StoreAway, match="locked"):
-            await repository.commit(told(3, calls=(ended(1),), positions={"a": 1}))
+            await repository.commit(told(3, calls=(ended(1),), positions=at(a=1)))
         # in WAL mode reading goes on
         assert await reads.events(0, 10) == stored
     assert await repository.open_calls() == [a_call(1)]
@@ -98,7 +100,7 @@ async def test_many_that_wait_for_a_locked_file_all_end(on_sqlite: AsyncEngine, 
 
 async def test_a_full_disk_is_away_and_changes_nothing(on_sqlite: AsyncEngine) -> None:
     repository, reads = Repository(on_sqlite), Reads(on_sqlite)
-    stored = await repository.commit(told(2, calls=(a_call(1),), positions={"a": 1}))
+    stored = list((await repository.commit(told(2, calls=(a_call(1),), positions=at(a=1)))).events)
 
     def fill(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as small as it can be
@@ -106,25 +108,25 @@ async def test_a_full_disk_is_away_and_changes_nothing(on_sqlite: AsyncEngine) -
     event.listen(Engine, "begin", fill)
     try:
         with pytest.raises(StoreAway, match="full"):
-            await repository.commit(told(5000, calls=(ended(1),), positions={"a": 2}))
+            await repository.commit(told(5000, calls=(ended(1),), positions=at(a=2)))
     finally:
         event.remove(Engine, "begin", fill)
     assert await reads.events(0, 10) == stored
     assert await repository.open_calls() == [a_call(1)]
-    assert await repository.journal_positions() == {"a": 1}
+    assert await repository.journal_positions() == at(a=1)
 
 
 async def test_connections_cut_in_the_middle_of_a_commit_change_nothing(
     on_postgres: AsyncEngine, postgres: Postgres
 ) -> None:
     repository, reads = Repository(on_postgres), Reads(on_postgres)
-    stored = await repository.commit(told(2, calls=(a_call(1),), positions={"a": 1}))
+    stored = list((await repository.commit(told(2, calls=(a_call(1),), positions=at(a=1)))).events)
     other = await open_database(postgres.url("away"))
     try:
         async with asyncio.timeout(PATIENCE_S), other.connect() as admin:
             # the events and calls go in, then the commit waits for the positions
             await admin.execute(text("LOCK TABLE journal_positions IN ACCESS EXCLUSIVE MODE"))
-            commit = asyncio.create_task(repository.commit(told(3, calls=(ended(1),), positions={"a": 2})))
+            commit = asyncio.create_task(repository.commit(told(3, calls=(ended(1),), positions=at(a=2))))
             waiting = text("SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'journal_positions'::regclass")
             while not (pids := (await admin.execute(waiting)).scalars().all()):
                 await asyncio.sleep(0.01)
@@ -135,7 +137,7 @@ async def test_connections_cut_in_the_middle_of_a_commit_change_nothing(
         await other.dispose()
     assert await reads.events(0, 10) == stored
     assert await repository.open_calls() == [a_call(1)]
-    assert numbers(await repository.commit(told(1, positions={"a": 2}))) == [3]
+    assert numbers(await repository.commit(told(1, positions=at(a=2)))) == [3]
 
 
 async def test_a_restarted_server_is_found_again(on_postgres: AsyncEngine, postgres: Postgres) -> None:
@@ -198,7 +200,7 @@ async def test_a_server_that_freezes_is_away_in_bounded_time(on_postgres: AsyncE
             except StoreAway:
                 continue
             break
-    newest = stored[-1].seq
+    newest = stored.events[-1].seq
     assert numbers(await reads.events(0, 10)) == list(range(1, newest + 1))
 
 
@@ -239,10 +241,20 @@ async def test_reads_say_that_the_store_is_away(on_sqlite: AsyncEngine, sqlite_p
         repository.newest_seq(),
         repository.open_calls(),
         repository.journal_positions(),
-        repository.operators(),
+        repository.kept(Operator),
+        repository.one(Operator, 1),
+        repository.assignments(DAY, DAY),
+        repository.absences(NOON, NOON),
+        repository.swaps(DAY, DAY),
+        repository.presences(),
+        repository.standing_alarms(),
+        repository.audit_head(),
+        reads.kept.page(Operator, {}, include_retired=False, after=None, limit=1),
+        reads.kept.alarms(only_standing=True, before=None, limit=1),
+        reads.kept.audit(0, 1),
+        reads.kept.verify_audit(),
         repository.members(),
         repository.webhooks(),
-        repository.put_token("h", "n", "r"),
         repository.commit(Change()),
     )
     for question in questions:

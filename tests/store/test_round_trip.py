@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.call import Call
 from gateway.domain.change import Change, SetAside, Webhook
 from gateway.domain.events import Event
-from gateway.domain.operators import Member, Operator
+from gateway.domain.holding import Member
+from gateway.domain.kept import Kept
+from gateway.domain.presence import Presence
 from gateway.store import tables
 from gateway.store.database import reading
 from gateway.store.reads import Reads
@@ -23,8 +25,9 @@ from tests.store.values import (
     an_event,
     any_call,
     any_event,
+    any_kept,
     any_member,
-    any_operator,
+    any_presence,
     any_set_aside,
     any_webhook,
 )
@@ -50,22 +53,34 @@ async def test_every_event_comes_back_equal_and_is_announced_as_it_is_stored(
     repository: Repository, reads: Reads, events: list[Event]
 ) -> None:
     before = await repository.newest_seq()
-    stored = await repository.commit(Change(events=tuple(events)))
+    stored = (await repository.commit(Change(events=tuple(events)))).events
     assert [each.event for each in stored] == events
-    assert await reads.events(before, 100) == stored
+    assert await reads.events(before, 100) == list(stored)
 
 
 @on_one_database
-@given(operator=any_operator, member=any_member, webhook=any_webhook, record=any_set_aside)
-async def test_what_admins_keep_comes_back_equal(
-    repository: Repository, engine: AsyncEngine, operator: Operator, member: Member, webhook: Webhook, record: SetAside
+@given(thing=any_kept)
+async def test_whatever_admins_keep_comes_back_equal(repository: Repository, thing: Kept) -> None:
+    # retired, so that no two share a name
+    [stored] = (await repository.commit(Change(kept=(replace(thing, retired_at=NOON),)))).kept
+    assert stored == replace(thing, retired_at=NOON, id=stored.id, version=1)
+    assert await repository.one(type(thing), stored.id) == stored
+
+
+@on_one_database
+@given(member=any_member, webhook=any_webhook, record=any_set_aside, presence=any_presence)
+async def test_places_webhooks_records_and_presences_come_back_equal(
+    repository: Repository,
+    engine: AsyncEngine,
+    member: Member,
+    webhook: Webhook,
+    record: SetAside,
+    presence: Presence,
 ) -> None:
-    retired = replace(operator, retired_at=operator.retired_at or operator.created_at)
     await repository.commit(
-        Change(operators=(retired,), members_put=(member,), webhooks_put=(webhook,), set_aside=(record,))
+        Change(members_put=(member,), webhooks_put=(webhook,), set_aside=(record,), presences=(presence,))
     )
-    newest = (await repository.operators(include_retired=True))[-1]
-    assert newest == replace(retired, id=newest.id)
+    assert (await repository.presences())[presence.operator_id] == presence
     assert member in await repository.members()
     assert webhook in await repository.webhooks()
     async with reading(engine) as connection:
@@ -79,7 +94,8 @@ async def test_nul_and_halves_of_surrogates_become_the_replacement_character(
 ) -> None:
     await repository.commit(Change(calls=(a_call(1, caller_name="a\0b\ud83dc"),)))
     assert await reads.call("112-1") == a_call(1, caller_name="a�b�c")
-    stored = await repository.commit(Change(events=(an_event("c\0", **{"na\0me": ["x\udfff", {"y": "\0"}]}),)))
+    committed = await repository.commit(Change(events=(an_event("c\0", **{"na\0me": ["x\udfff", {"y": "\0"}]}),)))
+    stored = list(committed.events)
     assert stored[0].event == an_event("c�", **{"na�me": ["x�", {"y": "�"}]})
     assert await reads.events(0, 10) == stored
     assert await reads.events(0, 10, "c\0") == stored

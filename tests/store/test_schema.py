@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.centre import StoreAway
+from gateway.ports import StoreAway
 from gateway.store.database import open_database, writing
 from gateway.store.migrations import SchemaTooNew
 from gateway.store.repository import Repository

@@ -1,16 +1,26 @@
 """Domain values for the store's tests: a few by hand, and every kind that can be by hypothesis."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
-from gateway.domain.change import Change, SetAside, Webhook
+from gateway.domain.change import Change, Position, SetAside, Webhook
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import Side
-from gateway.domain.operators import Member, Operator
+from gateway.domain.holding import Member
+from gateway.domain.kept import Kept
+from gateway.domain.operators import Operator
+from gateway.domain.presence import Presence, Said
+from gateway.domain.queues import Queue, Strategy
+from gateway.domain.roster import Absence, Assignment, OnCall, Swap, SwapState
+from gateway.domain.shifts import Shift
+from gateway.domain.tokens import Role, Token
+from gateway.domain.trunks import Registration, Trunk
+from gateway.ports import Committed
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -45,8 +55,13 @@ def told(count: int, **change: Any) -> Change:
     return Change(events=tuple(an_event(number=number) for number in range(count)), **change)
 
 
-def numbers(stored: Sequence[StoredEvent]) -> list[int]:
-    return [each.seq for each in stored]
+def at(**offsets: int) -> dict[str, Position]:
+    """Positions in the journal, by segment."""
+    return {segment: Position(offset) for segment, offset in offsets.items()}
+
+
+def numbers(stored: Sequence[StoredEvent] | Committed) -> list[int]:
+    return [each.seq for each in (stored.events if isinstance(stored, Committed) else stored)]
 
 
 # what PostgreSQL refuses (NUL, halves of surrogate pairs) is not among it: a test of its own says what becomes of that
@@ -54,6 +69,7 @@ words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     ["", "Siti “112” 🚒👩‍🚒", 'O\'Neil \\ "x"; DROP TABLE calls; --', "\x01\x1f\x7f\r\n\t", "%_\\%", "ﷺ" * 255]
 )
 keys = words.filter(bool)
+several_words = st.lists(words, max_size=3).map(tuple)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
@@ -90,6 +106,8 @@ any_call = st.builds(
     queue=st.none() | words,
     priority=st.integers(-(2**63), 2**63 - 1),
     operator=st.none() | words,
+    operator_id=st.none() | st.integers(1, 2**31 - 1),
+    operator_name=st.none() | words,
     relieved_by=st.none() | words,
     attempts=st.lists(attempts, max_size=3).map(tuple),
     outcome=st.none() | st.sampled_from(Outcome),
@@ -101,15 +119,111 @@ any_event = st.builds(
     Event, type=words, at=times, call_id=st.none() | words, data=st.dictionaries(words, json_values, max_size=4)
 )
 any_set_aside = st.builds(SetAside, at=times, source=words, reason=words, raw=words)
-any_operator = st.builds(
-    Operator,
-    id=st.just(0),
-    name=words,
-    phone=keys,
-    digest=words,
-    contact=st.none() | words,
-    created_at=times,
-    retired_at=st.none() | times,
+days = st.dates(date(1970, 1, 1), date(2200, 1, 1))
+walls = st.times().map(lambda wall: wall.replace(microsecond=0))
+ids = st.integers(1, 2**31 - 1)
+small = st.integers(0, 2**31 - 1)
+_SHARED: dict[str, Any] = {"created_at": times}
+any_kept: st.SearchStrategy[Kept] = st.one_of(
+    st.builds(
+        Operator,
+        name=words,
+        phone=keys,
+        digest=words,
+        contact=st.none() | words,
+        skills=several_words,
+        languages=several_words,
+        home_queues=several_words,
+        **_SHARED,
+    ),
+    st.builds(
+        Queue,
+        name=keys,
+        strategy=st.sampled_from(Strategy),
+        ring_s=small,
+        minimum=small,
+        announces_position=st.booleans(),
+        music=st.none() | words,
+        **_SHARED,
+    ),
+    st.builds(
+        Trunk,
+        name=keys,
+        carrier=words,
+        addresses=several_words,
+        port=small,
+        codecs=several_words,
+        queue=st.none() | words,
+        channels=st.none() | small,
+        is_asked=st.booleans(),
+        registration=st.none() | st.builds(Registration, words, words, words),
+        **_SHARED,
+    ),
+    st.builds(
+        Shift,
+        name=keys,
+        start=walls,
+        end=walls,
+        rule=words,
+        first_date=days,
+        last_date=st.none() | days,
+        exceptions=st.lists(days, max_size=3).map(tuple),
+        overlap_min=small,
+        **_SHARED,
+    ),
+    st.builds(
+        Assignment,
+        operator_id=ids,
+        shift_id=ids,
+        queue=keys,
+        penalty=small,
+        first_date=days,
+        last_date=days,
+        **_SHARED,
+    ),
+    st.builds(Absence, operator_id=ids, from_at=times, until_at=times, reason=words, **_SHARED),
+    st.builds(
+        Swap,
+        operator_id=ids,
+        shift_id=ids,
+        date=days,
+        state=st.sampled_from(SwapState),
+        taken_by=st.none() | ids,
+        note=words,
+        **_SHARED,
+    ),
+    st.builds(
+        OnCall,
+        operator_id=ids,
+        place=small,
+        queues=several_words,
+        number=st.none() | words,
+        trunk=st.none() | words,
+        from_at=st.none() | times,
+        until_at=st.none() | times,
+        **_SHARED,
+    ),
+    st.builds(PauseReason, digit=keys, name=words, **_SHARED),
+    st.builds(Rules, least_rest_h=st.floats(0, 1000), lone_check_min=st.none() | small, **_SHARED),
+    st.builds(
+        Token,
+        name=keys,
+        role=st.sampled_from(Role),
+        token_hash=st.uuids().map(str),
+        operator_id=st.none() | ids,
+        **_SHARED,
+    ),
+)
+any_presence = st.builds(
+    Presence,
+    operator_id=ids,
+    said=st.none() | st.sampled_from(Said),
+    said_at=st.none() | times,
+    until=st.none() | times,
+    queues=several_words,
+    pause=st.none() | words,
+    paused_at=st.none() | times,
+    misses=small,
 )
 any_member = st.builds(Member, queue=keys, phone=keys, penalty=st.integers(0, 1000))
 any_webhook = st.builds(

@@ -1,0 +1,55 @@
+"""A centre's folders are for one Asterisk: who starts a second one on them is told, before anything there is touched.
+
+Counterpart: `gateway112 asterisk` and `gateway112 run` claim the folders and let Asterisk inherit the claim, so that it
+lasts exactly as long as Asterisk does.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from gateway.settings import Settings, SettingsError
+
+
+def claim(settings: Settings) -> list[int]:
+    """Open files that hold `paths.var`, and `paths.recordings` for a centre of this name. They are inheritable.
+
+    Raises SettingsError when another Asterisk holds one of them, or it cannot be made.
+    """
+    name = settings.centre.name
+    held: list[int] = []
+    try:
+        for key, file, remedy in (
+            ("paths.var", settings.asterisk_dir / "claim", "set paths.var, and the ports, for a second centre"),
+            (
+                "paths.recordings",
+                settings.paths.recordings / f".claim-{name}",
+                "set paths.recordings or centre.name for a second centre: its calls would have the same names",
+            ),
+        ):
+            held.append(_hold(file, key, remedy))
+    except SettingsError:
+        for descriptor in held:
+            os.close(descriptor)
+        raise
+    return held
+
+
+def _hold(file: Path, key: str, remedy: str) -> int:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"settings: {key}: {file.parent} cannot be used: {error.strerror}. Remedy: name a folder that this user "
+            f"can write to (gateway.toml or GATEWAY112_{key.replace('.', '_').upper()})."
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SettingsError(
+            f"settings: {key}: {file.parent} belongs to an Asterisk that runs. Remedy: end that one, or {remedy}."
+        ) from None
+    os.set_inheritable(descriptor, True)
+    return descriptor

@@ -1,0 +1,69 @@
+"""The commands for the admin who installs this alone: operators, queues, shifts, the roster, tokens, the audit log.
+
+Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
+logged and told as if anybody had asked.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from gateway.cli import alarms, audit, operators, queues, roster, shifts, tables, tokens, trunks
+from gateway.cli.client import TOKEN_VARIABLE, Failed, Problem, open_api, token_for
+from gateway.cli.command import Commands, Desk, Reply
+from gateway.settings import Settings
+
+__all__ = ["TOKEN_VARIABLE", "add_to", "run"]
+
+OK, FAILED = 0, 1
+SUBJECTS = (operators, queues, trunks, shifts, roster, tokens, audit, alarms)
+
+
+def add_to(commands: Commands) -> None:
+    """Adds every command, in the order in which a centre is set up."""
+    for each in SUBJECTS:
+        each.add_to(commands)
+
+
+def run(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Does what was chosen. Returns the exit status: 0 when it was done, 1 with a sentence on stderr when not."""
+    try:
+        reply = asyncio.run(_serve(settings, chosen))
+    except Failed as failure:
+        _complain(chosen, failure)
+        return FAILED
+    if chosen.json:
+        if reply.answer is not None:
+            print(json.dumps(reply.answer, indent=2, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(reply.shown)
+    if reply.failure:
+        _complain(chosen, Failed(reply.failure))
+    return FAILED if reply.failure else OK
+
+
+async def _serve(settings: Settings, chosen: argparse.Namespace) -> Reply:
+    url = chosen.api or settings.api_url
+    async with open_api(url, token_for(settings, url, chosen.token, os.environ)) as api:
+        try:
+            reply: Reply = await chosen.serve(Desk(api, settings, datetime.now(UTC)), chosen)
+        except KeyError as missing:
+            raise Failed(
+                f"The answer of {url} has no {missing}. Remedy: use the gateway112 of the version that runs there."
+            ) from missing
+        return reply
+
+
+def _complain(chosen: argparse.Namespace, failure: Failed) -> None:
+    """Says on stderr what went wrong, and with what of the request."""
+    console = Console(file=sys.stderr, highlight=False)
+    console.print(tables.plain(f"{chosen.prog}: {failure}"), soft_wrap=True)
+    if isinstance(failure, Problem):
+        for field, reason in failure.errors:
+            console.print(Text("  ") + tables.plain(f"{field.removeprefix('/')}: {reason}"), soft_wrap=True)

@@ -1,0 +1,116 @@
+"""What a command is: its words and options, the function that serves it, and what that tells.
+
+Counterparts: the modules of the subjects, each of which adds its commands here; `__init__.py`, which runs the chosen
+one.
+"""
+
+import argparse
+import inspect
+import re
+import textwrap
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from rich.console import RenderableType
+
+from gateway.cli.client import TOKEN_VARIABLE, Api
+from gateway.settings import Settings
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+HELP_WIDTH = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every command has at hand. `now` is the time in UTC."""
+
+    api: Api
+    settings: Settings
+    now: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The centre's zone: all times that people read and write are its wall clock's."""
+        return ZoneInfo(self.settings.centre.timezone)
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command tells: the API's answer as it is, and the same for people. Where it went wrong all the same,
+    `failure` says so in a sentence."""
+
+    answer: Any
+    shown: RenderableType
+    failure: str = ""
+
+
+Serve = Callable[[Desk, argparse.Namespace], Awaitable[Reply]]
+
+
+def subject(commands: Commands, name: str, summary: str) -> Commands:
+    """A word under which commands of its own stand."""
+    parser = commands.add_parser(name, help=summary, description=summary)
+    return parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+
+
+def command(commands: Commands, name: str, serve: Serve, *, example: str) -> argparse.ArgumentParser:
+    """A command that `serve` serves. Its help is that function's docstring, and the example."""
+    text = (inspect.getdoc(serve) or "").replace("%", "%%")
+    parser = commands.add_parser(
+        name,
+        help=" ".join(text.split()).partition(". ")[0].rstrip(".") + ".",
+        description=textwrap.fill(text, HELP_WIDTH),
+        epilog=f"example:\n  gateway112 {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(serve=serve, prog=parser.prog)
+    asking = parser.add_argument_group("how the API is asked")
+    asking.add_argument("--api", type=address, metavar="URL", help="another gateway's API (default: this centre's own)")
+    asking.add_argument(
+        "--token",
+        help=f"whose token to use; others can see it in the list of processes, so {TOKEN_VARIABLE} in the environment "
+        "is better (default: the admin's, from var/admin-token)",
+    )
+    asking.add_argument("--json", action="store_true", help="print the API's answer as it is")
+    return parser
+
+
+# ---------------------------------------------------------------- what may stand in an argument
+
+
+def address(text: str) -> str:
+    """The address of an API, without a slash at its end."""
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?/*", text):
+        raise argparse.ArgumentTypeError(f"{text} is not an address such as http://127.0.0.1:8112")
+    return text.rstrip("/")
+
+
+def day(text: str) -> date:
+    """A day of the calendar."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a day such as 2026-11-23") from None
+
+
+def wall_time(text: str) -> str:
+    """A time of the wall clock, as the API takes it."""
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 06:00")
+    return f"{int(found[1]):02}:{found[2]}"
+
+
+def phone(text: str) -> str:
+    """An operator's phone: its number."""
+    if not re.fullmatch(r"[0-9]{3,6}", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a phone's number: 3 to 6 digits, such as 1001")
+    return text

@@ -1,0 +1,69 @@
+"""`gateway112 token …`: who may ask the API, in which role.
+
+Counterpart: `gateway/api/tokens.py`.
+"""
+
+from argparse import Namespace
+
+from rich.console import Group
+from rich.text import Text
+
+from gateway.cli import tables
+from gateway.cli.client import TOKEN_VARIABLE, Json
+from gateway.cli.command import Commands, Desk, Reply, command, phone, subject
+from gateway.domain.tokens import Role
+
+
+def add_to(commands: Commands) -> None:
+    own = subject(commands, "token", "Who may ask the API, in which role.")
+    command(own, "list", list_tokens, example="token list")
+    create = command(own, "create", create_token, example="token create Dewi supervisor")
+    create.add_argument("name", metavar="NAME", help="the person, as the audit log is to show it")
+    create.add_argument("role", choices=[str(role) for role in Role], metavar="ROLE", help=", ".join(Role))
+    create.add_argument(
+        "--operator", type=phone, metavar="PHONE", help="which operator this is; needed for the role operator"
+    )
+    retire = command(own, "retire", retire_token, example="token retire Dewi")
+    retire.add_argument("name", metavar="NAME", help="the person")
+
+
+async def list_tokens(desk: Desk, _: Namespace) -> Reply:
+    """All tokens that are in use. The tokens themselves are kept nowhere: only who has one is known."""
+    answer = await desk.api.every("/v1/tokens")
+    phones = {each["id"]: each["phone"] for each in (await desk.api.every("/v1/operators"))["items"]}
+    rows = [
+        (
+            each["name"],
+            each["role"],
+            phones.get(each["operator_id"]),
+            tables.moment(each["created_at"], desk.zone),
+        )
+        for each in answer["items"]
+    ]
+    return Reply(
+        answer,
+        tables.table(f"Tokens: {len(rows)}", ("Name", "Role", "Phone", "Made"), rows, empty="There are no tokens."),
+    )
+
+
+async def create_token(desk: Desk, arguments: Namespace) -> Reply:
+    """A new token for one person. It is shown this once and never again: hand it over now, on a safe way."""
+    body: Json = {"name": arguments.name, "role": arguments.role}
+    if arguments.operator is not None:
+        body["operator_id"] = (await desk.api.one("operator", phone=arguments.operator))["id"]
+    made = await desk.api.ask("POST", "/v1/tokens", body=body)
+    shown = Group(
+        tables.plain(f"{made['name']} may ask the API as {made['role']}, with this token:"),
+        Text(""),
+        tables.plain(f"  {made['token']}"),
+        Text(""),
+        Text(f"It is not shown again. For these commands it belongs into {TOKEN_VARIABLE}."),
+    )
+    return Reply(made, shown)
+
+
+async def retire_token(desk: Desk, arguments: Namespace) -> Reply:
+    """Takes a person's token back: from now on it opens nothing."""
+    token = await desk.api.one("token", name=arguments.name)
+    await desk.api.ask("DELETE", f"/v1/tokens/{token['id']}", seen=token["version"])
+    return Reply(None, tables.plain(f"The token of {token['name']} opens nothing any more."))

@@ -1,0 +1,160 @@
+"""The books: everything that decides what Asterisk should hold at a moment, and the rule that decides it.
+
+Counterpart: `gateway/centre.py` reads them from the store and compares `wanted` with what Asterisk holds.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import ClassVar, TypeVar
+
+from gateway.domain.holding import Holding, Member, Phone
+from gateway.domain.kept import Kept
+from gateway.domain.operators import Operator
+from gateway.domain.presence import Presence, Said
+from gateway.domain.queues import Queue
+from gateway.domain.roster import Duty, OnCall, Plan
+from gateway.domain.trunks import Trunk
+
+Held = TypeVar("Held", Trunk, Queue)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseReason(Kept):
+    """A reason to pause that operators may give: by its name over the API, by its digit on the phone."""
+
+    KIND: ClassVar[str] = "pause_reason"
+
+    digit: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules(Kept):
+    """What admins decide about how the centre is staffed. There is one set of them."""
+
+    KIND: ClassVar[str] = "rules"
+
+    missed_rings_limit: int = 2
+    """Rings in a row that a phone may miss before it is paused; 0: never paused."""
+    least_rest_h: float = 11.0
+    """Hours between two shifts of one operator."""
+    gap_horizon_days: int = 7
+    """How far ahead a hole in the roster is an alarm."""
+    short_after_s: int = 60
+    """How long a queue may be short of operators before the on-call list is rung."""
+    on_call_ring_s: int = 25
+    """How long each person of the on-call list is rung."""
+    on_call_again_min: int = 10
+    """How long after its end the list is begun anew while the queue is still short."""
+    lone_check_min: int | None = None
+    """How often a lone operator is asked for a key; None: never."""
+    lone_answer_s: int = 60
+    """How long that operator may take to answer."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything that is kept, as of one moment. `default_queue` is where a login without any other queue leads."""
+
+    plan: Plan
+    default_queue: str
+    rules: Rules
+    operators: Mapping[int, Operator] = field(default_factory=dict)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    trunks: Mapping[str, Trunk] = field(default_factory=dict)
+    standing: tuple[Member, ...] = ()
+    """Places that are kept whatever the roster says."""
+    presences: Mapping[int, Presence] = field(default_factory=dict)
+    on_call: tuple[OnCall, ...] = ()
+    pause_reasons: tuple[PauseReason, ...] = ()
+
+    def operator_at(self, phone: str) -> Operator | None:
+        """The active operator with that phone."""
+        return next((each for each in self.operators.values() if each.phone == phone), None)
+
+    def presence(self, operator_id: int) -> Presence:
+        return self.presences.get(operator_id) or Presence(operator_id)
+
+    def with_presence(self, presence: Presence) -> "Books":
+        """These books, with that operator's presence."""
+        return replace(self, presences={**self.presences, presence.operator_id: presence})
+
+    def home_queues(self, operator: Operator) -> tuple[str, ...]:
+        """Where a login leads outside of any shift."""
+        return tuple(name for name in operator.home_queues if name in self.queues) or (self.default_queue,)
+
+    def places(self, at: datetime) -> dict[tuple[str, str], Member]:
+        """Who should be in which queue at that time, by queue and phone."""
+        on_duty: dict[int, list[Duty]] = {}
+        for duty in self.plan.on_duty(at):
+            on_duty.setdefault(duty.operator_id, []).append(duty)
+        standing: dict[str, list[Member]] = {}
+        for member in self.standing:
+            standing.setdefault(member.phone, []).append(member)
+        found: dict[tuple[str, str], Member] = {}
+        for operator in self.operators.values():
+            presence = self.presence(operator.id)
+            says = presence.says(at)
+            if says is Said.OUT:
+                continue
+            penalties = {member.queue: member.penalty for member in standing.get(operator.phone, ())}
+            for duty in on_duty.get(operator.id, ()):
+                penalties[duty.queue] = min(duty.penalty, penalties.get(duty.queue, duty.penalty))
+            if says is Said.IN:
+                for queue in presence.queues:
+                    penalties.setdefault(queue, 0)
+            for queue, penalty in penalties.items():
+                if queue in self.queues:
+                    member = Member(queue, operator.phone, penalty, presence.pause)
+                    found[member.key] = member
+        return found
+
+    def places_if_in(self, operator: Operator, at: datetime) -> dict[str, int]:
+        """Where a login of this operator at that time leads: queues with their penalties."""
+        penalties = {duty.queue: duty.penalty for duty in self.plan.on_duty(at) if duty.operator_id == operator.id}
+        penalties.update({member.queue: member.penalty for member in self.standing if member.phone == operator.phone})
+        return penalties or dict.fromkeys(self.home_queues(operator), 0)
+
+
+def wanted(books: Books, always: Holding, at: datetime) -> Holding:
+    """What Asterisk should hold at that time: each operator's phone and places, trunks, queues, the notes that the
+    dialplan reads, and what always stands (`always`)."""
+    phones = {
+        operator.phone: Phone(operator.phone, operator.digest, operator.contact)
+        for operator in books.operators.values()
+    }
+    return Holding(
+        phones={**phones, **always.phones},
+        members={**books.places(at), **always.members},
+        trunks={**{name: as_held(trunk) for name, trunk in books.trunks.items()}, **always.trunks},
+        queues={**{name: as_held(queue) for name, queue in books.queues.items()}, **always.queues},
+        notes={**dict(_notes(books, at)), **always.notes},
+    )
+
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def as_held(thing: Held) -> Held:
+    """A trunk or a queue as Asterisk can hold it: without what is the centre's own business."""
+    bare = replace(thing, id=0, version=0, created_at=_NEVER)
+    if isinstance(bare, Queue):
+        return replace(bare, minimum=0, max_wait_s=0)
+    return replace(bare, carrier="", channels=None)
+
+
+def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
+    """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait."""
+    for operator in books.operators.values():
+        places = books.places_if_in(operator, at)
+        yield f"login/{operator.phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
+    for reason in books.pause_reasons:
+        yield f"pause/{reason.digit}", reason.name
+    for trunk in books.trunks.values():
+        if trunk.channels is not None:
+            yield f"channels/{trunk.name}", str(trunk.channels)
+    for queue in books.queues.values():
+        yield f"wait/{queue.name}", str(queue.max_wait_s)
+        if queue.music:
+            yield f"music/{queue.name}", queue.music

@@ -1,0 +1,56 @@
+"""The types of events, each with what it tells: what a listener can wait for, and what the documentation lists.
+
+Counterpart: whoever makes an `Event` or a `Deed`; a test holds this list and the code together.
+"""
+
+from collections.abc import Mapping
+
+_KEPT: Mapping[str, str] = {
+    "operator": "an operator",
+    "queue": "a queue",
+    "trunk": "a carrier's trunk",
+    "shift": "a shift",
+    "assignment": "an assignment",
+    "absence": "an absence",
+    "swap": "a swap",
+    "on_call": "a place on the on-call list",
+    "pause_reason": "a pause reason",
+    "rules": "the centre's rules",
+    "token": "a token",
+}
+
+EVENT_TYPES: Mapping[str, str] = {
+    "call.arrived": "a carrier's call came in",
+    "call.described": "what the carrier said of it: numbers, name, headers, location",
+    "call.recording_started": "its sound is being recorded",
+    "call.greeted": "112 answered the trunk",
+    "call.queued": "the caller waits in a queue, for the first time or again",
+    "call.operator_rung": "a phone is rung for it",
+    "call.operator_missed": "the phone did not answer, with the reason",
+    "call.answered": "caller and phone hear each other",
+    "call.operator_left": "a phone that had answered is off the line",
+    "call.queue_left": "the caller left the queue without an operator",
+    "call.fell_back": "the fallback took over",
+    "call.last_resort_left": "the last-resort numbers rang, and nobody of them is on the line any more",
+    "call.ended": "it is over, with its outcome",
+    "operator.logged_in": "an operator says to be there",
+    "operator.logged_out": "an operator says to be away",
+    "operator.paused": "an operator is not rung any more, with the reason",
+    "operator.resumed": "an operator is rung again",
+    "queue.member_put": "a phone was given a place in a queue at any hour",
+    "queue.member_removed": "that place was taken away",
+    "roster.imported": "a roster was imported",
+    "on_call.rung": "somebody of the on-call list is rung, because a queue is short",
+    "on_call.accepted": "that person comes",
+    "on_call.declined": "that person does not come",
+    "on_call.not_reached": "that person did not answer",
+    "alarm.raised": "something needs somebody",
+    "alarm.cleared": "that is over",
+    "webhook.created": "a receiver of events was added",
+    "webhook.removed": "a receiver of events was removed",
+    **{
+        f"{kind}.{verb}": f"{words} was {verb}"
+        for kind, words in _KEPT.items()
+        for verb in ("created", "changed", "retired")
+    },
+}

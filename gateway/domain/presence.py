@@ -1,0 +1,70 @@
+"""Presence: what an operator does about his own duty, by the API or by a code on the phone: log in and out, pause, come
+back; and what the centre does when a phone is not picked up.
+
+Counterpart: `dialplan/operators.conf` does the same in Asterisk at once, gateway or no gateway, and writes it to the
+journal; `books.py` weighs it against the roster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+LONGEST_LOGIN = timedelta(hours=16)
+"""A login that no roster ends is over after that: nobody stays in the queue because he forgot."""
+
+NO_ANSWER = "no answer"
+"""Why the centre pauses a phone that was rung and not picked up."""
+
+
+class Said(StrEnum):
+    """What an operator said last about being there, against the roster."""
+
+    IN = "in"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """One operator's own state. What was said holds until `until`, at most: there the roster speaks again."""
+
+    operator_id: int
+    said: Said | None = None
+    said_at: datetime | None = None
+    until: datetime | None = None
+    queues: tuple[str, ...] = ()
+    """Where a login leads, besides what the roster says."""
+    pause: str | None = None
+    paused_at: datetime | None = None
+    misses: int = 0
+    """Rings in a row that were not picked up."""
+
+    def says(self, at: datetime) -> Said | None:
+        """What still holds at that time."""
+        return self.said if self.until is None or at < self.until else None
+
+    def logged_in(self, at: datetime, queues: Sequence[str], next_change: datetime | None) -> "Presence":
+        """There, until the roster has its say (`next_change`), and ready to be rung."""
+        until = min(next_change or at + LONGEST_LOGIN, at + LONGEST_LOGIN)
+        return Presence(self.operator_id, Said.IN, at, until, tuple(queues))
+
+    def logged_out(self, at: datetime, next_change: datetime | None) -> "Presence":
+        """Away until the next own change of the roster: the end of this shift, or the start of the next one. A login
+        ends it before."""
+        return Presence(self.operator_id, Said.OUT, at, next_change)
+
+    def paused(self, at: datetime, reason: str) -> "Presence":
+        return replace(self, pause=reason, paused_at=at, misses=0)
+
+    def resumed(self) -> "Presence":
+        return replace(self, pause=None, paused_at=None, misses=0)
+
+    def missed(self, at: datetime, limit: int) -> "Presence":
+        """One more ring was not picked up; at the limit (0: never) the phone is paused."""
+        if self.pause is not None:
+            return self
+        misses = self.misses + 1
+        return self.paused(at, NO_ANSWER) if limit and misses >= limit else replace(self, misses=misses)
+
+    def answered(self) -> "Presence":
+        return self if self.misses == 0 else replace(self, misses=0)

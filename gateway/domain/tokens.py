@@ -1,0 +1,62 @@
+"""Tokens: whom somebody is taken for who asks the API, and what each role may do.
+
+Counterpart: `gateway/api/auth.py` checks every request against `MAY`, and the documentation shows the same table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from gateway.domain.kept import Kept
+
+
+class Role(StrEnum):
+    """What a token's bearer is in the centre."""
+
+    ADMIN = "admin"
+    SUPERVISOR = "supervisor"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+class May(StrEnum):
+    """What can be allowed. Each route of the API names one of these."""
+
+    SEE_BOARD = "see the board, queues, trunks and alarms"
+    SEE_ROSTER = "see operators, shifts and the roster"
+    SEE_CALLS = "see calls and events"
+    HEAR_CALLS = "hear recordings"
+    ACT_FOR_SELF = "log in and out, pause and come back, and ask for or take a swap, as oneself"
+    ACT_FOR_OTHERS = "do the same for any operator"
+    PLAN = "change shifts, assignments, absences, swaps and the on-call list"
+    SET_UP = "change operators, queues, trunks, pause reasons, rules and webhooks"
+    GIVE_TOKENS = "make and take back tokens"
+    SEE_AUDIT = "see the audit log"
+
+
+_SEE = {May.SEE_BOARD, May.SEE_ROSTER, May.SEE_CALLS}
+
+MAY: Mapping[Role, frozenset[May]] = {
+    Role.ADMIN: frozenset(May),
+    Role.SUPERVISOR: frozenset({*_SEE, May.HEAR_CALLS, May.ACT_FOR_SELF, May.ACT_FOR_OTHERS, May.PLAN, May.SEE_AUDIT}),
+    Role.OPERATOR: frozenset({*_SEE, May.ACT_FOR_SELF}),
+    Role.AUDITOR: frozenset({*_SEE, May.HEAR_CALLS, May.SEE_AUDIT}),
+}
+"""The one table of who may do what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(Kept):
+    """A person's way in. Only the SHA-256 of the secret is kept. `operator_id` says which operator the person is."""
+
+    KIND: ClassVar[str] = "token"
+    SECRET: ClassVar[frozenset[str]] = frozenset({"token_hash"})
+
+    name: str
+    role: Role
+    token_hash: str
+    operator_id: int | None = None
+
+    def may(self, what: May) -> bool:
+        return self.is_active and what in MAY[self.role]

@@ -1,0 +1,143 @@
+"""Keeps Asterisk level with the books: what it should hold at this moment is compared with what it holds, and the
+difference is carried out. Never an old command again: each look begins anew.
+
+Counterparts: `domain/books.py` says what it should hold, `gateway/asterisk/switchboard.py` what it holds; `keeper.py`
+says when to look.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from gateway.bookkeeper import Bookkeeper
+from gateway.domain import duty
+from gateway.domain.books import Books, wanted
+from gateway.domain.change import Change
+from gateway.domain.holding import AddMember, Command, Held, Holding, RemoveMember, SetPause, difference
+from gateway.domain.presence import Presence
+from gateway.ports import Refused, StoreAway, Switchboard, SwitchboardAway
+from gateway.saving import Saving
+
+log = logging.getLogger(__name__)
+
+APPLY_TIMEOUT_S = 5.0
+"""How long a change that an admin makes may wait for Asterisk before the answer says: not yet applied."""
+
+
+class JournalReader(Protocol):
+    """What a look needs of the journal's reader."""
+
+    async def catch_up(self) -> None:
+        """Returns once what Asterisk had written by now is stored, or after a moment where it cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Whether Asterisk holds what it should. `at` is the last full look; `problems` are Asterisk's own words, by what
+    they are about: a phone's number, a trunk's or queue's name, or `queue/phone`."""
+
+    at: datetime | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+class Level:
+    """`always` is what Asterisk holds whatever the admins do (the probe's phone); `clock` returns the time now, in
+    UTC."""
+
+    def __init__(
+        self,
+        *,
+        switchboard: Switchboard,
+        bookkeeper: Bookkeeper,
+        saving: Saving,
+        journal: JournalReader,
+        always: Holding,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._switchboard = switchboard
+        self._bookkeeper = bookkeeper
+        self._saving = saving
+        self._journal = journal
+        self._always = always
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self.applied = Applied()
+        self.holds_until: datetime | None = None
+        """When the roster next wants something else; None while nothing is known to come."""
+
+    async def look(self) -> None:
+        """Compares what Asterisk should hold with what it holds, and carries out the difference.
+
+        A command that Asterisk refuses is kept in `applied.problems`, and tried again at the next look.
+        Raises SwitchboardAway or StoreAway.
+        """
+        async with self._looking:
+            held = await self._switchboard.holding()
+            # what operators dialled is done in Asterisk already: the books must know of it before they are held against
+            # it
+            await self._journal.catch_up()
+            at = self._clock()
+            books = await self._bookkeeper.books()
+            want = wanted(books, self._always, at)
+            commands = difference(want, held)
+            problems = await self._switchboard.carry_out(commands) if commands else {}
+            for about, reason in problems.items():
+                log.warning("command_refused", extra={"about": about, "reason": reason})
+            self.applied = Applied(at, problems)
+            self.holds_until = _next_change(books, at)
+            await self._end_pauses(books, want, held, at)
+
+    async def apply(self) -> None:
+        """Applies a change that is already stored. Where Asterisk is away, the next look applies it."""
+        try:
+            async with asyncio.timeout(APPLY_TIMEOUT_S):
+                await self.look()
+        except (SwitchboardAway, StoreAway, TimeoutError) as error:
+            self.applied = replace(self.applied, at=None)
+            log.warning("change_not_yet_applied", extra={"reason": str(error) or "no answer in time"})
+
+    async def enforce(self, presence: Presence) -> None:
+        """Has Asterisk do at once what that presence means for the operator's places, before it is stored.
+
+        Raises Refused with Asterisk's words, SwitchboardAway, StoreAway. The next look undoes what was not stored.
+        """
+        async with self._looking:
+            held = await self._switchboard.holding()
+            books = (await self._bookkeeper.books()).with_presence(presence)
+            phone = books.operators[presence.operator_id].phone
+            commands = _about(phone, difference(wanted(books, self._always, self._clock()), held))
+            if problems := await self._switchboard.carry_out(commands):
+                raise Refused("; ".join(f"{about}: {reason}" for about, reason in problems.items()))
+
+    async def _end_pauses(self, books: Books, want: Holding, held: Held, at: datetime) -> None:
+        """The pauses of those who have gone are over."""
+        places = {phone for _, phone in (*want.members, *held.members)}
+        if told := duty.without_place(books, places, at):
+            await self._saving.save(
+                Change(
+                    presences=tuple(each.presence for each in told),
+                    deeds=tuple(each.deed for each in told),
+                )
+            )
+            self._bookkeeper.forget()
+
+
+def _about(phone: str, commands: Sequence[Command]) -> list[Command]:
+    """The commands for the places of that phone."""
+    found: list[Command] = []
+    for command in commands:
+        match command:
+            case AddMember(member=member) | SetPause(member=member) if member.phone == phone:
+                found.append(command)
+            case RemoveMember(phone=number) if number == phone:
+                found.append(command)
+    return found
+
+
+def _next_change(books: Books, at: datetime) -> datetime | None:
+    ends = [presence.until for presence in books.presences.values() if presence.until is not None]
+    moments = [moment for moment in (books.plan.next_change(at), *ends) if moment is not None and moment > at]
+    return min(moments, default=None)

@@ -1,0 +1,246 @@
+"""The office: what people change. Each change is checked against the books, stored with its audit entry, told, and
+handed to Asterisk.
+
+Counterparts: `gateway/api/` brings what people ask for; `rulings.py` says what cannot be; `level.py` has Asterisk take
+it over.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from gateway import rulings
+from gateway.bookkeeper import Bookkeeper
+from gateway.domain import duty
+from gateway.domain.audit import CENTRE, Actor, Deed
+from gateway.domain.books import Books, Rules
+from gateway.domain.change import Change
+from gateway.domain.duty import Step
+from gateway.domain.holding import Holding, Member
+from gateway.domain.kept import Kept
+from gateway.domain.operators import Operator
+from gateway.domain.queues import Queue, first_queue
+from gateway.domain.roster import OnCall, Swap
+from gateway.domain.tokens import Role, Token
+from gateway.domain.trunks import Trunk, first_trunks
+from gateway.level import Level
+from gateway.ports import Stale, Store, Taken, Unknown, sip_digest
+from gateway.saving import Saving
+
+Thing = TypeVar("Thing", bound=Kept)
+
+
+class NotOnDuty(Exception):
+    """The operator has no place in any queue now."""
+
+
+class Office:
+    """`always` is what Asterisk holds whatever the admins do; `clock` returns the time now, in UTC."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        saving: Saving,
+        bookkeeper: Bookkeeper,
+        level: Level,
+        always: Holding,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._saving = saving
+        self._bookkeeper = bookkeeper
+        self._level = level
+        self._always = always
+        self._clock = clock
+
+    # ---------------------------------------------------------------- whatever is kept
+
+    async def create(self, thing: Thing, actor: Actor, *, allow_gaps: bool = True) -> Thing:
+        """The thing as it is stored. Raises Invalid, Taken, StoreAway; rulings.LeavesGaps where it leaves a hole in the
+        roster and none may be."""
+        [stored] = await self.put([(None, thing)], actor, allow_gaps=allow_gaps)
+        return stored
+
+    async def change(self, before: Thing, after: Thing, actor: Actor, *, allow_gaps: bool = True) -> Thing:
+        """The thing as changed; `before` is it as whoever changes it saw it. Raises what `create` does, Stale,
+        Unknown."""
+        [stored] = await self.put([(before, after)], actor, allow_gaps=allow_gaps)
+        return stored
+
+    async def retire(self, thing: Thing, actor: Actor, *, allow_gaps: bool = True) -> None:
+        """Takes the thing out of use; the history keeps it. Raises what `change` does; Taken where others need it."""
+        await self.put([(thing, replace(thing, retired_at=self._clock()))], actor, allow_gaps=allow_gaps)
+
+    async def put(
+        self, changes: Sequence[tuple[Thing | None, Thing]], actor: Actor, *, allow_gaps: bool = True
+    ) -> list[Thing]:
+        """Stores all of the changes (before, None for what is new, and after) or none. Raises what each of them
+        would."""
+        now = self._clock()
+        async with self._saving.turn:
+            books = await self._bookkeeper.books()
+            for before, after in changes:
+                self._refuse_always(after)
+                rulings.check(await self._books_for(books, after), before, after)
+            if not allow_gaps:
+                await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
+            committed = await self._saving.save_in_turn(
+                Change(
+                    kept=tuple(after for _, after in changes),
+                    members_removed=tuple(
+                        member.key for _, after in changes for member in rulings.places_that_end(books, after)
+                    ),
+                    deeds=tuple(_deed(now, actor, before, after) for before, after in changes),
+                )
+            )
+            self._bookkeeper.forget()
+        if any(rulings.matters_to_asterisk(after) for _, after in changes):
+            await self._level.apply()
+        return list(committed.kept)  # type: ignore[arg-type]  # as many, and of the same kinds, as went in
+
+    async def find(self, kind: type[Thing], thing_id: int, version: int | None = None) -> Thing:
+        """The active thing of that kind and id. Raises Unknown; Stale when it is not in that `version` any more."""
+        thing = await self._store.one(kind, thing_id)
+        if thing is None or not thing.is_active:
+            raise Unknown(f"there is no {kind.KIND.replace('_', ' ')} {thing_id}")
+        if version is not None and thing.version != version:
+            raise Stale(f"{kind.KIND.replace('_', ' ')} {thing_id} was changed by somebody else")
+        return thing
+
+    # ---------------------------------------------------------------- operators
+
+    async def create_operator(self, operator: Operator, actor: Actor) -> tuple[Operator, str]:
+        """A new operator with a phone, and the phone's secret, which is told this once. Raises what `create` does."""
+        secret = secrets.token_urlsafe(15)
+        operator = replace(operator, digest=sip_digest(operator.phone, secret))
+        return await self.create(operator, actor), secret
+
+    async def change_operator(
+        self, before: Operator, after: Operator, actor: Actor, *, renews_secret: bool
+    ) -> tuple[Operator, str | None]:
+        """The operator as changed, and the new secret where one was asked for. Raises what `change` does."""
+        secret = secrets.token_urlsafe(15) if renews_secret else None
+        if secret is not None:
+            after = replace(after, digest=sip_digest(after.phone, secret))
+        return await self.change(before, after, actor), secret
+
+    async def retire_operator(self, operator: Operator, actor: Actor) -> None:
+        """Takes the operator's phone and places away, and with them tokens and places on the on-call list; the history
+        keeps the name. Raises what `retire` does."""
+        theirs: list[Token | OnCall] = [*await self._store.kept(Token), *await self._store.kept(OnCall)]
+        ends: list[tuple[Kept | None, Kept]] = [
+            (thing, replace(thing, retired_at=self._clock())) for thing in theirs if thing.operator_id == operator.id
+        ]
+        await self.put([(operator, replace(operator, retired_at=self._clock())), *ends], actor)
+
+    async def put_member(self, member: Member, actor: Actor) -> bool:
+        """A standing place in a queue, new or changed; True where it is new. Raises Unknown (queue or phone),
+        StoreAway."""
+        async with self._saving.turn:
+            books = await self._bookkeeper.books()
+            if member.queue not in books.queues:
+                raise Unknown(f"there is no queue {member.queue}")
+            if books.operator_at(member.phone) is None:
+                raise Unknown(f"no operator has phone {member.phone}")
+            is_new = member.key not in {each.key for each in books.standing}
+            data = {"queue": member.queue, "phone": member.phone, "penalty": member.penalty}
+            deed = self._place_deed("queue.member_put", actor, data)
+            await self._saving.save_in_turn(Change(members_put=(member,), deeds=(deed,)))
+            self._bookkeeper.forget()
+        await self._level.apply()
+        return is_new
+
+    async def remove_member(self, queue: str, phone: str, actor: Actor) -> None:
+        """Gives a standing place up. Raises Unknown when there is none, StoreAway."""
+        async with self._saving.turn:
+            books = await self._bookkeeper.books()
+            if (queue, phone) not in {member.key for member in books.standing}:
+                raise Unknown(f"phone {phone} has no standing place in queue {queue}")
+            deed = self._place_deed("queue.member_removed", actor, {"queue": queue, "phone": phone})
+            await self._saving.save_in_turn(Change(members_removed=((queue, phone),), deeds=(deed,)))
+            self._bookkeeper.forget()
+        await self._level.apply()
+
+    async def step(
+        self, operator: Operator, what: Step, actor: Actor, *, reason: str = "", queues: Iterable[str] = ()
+    ) -> None:
+        """Has the operator log in or out, pause or come back: in Asterisk first, then in the books.
+
+        Raises NotOnDuty for a pause of one who has no place; Refused, SwitchboardAway: nothing is stored then;
+        StoreAway.
+        """
+        books = await self._bookkeeper.books()
+        now = self._clock()
+        told = duty.step(books, operator, what, now, actor, reason=reason, queues=queues)
+        if what is Step.PAUSE and not _has_place(books, operator, now):
+            raise NotOnDuty(NotOnDuty.__doc__)
+        await self._level.enforce(told.presence)
+        await self._saving.save(Change(presences=(told.presence,), deeds=(told.deed,)))
+        self._bookkeeper.forget()
+
+    # ---------------------------------------------------------------- the first start
+
+    async def set_up(self, default_queue: str, admin_token: str) -> None:
+        """What a centre needs from the start, as far as it is not there: the carriers' trunks, the queue, the rules,
+        and the admin's token as its file has it. Raises StoreAway."""
+        now = self._clock()
+        missing: list[tuple[Kept | None, Kept]] = []
+        if not await self._store.kept(Trunk, include_retired=True):
+            missing += [(None, trunk) for trunk in first_trunks(now)]
+        if default_queue not in {queue.name for queue in await self._store.kept(Queue)}:
+            missing.append((None, first_queue(default_queue, now)))
+        if not await self._store.kept(Rules):
+            missing.append((None, Rules(created_at=now)))
+        missing += _admin(await self._store.kept(Token), admin_token, now)
+        if missing:
+            deeds = tuple(_deed(now, CENTRE, before, after) for before, after in missing)
+            await self._saving.save(Change(kept=tuple(after for _, after in missing), deeds=deeds))
+            self._bookkeeper.forget()
+
+    async def _books_for(self, books: Books, thing: Kept) -> Books:
+        """The books with the roster of the day that the thing is about."""
+        if isinstance(thing, Swap) and not books.plan.first <= thing.date <= books.plan.last:
+            return replace(books, plan=await self._bookkeeper.plan(thing.date, thing.date))
+        return books
+
+    def _refuse_always(self, thing: Kept) -> None:
+        """What the centre itself holds (the probe's phone and trunk) is nobody else's."""
+        name = getattr(thing, "phone", None) or getattr(thing, "name", "")
+        if isinstance(thing, Operator) and name in self._always.phones:
+            raise Taken(f"phone {name} is the centre's own")
+        if isinstance(thing, Trunk) and name in self._always.trunks:
+            raise Taken(f"trunk {name} is the centre's own")
+        if isinstance(thing, Queue) and name in self._always.queues:
+            raise Taken(f"queue {name} is the centre's own")
+
+    def _place_deed(self, action: str, actor: Actor, data: Mapping[str, object]) -> Deed:
+        return Deed(self._clock(), actor, action, subject=f"place/{data['queue']}/{data['phone']}", data=data)
+
+
+def token_hash(token: str) -> str:
+    """The hexadecimal SHA-256 under which a token is stored. A token is random and long: it needs no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _has_place(books: Books, operator: Operator, at: datetime) -> bool:
+    return any(phone == operator.phone for _, phone in books.places(at))
+
+
+def _deed(at: datetime, actor: Actor, before: Kept | None, after: Kept) -> Deed:
+    verb = "created" if before is None else "changed" if after.is_active else "retired"
+    return Deed(at, actor, f"{after.KIND}.{verb}", before, after)
+
+
+def _admin(tokens: Iterable[Token], secret: str, now: datetime) -> list[tuple[Kept | None, Kept]]:
+    """The admin's token as its file has it: made, or renewed where the file holds another one."""
+    wanted = token_hash(secret)
+    there = next((token for token in tokens if token.name == "admin"), None)
+    if there is None:
+        return [(None, Token(name="admin", role=Role.ADMIN, token_hash=wanted, created_at=now))]
+    if there.token_hash == wanted:
+        return []
+    return [(there, replace(there, token_hash=wanted))]

@@ -1,0 +1,233 @@
+"""The rulings: what a change to the books must not do. Each says which field is at fault, and why.
+
+Counterpart: `office.py` asks before it stores anything; `gateway/api/` turns a ruling into a problem document.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from gateway import recurrence
+from gateway.bookkeeper import Bookkeeper
+from gateway.domain import shifts, trunks
+from gateway.domain.books import Books, Rules
+from gateway.domain.coverage import Hole, holes, worse
+from gateway.domain.holding import Member
+from gateway.domain.kept import Invalid, Kept
+from gateway.domain.operators import Operator
+from gateway.domain.queues import Queue
+from gateway.domain.roster import LONGEST_SHIFT, SWAP_STEPS, Absence, Assignment, OnCall, Plan, Swap
+from gateway.domain.shifts import Shift
+from gateway.domain.tokens import Role, Token
+from gateway.domain.trunks import Trunk
+from gateway.ports import Taken
+
+LONGEST_RANGE = timedelta(days=3 * 366)
+"""An assignment or an absence is not for longer."""
+EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)
+
+
+@dataclass(frozen=True)
+class LeavesGaps(Exception):
+    """The change would leave holes in the roster that are not there now."""
+
+    holes: tuple[Hole, ...]
+
+
+def check(books: Books, before: Kept | None, after: Kept) -> None:
+    """Raises Invalid or Taken when the thing cannot be as it is to be."""
+    if not after.is_active:
+        _check_retired(books, after)
+        return
+    ruling = _RULINGS.get(type(after))
+    if ruling:
+        ruling(books, before, after)
+
+
+def places_that_end(books: Books, after: Kept) -> list[Member]:
+    """The standing places that end with this thing."""
+    if after.is_active:
+        return []
+    return [
+        member
+        for member in books.standing
+        if (isinstance(after, Operator) and member.phone == after.phone)
+        or (isinstance(after, Queue) and member.queue == after.name)
+    ]
+
+
+def matters_to_asterisk(thing: Kept) -> bool:
+    """Whether Asterisk may have to hold something else because of it."""
+    return not isinstance(thing, Token | Rules | OnCall)
+
+
+def touches_roster(thing: Kept) -> bool:
+    """Whether it changes who is rostered when."""
+    return isinstance(thing, Shift | Assignment | Absence | Swap)
+
+
+async def refuse_gaps(
+    bookkeeper: Bookkeeper, books: Books, changes: Sequence[tuple[Kept | None, Kept]], now: datetime
+) -> None:
+    """Raises LeavesGaps when the changes make a hole within the horizon that is not there now."""
+    if not any(touches_roster(after) for _, after in changes):
+        return
+    until = now + timedelta(days=books.rules.gap_horizon_days)
+    first = (now - LONGEST_SHIFT).astimezone(bookkeeper.zone).date()
+    plan = await bookkeeper.plan(first, until.astimezone(bookkeeper.zone).date())
+    changed = with_changes(plan, [after for _, after in changes])
+    if new := worse(holes(books, changed, now, until), holes(books, plan, now, until)):
+        raise LeavesGaps(tuple(new))
+
+
+def with_changes(plan: Plan, changes: Iterable[Kept]) -> Plan:
+    """The plan as it would be with these things put, or retired."""
+    changes = list(changes)
+    shifts = dict(plan.shifts)
+    for thing in changes:
+        if isinstance(thing, Shift):
+            shifts.pop(thing.id, None)
+            if thing.is_active:
+                shifts[thing.id] = thing
+    days = recurrence.days_of_all(shifts.values(), plan.first, plan.last)
+    return replace(plan.with_changes(*changes), shifts=shifts, days=days)
+
+
+def _check_retired(books: Books, thing: Kept) -> None:
+    """Raises Taken when others still need it."""
+    match thing:
+        case Queue(name=books.default_queue):
+            raise Taken(f"queue {thing.name} is the centre's own: calls come to it")
+        case Queue() if users := [trunk.name for trunk in books.trunks.values() if trunk.queue == thing.name]:
+            raise Taken(f"queue {thing.name} is where the calls of trunk {users[0]} wait")
+        case Shift():
+            working = [each for each in books.plan.assignments if each.shift_id == thing.id]
+            if working:
+                raise Taken(f"shift {thing.name} has {len(working)} assignments of these days: retire them first")
+
+
+def _check_operator(books: Books, before: Operator | None, after: Operator) -> None:
+    if before is not None and before.phone != after.phone:
+        raise Invalid("phone", "stays: make a new operator for another one")
+    _known_queues(books, "home_queues", after.home_queues)
+
+
+def _check_queue(books: Books, before: Queue | None, after: Queue) -> None:
+    if before is not None and before.name != after.name:
+        raise Invalid("name", "stays: calls of the past carry it")
+
+
+def _check_trunk(books: Books, before: Trunk | None, after: Trunk) -> None:
+    if before is not None and before.name != after.name:
+        raise Invalid("name", "stays: calls of the past carry it")
+    if not after.addresses:
+        raise Invalid("addresses", "must name one address at least")
+    if unknown := sorted(set(after.codecs) - set(trunks.CODECS)):
+        raise Invalid("codecs", f"{unknown[0]} is not among {', '.join(trunks.CODECS)}")
+    if after.queue is not None:
+        _known_queues(books, "queue", (after.queue,))
+    trunks.networks(after.addresses)
+    for other in books.trunks.values():
+        if other.id != after.id and (shared := trunks.overlap(after.addresses, other.addresses)):
+            raise Invalid("addresses", f"{shared} belongs to trunk {other.name}: calls could not be told apart")
+
+
+def _check_shift(books: Books, before: Shift | None, after: Shift) -> None:
+    recurrence.checked(after.rule)
+    _in_range("first_date", after.first_date)
+    if after.last_date is not None:
+        _in_range("last_date", after.last_date)
+    shifts.check(after, recurrence.look_ahead(after), books.plan.zone)
+
+
+def _check_assignment(books: Books, before: Assignment | None, after: Assignment) -> None:
+    _known_operator(books, "operator_id", after.operator_id)
+    shift = books.plan.shifts.get(after.shift_id)
+    if shift is None:
+        raise Invalid("shift_id", f"there is no shift {after.shift_id}")
+    _known_queues(books, "queue", (after.queue,))
+    _in_range("first_date", after.first_date)
+    _in_range("last_date", after.last_date)
+    if after.last_date < after.first_date:
+        raise Invalid("last_date", "is before the first date")
+    if after.last_date - after.first_date > LONGEST_RANGE:
+        raise Invalid("last_date", f"is more than {LONGEST_RANGE.days} days after the first date")
+    if not recurrence.days(shift, after.first_date, after.last_date):
+        raise Invalid("first_date", f"shift {shift.name} does not take place on any day from it to the last date")
+
+
+def _check_absence(books: Books, before: Absence | None, after: Absence) -> None:
+    _known_operator(books, "operator_id", after.operator_id)
+    if after.until_at <= after.from_at:
+        raise Invalid("until_at", "is not after from_at")
+    if after.until_at - after.from_at > LONGEST_RANGE:
+        raise Invalid("until_at", f"is more than {LONGEST_RANGE.days} days after from_at")
+    _in_range("from_at", after.from_at.date())
+    _in_range("until_at", after.until_at.date())
+
+
+def _check_swap(books: Books, before: Swap | None, after: Swap) -> None:
+    _known_operator(books, "operator_id", after.operator_id)
+    if before is None:
+        duties = [
+            duty
+            for duty in books.plan.duties
+            if (duty.operator_id, duty.shift_id, duty.date) == (after.operator_id, after.shift_id, after.date)
+        ]
+        if not duties:
+            raise Invalid("date", "the operator does not work that shift on that day")
+        return
+    if after.state is not before.state and after.state not in SWAP_STEPS[before.state]:
+        raise Taken(f"the swap is {before.state}: it cannot become {after.state}")
+    if after.taken_by is not None:
+        _known_operator(books, "taken_by", after.taken_by)
+        if after.taken_by == after.operator_id:
+            raise Invalid("taken_by", "is the operator who asks")
+
+
+def _check_on_call(books: Books, before: OnCall | None, after: OnCall) -> None:
+    _known_operator(books, "operator_id", after.operator_id)
+    _known_queues(books, "queues", after.queues)
+    if (after.number is None) != (after.trunk is None):
+        raise Invalid("trunk", "and number go together: a number is rung over a trunk")
+    if after.trunk is not None and after.trunk not in books.trunks:
+        raise Invalid("trunk", f"there is no trunk {after.trunk}")
+    if after.from_at and after.until_at and after.until_at <= after.from_at:
+        raise Invalid("until_at", "is not after from_at")
+
+
+def _check_token(books: Books, before: Token | None, after: Token) -> None:
+    if after.operator_id is not None:
+        _known_operator(books, "operator_id", after.operator_id)
+    elif after.role is Role.OPERATOR:
+        raise Invalid("operator_id", "is needed: a token of an operator says which one")
+
+
+def _known_operator(books: Books, field: str, operator_id: int) -> None:
+    if operator_id not in books.operators:
+        raise Invalid(field, f"there is no operator {operator_id}")
+
+
+def _known_queues(books: Books, field: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in books.queues:
+            raise Invalid(field, f"there is no queue {name}")
+
+
+def _in_range(field: str, day: date) -> None:
+    if not EARLIEST <= day < LATEST:
+        raise Invalid(field, f"must lie between {EARLIEST} and {LATEST}")
+
+
+_RULINGS: dict[type[Kept], Callable[[Books, Any, Any], None]] = {
+    Operator: _check_operator,
+    Queue: _check_queue,
+    Trunk: _check_trunk,
+    Shift: _check_shift,
+    Assignment: _check_assignment,
+    Absence: _check_absence,
+    Swap: _check_swap,
+    OnCall: _check_on_call,
+    Token: _check_token,
+}

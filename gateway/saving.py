@@ -1,0 +1,30 @@
+"""Saving: the one way from a change to the store, and from there to whoever listens. Save, then announce.
+
+Counterparts: `centre.py` and `office.py` make changes; `feed.py` tells of what was committed.
+"""
+
+import asyncio
+
+from gateway.domain.change import Change
+from gateway.feed import Feed
+from gateway.ports import Committed, Store
+
+
+class Saving:
+    """One store and one feed. `turn` is held over every save, and by whoever must read, decide and save as one."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store = store
+        self._feed = feed
+        self.turn = asyncio.Lock()
+
+    async def save(self, change: Change) -> Committed:
+        """Stores all of `change` or nothing, then announces its events. Raises what `Store.commit` does."""
+        async with self.turn:
+            return await self.save_in_turn(change)
+
+    async def save_in_turn(self, change: Change) -> Committed:
+        """The same, for whoever holds `turn`."""
+        committed = await self._store.commit(change)
+        self._feed.publish(committed.events)
+        return committed

@@ -1,0 +1,54 @@
+"""A softphone that nobody here wrote (baresip), registered at a real centre.
+
+Counterpart: `tests/sip.py`, whose phones follow a script; this one is dialled on, rung, and presses keys.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import baresip
+
+from tests.centre import RealCentre
+
+
+@dataclass
+class Softphone:
+    """`rung` holds the calls that came and were not yet taken."""
+
+    agent: baresip.UserAgent
+    centre: RealCentre
+    rung: "asyncio.Queue[baresip.Call]"
+
+    async def dial(self, code: str) -> None:
+        """Dials a code of the centre's and listens until it hangs up."""
+        call = await self.agent.dial(f"sip:{code}@127.0.0.1:{self.centre.sip_port}")
+        async with asyncio.timeout(30):
+            await call.wait_established()
+            while call.state not in ("closed", "CLOSED") and not str(call.state).lower().endswith("closed"):
+                await asyncio.sleep(0.05)
+
+    async def take(self, limit_s: float = 30) -> baresip.Call:
+        """Answers the next call that comes."""
+        async with asyncio.timeout(limit_s):
+            call = await self.rung.get()
+            await call.answer()
+            await call.wait_established()
+        return call
+
+
+@asynccontextmanager
+async def a_phone(centre: RealCentre, number: str, secret: str) -> AsyncIterator[Softphone]:
+    """The phone, registered; at the end it is gone, unregistered or not."""
+    runtime = baresip.Runtime()
+    await runtime.start(baresip.Config(net_interface="127.0.0.1"))
+    try:
+        account = baresip.Account(number, f"127.0.0.1:{centre.sip_port}", secret, audio_codecs=("pcma", "pcmu"))
+        agent = await baresip.UserAgent.create(runtime, account)
+        rung: asyncio.Queue[baresip.Call] = asyncio.Queue()
+        agent.on_incoming(rung.put_nowait)
+        await agent.register()
+        yield Softphone(agent, centre, rung)
+    finally:
+        await runtime.close()

@@ -1,0 +1,96 @@
+"""`gateway112 token …` and `audit`: who may ask, and who did what."""
+
+import sqlite3
+
+import pytest
+
+from tests.api.house import House
+from tests.cli.typed import Typed
+
+
+async def test_a_token_is_shown_once_and_opens_what_its_role_may(
+    house: House, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await typed.good("token create", "Dewi Lestari", "supervisor")
+    secret = said.out.split("\n\n")[1].strip()
+
+    listed = await typed.good("token list")
+    monkeypatch.setenv("GATEWAY112_TOKEN", secret)
+    may, may_not = await typed("shift add morning 06:00 14:00"), await typed("token list")
+
+    assert said.out.startswith("Dewi Lestari may ask the API as supervisor, with this token:")
+    assert secret not in listed.out
+    assert listed.row("Dewi Lestari")[:3] == ["Dewi", "Lestari", "supervisor"]
+    assert may.status == 0
+    assert may_not.status == 1
+    assert "has the role supervisor, which may not make and take back tokens. Remedy:" in may_not.err
+
+
+async def test_an_operators_token_names_the_operator_by_phone(typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+
+    without = await typed("token create Siti operator")
+    await typed.good("token create Siti operator --operator 1001")
+
+    assert without.status == 1
+    assert "  operator_id: is needed" in without.err
+    assert (await typed.good("token list")).row("Siti")[:3] == ["Siti", "operator", "1001"]
+
+
+async def test_a_retired_token_opens_nothing(typed: Typed) -> None:
+    made = await typed.good("token create Dewi auditor --json")
+
+    said = await typed.good("token retire Dewi")
+    after = await typed("alarms --token", made.json["token"])
+
+    assert said.out == "The token of Dewi opens nothing any more.\n"
+    assert after.status == 1
+    assert "does not take the token of the option --token" in after.err
+
+
+async def test_the_audit_log_tells_the_newest_last_and_what_was_changed(typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+    await typed.good("queue set emergency minimum=2")
+
+    all_of_it, newest = await typed.good("audit"), await typed.good("audit --last 1")
+
+    assert "Siti" in all_of_it.words
+    assert "queue.changed" not in all_of_it.out.splitlines()[0]
+    rows = newest.out.splitlines()
+    assert rows[0].startswith("Audit log: 1 of ")
+    assert "minimum: 1 → 2" in " ".join(newest.out.split())
+    assert "operator.created" not in newest.out
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 7, 50])
+async def test_as_many_entries_are_told_as_were_asked_for(typed: Typed, last: int) -> None:
+    every = (await typed.good("audit --json --last 1000")).json["items"]
+
+    told = (await typed.good(f"audit --json --last {last}")).json["items"]
+
+    assert [each["seq"] for each in every] == list(range(1, len(every) + 1))
+    assert told == every[-last:]
+
+
+async def test_a_whole_audit_log_is_told_with_its_last_hash(house: House, typed: Typed) -> None:
+    head = (await house.get("/v1/audit/verify")).json["head"]
+
+    said = await typed.good("audit --verify")
+
+    assert "The audit log is whole" in said.words
+    assert head in said.words.replace(" ", "") or head in said.words
+
+
+async def test_an_audit_log_that_somebody_changed_is_a_failure_that_names_the_place(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+    with sqlite3.connect(house.database) as database:
+        triggers = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for name in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
+    database.close()
+
+    said = await typed("audit --verify")
+
+    assert said.status == 1
+    assert "The audit log is BROKEN: entry 2 does not follow from the one before it" in said.err

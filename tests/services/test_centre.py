@@ -1,0 +1,119 @@
+"""What the journal tells: calls, what was dialled on phones, and what is left aside."""
+
+from datetime import timedelta
+
+from gateway.domain.facts import (
+    CallerLeft,
+    Entered,
+    Fact,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    PhoneFact,
+    Queued,
+    Side,
+    TrunkAnswered,
+)
+from gateway.domain.presence import NO_ANSWER
+from gateway.ports import Reading
+from gateway.store.reads import Reads
+from tests.domain.values import MONDAY, local
+from tests.services.test_office import hired
+from tests.told import Services
+
+
+def a_call(call_id: str = "112-1.1", *then: Fact, at_h: float = 7) -> list[Fact]:
+    at = local(at_h)
+    return [
+        Entered(call_id, at, "telkomsel", "0811"),
+        TrunkAnswered(call_id, at + timedelta(seconds=1)),
+        Queued(call_id, at + timedelta(seconds=2), "emergency", 0, 1),
+        *then,
+    ]
+
+
+def rung(call_id: str, phone: str, second: int, cause: int = 0) -> list[Fact]:
+    leg, at = f"{call_id}-{phone}-{second}", local(7) + timedelta(seconds=second)
+    return [
+        LegRung(call_id, at, leg, phone),
+        LegLeft(call_id, at + timedelta(seconds=15), leg, phone, cause, was_withdrawn=True),
+    ]
+
+
+async def told(services: Services, *facts: object) -> None:
+    await services.centre.record(Reading(facts=tuple(facts)))  # type: ignore[arg-type]
+
+
+async def test_a_phone_that_is_not_picked_up_twice_is_paused_in_the_same_transaction(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *a_call("112-1.1", *rung("112-1.1", "1001", 3), *rung("112-1.1", "1001", 20)))
+    presence = (await services.bookkeeper.books()).presence(siti.id)
+    assert presence.misses == 1  # the second is judged by what follows it
+    await told(services, CallerLeft("112-1.1", local(8), 16, Side.CALLER))
+    presence = (await services.bookkeeper.books()).presence(siti.id)
+    assert presence.pause == NO_ANSWER
+    [paused] = services.told
+    assert (paused.deed.action, paused.deed.data["phone"]) == ("operator.paused", "1001")
+
+
+async def test_what_is_dialled_on_a_phone_counts_as_if_it_were_asked_of_the_api(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, PhoneFact("1001", local(7), "login"))
+    assert set((await services.bookkeeper.books()).places(local(7.1))) == {("emergency", "1001")}
+    await told(services, PhoneFact("1001", local(7.2), "pause", "istirahat"), PhoneFact("1001", local(7.3), "resume"))
+    await told(services, PhoneFact("1001", local(7.4), "logout"))
+    assert (await services.bookkeeper.books()).places(local(7.5)) == {}
+    reads = Reads(services.store._engine)
+    entries = await reads.kept.audit(0, 100, actor=siti.name)
+    assert [entry.action.removeprefix("operator.") for entry in entries] == [
+        "logged_in",
+        "paused",
+        "resumed",
+        "logged_out",
+    ]
+    assert {(entry.role, entry.address) for entry in entries} == {("operator", "phone 1001")}
+
+
+async def test_a_code_from_nobodys_phone_is_set_aside(services: Services) -> None:
+    await told(services, PhoneFact("1001", local(7), "login"), *a_call())
+    assert services.centre.set_aside_count == 1
+    assert "112-1.1" in services.centre.running_calls
+
+
+async def test_a_call_keeps_the_name_of_who_had_the_phone_then(services: Services) -> None:
+    siti = await hired(services)
+    leg = "leg"
+    await told(
+        services,
+        *a_call(
+            "112-1.1",
+            LegRung("112-1.1", local(7.1), leg, "1001"),
+            LegConnected("112-1.1", local(7.2), leg, "1001"),
+            CallerLeft("112-1.1", local(7.3), 16, Side.CALLER),
+        ),
+    )
+    call = await Reads(services.store._engine).call("112-1.1")
+    assert call is not None
+    assert (call.operator, call.operator_id, call.operator_name) == ("1001", siti.id, siti.name)
+
+
+async def test_a_piece_of_the_journal_that_comes_back_tells_no_call_twice(services: Services) -> None:
+    first = a_call("112-1.1", CallerLeft("112-1.1", local(7.1), 16, Side.CALLER))
+    await told(services, *first, *a_call("112-2.1", at_h=8))
+    before = await services.store.newest_seq()
+    await told(services, *first)
+    assert await services.store.newest_seq() == before
+    assert services.centre.set_aside_count == len(first)
+    # and a gateway that was started anew knows it too
+    await services.centre.resume()
+    await told(services, *first)
+    assert await services.store.newest_seq() == before
+
+
+async def test_a_fact_that_nobody_expected_stops_nothing(services: Services) -> None:
+    class Strange(Fact):
+        """A kind of fact that the table knows nothing of."""
+
+    await told(services, *a_call(), Strange("112-1.1", MONDAY), *a_call("112-2.1"))
+    assert set(services.centre.running_calls) == {"112-1.1", "112-2.1"}
+    assert services.centre.set_aside_count == 1

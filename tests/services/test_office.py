@@ -1,0 +1,299 @@
+"""What people change: checked, stored with its audit entry, told, and in Asterisk."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain.books import PauseReason
+from gateway.domain.duty import Step
+from gateway.domain.holding import Member
+from gateway.domain.kept import Invalid, Kept
+from gateway.domain.operators import Operator
+from gateway.domain.queues import Queue
+from gateway.domain.roster import OnCall, Swap, SwapState
+from gateway.domain.tokens import Role, Token
+from gateway.domain.trunks import Trunk
+from gateway.office import NotOnDuty
+from gateway.ports import Refused, Stale, SwitchboardAway, Taken, Unknown
+from gateway.rulings import LeavesGaps
+from tests.domain.values import DAY, MONDAY, assigned, away, local, queue, shift, swapped
+from tests.services.conftest import ANI
+from tests.told import Services
+
+
+async def hired(services: Services, phone: str = "1001", **fields: Any) -> Operator:
+    new = Operator(name=f"Petugas {phone}", phone=phone, digest="", created_at=MONDAY, **fields)
+    return (await services.office.create_operator(new, ANI))[0]
+
+
+async def put(services: Services, thing: Any, **options: Any) -> Any:
+    """A new thing; whatever id a builder gave it."""
+    return await services.office.create(replace(thing, id=0, version=0), ANI, **options)
+
+
+async def test_a_new_operators_phone_is_in_asterisk_and_its_secret_is_told_once(services: Services) -> None:
+    new = Operator(name="Siti", phone="1001", digest="", created_at=MONDAY)
+    siti, secret = await services.office.create_operator(new, ANI)
+    assert services.switchboard.held.phones["1001"].digest == siti.digest
+    assert secret not in repr(siti)
+    assert "login/1001" in services.switchboard.held.notes
+
+
+async def test_what_a_first_start_brings_is_brought_once(services: Services) -> None:
+    before = await services.store.newest_seq()
+    await services.office.set_up("emergency", "admin")
+    assert await services.store.newest_seq() == before
+    assert {trunk.name for trunk in await services.store.kept(Trunk)} == {"telkomsel", "indosat", "xlsmart", "telkom"}
+    assert [each.name for each in await services.store.kept(Queue)] == ["emergency"]
+    await services.office.set_up("emergency", "another secret")
+    [token] = await services.store.kept(Token)
+    assert (token.name, token.version) == ("admin", 2)
+
+
+async def test_a_retired_operator_takes_phone_places_tokens_and_on_call_with_him(services: Services) -> None:
+    siti = await hired(services)
+    await services.office.put_member(Member("emergency", "1001"), ANI)
+    await put(services, Token(name="Siti", role=Role.OPERATOR, token_hash="x", operator_id=siti.id, created_at=MONDAY))
+    await put(services, OnCall(operator_id=siti.id, place=1, created_at=MONDAY))
+    await services.office.retire_operator(siti, ANI)
+    held = services.switchboard.held
+    assert not held.phones
+    assert not held.members
+    assert "login/1001" not in held.notes
+    assert [token.name for token in await services.store.kept(Token)] == ["admin"]
+    assert await services.store.kept(OnCall) == []
+    assert await services.store.members() == []
+
+
+async def test_two_who_change_the_same_version_do_not_overwrite_each_other(services: Services) -> None:
+    siti = await hired(services)
+    await services.office.change(siti, replace(siti, name="Siti A"), ANI)
+    with pytest.raises(Stale):
+        await services.office.change(siti, replace(siti, name="Siti B"), ANI)
+    with pytest.raises(Stale):
+        await services.office.find(Operator, siti.id, version=1)
+    assert (await services.office.find(Operator, siti.id, version=2)).name == "Siti A"
+
+
+async def test_where_asterisk_is_away_the_change_is_stored_and_applied_at_the_next_look(services: Services) -> None:
+    services.switchboard.is_away = True
+    await hired(services)
+    assert services.level.applied.at is None
+    services.switchboard.is_away = False
+    await services.level.look()
+    assert "1001" in services.switchboard.held.phones
+
+
+async def test_of_many_changes_all_are_stored_or_none(services: Services) -> None:
+    before = await services.store.newest_seq()
+    with pytest.raises(Taken):
+        await services.office.put(
+            [(None, replace(queue("fire"), version=0)) for _ in range(2)],
+            ANI,
+        )
+    assert await services.store.newest_seq() == before
+
+
+REFUSED: list[tuple[Kept, str]] = [
+    (assigned(9), "operator_id"),
+    (assigned(1, shift_id=9), "shift_id"),
+    (assigned(1, queue="water"), "queue"),
+    (assigned(1, first=2, last=1), "last_date"),
+    (assigned(1, first=-9, last=-5), "first_date"),
+    (assigned(1, last=2000), "last_date"),
+    (away(9, 0, 1), "operator_id"),
+    (away(1, 1, 1), "until_at"),
+    (away(1, 0, 24 * 2000), "until_at"),
+    (replace(swapped(1, taken_by=2), state=SwapState.ASKED, taken_by=None), "date"),
+    (OnCall(operator_id=9, place=1, created_at=MONDAY), "operator_id"),
+    (OnCall(operator_id=1, place=1, queues=("water",), created_at=MONDAY), "queues"),
+    (OnCall(operator_id=1, place=1, number="0811", created_at=MONDAY), "trunk"),
+    (OnCall(operator_id=1, place=1, number="0811", trunk="bolt", created_at=MONDAY), "trunk"),
+    (shift(end="06:00"), "end"),
+    (shift(rule="FREQ=SECONDLY"), "rule"),
+    (shift(first_date=DAY.replace(year=1990)), "first_date"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=(), created_at=MONDAY), "addresses"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=("x",), created_at=MONDAY), "addresses"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=("0.0.0.0/0",), created_at=MONDAY), "addresses"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=("127.0.0.11/32",), created_at=MONDAY), "addresses"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=("10.0.0.1",), codecs=("g729",), created_at=MONDAY), "codecs"),
+    (Trunk(name="bolt", carrier="Bolt", addresses=("10.0.0.1",), queue="water", created_at=MONDAY), "queue"),
+    (Operator(name="x", phone="1009", digest="", home_queues=("water",), created_at=MONDAY), "home_queues"),
+    (Token(name="x", role=Role.OPERATOR, token_hash="h", created_at=MONDAY), "operator_id"),
+    (Token(name="x", role=Role.OPERATOR, token_hash="h", operator_id=9, created_at=MONDAY), "operator_id"),
+]
+
+
+@pytest.mark.parametrize(("thing", "field"), REFUSED, ids=lambda each: each if isinstance(each, str) else each.KIND)
+async def test_what_cannot_be_is_refused_with_its_field_and_nothing_is_stored(
+    services: Services, thing: Kept, field: str
+) -> None:
+    await hired(services)
+    await put(services, shift())
+    before = await services.store.newest_seq()
+    with pytest.raises(Invalid) as refused:
+        await put(services, thing)
+    assert refused.value.field == field
+    assert await services.store.newest_seq() == before
+
+
+async def test_what_others_still_need_is_not_retired(services: Services) -> None:
+    await hired(services)
+    morning = await put(services, shift())
+    await put(services, assigned(1))
+    with pytest.raises(Taken, match="has 1 assignments"):
+        await services.office.retire(morning, ANI)
+    [emergency] = await services.store.kept(Queue)
+    with pytest.raises(Taken, match="centre's own"):
+        await services.office.retire(emergency, ANI)
+    fire = await put(services, queue("fire", minimum=0))
+    telkom = next(trunk for trunk in await services.store.kept(Trunk) if trunk.name == "telkom")
+    await services.office.change(telkom, replace(telkom, queue="fire"), ANI)
+    with pytest.raises(Taken, match="trunk telkom"):
+        await services.office.retire(fire, ANI)
+
+
+async def test_a_name_a_number_and_a_phone_stay(services: Services) -> None:
+    siti = await hired(services)
+    with pytest.raises(Invalid, match="make a new operator"):
+        await services.office.change(siti, replace(siti, phone="1002"), ANI)
+    [emergency] = await services.store.kept(Queue)
+    with pytest.raises(Invalid, match="calls of the past"):
+        await services.office.change(emergency, replace(emergency, name="fire"), ANI)
+
+
+# ---------------------------------------------------------------- holes
+
+
+async def full_roster(services: Services) -> Any:
+    """One person at every hour for the days that are looked ahead."""
+    await hired(services)
+    await put(services, shift(start="00:00", end="12:00"))
+    await put(services, shift(2, start="12:00", end="00:00"))
+    await put(services, assigned(1, 1, last=20))
+    return await put(services, assigned(1, 2, last=20))
+
+
+async def test_a_change_that_makes_a_hole_is_refused_unless_it_is_allowed(services: Services) -> None:
+    afternoons = await full_roster(services)
+    with pytest.raises(LeavesGaps) as refused:
+        await put(services, away(1, 13, 14), allow_gaps=False)
+    [hole] = refused.value.holes
+    assert (hole.queue, hole.starts_at, hole.ends_at, hole.rostered) == ("emergency", local(13), local(14), 0)
+    with pytest.raises(LeavesGaps):
+        await services.office.retire(afternoons, ANI, allow_gaps=False)
+    await put(services, away(1, 13, 14))
+
+
+async def test_a_change_that_leaves_the_holes_as_they_are_is_no_matter(services: Services) -> None:
+    await hired(services)
+    await put(services, shift(), allow_gaps=False)
+    first = await put(services, assigned(1), allow_gaps=False)
+    await put(services, away(1, 20, 22), allow_gaps=False)
+    with pytest.raises(LeavesGaps):
+        await services.office.retire(first, ANI, allow_gaps=False)
+
+
+async def test_a_hole_beyond_the_horizon_is_not_yet_looked_at(services: Services) -> None:
+    await full_roster(services)
+    await put(services, away(1, 24 * 9, 24 * 9 + 2), allow_gaps=False)
+
+
+# ---------------------------------------------------------------- swaps
+
+
+async def test_a_swap_is_asked_taken_and_approved_and_then_the_colleague_works(services: Services) -> None:
+    await hired(services)
+    await hired(services, "1002")
+    await put(services, shift())
+    await put(services, assigned(1))
+    asked = await put(services, Swap(operator_id=1, shift_id=1, date=DAY, created_at=MONDAY))
+    with pytest.raises(Taken, match="is asked: it cannot become approved"):
+        await services.office.change(asked, replace(asked, state=SwapState.APPROVED), ANI)
+    taken = await services.office.change(asked, replace(asked, state=SwapState.TAKEN, taken_by=2), ANI)
+    approved = await services.office.change(taken, replace(taken, state=SwapState.APPROVED), ANI)
+    plan = (await services.bookkeeper.books()).plan
+    assert [duty.operator_id for duty in plan.on_duty(local(7))] == [2]
+    with pytest.raises(Taken):
+        await services.office.change(approved, replace(approved, state=SwapState.WITHDRAWN), ANI)
+
+
+async def test_a_swap_of_a_day_far_ahead_is_checked_against_that_day(services: Services) -> None:
+    await hired(services)
+    await put(services, shift())
+    await put(services, assigned(1, first=60))
+    await put(services, Swap(operator_id=1, shift_id=1, date=DAY + timedelta(days=60), created_at=MONDAY))
+    with pytest.raises(Invalid):
+        await put(services, Swap(operator_id=1, shift_id=1, date=DAY + timedelta(days=61), created_at=MONDAY))
+
+
+# ---------------------------------------------------------------- duty
+
+
+async def test_a_pause_is_in_asterisk_first_and_where_asterisk_refuses_nothing_is_stored(services: Services) -> None:
+    siti = await hired(services)
+    with pytest.raises(NotOnDuty):
+        await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    await services.office.put_member(Member("emergency", "1001"), ANI)
+    before = await services.store.newest_seq()
+    services.switchboard.refuses["emergency/1001"] = "Interface not found"
+    with pytest.raises(Refused, match="Interface not found"):
+        await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    services.switchboard.refuses.clear()
+    services.switchboard.is_away = True
+    with pytest.raises(SwitchboardAway):
+        await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    services.switchboard.is_away = False
+    assert await services.store.newest_seq() == before
+    await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    assert services.switchboard.held.members["emergency", "1001"].pause == "lunch"
+    await services.office.step(siti, Step.RESUME, ANI)
+    assert services.switchboard.held.members["emergency", "1001"].pause is None
+
+
+async def test_a_login_and_a_logout_are_in_asterisk_at_once(services: Services) -> None:
+    siti = await hired(services)
+    await services.office.step(siti, Step.LOG_IN, ANI)
+    assert set(services.switchboard.held.members) == {("emergency", "1001")}
+    await services.office.step(siti, Step.LOG_OUT, ANI)
+    assert not services.switchboard.held.members
+    await services.level.look()
+    assert not services.switchboard.held.members
+
+
+async def test_who_talks_and_logs_out_keeps_the_call(services: Services) -> None:
+    siti = await hired(services)
+    await services.office.step(siti, Step.LOG_IN, ANI)
+    services.switchboard.held = replace(services.switchboard.held, busy=frozenset({"1001"}))
+    await services.office.step(siti, Step.LOG_OUT, ANI)
+    assert services.switchboard.held.members["emergency", "1001"].pause == "shift over"
+    services.switchboard.held = replace(services.switchboard.held, busy=frozenset())
+    await services.level.look()
+    assert not services.switchboard.held.members
+
+
+async def test_a_standing_place_needs_a_queue_and_an_operator(services: Services) -> None:
+    await hired(services)
+    assert await services.office.put_member(Member("emergency", "1001"), ANI)
+    assert not await services.office.put_member(Member("emergency", "1001", 5), ANI)
+    for member in (Member("water", "1001"), Member("emergency", "1009")):
+        with pytest.raises(Unknown):
+            await services.office.put_member(member, ANI)
+    await services.office.remove_member("emergency", "1001", ANI)
+    with pytest.raises(Unknown):
+        await services.office.remove_member("emergency", "1001", ANI)
+
+
+async def test_the_pause_of_one_whose_shift_is_over_is_over(services: Services) -> None:
+    siti = await hired(services)
+    await put(services, shift())
+    await put(services, assigned(1))
+    await put(services, PauseReason(digit="1", name="lunch", created_at=MONDAY))
+    services.clock.at = local(13)
+    await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    services.clock.at = local(14)
+    await services.level.look()
+    await services.level.look()
+    assert (await services.bookkeeper.books()).presence(siti.id).pause is None

@@ -1,0 +1,236 @@
+"""The services on a real store, with a switchboard and lines that are only told, and a clock that the test sets.
+
+Counterpart: `gateway/app.py`, which joins the same services with a real Asterisk. What Asterisk itself does is shown in
+`tests/calls/` alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from gateway.bookkeeper import Bookkeeper
+from gateway.centre import Centre
+from gateway.domain.duty import Told
+from gateway.domain.holding import (
+    AddMember,
+    Command,
+    Held,
+    Holding,
+    PutNote,
+    PutPhone,
+    PutQueue,
+    PutTrunk,
+    RemoveMember,
+    RemoveNote,
+    RemovePhone,
+    RemoveQueue,
+    RemoveTrunk,
+    SetPause,
+    SetPenalty,
+)
+from gateway.feed import Feed
+from gateway.level import Level
+from gateway.line import Place
+from gateway.office import Office
+from gateway.on_call import OnCallList
+from gateway.ports import Refused, Ring, SwitchboardAway
+from gateway.saving import Saving
+from gateway.store.repository import Repository
+from gateway.watch import Watch
+
+JAKARTA = ZoneInfo("Asia/Jakarta")
+
+
+class ToldSwitchboard:
+    """Holds what it is told. `refuses` names subjects that it does not take; `is_away` makes it silent."""
+
+    def __init__(self) -> None:
+        self.held = Held()
+        self.refuses: dict[str, str] = {}
+        self.is_away = False
+        self.rings: list[Ring] = []
+        self.texts: list[tuple[str, str]] = []
+        self.commands: list[Command] = []
+
+    async def holding(self) -> Held:
+        self._answer()
+        return self.held
+
+    async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
+        self._answer()
+        refused: dict[str, str] = {}
+        for command in commands:
+            self.commands.append(command)
+            about = command.subject
+            if about in self.refuses:
+                refused[about] = self.refuses[about]
+            else:
+                self.held = carried_out(self.held, command)
+        return refused
+
+    async def live_calls(self) -> set[str]:
+        self._answer()
+        return set()
+
+    async def tell(self, phone: str, text: str) -> None:
+        self._answer()
+        self.texts.append((phone, text))
+
+    async def ring(self, ring: Ring) -> None:
+        self._answer()
+        if ring.phone in self.refuses:
+            raise Refused(self.refuses[ring.phone])
+        self.rings.append(ring)
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise SwitchboardAway("nobody listens")
+
+
+def carried_out(held: Held, command: Command) -> Held:
+    """What is held once the command is carried out; raises KeyError where it cannot be."""
+    phones, members, trunks = dict(held.phones), dict(held.members), dict(held.trunks)
+    queues, notes = dict(held.queues), dict(held.notes)
+    match command:
+        case PutPhone(phone=phone):
+            phones[phone.number] = phone
+        case RemovePhone(number=number):
+            del phones[number]
+        case PutTrunk(trunk=trunk):
+            trunks[trunk.name] = trunk
+        case RemoveTrunk(name=name):
+            del trunks[name]
+        case PutQueue(queue=queue):
+            queues[queue.name] = queue
+        case RemoveQueue(name=name):
+            del queues[name]
+        case AddMember(member=member):
+            members[member.key] = member
+        case SetPenalty(member=member):
+            members[member.key] = replace(members[member.key], penalty=member.penalty)
+        case SetPause(member=member):
+            members[member.key] = replace(members[member.key], pause=member.pause)
+        case RemoveMember(queue=queue_name, phone=number):
+            del members[(queue_name, number)]
+        case PutNote(path=path, text=text):
+            notes[path] = text
+        case RemoveNote(path=path):
+            del notes[path]
+    return replace(held, phones=phones, members=members, trunks=trunks, queues=queues, notes=notes)
+
+
+class ToldLine:
+    """A live board of the test's own."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.trunks_up: dict[str, bool] = {}
+        self.changes = 0
+
+    def stand(self, phone: str, line: str, queue: str = "emergency", **fields: object) -> None:
+        """Has the phone's line stand so."""
+        self.places = [place for place in self.places if (place.queue, place.phone) != (queue, phone)]
+        self.places.append(Place(queue, phone, line, **fields))  # type: ignore[arg-type]
+        self.changes += 1
+
+    def leave(self, phone: str) -> None:
+        """Takes the phone out of every queue."""
+        self.places = [place for place in self.places if place.phone != phone]
+        self.changes += 1
+
+    @property
+    def phone_states(self) -> dict[str, str]:
+        return {place.phone: place.state for place in self.places}
+
+    @property
+    def busy_phones(self) -> frozenset[str]:
+        return frozenset(place.phone for place in self.places if place.line in ("ringing", "talking"))
+
+    def phones_there(self, queue: str | None = None) -> frozenset[str]:
+        return frozenset(place.phone for place in self.places if place.is_there and queue in (None, place.queue))
+
+
+class ToldJournal:
+    """A journal with nothing in it."""
+
+    async def catch_up(self) -> None:
+        return
+
+
+@dataclass
+class Clock:
+    """The time that the test says it is; without any, the true one. `now_s` is the clock that never leaps."""
+
+    at: datetime | None = None
+    now_s: float = 0.0
+
+    def __call__(self) -> datetime:
+        return self.at or datetime.now(UTC)
+
+    def seconds(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Services:
+    """Everything between the store and the edges."""
+
+    store: Repository
+    clock: Clock = field(default_factory=Clock)
+    zone: ZoneInfo = JAKARTA
+    always: Holding = field(default_factory=Holding)
+    feed: Feed = field(default_factory=Feed)
+    switchboard: ToldSwitchboard = field(default_factory=ToldSwitchboard)
+    line: ToldLine = field(default_factory=ToldLine)
+    told: list[Told] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        store, clock, switchboard = self.store, self.clock, self.switchboard
+        self.saving = Saving(store, self.feed)
+        self.bookkeeper = Bookkeeper(store, zone=self.zone, default_queue="emergency", clock=clock)
+        self.level = Level(
+            switchboard=switchboard,
+            bookkeeper=self.bookkeeper,
+            saving=self.saving,
+            journal=ToldJournal(),
+            always=self.always,
+            clock=clock,
+        )
+        self.office = Office(
+            store=store,
+            saving=self.saving,
+            bookkeeper=self.bookkeeper,
+            level=self.level,
+            always=self.always,
+            clock=clock,
+        )
+        self.on_call = OnCallList(
+            saving=self.saving, switchboard=switchboard, office=self.office, clock=clock, clock_s=clock.seconds
+        )
+        self.watch = Watch(
+            store=store,
+            saving=self.saving,
+            bookkeeper=self.bookkeeper,
+            switchboard=switchboard,
+            line=self.line,
+            on_call=self.on_call,
+            is_seeing=lambda: not switchboard.is_away,
+            clock_s=clock.seconds,
+            own_phones=frozenset(self.always.phones),
+        )
+        self.centre = Centre(
+            store=store,
+            switchboard=switchboard,
+            feed=self.feed,
+            saving=self.saving,
+            bookkeeper=self.bookkeeper,
+            clock=clock,
+            on_duty_changed=self.told.extend,
+            on_ring_told=self.watch.hear,
+        )
+
+    async def set_up(self) -> None:
+        """What a centre has from its first start."""
+        await self.centre.resume()
+        await self.office.set_up("emergency", "admin")
