@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import framing, report, ring, stream, throughput
+from bench import framing, report, ring, roster, stream, throughput
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -38,43 +38,45 @@ class Lengths:
     load_s: float
     stream_s: float
     framing_events: int
+    changes: int
 
 
-FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000)
-QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000)
+FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000, changes=400)
+QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000, changes=200)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="short rounds: under two minutes, rougher figures")
+    parser.add_argument("--quick", action="store_true", help="short rounds: about three minutes, rougher figures")
     parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
     parser.add_argument("--load-seconds", type=float, metavar="S", help="length of the throughput's load")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     return parser.parse_args()
 
 
-BLOCKS: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
+BESIDE: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
     "ring": lambda sides, say, lengths: ring.measure(sides, say, rounds=lengths.rounds, seconds=lengths.round_s),
     "throughput": lambda sides, say, lengths: throughput.measure(sides, say, seconds=lengths.load_s),
     "stream": lambda sides, say, lengths: stream.measure(sides, say, seconds=lengths.stream_s),
-    "framing": lambda _, say, lengths: _framing(say, lengths),
 }
-NEED_NO_ASTERISK = {"framing"}
-
-
-async def _framing(say: Say, lengths: Lengths) -> Block:
-    return await asyncio.to_thread(framing.measure, say, events=lengths.framing_events)
+ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
+    "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
+    "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
+}
+"""Blocks that need no plain Asterisk beside them: they run first."""
+BLOCKS = (*BESIDE, *ALONE)
 
 
 async def _run(names: list[str], lengths: Lengths, folder: Path, say: Say, show: Callable[[str, Block], None]) -> None:
     for name in names:
-        if name in NEED_NO_ASTERISK:
-            show(name, await _framing(say, lengths))
-    names = [name for name in names if name not in NEED_NO_ASTERISK]
+        if name in ALONE:
+            async with asyncio.timeout(LONGEST_RUN_S):
+                show(name, await ALONE[name](say, lengths))
+    names = [name for name in names if name in BESIDE]
     if names:
         async with asyncio.timeout(LONGEST_RUN_S), all_sides(folder, say) as sides:
             for name in names:
-                show(name, await BLOCKS[name](sides, say, lengths))
+                show(name, await BESIDE[name](sides, say, lengths))
 
 
 def main() -> int:
@@ -87,6 +89,7 @@ def main() -> int:
         load_s=chosen.load_seconds or base.load_s,
         stream_s=base.stream_s,
         framing_events=base.framing_events,
+        changes=base.changes,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()

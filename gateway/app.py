@@ -16,8 +16,10 @@ from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.health import Status
+from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
-from gateway.asterisk import site
+from gateway.api.workload import Workload
+from gateway.asterisk import music, site
 from gateway.asterisk.advisor import Advisor
 from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
@@ -26,7 +28,7 @@ from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.centre import Centre
-from gateway.domain.advice import TrunkRule, advise
+from gateway.domain.advice import TrunkRule, advise, in_vain
 from gateway.domain.duty import Told
 from gateway.feed import Feed
 from gateway.keeper import Keeper
@@ -70,7 +72,7 @@ class App:
 
     async def _run(self, store: Repository, reads: Reads) -> None:
         settings = self._settings
-        feed, board = Feed(), Board()
+        feed, board = Feed(), Board(_now)
         saving = Saving(store, feed)
         bookkeeper = Bookkeeper(
             store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
@@ -105,7 +107,15 @@ class App:
         level = Level(
             switchboard=switchboard, bookkeeper=bookkeeper, saving=saving, journal=journal, always=always, clock=_now
         )
-        office = Office(store=store, saving=saving, bookkeeper=bookkeeper, level=level, always=always, clock=_now)
+        office = Office(
+            store=store,
+            saving=saving,
+            bookkeeper=bookkeeper,
+            level=level,
+            always=always,
+            music=music.classes(),
+            clock=_now,
+        )
         watch = Watch(
             store=store,
             saving=saving,
@@ -145,11 +155,33 @@ class App:
         )
         await centre.resume()
         await office.set_up(settings.call.queue, site.kept_secret(settings.paths.var / "admin-token"))
+        books = await bookkeeper.books()
+        for reason in in_vain(rules, books.trunks, books.queues):
+            log.warning("setting_in_vain", extra={"reason": reason})
 
         streams, door = Streams(feed, reads), Door()
         deliveries = Deliveries(
             saving=saving, store=store, reads=reads, feed=feed, centre_name=settings.centre.name, clock=_now
         )
+
+        def status() -> Status:
+            return Status(
+                asterisk_up=link.state is LinkState.UP,
+                asterisk_reason=link.reason,
+                asterisk_since=link.since,
+                is_seeing=switchboard.is_seeing,
+                journal_lag_bytes=journal.lag_bytes,
+                journal_waits=journal.waits,
+                free_bytes=_free_bytes(settings),
+                operators_available=len(board.phones_there(settings.call.queue)),
+                version=__version__,
+                started_at=self._started_at,
+                sip_refused=board.refused_requests,
+                advice_given=advisor.given,
+                advice_missed=advisor.missed,
+                trunk_rules=rules,
+            )
+
         context = Context(
             centre=centre,
             office=office,
@@ -161,21 +193,21 @@ class App:
             recordings=Recordings(settings.paths.recordings),
             streams=streams,
             deliveries=deliveries,
-            status=lambda: Status(
-                asterisk_up=link.state is LinkState.UP,
-                asterisk_reason=link.reason,
-                journal_lag_bytes=journal.lag_bytes,
-                journal_waits=journal.waits,
-                free_bytes=_free_bytes(settings),
-                operators_available=len(board.phones_there(settings.call.queue)),
-                version=__version__,
-                started_at=self._started_at,
-                sip_refused=board.refused_requests,
-                advice_given=advisor.given,
-                advice_missed=advisor.missed,
+            workload=Workload(reads.workload, zone=bookkeeper.zone, clock=_now),
+            pictures=Pictures(
+                centre=centre,
+                bookkeeper=bookkeeper,
+                line=board,
+                reads=reads,
+                feed=feed,
+                status=status,
+                catch_up=journal.catch_up,
+                clock=_now,
             ),
+            status=status,
             board=board,
             door=door,
+            calendar_secret=site.kept_secret(settings.paths.var / "calendar-secret").encode(),
             clock=_now,
         )
         async with served(build(context), door, settings.api.host, settings.api.port) as server:

@@ -61,6 +61,7 @@ class Centre:
         self._on_ring_told = on_ring_told
         self._calls: dict[str, Call] = {}
         self._missing: frozenset[str] = frozenset()
+        self._last_talks: dict[str, datetime] = {}
         self._newest_arrival: datetime | None = None
         self._ring_ended = asyncio.Event()
         self.set_aside_count = 0
@@ -69,6 +70,11 @@ class Centre:
     def running_calls(self) -> Mapping[str, Call]:
         """The calls that have not ended, by id."""
         return self._calls
+
+    @property
+    def last_talks(self) -> Mapping[str, datetime]:
+        """When the last talk that was told since the start ended, by the operator's phone."""
+        return self._last_talks
 
     async def resume(self) -> None:
         """Takes up from what is stored: at start, and after the store was away."""
@@ -235,6 +241,11 @@ class Centre:
                 self._calls[call.id] = call
             else:
                 self._calls.pop(call.id, None)
+            for attempt in call.attempts:
+                if attempt.answered_at and attempt.left_at and attempt.phone != call.relieved_by:
+                    self._last_talks[attempt.phone] = max(
+                        attempt.left_at, self._last_talks.get(attempt.phone, attempt.left_at)
+                    )
 
 
 @dataclass(slots=True)

@@ -5,32 +5,9 @@ Counterparts: `gateway/asterisk/board.py` keeps it by Asterisk's events; the wat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A phone's place in a queue. `line` is how its line stands (free, ringing, talking, unavailable or unknown),
-    `pause` why it is not rung, if it is not."""
-
-    queue: str
-    phone: str
-    line: str
-    pause: str | None = None
-    paused_since: datetime | None = None
-    last_call_ended_at: datetime | None = None
-
-    @property
-    def state(self) -> str:
-        """In one word: free, ringing, talking, paused, unavailable or unknown."""
-        return "paused" if self.pause is not None and self.line == "free" else self.line
-
-    @property
-    def is_there(self) -> bool:
-        """An operator is at this phone and takes calls: free, or busy with a call and soon free again."""
-        return self.pause is None and self.line in {"free", "ringing", "talking"}
+from gateway.domain.places import Place
 
 
 class Line(Protocol):

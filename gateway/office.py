@@ -7,25 +7,27 @@ it over.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from gateway import rulings
+from gateway import importing, rulings
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain import duty
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.books import Books, Rules
 from gateway.domain.change import Change
 from gateway.domain.duty import Step
+from gateway.domain.exchange import Sheet
 from gateway.domain.holding import Holding, Member
-from gateway.domain.kept import Kept
+from gateway.domain.kept import Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, first_queue
 from gateway.domain.roster import OnCall, Swap
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Trunk, first_trunks
+from gateway.importing import Imported
 from gateway.level import Level
 from gateway.ports import Stale, Store, Taken, Unknown, sip_digest
 from gateway.saving import Saving
@@ -38,7 +40,8 @@ class NotOnDuty(Exception):
 
 
 class Office:
-    """`always` is what Asterisk holds whatever the admins do; `clock` returns the time now, in UTC."""
+    """`always` is what Asterisk holds whatever the admins do, `music` names what a queue's callers can hear; `clock`
+    returns the time now, in UTC."""
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Office:
         bookkeeper: Bookkeeper,
         level: Level,
         always: Holding,
+        music: Collection[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -55,6 +59,7 @@ class Office:
         self._bookkeeper = bookkeeper
         self._level = level
         self._always = always
+        self._music = music
         self._clock = clock
 
     # ---------------------------------------------------------------- whatever is kept
@@ -85,6 +90,7 @@ class Office:
             books = await self._bookkeeper.books()
             for before, after in changes:
                 self._refuse_always(after)
+                self._refuse_unknown_music(before, after)
                 rulings.check(await self._books_for(books, after), before, after)
             if not allow_gaps:
                 await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
@@ -101,6 +107,27 @@ class Office:
         if any(rulings.matters_to_asterisk(after) for _, after in changes):
             await self._level.apply()
         return list(committed.kept)  # type: ignore[arg-type]  # as many, and of the same kinds, as went in
+
+    async def import_roster(
+        self, sheet: Sheet, actor: Actor, *, sha256: str, replaces: bool, allow_gaps: bool, dry_run: bool
+    ) -> Imported:
+        """Takes all of a file (its hash is `sha256`) over into the roster, or nothing; with `dry_run` only says what
+        would become of it, holes and all. Raises importing.Faulty, rulings.LeavesGaps, StoreAway."""
+        now = self._clock()
+        async with self._saving.turn:
+            books = await self._bookkeeper.books()
+            found = await importing.work_out(self._bookkeeper, books, sheet, replaces=replaces, now=now)
+            changes = [(None, each) for each in found.changes]
+            told = found.told(await rulings.new_holes(self._bookkeeper, books, changes, now))
+            if dry_run or not changes:
+                return told
+            if told.holes and not allow_gaps:
+                raise rulings.LeavesGaps(told.holes)
+            deed = found.deed(actor, now, replaces=replaces, sha256=sha256)
+            await self._saving.save_in_turn(Change(kept=found.changes, deeds=(deed,)))
+            self._bookkeeper.forget()
+        await self._level.apply()
+        return told
 
     async def find(self, kind: type[Thing], thing_id: int, version: int | None = None) -> Thing:
         """The active thing of that kind and id. Raises Unknown; Stale when it is not in that `version` any more."""
@@ -216,6 +243,14 @@ class Office:
             raise Taken(f"trunk {name} is the centre's own")
         if isinstance(thing, Queue) and name in self._always.queues:
             raise Taken(f"queue {name} is the centre's own")
+
+    def _refuse_unknown_music(self, before: Kept | None, after: Kept) -> None:
+        """What a queue names anew must be there. A class whose folder was taken away since stops no other change."""
+        if not isinstance(after, Queue) or after.music is None or after.music in self._music:
+            return
+        if not isinstance(before, Queue) or before.music != after.music:
+            known = f"known are {', '.join(sorted(self._music))}" if self._music else "there is none yet"
+            raise Unfitting("music", f"there is no class {after.music}: {known}")
 
     def _place_deed(self, action: str, actor: Actor, data: Mapping[str, object]) -> Deed:
         return Deed(self._clock(), actor, action, subject=f"place/{data['queue']}/{data['phone']}", data=data)

@@ -14,7 +14,7 @@ from gateway.domain import shifts, trunks
 from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
 from gateway.domain.holding import Member
-from gateway.domain.kept import Invalid, Kept
+from gateway.domain.kept import Invalid, Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue
 from gateway.domain.roster import LONGEST_SHIFT, SWAP_STEPS, Absence, Assignment, OnCall, Plan, Swap
@@ -71,14 +71,21 @@ async def refuse_gaps(
     bookkeeper: Bookkeeper, books: Books, changes: Sequence[tuple[Kept | None, Kept]], now: datetime
 ) -> None:
     """Raises LeavesGaps when the changes make a hole within the horizon that is not there now."""
+    if new := await new_holes(bookkeeper, books, changes, now):
+        raise LeavesGaps(new)
+
+
+async def new_holes(
+    bookkeeper: Bookkeeper, books: Books, changes: Sequence[tuple[Kept | None, Kept]], now: datetime
+) -> tuple[Hole, ...]:
+    """The holes within the horizon that the changes make, and that are not there now."""
     if not any(touches_roster(after) for _, after in changes):
-        return
+        return ()
     until = now + timedelta(days=books.rules.gap_horizon_days)
     first = (now - LONGEST_SHIFT).astimezone(bookkeeper.zone).date()
     plan = await bookkeeper.plan(first, until.astimezone(bookkeeper.zone).date())
     changed = with_changes(plan, [after for _, after in changes])
-    if new := worse(holes(books, changed, now, until), holes(books, plan, now, until)):
-        raise LeavesGaps(tuple(new))
+    return tuple(worse(holes(books, changed, now, until), holes(books, plan, now, until)))
 
 
 def with_changes(plan: Plan, changes: Iterable[Kept]) -> Plan:
@@ -109,18 +116,18 @@ def _check_retired(books: Books, thing: Kept) -> None:
 
 def _check_operator(books: Books, before: Operator | None, after: Operator) -> None:
     if before is not None and before.phone != after.phone:
-        raise Invalid("phone", "stays: make a new operator for another one")
+        raise Unfitting("phone", "stays: make a new operator for another one")
     _known_queues(books, "home_queues", after.home_queues)
 
 
 def _check_queue(books: Books, before: Queue | None, after: Queue) -> None:
     if before is not None and before.name != after.name:
-        raise Invalid("name", "stays: calls of the past carry it")
+        raise Unfitting("name", "stays: calls of the past carry it")
 
 
 def _check_trunk(books: Books, before: Trunk | None, after: Trunk) -> None:
     if before is not None and before.name != after.name:
-        raise Invalid("name", "stays: calls of the past carry it")
+        raise Unfitting("name", "stays: calls of the past carry it")
     if not after.addresses:
         raise Invalid("addresses", "must name one address at least")
     if unknown := sorted(set(after.codecs) - set(trunks.CODECS)):
@@ -130,7 +137,7 @@ def _check_trunk(books: Books, before: Trunk | None, after: Trunk) -> None:
     trunks.networks(after.addresses)
     for other in books.trunks.values():
         if other.id != after.id and (shared := trunks.overlap(after.addresses, other.addresses)):
-            raise Invalid("addresses", f"{shared} belongs to trunk {other.name}: calls could not be told apart")
+            raise Unfitting("addresses", f"{shared} belongs to trunk {other.name}: calls could not be told apart")
 
 
 def _check_shift(books: Books, before: Shift | None, after: Shift) -> None:
@@ -145,7 +152,7 @@ def _check_assignment(books: Books, before: Assignment | None, after: Assignment
     _known_operator(books, "operator_id", after.operator_id)
     shift = books.plan.shifts.get(after.shift_id)
     if shift is None:
-        raise Invalid("shift_id", f"there is no shift {after.shift_id}")
+        raise Unfitting("shift_id", f"there is no shift {after.shift_id}")
     _known_queues(books, "queue", (after.queue,))
     _in_range("first_date", after.first_date)
     _in_range("last_date", after.last_date)
@@ -154,7 +161,7 @@ def _check_assignment(books: Books, before: Assignment | None, after: Assignment
     if after.last_date - after.first_date > LONGEST_RANGE:
         raise Invalid("last_date", f"is more than {LONGEST_RANGE.days} days after the first date")
     if not recurrence.days(shift, after.first_date, after.last_date):
-        raise Invalid("first_date", f"shift {shift.name} does not take place on any day from it to the last date")
+        raise Unfitting("first_date", f"shift {shift.name} does not take place on any day from it to the last date")
 
 
 def _check_absence(books: Books, before: Absence | None, after: Absence) -> None:
@@ -176,14 +183,14 @@ def _check_swap(books: Books, before: Swap | None, after: Swap) -> None:
             if (duty.operator_id, duty.shift_id, duty.date) == (after.operator_id, after.shift_id, after.date)
         ]
         if not duties:
-            raise Invalid("date", "the operator does not work that shift on that day")
+            raise Unfitting("date", "the operator does not work that shift on that day")
         return
     if after.state is not before.state and after.state not in SWAP_STEPS[before.state]:
         raise Taken(f"the swap is {before.state}: it cannot become {after.state}")
     if after.taken_by is not None:
         _known_operator(books, "taken_by", after.taken_by)
         if after.taken_by == after.operator_id:
-            raise Invalid("taken_by", "is the operator who asks")
+            raise Unfitting("taken_by", "is the operator who asks")
 
 
 def _check_on_call(books: Books, before: OnCall | None, after: OnCall) -> None:
@@ -192,7 +199,7 @@ def _check_on_call(books: Books, before: OnCall | None, after: OnCall) -> None:
     if (after.number is None) != (after.trunk is None):
         raise Invalid("trunk", "and number go together: a number is rung over a trunk")
     if after.trunk is not None and after.trunk not in books.trunks:
-        raise Invalid("trunk", f"there is no trunk {after.trunk}")
+        raise Unfitting("trunk", f"there is no trunk {after.trunk}")
     if after.from_at and after.until_at and after.until_at <= after.from_at:
         raise Invalid("until_at", "is not after from_at")
 
@@ -206,13 +213,13 @@ def _check_token(books: Books, before: Token | None, after: Token) -> None:
 
 def _known_operator(books: Books, field: str, operator_id: int) -> None:
     if operator_id not in books.operators:
-        raise Invalid(field, f"there is no operator {operator_id}")
+        raise Unfitting(field, f"there is no operator {operator_id}")
 
 
 def _known_queues(books: Books, field: str, names: Iterable[str]) -> None:
     for name in names:
         if name not in books.queues:
-            raise Invalid(field, f"there is no queue {name}")
+            raise Unfitting(field, f"there is no queue {name}")
 
 
 def _in_range(field: str, day: date) -> None:

@@ -19,6 +19,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 ENV_PREFIX = "GATEWAY112_"
 CONFIG_VARIABLE = "GATEWAY112_CONFIG"
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # compared, not bound
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
 QueueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -72,7 +74,13 @@ class ApiSettings(_Section):
 
 class SipSettings(_Section):
     host: Host = "127.0.0.1"
+    """EVERYWHERE: every address of this machine."""
     port: Port = 5060
+
+    @property
+    def near_host(self) -> str:
+        """The address by which this machine itself reaches it."""
+        return "127.0.0.1" if self.host == EVERYWHERE else self.host
 
 
 class RtpSettings(_Section):
@@ -189,7 +197,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
 def _conflicts(settings: Settings, file: Path) -> Iterator[str]:
     """What each setting allows and all together do not."""
     sip, ami, api, rtp = settings.sip, settings.ami, settings.api, settings.rtp
-    same_host = {sip.host, "0.0.0.0"} & {ami.host, api.host, "0.0.0.0"}  # noqa: S104  # compared, not bound
+    same_host = {sip.host, EVERYWHERE} & {ami.host, api.host, EVERYWHERE}
     if same_host and len({sip.port, ami.port, api.port}) < 3:
         yield f"{file}: ports: sip, ami and api need three different ports. Remedy: change one of them."
     if rtp.first_port <= sip.port <= rtp.last_port:

@@ -1,28 +1,35 @@
 #!/usr/bin/env bash
 # Makes what the callers hear: dialplan/prompts/<language>/<name>.txt, spoken by espeak-ng, or the studio's <name>.wav
-# beside it, becomes var/prompts/<language>/<name>.{alaw,ulaw,g722,sln16}. Only what its source no longer matches is made.
+# beside it, becomes var/prompts/<language>/<name>.{alaw,ulaw,g722,sln16}, and dialplan/music/<class>/<name> likewise, where
+# it may be <name>.tones too. Only what its source no longer matches is made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
 
-SOURCES=dialplan/prompts
-TARGETS=var/prompts
+SOURCES=dialplan
+TARGETS=var
 FORMATS=(alaw ulaw g722 sln16)
-MEAN_DBFS=-20 # as loud as telephone speech usually is
-PEAK_DBFS=-1  # never louder than this, so that nothing clips
+SPEECH_DBFS=(-20 -1) # mean and peak: as loud as telephone speech usually is, and so that nothing clips
+MUSIC_DBFS=(-30 -12) # behind speech
+LONGEST_TONES_S=120
 
-voice_of() {
+voice_of() { # voice_of prompts/LANGUAGE/NAME or music/CLASS/NAME
     case $1 in
-    id) printf id ;;
-    en) printf en-gb ;;
+    prompts/id/* | music/*) printf id ;;
+    prompts/en/*) printf en-gb ;;
     *) fail "$SOURCES/$1: no voice is known for this language. Remedy: add one to voice_of in setup/prompts.sh." ;;
     esac
 }
 
-# The source of a prompt: the studio's recording where there is one, else the text.
+# The source of a prompt: the studio's recording where there is one, else the text, else the tones.
 source_of() {
-    local stem=$SOURCES/$1
-    if [ -e "$stem.wav" ]; then printf '%s.wav' "$stem"; else printf '%s.txt' "$stem"; fi
+    local stem=$SOURCES/$1 kind
+    for kind in wav txt tones; do
+        if [ -e "$stem.$kind" ]; then
+            printf '%s.%s' "$stem" "$kind"
+            return
+        fi
+    done
 }
 
 # What a prompt was made from is kept beside it. A checksum, not a date: a studio's file may be older than the text that it
@@ -33,15 +40,18 @@ is_made() { # is_made LANGUAGE/NAME CHECKSUM
 }
 
 make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
-    local prompt=$1 source=$2 spoken=$WORK/spoken.wav voice gain
+    local prompt=$1 source=$2 spoken=$WORK/spoken.wav loudness=("${SPEECH_DBFS[@]}") voice gain
     case $source in
     *.wav) spoken=$source ;;
+    *.tones) sound "$source" "$spoken" ;;
     *)
-        voice=$(voice_of "${prompt%%/*}")
+        voice=$(voice_of "$prompt")
         speak "$source" "$voice" "$spoken"
         ;;
     esac
-    gain=$(gain_of "$spoken") || fail "$source: holds no sound. Remedy: give it words that can be spoken, or a recording."
+    # a recording beside its text is speech
+    if [[ $prompt == music/* && ! -e $SOURCES/$prompt.txt ]]; then loudness=("${MUSIC_DBFS[@]}"); fi
+    gain=$(gain_of "$spoken" "${loudness[@]}") || fail "$source: holds no sound. Remedy: give it words that can be spoken, or a recording."
     convert "$spoken" "$gain" "$WORK" || fail "$source: ffmpeg cannot convert it (see above)."
     mkdir -p "$TARGETS/${prompt%/*}"
     for format in "${FORMATS[@]}"; do
@@ -55,10 +65,18 @@ speak() { # speak TEXT_FILE VOICE WAV
     espeak-ng -v "$2" -s 150 -w "$3" -f "$1" || fail "$1: espeak-ng cannot speak it (see above)."
 }
 
-# The gain in dB that brings a file to MEAN_DBFS, or as near as PEAK_DBFS allows. Status 1: the file is silent.
-gain_of() {
+# A source of ffmpeg's own (lavfi); one without an end is cut off.
+sound() { # sound TONES_FILE WAV
+    local source
+    source=$(sed '/^#/d' "$1" | tr -d '\n')
+    ffmpeg -nostdin -hide_banner -loglevel error -y -f lavfi -t "$LONGEST_TONES_S" -i "$source" "$2" ||
+        fail "$1: ffmpeg knows no such source (see above). Remedy: write one of its sources, such as sine=440:d=3."
+}
+
+# The gain in dB that brings a file to the mean, or as near as the peak allows. Status 1: the file is silent.
+gain_of() { # gain_of SOUND MEAN_DBFS PEAK_DBFS
     ffmpeg -nostdin -hide_banner -i "$1" -ac 1 -af volumedetect -f null - 2>&1 |
-        awk -v mean_wanted="$MEAN_DBFS" -v peak_allowed="$PEAK_DBFS" '
+        awk -v mean_wanted="$2" -v peak_allowed="$3" '
             / mean_volume:/ { mean = $(NF - 1) }
             / max_volume:/ { peak = $(NF - 1); found = 1 }
             END {
@@ -85,12 +103,27 @@ declare -A sources=() checksums=()
 while read -r file; do
     prompt=${file#"$SOURCES/"}
     sources[${prompt%.*}]=$(source_of "${prompt%.*}")
-done < <(find "$SOURCES" -mindepth 2 \( -name '*.txt' -o -name '*.wav' \) | sort)
+done < <(
+    find "$SOURCES/prompts" -mindepth 2 \( -name '*.txt' -o -name '*.wav' \) | sort
+    find "$SOURCES/music" -mindepth 2 \( -name '*.txt' -o -name '*.wav' -o -name '*.tones' \) | sort
+)
 ((${#sources[@]})) || fail "$SOURCES holds no prompts. Remedy: fetch them again (git checkout $SOURCES)."
+for prompt in "${!sources[@]}"; do
+    [[ $prompt != music/* || $prompt =~ ^music/[a-z0-9-]{1,40}/[a-z0-9-]{1,40}$ ]] ||
+        fail "$SOURCES/$prompt: is no name for music. Remedy: small letters, digits and hyphens, 40 at most, in one folder."
+done
 recipe=$(sha256sum <setup/prompts.sh) # a change of voice or loudness makes all prompts anew
 while read -r checksum file; do
     checksums[$file]=$checksum-${recipe%% *}
 done < <(sha256sum "${sources[@]}")
+
+# Asterisk plays whatever lies in a class's folder: what has no source any more goes.
+for made in "$TARGETS"/music/*/*.made-from; do
+    stem=${made%.made-from}
+    [ -e "$made" ] && [ -z "${sources[${stem#"$TARGETS/"}]:-}" ] || continue
+    rm -f "$stem".*
+    rmdir --ignore-fail-on-non-empty "${stem%/*}"
+done
 
 todo=()
 for prompt in "${!sources[@]}"; do
@@ -99,8 +132,8 @@ done
 ((${#todo[@]})) || exit 0
 mapfile -t todo < <(printf '%s\n' "${todo[@]}" | sort)
 
-mkdir -p "$TARGETS"
-WORK=$(mktemp -d "$TARGETS/.making.XXXXXX") # on the same disk, so that a finished file takes its place in one step
+mkdir -p "$TARGETS/prompts" "$TARGETS/music"
+WORK=$(mktemp -d "$TARGETS/prompts/.making.XXXXXX") # on the same disk, so that a finished file takes its place in one step
 trap 'rm -rf "$WORK"' EXIT
 count=0
 for prompt in "${todo[@]}"; do

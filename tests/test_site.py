@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.asterisk import installation, sections, site
-from gateway.settings import PROJECT, Settings, load
+from gateway.asterisk import installation, music, sections, site
+from gateway.settings import PROJECT, Settings, SettingsError, load
 
 
 @pytest.fixture
@@ -89,3 +89,43 @@ def test_a_template_has_the_sites_values_in_it_and_only_codecs_that_this_asteris
     for name in ("codec_alaw", "codec_opus_open_source"):
         (tmp_path / f"{name}.so").touch()
     assert sections.codecs_of(tmp_path) == ["alaw", "opus"]
+
+
+def test_a_greeting_that_is_no_prompt_is_a_setting_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[call]\ngreeting = "selamat"\n')
+    with pytest.raises(SettingsError, match=r"call\.greeting: there is no prompt selamat .*Remedy: .*gateway\.toml"):
+        site.prepare(load(tmp_path / "gateway.toml", {}), installation.find())
+    (tmp_path / "gateway.toml").write_text('[call]\ngreeting = ""\n')
+    site.prepare(load(tmp_path / "gateway.toml", {}), installation.find())
+
+
+def test_a_centre_that_listens_everywhere_names_no_address_for_its_sound(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[sip]\nhost = "0.0.0.0"\n')
+    settings = load(tmp_path / "gateway.toml", {})
+    etc = site.prepare(settings, installation.find())
+    text = (etc / "pjsip_wizard.conf").read_text()
+    assert text.count("endpoint/media_address = \n") == 2
+    assert text.count("endpoint/bind_rtp_to_media_address = no\n") == 2
+    assert "bind = 0.0.0.0:5060" in (etc / "site/pjsip.conf").read_text()
+    assert settings.sip.near_host == "127.0.0.1"
+
+
+def test_each_folder_of_music_is_a_class_and_there_is_always_a_default(settings: Settings) -> None:
+    etc = site.prepare(settings, installation.find())
+    made = sorted(each.name for each in (PROJECT / "dialplan/music").iterdir() if each.is_dir())
+    assert list(music.classes()) == made
+    text = (etc / "site/music.conf").read_text()
+    for name in made:
+        assert f"[{name}]\nmode = files\ndirectory = moh/{name}\n" in text
+        assert list((settings.asterisk_dir / "lib/moh" / name).glob("*.alaw"))
+    assert "[default]\nmode = files\ndirectory = moh/calm\n" in music.sections(["calm", "soft"])
+
+
+def test_a_class_has_something_to_play_and_a_name_of_its_own(tmp_path: Path) -> None:
+    for folder, file in (("calm", "a.alaw"), ("empty", ""), ("notes", "a.txt"), ("Not A Name", "a.alaw")):
+        (tmp_path / folder).mkdir()
+        if file:
+            (tmp_path / folder / file).touch()
+    assert music.classes(tmp_path) == ("calm",)
+    assert music.classes(tmp_path / "nowhere") == ()
+    assert music.sections(()) == ""

@@ -29,9 +29,9 @@ from gateway.domain.holding import (
     SetPause,
     SetPenalty,
 )
+from gateway.domain.places import Place
 from gateway.feed import Feed
 from gateway.level import Level
-from gateway.line import Place
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.ports import Refused, Ring, SwitchboardAway
@@ -203,6 +203,7 @@ class Services:
             bookkeeper=self.bookkeeper,
             level=self.level,
             always=self.always,
+            music=("default", "tenang"),
             clock=clock,
         )
         self.on_call = OnCallList(

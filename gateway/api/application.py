@@ -7,14 +7,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from aiohttp import web, web_response
 from aiohttp.typedefs import Handler
 
 from gateway.api import (
     alarms,
+    board,
+    board_page,
+    calendars,
     calls,
+    coverage,
     docs,
     events,
+    exchange,
     health,
     metrics,
     operators,
@@ -32,14 +37,22 @@ from gateway.api.routes import BODY_LIMIT_BYTES, Route, answering
 
 STOP_TIMEOUT_S = 5.0
 
+# what aiohttp calls itself in every answer, also in those to what is no HTTP, which no application sees
+web_response.SERVER_SOFTWARE = "gateway112"  # type: ignore[attr-defined]
+
 SUBJECTS: tuple[Route, ...] = (
     *health.ROUTES,
+    *board.ROUTES,
+    *board_page.ROUTES,
     *calls.ROUTES,
     *events.ROUTES,
     *operators.ROUTES,
     *queues.ROUTES,
     *trunks.ROUTES,
     *shifts.ROUTES,
+    *coverage.ROUTES,
+    *exchange.ROUTES,
+    *calendars.ROUTES,
     *rules.ROUTES,
     *alarms.ROUTES,
     *webhooks.ROUTES,
@@ -66,6 +79,7 @@ def build(context: Context) -> web.Application:
 
     async def close_streams(_: web.Application) -> None:
         context.streams.close()
+        context.pictures.close()
 
     application.on_shutdown.append(close_streams)
     return application

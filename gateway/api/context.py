@@ -23,7 +23,9 @@ from gateway.vault.recordings import Recordings
 if TYPE_CHECKING:  # these modules take a Context themselves
     from gateway.api.deliveries import Deliveries
     from gateway.api.health import Status
+    from gateway.api.pictures import Pictures
     from gateway.api.streams import Streams
+    from gateway.api.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,13 @@ class Context:
     reads: Reads
     recordings: Recordings
     streams: "Streams"
+    pictures: "Pictures"
     deliveries: "Deliveries"
+    workload: "Workload"
     status: "Callable[[], Status]"
     board: Line
     door: Door
+    calendar_secret: bytes
     clock: Callable[[], datetime]
 
     @property

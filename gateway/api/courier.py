@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import aiohttp
+from yarl import URL
 
 from gateway.api import cloudevents
 from gateway.api.following import following
@@ -22,6 +23,10 @@ from gateway.store.reads import Reads
 log = logging.getLogger(__name__)
 
 BATCH = 200
+LONGEST_ERROR = 200
+"""Characters that are told of what went wrong."""
+LEAST_SECRET = 4
+"""Characters of a value in a URL's query from which on it may be a secret."""
 IDLE_S = 60.0
 
 
@@ -36,7 +41,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a receiver does. `failing_since` is None while its last post was taken."""
+    """How a receiver does. `failing_since` is None while its last post was taken; `last_error` is for people, and None
+    too from a start until the next try."""
 
     after_seq: int
     failing_since: datetime | None = None
@@ -54,7 +60,7 @@ class Courier:
         self, webhook: Webhook, *, centre: str, feed: Feed, reads: Reads, clock: Callable[[], datetime], pace: Pace
     ) -> None:
         self.webhook = webhook
-        self.standing = Standing(webhook.after_seq)
+        self.standing = Standing(webhook.after_seq, webhook.failing_since)
         self._centre = centre
         self._feed = feed
         self._reads = reads
@@ -102,7 +108,19 @@ class Courier:
         except TimeoutError:
             return f"no answer within {self._pace.post_timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return f"{type(error).__name__}: {error}"[:200]
+            return _told(f"{type(error).__name__}: {error}", self.webhook.url)
         if status == 410:
             raise Gone(Gone.__doc__)
         return None if 200 <= status < 300 else f"HTTP {status}"
+
+
+def _told(error: str, url: str) -> str:
+    """An error as people may read it: one line of bounded length, without what in the URL may be a secret (user,
+    password, query). What the receiver itself sent may stand in it."""
+    asked = URL(url)
+    secrets = {asked.query_string, asked.raw_query_string, asked.raw_user, asked.raw_password, url.partition("?")[2]}
+    secrets |= {value for value in asked.query.values() if len(value) >= LEAST_SECRET}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        error = error.replace(secret, "…")
+    printable = "".join(sign if sign.isprintable() else " " for sign in error)
+    return " ".join(printable.split())[:LONGEST_ERROR]

@@ -55,7 +55,8 @@ class Deliveries:
         self._pace = pace or Pace()
         self._couriers: dict[str, Courier] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stored: dict[str, int] = {}
+        self._stored: dict[str, tuple[int, datetime | None]] = {}
+        """How far each webhook has come, and since when it fails, as the store has it."""
         self._book = asyncio.Lock()
         """Held over each look at or change of the stored webhooks, so that a place is never stored for one that is
         being removed: that would bring it back."""
@@ -132,7 +133,7 @@ class Deliveries:
             clock=self._clock,
             pace=self._pace,
         )
-        self._stored[webhook.id] = webhook.after_seq
+        self._stored[webhook.id] = (webhook.after_seq, webhook.failing_since)
         self._changed.set()
 
     async def _send(self, courier: Courier, session: aiohttp.ClientSession) -> None:
@@ -154,18 +155,20 @@ class Deliveries:
             await self._save()
 
     async def _save(self) -> None:
-        """Stores the places that have changed. Where the store is away, the next round does it."""
+        """Stores how each receiver does where that has changed. Where the store is away, the next round does it."""
         async with self._book:
             for webhook_id, courier in self._couriers.items():
-                place = courier.standing.after_seq
-                if place == self._stored.get(webhook_id):
+                standing = courier.standing
+                state = (standing.after_seq, standing.failing_since)
+                if state == self._stored.get(webhook_id):
                     continue
+                webhook = replace(courier.webhook, after_seq=state[0], failing_since=state[1])
                 try:
-                    await self._saving.save(Change(webhooks_put=(replace(courier.webhook, after_seq=place),)))
+                    await self._saving.save(Change(webhooks_put=(webhook,)))
                 except StoreAway as error:
                     log.warning("webhook_place_not_stored", extra={"reason": str(error)})
                     return
-                self._stored[webhook_id] = place
+                self._stored[webhook_id] = state
 
 
 def deed_about(webhook: Webhook, action: str, actor: Actor, at: datetime, note: str = "") -> Deed:

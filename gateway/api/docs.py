@@ -16,6 +16,8 @@ from gateway.api import openapi
 from gateway.api.context import Context
 from gateway.api.openapi import Document
 from gateway.api.routes import JSON, Route, route
+from gateway.api.wording import in_words
+from gateway.domain.tokens import MAY, May, Role
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --faint: #57606a; --line: #d0d7de; --soft: #f3f5f7;
@@ -32,7 +34,9 @@ nav ul { list-style: none; padding: 0; } nav li { padding: 0.2rem 0; }
 details { border: 1px solid var(--line); border-radius: 0.4rem; margin: 0.6rem 0; }
 summary { padding: 0.7rem; cursor: pointer; background: var(--soft); border-radius: 0.4rem; }
 summary span { color: var(--faint); }
-details > div { padding: 0 0.8rem 0.8rem; }
+details > div { padding: 0 0.8rem 0.8rem; scroll-margin-top: 4rem; }
+table { border-collapse: collapse; } th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; }
+th { text-align: left; } td { text-align: center; } tbody th { font-weight: 400; }
 .method { display: inline-block; min-width: 4.2rem; font-weight: 700; }
 dt { font-weight: 600; margin-top: 0.6rem; } dd { margin: 0 0 0 1rem; }
 dd, .faint { color: var(--faint); }
@@ -90,6 +94,7 @@ def page(document: Document) -> str:
             f"<p>Ask with a token: <code>{escape(_FIRST_STEP)}…/v1/calls</code>. ",
             'The same for machines: <a href="/v1/openapi.json">/v1/openapi.json</a>.</p>',
             _contents(document),
+            _roles(),
             *(_subject(tag, document) for tag in _tags(document)),
             '<h2 id="about-models">Models</h2>',
             *(_model(name, schema) for name, schema in document["components"]["schemas"].items()),
@@ -112,9 +117,24 @@ def _tags(document: Document) -> list[str]:
 
 def _contents(document: Document) -> str:
     items = "".join(
-        f'<li><a href="#about-{escape(tag)}">{escape(tag)}</a></li>' for tag in [*_tags(document), "models"]
+        f'<li><a href="#about-{escape(tag)}">{escape(tag)}</a></li>' for tag in ["roles", *_tags(document), "models"]
     )
     return f'<nav aria-label="Subjects"><ul>{items}</ul></nav>'
+
+
+def _roles() -> str:
+    """Who may do what, from the one table that every request is checked against."""
+    head = "".join(f'<th scope="col">{role}</th>' for role in Role)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(may)}</th>'
+        + "".join(f"<td>{'yes' if may in MAY[role] else 'no'}</td>" for role in Role)
+        + "</tr>"
+        for may in May
+    )
+    return (
+        '<section><h2 id="about-roles">roles</h2><p>What a token\'s role lets its bearer do.</p>'
+        f'<table><thead><tr><th scope="col">may</th>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
+    )
 
 
 def _subject(tag: str, document: Document) -> str:
@@ -128,8 +148,9 @@ def _subject(tag: str, document: Document) -> str:
 
 def _operation(method: str, path: str, operation: Document, document: Document) -> str:
     parts = [
-        f'<details id="{escape(operation["operationId"])}"><summary><span class="method">{method}</span> ',
-        f"<code>{escape(path)}</code> <span>{escape(operation['summary'])}</span></summary><div>",
+        f'<details><summary><span class="method">{method}</span> ',
+        f"<code>{escape(path)}</code> <span>{escape(operation['summary'])}</span></summary>",
+        _inside(operation["operationId"]),
     ]
     parts += [f"<p>{_prose(part)}</p>" for part in operation.get("description", "Open to everybody.").split("\n\n")]
     if operation["parameters"]:
@@ -145,11 +166,21 @@ def _operation(method: str, path: str, operation: Document, document: Document) 
     return "".join([*parts, "</dl></div></details>"])
 
 
+def _inside(name: str) -> str:
+    """The beginning of what a part folds away. The name stands here and not on the part itself: a browser that is led
+    to something folded away unfolds it."""
+    return f'<div id="{escape(name)}">'
+
+
+def _need(is_required: bool) -> str:
+    return "required" if is_required else "optional"
+
+
 def _parameter(parameter: Document) -> str:
-    required = ", required" if parameter["required"] else ""
+    need = _need(parameter["required"])
     return (
         f"<dt><code>{escape(parameter['name'])}</code> "
-        f'<span class="faint">{escape(parameter["in"])}{required}: {_kind(parameter["schema"])}</span></dt>'
+        f'<span class="faint">{escape(parameter["in"])}, {need}: {_kind(parameter["schema"])}</span></dt>'
         f"<dd>{_prose(parameter.get('description', ''))}</dd>"
     )
 
@@ -162,14 +193,15 @@ def _content(part: Document) -> str:
 
 
 def _model(name: str, schema: Document) -> str:
+    required = schema.get("required", ())
     fields = "".join(
-        f'<dt><code>{escape(field)}</code> <span class="faint">{_kind(about)}</span></dt>'
+        f'<dt><code>{escape(field)}</code> <span class="faint">{_need(field in required)}: {_kind(about)}</span></dt>'
         f"<dd>{_prose(about.get('description', ''))}</dd>"
         for field, about in schema.get("properties", {}).items()
     )
     values = f"<p>{_kind(schema)}</p>" if "enum" in schema else ""
     return (
-        f'<details id="{escape(name)}"><summary><code>{escape(name)}</code></summary><div>'
+        f"<details><summary><code>{escape(name)}</code></summary>{_inside(name)}"
         f"<p>{_prose(schema.get('description', ''))}</p>{values}<dl>{fields}</dl></div></details>"
     )
 
@@ -187,6 +219,8 @@ def _kind(schema: Document) -> str:
         return f"list of {_kind(schema['items'])}" if "items" in schema else "list"
     words = [str(schema.get("format") or schema.get("const") or schema.get("type", "any"))]
     words += [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    if "pattern" in schema:
+        words.append(in_words(schema["pattern"]))
     return escape(", ".join(words))
 
 
@@ -194,7 +228,6 @@ _LIMITS: dict[str, str] = {
     "minimum": "at least",
     "maximum": "at most",
     "maxLength": "length at most",
-    "pattern": "like",
     "default": "default",
 }
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gateway.api.context import Context
 from gateway.api.models import AfterQuery, EventModel, EventPage, Parameters, Seq, Told
-from gateway.api.problems import Problem, unprocessable
+from gateway.api.problems import Problem, conflict
 from gateway.api.routes import route
 from gateway.api.streams import TooManyStreams
 from gateway.domain.event_types import EVENT_TYPES
@@ -72,7 +72,7 @@ async def stream_events(
     else:
         place, field = context.feed.newest, ""
     if place > context.feed.newest and place > await context.store.newest_seq():
-        raise unprocessable(field, "is after the newest event: it comes from another ledger")
+        raise conflict(field, "is after the newest event: it comes from another ledger")
     response = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
     )
@@ -95,6 +95,7 @@ ROUTES = (
         stream_events,
         "Events as they happen",
         may=May.SEE_CALLS,
+        problems=(409,),
         media_type="text/event-stream",
     ),
 )

@@ -13,6 +13,7 @@ from pydantic import Field
 from gateway.api.context import Context
 from gateway.api.models import Told
 from gateway.api.routes import Answer, route
+from gateway.domain.advice import TrunkRule, in_vain
 from gateway.ports import StoreAway
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
@@ -37,10 +38,16 @@ class Status:
     """Why what Asterisk wrote cannot be stored now; empty where it can."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)
     """Free space, by the setting that names the place."""
+    asterisk_since: datetime | None = None
+    """From when on Asterisk has been in touch, or has not."""
+    is_seeing: bool = True
+    """Whether the live board is true: false until all was looked at since Asterisk was reached."""
     sip_refused: Mapping[str, int] = field(default_factory=dict)
     """SIP requests that were not let in since the start, by Asterisk's word for the reason."""
     advice_given: int = 0
     advice_missed: int = 0
+    trunk_rules: Mapping[str, TrunkRule] = field(default_factory=dict)
+    """What the settings say about trunks, by their names."""
 
 
 class PartHealth(Told):
@@ -87,7 +94,7 @@ async def health(context: Context) -> Answer[HealthModel]:
     if status.journal_waits:
         severe.append(f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.")
     severe += [_full(setting, free) for setting, free in status.free_bytes.items() if free < NO_SPACE_BYTES]
-    slight = list(_warnings(context, status))
+    slight = [*_warnings(context, status), *await _in_vain(context, status)]
     content = HealthModel(
         status="down" if severe else "impaired" if slight else "ok",
         problems=severe + slight,
@@ -129,6 +136,15 @@ def _warnings(context: Context, status: Status) -> list[str]:
     if context.level.applied.problems:
         found.append("Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)))
     return found
+
+
+async def _in_vain(context: Context, status: Status) -> list[str]:
+    """Settings of trunks and queues that are not there. Without the database that cannot be said."""
+    try:
+        books = await context.bookkeeper.at_hand()
+    except StoreAway:
+        return []
+    return in_vain(status.trunk_rules, books.trunks, books.queues)
 
 
 def _full(setting: str, free_bytes: int) -> str:

@@ -3,10 +3,20 @@
 Counterpart: `gateway/domain/`, whose values are turned into these by the `of` of each model.
 """
 
-from datetime import datetime
-from typing import Annotated, Any, Self
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.events import StoredEvent
@@ -27,17 +37,41 @@ def _in_range(value: datetime) -> datetime:
 
 def _written_out(value: object) -> object:
     """Refuses a bare number, which would pass for seconds since 1970."""
-    if isinstance(value, str) and "T" not in value.upper():
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "T" in value.upper()):
         raise ValueError("must be a date and time with an offset, such as 2026-08-17T10:00:00Z (write + as %2B)")
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_range)]
+def _iso_day(value: object) -> object:
+    """Refuses a bare number, which would pass for seconds since 1970, and what no roster reaches."""
+    if not isinstance(value, date) and not (isinstance(value, str) and _DAY.fullmatch(value)):
+        raise ValueError("must be a date between the years 2000 and 2199, such as 2026-08-17")
+    return value
+
+
+_DAY = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}")
+
+
+def of_format(name: str) -> WithJsonSchema:
+    """For text whose rules JSON Schema cannot say; `tests/api/fuzz_hooks.py` knows how each looks."""
+    return WithJsonSchema({"type": "string", "format": name})
+
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_out),
+    AfterValidator(_in_range),
+]
+Day = Annotated[
+    date,
+    Field(strict=False),  # text is what a date is made of
+    BeforeValidator(_iso_day),
+]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 PhoneNumber = Annotated[str, Field(pattern=PHONE_PATTERN, description="A phone's number: 3 to 6 digits.")]
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE)]
 Word = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE)]
-Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE), of_format("cursor")]
 QueueName = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -51,6 +85,18 @@ class Body(BaseModel):
     """A JSON body: nothing is guessed, so "1" is no number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TextBody:
+    """A body that is text and no JSON. A kind of its own says of which media type, and how much of it may come."""
+
+    MEDIA_TYPE: ClassVar[str]
+    LIMIT_BYTES: ClassVar[int]
+
+    def __init__(self, raw: bytes) -> None:
+        """Raises UnicodeDecodeError where it is not UTF-8; a byte order mark is no part of the text."""
+        self.raw = raw
+        self.text = raw.decode("utf-8-sig")
 
 
 class Told(BaseModel):
@@ -205,7 +251,8 @@ class FieldFault(Told):
     field: Annotated[
         str,
         Field(
-            description="A JSON pointer into the body (/phone), ?name of the query, {name} of the path, or a header."
+            description="A JSON pointer into the body (/phone), ?name of the query, {name} of the path, a header, or a "
+            "line and column of a file."
         ),
     ]
     reason: str

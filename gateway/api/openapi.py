@@ -23,6 +23,7 @@ ABOUT = (
     "a success is a problem document (RFC 9457)."
 )
 _REF = "#/components/schemas/"
+_TEXT: Document = {"type": "string"}
 
 
 def document(routes: Sequence[Route], version: str) -> Document:
@@ -126,6 +127,8 @@ def _operation(each: Route, schemas: _Schemas) -> Document:
     if each.body_model:
         content = {"schema": schemas.of(each.body_model)}
         operation["requestBody"] = {"required": each.needs_body, "content": {JSON: content}}
+    if each.text_body:
+        operation["requestBody"] = {"required": True, "content": {each.text_body.MEDIA_TYPE: {"schema": _TEXT}}}
     return operation
 
 
@@ -139,7 +142,7 @@ def _response(each: Route, status: int, schemas: _Schemas) -> Document:
     response: Document = {"description": HTTPStatus(status).phrase}
     if each.answer:
         response["content"] = {JSON: {"schema": schemas.of(each.answer)}}
-    elif status != 204:
+    elif status not in (204, 304):
         response["content"] = {each.media_type: {}}
     if status == 201 and each.method == "POST":
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}

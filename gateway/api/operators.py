@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import forbidden
 from gateway.api.context import Context
-from gateway.api.models import Body, PersonName, PhoneNumber, QueueName, Told, Word
+from gateway.api.models import Body, PersonName, PhoneNumber, QueueName, Told, Word, of_format
 from gateway.api.problems import unprocessable
 from gateway.api.resources import (
     KeptModel,
@@ -29,6 +29,7 @@ from gateway.api.resources import (
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.duty import Step
+from gateway.domain.kept import Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Said
 from gateway.domain.tokens import May, Token
@@ -39,6 +40,7 @@ NOT_YET = "Asterisk cannot be reached; it will be applied as soon as it can."
 Contact = Annotated[
     str,
     StringConstraints(max_length=300),
+    of_format("sip-uri"),
     Field(description="A fixed SIP address such as sip:1001@127.0.0.21:5070, for a phone that does not register."),
 ]
 Skill = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
@@ -163,7 +165,7 @@ async def pause(context: Context, path: ThingPath, body: PauseBody, token: Token
     books = await context.bookkeeper.books()
     known = [each.name for each in books.pause_reasons]
     if body.reason not in known:
-        raise unprocessable("/reason", f"is not among {', '.join(known)}")
+        raise Unfitting("reason", f"is not among {', '.join(known)}")
     return await _step(context, path, token, actor, Step.PAUSE, reason=body.reason)
 
 
@@ -243,7 +245,7 @@ async def _check(context: Context, contact: str | None) -> None:
     if address is not None:
         books = await context.bookkeeper.books()
         if any(_holds(networks(trunk.addresses), address) for trunk in books.trunks.values()):
-            raise unprocessable("/contact", f"{host} is the address of a trunk")
+            raise Unfitting("contact", f"{host} is the address of a trunk")
 
 
 def _holds(found: Iterable[Any], address: ipaddress.IPv4Address) -> bool:

@@ -14,8 +14,9 @@ from aiohttp.web import RequestPayloadError
 from pydantic_core import ErrorDetails
 
 from gateway.api.models import FieldFault, ProblemModel
+from gateway.api.wording import in_words
 from gateway.domain.coverage import Hole
-from gateway.domain.kept import Invalid
+from gateway.domain.kept import Invalid, Unfitting
 from gateway.office import NotOnDuty
 from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown
 from gateway.rulings import LeavesGaps
@@ -66,6 +67,11 @@ def unprocessable(field: str, reason: str) -> Problem:
     return Problem(422, "The request cannot be used.", errors=[FieldFault(field=field, reason=reason)])
 
 
+def conflict(field: str, reason: str) -> Problem:
+    """The problem of one field that could be used, but not as things stand."""
+    return Problem(409, "The request does not fit what is there.", errors=[FieldFault(field=field, reason=reason)])
+
+
 @web.middleware
 async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns whatever was raised into a problem document. What nobody expected is logged, and told as a bare 500. Where
@@ -105,6 +111,8 @@ def translate(error: Exception) -> Problem | None:
             )
         case Stale():
             return Problem(412, f"{error}: read it again.")
+        case Unfitting():
+            return conflict(f"/{error.field}", str(error))
         case Invalid():
             return unprocessable(f"/{error.field}", str(error))
         case Unknown() | NoRecording():
@@ -134,6 +142,8 @@ def _reason(error: ErrorDetails) -> str:
             return "is not known here"
         case "missing":
             return "is required"
+        case "string_pattern_mismatch":
+            return f"must be {in_words(error['ctx']['pattern'])}"
     return error["msg"].removeprefix("Value error, ")
 
 

@@ -26,6 +26,7 @@ from gateway.store.kept_reads import Condition
 Thing = TypeVar("Thing", bound=Kept)
 
 ThingId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+_ENTITY_TAG = r'(W/)?"[\x21\x23-\x7e]{0,64}"'
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
@@ -42,8 +43,15 @@ class ListQuery(Parameters):
 class MatchHeaders(Parameters):
     if_match: Annotated[
         str | None,
-        Field(alias="If-Match", description='The ETag of what you saw, such as "3"; `*` for whatever is there.'),
+        Field(
+            alias="If-Match",
+            pattern=rf"^(\*|{_ENTITY_TAG})$",
+            description='The ETag of what you saw, such as "3"; `*` for whatever is there.',
+        ),
     ] = None
+
+    # it is answered with 428 where it is missing, so the model takes that, and the document says that it must be there
+    model_config = ConfigDict(json_schema_extra={"required": ["If-Match"]})
 
 
 class GapQuery(Parameters):
@@ -106,9 +114,9 @@ def version_of(headers: MatchHeaders) -> int | None:
         raise Problem(
             428, 'Say in If-Match which version you saw (its ETag, such as "3"), or "*" for whatever is there.'
         )
-    if headers.if_match.strip() == "*":
+    if headers.if_match == "*":
         return None
-    found = _ETAG.fullmatch(headers.if_match.strip())
+    found = _ETAG.fullmatch(headers.if_match)
     if found is None:
         raise Problem(412, "If-Match names no version of it.")
     return int(found[1])

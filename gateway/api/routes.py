@@ -3,9 +3,9 @@
 Counterpart: `application.py` makes aiohttp's routes and the validation of these, `openapi.py` the document, so that
 the two cannot differ.
 
-A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models),
-`request`, `token` (whoever asks) and `actor` (the same for the audit log). It returns a model, an `Answer` around one,
-None (204), or a response of its own.
+A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models; a
+body may also be a `TextBody`), `request`, `token` (whoever asks) and `actor` (the same for the audit log). It returns a
+model, an `Answer` around one, None (204), or a response of its own.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.api.auth import actor, admit
 from gateway.api.context import Context
-from gateway.api.models import FieldFault, Parameters
+from gateway.api.models import FieldFault, Parameters, TextBody
 from gateway.api.problems import Problem, faults
 from gateway.domain.tokens import May, Token
 
@@ -64,6 +64,7 @@ class Route:
     query_model: type[BaseModel]
     headers_model: type[BaseModel] | None
     body_model: type[BaseModel] | None
+    text_body: type[TextBody] | None
     takes: frozenset[str]
     """What else of the request it takes: `request`, `token`, `actor`."""
 
@@ -111,9 +112,14 @@ def route(
         path_model=models["path"],
         query_model=models["query"] or NoParameters,
         headers_model=models["headers"],
-        body_model=models["body"],
+        body_model=models["body"] if _is_of(models["body"], BaseModel) else None,
+        text_body=models["body"] if _is_of(models["body"], TextBody) else None,
         takes=frozenset(hints) & {"request", "token", "actor"},
     )
+
+
+def _is_of(kind: object, base: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base)
 
 
 def _problems(may: May | None, models: Mapping[str, Any]) -> frozenset[int]:
@@ -139,7 +145,7 @@ def answering(each: Route, context: Context) -> Callable[[web.Request], Awaitabl
         if told is None:
             return web.Response(status=204)
         reply = told if isinstance(told, Answer) else Answer(_model(told))
-        body = reply.content.model_dump_json().encode()
+        body = reply.content.model_dump_json(by_alias=True).encode()
         return web.Response(status=reply.status, headers=reply.headers, body=body, content_type=JSON)
 
     return answer
@@ -163,6 +169,8 @@ async def _arguments(each: Route, request: web.Request, token: Token | None) -> 
         found["headers"] = _validated(each.headers_model, _headers(each.headers_model, request), "")
     if each.body_model:
         found["body"] = await _body(each, each.body_model, request)
+    if each.text_body:
+        found["body"] = await _text(each.text_body, request)
     if "request" in each.takes:
         found["request"] = request
     if token is not None and "token" in each.takes:
@@ -196,12 +204,44 @@ async def _body(each: Route, model: type[BaseModel], request: web.Request) -> Ba
     elif request.content_type not in BODY_TYPES:
         raise Problem(415, f"The body must be {JSON}.", headers={"Accept": JSON})
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(_with_whole_numbers(raw))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
             raise Problem(400, f"The body is not JSON: {_where(raw)}.") from None
         raise _unusable(faults(found, "/")) from None
+
+
+async def _text(kind: type[TextBody], request: web.Request) -> TextBody:
+    """The body as text. Raises Problem before the whole of one that is too large has been read."""
+    if request.content_type != kind.MEDIA_TYPE or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Problem(415, f"The body must be {kind.MEDIA_TYPE}, in UTF-8.", headers={"Accept": kind.MEDIA_TYPE})
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.content.iter_any():
+                raw += chunk
+                if len(raw) > kind.LIMIT_BYTES:
+                    raise Problem(413, f"The body is larger than {kind.LIMIT_BYTES // 2**20} MiB.")
+    except TimeoutError:
+        raise Problem(408, f"The body did not come within {BODY_TIMEOUT_S:.0f} seconds.") from None
+    try:
+        return kind(bytes(raw))
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"The body is not text in UTF-8: its byte {error.start + 1} cannot be read.") from None
+
+
+def _with_whole_numbers(raw: bytes) -> bytes:
+    """The same with 3.0 written as 3: JSON has one kind of number, pydantic two. What is not JSON stays as it is."""
+    try:
+        return json.dumps(json.loads(raw, parse_float=_number)).encode()
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _where(raw: bytes) -> str:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 
 from gateway.api.auth import forbidden
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Moment, PersonName, QueueName, Word
+from gateway.api.models import PRINTABLE, Body, Day, Moment, PersonName, QueueName, Word, of_format
 from gateway.api.problems import Problem
 from gateway.api.resources import (
     KeptModel,
@@ -38,9 +38,15 @@ _WALL = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def _wall(value: object) -> object:
-    if isinstance(value, str) and not _WALL.fullmatch(value):
+    if not isinstance(value, time) and not (isinstance(value, str) and _WALL.fullmatch(value)):
         raise ValueError("must be a wall-clock time in whole minutes, from 00:00 to 23:59")
     return value
+
+
+def _of_our_time(value: datetime) -> datetime:
+    if not 2000 <= value.year < 2200:
+        raise ValueError("must lie between the years 2000 and 2199")
+    return value.astimezone(UTC)
 
 
 WallTime = Annotated[
@@ -52,7 +58,11 @@ WallTime = Annotated[
     Field(description="By the clock of the centre's zone."),
 ]
 Note = Annotated[str, StringConstraints(max_length=500, pattern=PRINTABLE)]
-UtcMoment = Annotated[Moment, Field(strict=False), AfterValidator(lambda moment: moment.astimezone(UTC))]
+UtcMoment = Annotated[
+    Moment,
+    Field(strict=False),
+    AfterValidator(_of_our_time),
+]
 
 # ---------------------------------------------------------------- shifts
 
@@ -64,12 +74,13 @@ class NewShift(Body):
     rule: Annotated[
         Word,
         StringConstraints(to_upper=True, strip_whitespace=True),
+        of_format("rrule"),
         Field(description="The days, as an RRULE of RFC 5545: FREQ=WEEKLY;BYDAY=MO,TU."),
     ] = EVERY_DAY
-    first_date: date
-    last_date: date | None = None
+    first_date: Day
+    last_date: Day | None = None
     exceptions: Annotated[
-        tuple[date, ...], Field(max_length=400, description="Days on which it does not take place.")
+        tuple[Day, ...], Field(max_length=400, description="Days on which it does not take place.")
     ] = ()
     overlap_min: Annotated[
         int, Field(ge=0, le=120, description="How long those of this shift stay after its end, to hand over.")
@@ -95,8 +106,8 @@ class NewAssignment(Body):
     shift_id: ThingId
     queue: QueueName
     penalty: Annotated[int, Field(ge=0, le=1000, description="Lower penalties are rung first.")] = 0
-    first_date: date
-    last_date: Annotated[date, Field(description="On each of the shift's days from the first to this one.")]
+    first_date: Day
+    last_date: Annotated[Day, Field(description="On each of the shift's days from the first to this one.")]
 
 
 class AssignmentModel(KeptModel):
@@ -110,8 +121,8 @@ class AssignmentModel(KeptModel):
 
 class DatedQuery(ListQuery):
     operator_id: Annotated[ThingId | None, Field(description="Only this operator's.")] = None
-    since: Annotated[date | None, Field(description="Only what touches this day or later ones.")] = None
-    until: Annotated[date | None, Field(description="Only what touches this day or earlier ones.")] = None
+    since: Annotated[Day | None, Field(description="Only what touches this day or later ones.")] = None
+    until: Annotated[Day | None, Field(description="Only what touches this day or earlier ones.")] = None
 
 
 class AssignmentQuery(DatedQuery):
@@ -191,7 +202,7 @@ class OnCallModel(KeptModel):
 class NewSwap(Body):
     operator_id: Annotated[ThingId, Field(description="Who asks to be relieved.")]
     shift_id: ThingId
-    date: Annotated[date, Field(description="The day on which the shift begins.")]
+    date: Annotated[Day, Field(description="The day on which the shift begins.")]
     note: Note = ""
 
 
@@ -207,7 +218,7 @@ class SwapModel(KeptModel):
 class SwapQuery(ListQuery):
     operator_id: ThingId | None = None
     state: SwapState | None = None
-    since: Annotated[date | None, Field(description="Only of this day or later ones.")] = None
+    since: Annotated[Day | None, Field(description="Only of this day or later ones.")] = None
 
 
 class TakeBody(Body):

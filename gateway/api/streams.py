@@ -1,11 +1,13 @@
 """Streams of events over HTTP (server-sent events, WHATWG HTML 9.2): each listener keeps its own place in the ledger.
 
-Counterpart: `gateway/feed.py` rings the bell and holds the newest events; older ones are read from the ledger.
+Counterparts: `gateway/feed.py` rings the bell and holds the newest events; older ones are read from the ledger.
+`board.py` has streams of its own, which take their places among these.
 """
 
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -43,7 +45,7 @@ class Streams:
         self._feed = feed
         self._reads = reads
         self._limit = limit
-        self._heartbeat_s = heartbeat_s
+        self.heartbeat_s = heartbeat_s
         self._write_timeout_s = write_timeout_s
         self._scopes: set[asyncio.Timeout] = set()
         self._frames: dict[int, bytes] = {}
@@ -63,6 +65,13 @@ class Streams:
     async def follow(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
         """Prepares `response` and writes every event after `seq` to it, until the listener goes, is dropped, or
         `close` is called. Raises TooManyStreams before anything is written."""
+        await self.serve(request, response, lambda: self._tell(request, response, seq))
+
+    async def serve(
+        self, request: web.Request, response: web.StreamResponse, tell: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Prepares `response` and has `tell` write to it (by `write`), in a place among all streams. Ends and raises as
+        `follow` does."""
         if self._closing or len(self._scopes) >= self._limit:
             raise TooManyStreams(TooManyStreams.__doc__)
         scope = asyncio.timeout(None)
@@ -70,7 +79,7 @@ class Streams:
         try:
             async with scope:
                 await response.prepare(request)
-                await self._tell(request, response, seq)
+                await tell()
         except ConnectionResetError:
             log.debug("stream_left")
         except TimeoutError:
@@ -85,18 +94,19 @@ class Streams:
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
         # a place before the first event, so that a listener cut off until then resumes from here
-        await self._write(response, b"retry: 1000\nid: %d\n\n" % seq)
+        await self.write(response, b"retry: 1000\nid: %d\n\n" % seq)
         told_at = time.monotonic()
         while request.transport is not None:
             events = await following(self._feed, self._reads, seq, BATCH)
             if events:
-                await self._write(response, b"".join(map(self._frame, events)))
+                await self.write(response, b"".join(map(self._frame, events)))
                 seq, told_at = events[-1].seq, time.monotonic()
-            elif not await self._feed.wait(seq, LOOK_S) and time.monotonic() - told_at >= self._heartbeat_s:
-                await self._write(response, b": still here\n\n")
+            elif not await self._feed.wait(seq, LOOK_S) and time.monotonic() - told_at >= self.heartbeat_s:
+                await self.write(response, b": still here\n\n")
                 told_at = time.monotonic()
 
-    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+    async def write(self, response: web.StreamResponse, data: bytes) -> None:
+        """Writes to the listener. Raises TimeoutError where that one does not read."""
         async with asyncio.timeout(self._write_timeout_s):
             await response.write(data)
 

@@ -10,11 +10,11 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, PersonName, QueueName, Told
+from gateway.api.models import PRINTABLE, Body, PersonName, QueueName, Told, of_format
 from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, Subject, given, routes_of
 from gateway.domain.tokens import May
-from gateway.domain.trunks import NAME_PATTERN, Registration, Trunk
+from gateway.domain.trunks import CODECS, NAME_PATTERN, Registration, Trunk
 
 Host = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.:-]{1,253}$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)]
@@ -39,14 +39,14 @@ class NewTrunk(Body):
     ]
     carrier: Annotated[PersonName, Field(description="The company's name, for people.")]
     addresses: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=50)], ...],
+        tuple[Annotated[str, StringConstraints(max_length=50), of_format("ip-network")], ...],
         Field(min_length=1, max_length=16, description="Where its calls come from: addresses or networks (CIDR)."),
     ]
     port: Annotated[int, Field(ge=1, le=65535, description="Where calls to the carrier go, at its first address.")] = (
         5060
     )
     codecs: Annotated[
-        tuple[Annotated[str, StringConstraints(max_length=20)], ...],
+        tuple[Annotated[str, StringConstraints(max_length=20), Field(json_schema_extra={"enum": list(CODECS)})], ...],
         Field(max_length=32, description="Empty: every codec that Asterisk can transcode."),
     ] = ()
     queue: Annotated[QueueName | None, Field(description="Where its calls wait; null: the centre's own queue.")] = None

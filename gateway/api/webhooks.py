@@ -13,7 +13,7 @@ from yarl import URL
 from gateway.api import cloudevents
 from gateway.api.context import Context
 from gateway.api.deliveries import deed_about
-from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
+from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word, of_format
 from gateway.api.problems import unprocessable
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
@@ -29,7 +29,7 @@ def _known(value: str) -> str:
     return value
 
 
-EventType = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known)]
+EventType = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known), of_format("event-type")]
 
 
 class WebhookPath(Parameters):
@@ -40,6 +40,7 @@ class NewWebhook(Body):
     url: Annotated[
         str,
         StringConstraints(max_length=2000, pattern=PRINTABLE),
+        of_format("uri"),
         Field(description="Where to post: http or https, without a user or a fragment."),
     ]
     types: Annotated[tuple[EventType, ...], Field(max_length=64, description="Only these types; empty for all.")] = ()
@@ -53,8 +54,13 @@ class WebhookModel(Told):
     types: list[str]
     created_at: datetime
     after_seq: Annotated[int, Field(description="The last event that it took, or did not ask for.")]
-    failing_since: Annotated[datetime | None, Field(description="Null while the last post was taken.")]
-    last_error: str | None
+    failing_since: Annotated[
+        datetime | None,
+        Field(description="Null while the last post was taken; a restart of the gateway changes nothing in it."),
+    ]
+    last_error: Annotated[
+        str | None, Field(description="Why the last post failed; null after one that was taken, and before the first.")
+    ]
 
 
 class WebhookWithSecret(WebhookModel):
@@ -116,7 +122,7 @@ def _model(context: Context, webhook: Webhook) -> WebhookModel:
         types=list(webhook.types),
         created_at=webhook.created_at,
         after_seq=standing.after_seq if standing else webhook.after_seq,
-        failing_since=standing.failing_since if standing else None,
+        failing_since=standing.failing_since if standing else webhook.failing_since,
         last_error=standing.last_error if standing else None,
     )
 

@@ -3,13 +3,13 @@
 Counterpart: Asterisk's queue events over AMI keep it between two full looks (QueueStatus).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
 from gateway.domain.holding import SHIFT_OVER
-from gateway.line import Place
+from gateway.domain.places import Place
 
 STATES: Mapping[str, str] = {
     "1": "free",
@@ -21,7 +21,9 @@ STATES: Mapping[str, str] = {
     "7": "talking",
     "8": "talking",
 }
-"""Asterisk's device states (ast_device_state) as people call them; any other number is `unknown`."""
+"""Asterisk's device states (ast_device_state) as people call them; any other number is `unknown`. A phone that takes
+one call at a time is busy from the first ring on, which is called talking here: the journal knows better
+(`domain/picture.py`)."""
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
 _TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"}
@@ -30,9 +32,11 @@ _KNOCKS = {"InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "Fa
 
 
 class Board:
-    """What is known of every place and trunk, and what happened at the door (see line.Line)."""
+    """What is known of every place and trunk, and what happened at the door (see line.Line). `clock` returns the time
+    now, in UTC."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._places: dict[tuple[str, str], Place] = {}
         self._trunks_up: dict[str, bool] = {}
         self.refused_requests: dict[str, int] = {}
@@ -42,11 +46,10 @@ class Board:
 
     def look(self, status: Iterable[Message]) -> None:
         """Takes a whole QueueStatus: places that are not in it are gone."""
-        before, self._places = self._places, {}
-        count = self.changes
-        for event in status:
-            self.hear(event)
-        self.changes = count + (self._places != before)
+        found = [self._place(event) for event in status if event.name == "QueueMember"]
+        places = {(place.queue, place.phone): place for place in found if is_phone(place.phone)}
+        self.changes += self._places != places
+        self._places = places
 
     def hear(self, event: Message) -> None:
         """Takes an event of the link; those that are not about the board change nothing."""
@@ -107,20 +110,30 @@ class Board:
             self._trunks_up[aor] = is_up
 
     def _put(self, event: Message) -> None:
-        phone = member_phone(event)
-        if not is_phone(phone):
-            return
+        place = self._place(event)
+        if is_phone(place.phone):
+            self._places[(place.queue, place.phone)] = place
+            self.changes += 1
+
+    def _place(self, event: Message) -> Place:
+        """The place as the event tells it. A line that stands as it stood before keeps its time."""
+        queue, phone = event.get("Queue", ""), member_phone(event)
+        line = STATES.get(event.get("Status", ""), "unknown")
         is_paused = event.get("Paused") == "1"
-        place = Place(
-            queue=event.get("Queue", ""),
+        before = self._places.get((queue, phone))
+        resumed_at = before.resumed_at if before else None
+        if before and before.pause is not None and not is_paused:
+            resumed_at = self._clock()
+        return Place(
+            queue=queue,
             phone=phone,
-            line=STATES.get(event.get("Status", ""), "unknown"),
+            line=line,
             pause=event.get("PausedReason") if is_paused else None,
             paused_since=_time(event.get("LastPause")) if is_paused else None,
             last_call_ended_at=_time(event.get("LastCall")),
+            line_since=before.line_since if before and before.line == line else self._clock(),
+            resumed_at=resumed_at,
         )
-        self._places[(place.queue, phone)] = place
-        self.changes += 1
 
 
 def member_phone(event: Message) -> str:

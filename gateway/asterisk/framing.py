@@ -55,7 +55,7 @@ class Message:
         """The value of the first header of this name, in upper or lower case, or `default`."""
         wanted = name.lower()
         for header, value in self.headers:
-            if header.lower() == wanted:
+            if header == name or header.lower() == wanted:
                 return value
         return default
 

@@ -11,23 +11,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.asterisk import kept, sections
+from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Phone
 from gateway.domain.queues import Queue
 from gateway.domain.trunks import Trunk
 from gateway.ports import sip_digest
-from gateway.settings import PROJECT, Settings
+from gateway.settings import EVERYWHERE, PROJECT, Settings, SettingsError
 
 AMI_USER = "gateway112"
+LANGUAGE = "id"
+"""What callers hear."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def prepare(settings: Settings, installation: Installation) -> Path:
     """Writes the folder and returns it. Called again it changes nothing but the site's values: secrets, phones
-    (pjsip_wizard.conf) and Asterisk's database stay."""
+    (pjsip_wizard.conf) and Asterisk's database stay. Raises SettingsError when the greeting is no prompt."""
+    _refuse_unspoken(settings.call.greeting)
     home = settings.asterisk_dir
     etc = home / "etc"
     for folder in (
@@ -48,9 +51,10 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     _link(etc / "extensions.conf", PROJECT / "dialplan/extensions.conf")
     _link(etc / "dialplan", PROJECT / "dialplan")
     _link(home / "lib/documentation", installation.documentation)
-    for language in ("id", "en"):
+    for language in (LANGUAGE, "en"):
         _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
-    values = {"CODECS": ",".join(sections.codecs_of(installation.modules)), "SIP_HOST": settings.sip.host}
+    _link(home / "lib/moh", music.FOLDER)
+    values = {"CODECS": ",".join(sections.codecs_of(installation.modules)), **_sound(settings.sip.host)}
     for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
         write_private(etc / name, text)
 
@@ -99,6 +103,26 @@ def write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
+def _refuse_unspoken(greeting: str) -> None:
+    """Raises SettingsError where the greeting is not a prompt that was made: callers would be answered with silence."""
+    spoken = PROJECT / "var/prompts" / LANGUAGE
+    if not greeting or any(spoken.glob(f"{greeting}.*")):
+        return
+    raise SettingsError(
+        f"settings: call.greeting: there is no prompt {greeting} in {spoken}. Remedy: write it to "
+        f"dialplan/prompts/{LANGUAGE}/{greeting}.txt and run setup/prompts.sh, or name one that is there, such as "
+        f"greeting, or none (gateway.toml or GATEWAY112_CALL_GREETING)."
+    )
+
+
+def _sound(host: str) -> Mapping[str, str]:
+    """The address that sound is sent from and that the SDP names. Where SIP listens on every address of the machine
+    there is no one such: Asterisk then names the address by which it reaches the other side."""
+    if host == EVERYWHERE:
+        return {"SOUND_BOUND": "no", "SOUND_HOST": ""}
+    return {"SOUND_BOUND": "yes", "SOUND_HOST": host}
+
+
 def _link(name: Path, target: Path) -> None:
     if name.is_symlink() and name.readlink() == target:
         return
@@ -131,7 +155,7 @@ def _site_files(settings: Settings, installation: Installation, secret: str) -> 
             {
                 "systemname": settings.centre.name,
                 "documentation_language": "en_US",
-                "defaultlanguage": "id",
+                "defaultlanguage": LANGUAGE,
                 "hideconnect": "yes",
                 "nocolor": "yes",
             },
@@ -142,6 +166,7 @@ def _site_files(settings: Settings, installation: Installation, secret: str) -> 
             _section(f"transport-{kind}", {"type": "transport", "protocol": kind, "bind": f"{sip.host}:{sip.port}"})
             for kind in ("udp", "tcp")
         ),
+        "site/music.conf": music.sections(music.classes()),
         "site/rtp.conf": f"rtpstart = {settings.rtp.first_port}\nrtpend = {settings.rtp.last_port}\n",
         "site/globals.conf": "".join(
             f"{name} = {value}\n"

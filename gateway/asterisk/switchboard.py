@@ -5,12 +5,13 @@ how Asterisk writes things.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 from gateway.asterisk import sections
 from gateway.asterisk.board import Board, member_phone
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused
 from gateway.asterisk.framing import LINES_LIMIT, Message
-from gateway.asterisk.link import AmiLink
+from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
 from gateway.asterisk.translator import RING_ID_LEAD, TECHNOLOGY, is_phone
 from gateway.domain.holding import (
@@ -32,6 +33,8 @@ from gateway.domain.holding import (
 )
 from gateway.ports import Refused, Ring, SwitchboardAway
 
+T = TypeVar("T")
+
 LIST_TIMEOUT_S = 10.0
 NOTES = "gateway112"
 """The family of AstDB in which the notes for the dialplan stand."""
@@ -48,8 +51,16 @@ class AsteriskSwitchboard:
     def __init__(self, link: AmiLink, board: Board) -> None:
         self._link = link
         self._board = board
+        self._read_phones = _Remembering(sections.phones_and_trunks)
+        self._read_queues = _Remembering(sections.queues)
         self._rings: dict[str, str] = {}
         """The centre's own rings that go on, by the id of the action that began each."""
+        self._seen_in_login = 0
+
+    @property
+    def is_seeing(self) -> bool:
+        """Whether the live board is true: the link is up, and all was looked at since it came up."""
+        return self._link.state is LinkState.UP and self._seen_in_login == self._link.counters.logins
 
     def ring_that_failed(self, event: Message) -> str | None:
         """The id of the ring that nobody picked up, where the event tells of one."""
@@ -61,14 +72,16 @@ class AsteriskSwitchboard:
     async def holding(self) -> Held:
         """See ports.Switchboard. Members are the dynamic ones: those that an engineer wrote into a file are his."""
         try:
+            login = self._link.counters.logins
             status = await self._link.ask_list("QueueStatus", timeout_s=LIST_TIMEOUT_S)
             self._board.look(status)
             self._board.look_at_contacts(await self._contacts())
-            phones, trunks = sections.phones_and_trunks(await self._config(PHONES_FILE))
+            self._seen_in_login = login
+            phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             return Held(
                 phones=phones,
                 trunks=trunks,
-                queues=sections.queues(await self._config(QUEUES_FILE)),
+                queues=self._read_queues(await self._config(QUEUES_FILE)),
                 members=_members(status),
                 notes=await self._notes(),
                 busy=self._board.busy_phones,
@@ -223,6 +236,20 @@ class AsteriskSwitchboard:
             part = edits[start : start + EDITS_AT_ONCE]
             numbered = [(f"{name}-{index:06d}", value) for index, edit in enumerate(part) for name, value in edit]
             await self._link.ask("UpdateConfig", ("SrcFilename", file), ("DstFilename", file), *numbered)
+
+
+class _Remembering(Generic[T]):
+    """Reads a file that Asterisk shows only where it is not, line by line, what it was at the last look."""
+
+    def __init__(self, read: Callable[[Message], T]) -> None:
+        self._read = read
+        self._last: tuple[tuple[tuple[str, str], ...], T] | None = None
+
+    def __call__(self, config: Message) -> T:
+        lines = tuple(pair for pair in config.headers if pair[0] != "ActionID")
+        if self._last is None or self._last[0] != lines:
+            self._last = lines, self._read(config)
+        return self._last[1]
 
 
 _OF_QUEUES = (PutQueue, RemoveQueue)

@@ -41,6 +41,8 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.json:
         if reply.answer is not None:
             print(json.dumps(reply.answer, indent=2, ensure_ascii=False))
+    elif isinstance(reply.shown, str):
+        sys.stdout.write(reply.shown)
     else:
         Console(highlight=False).print(reply.shown)
     if reply.failure:

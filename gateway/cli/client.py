@@ -4,6 +4,7 @@ Counterpart: `gateway/api/`. Whatever a command does is asked of it; nothing her
 """
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -46,6 +47,11 @@ class Problem(Failed):
         super().__init__(f"{detail[:1].upper()}{detail[1:].rstrip('.')}.{f' Remedy: {remedy}.' if remedy else ''}")
         self.status = status
         self.errors = errors
+
+    def about(self, message: str) -> "Problem":
+        """The same problem with a message that knows what was asked for."""
+        self.args = (message,)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class Api:
                 self._url + path,
                 params={name: _written(value) for name, value in (query or {}).items() if value is not None},
                 json=body,
-                data=csv,
+                data=None if csv is None else io.BytesIO(csv),
                 headers=headers,
                 allow_redirects=False,  # a token is for the API that was named, and for no other
             ) as answer:

@@ -44,8 +44,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command tells: the API's answer as it is, and the same for people. Where it went wrong all the same,
-    `failure` says so in a sentence."""
+    """What a command tells: the API's answer as it is, and the same for people; a bare string is a file's text, and is
+    printed as it is. Where it went wrong all the same, `failure` says so in a sentence."""
 
     answer: Any
     shown: RenderableType

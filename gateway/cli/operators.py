@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from gateway.cli import tables
 from gateway.cli.client import Failed, Json
 from gateway.cli.command import Commands, Desk, Reply, command, phone, subject
+from gateway.settings import EVERYWHERE, SipSettings
 
 
 def add_to(commands: Commands) -> None:
@@ -138,7 +139,7 @@ def _softphone(desk: Desk, operator: dict[str, Any], title: str) -> RenderableTy
     shown = tables.facts(
         f"{title} Its softphone needs:",
         [
-            ("server", f"{sip.host}:{sip.port}, UDP or TCP"),
+            ("server", f"{_server(sip)}:{sip.port}, UDP or TCP"),
             ("user name", operator["phone"]),
             ("password", operator["secret"]),
         ],
@@ -149,6 +150,10 @@ def _softphone(desk: Desk, operator: dict[str, Any], title: str) -> RenderableTy
     if not operator["applied"]:
         notes.append(f"Asterisk does not hold the phone yet: {operator['problem']}")
     return Group(shown, *(tables.plain(note) for note in notes))
+
+
+def _server(sip: SipSettings) -> str:
+    return "<an address of the centre's machine>" if sip.host == EVERYWHERE else sip.host
 
 
 def _path(operator: dict[str, Any]) -> str:

@@ -8,11 +8,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+from rich.console import Console, Group, RenderableType
 
-from gateway.cli import week
-from gateway.cli.client import Failed
+from gateway.cli import tables, week
+from gateway.cli.client import Failed, Json, Problem
 from gateway.cli.command import Commands, Desk, Reply, command, day, subject
 from gateway.domain.coverage import Hole
 from gateway.domain.roster import Duty
@@ -21,6 +20,8 @@ from gateway.domain.shifts import Shift
 DAY = timedelta(days=1)
 SHOWN, EXPORTED = 7, 28
 """Days, where no end is named."""
+HOLES = 409
+"""The status of an import that is refused for the holes it would leave."""
 
 
 def add_to(commands: Commands) -> None:
@@ -33,6 +34,11 @@ def add_to(commands: Commands) -> None:
     read = command(own, "import", import_roster, example="roster import december.csv --dry-run")
     read.add_argument("file", type=Path, metavar="FILE", help="a CSV file, as `gateway112 roster export` writes it")
     read.add_argument("--dry-run", action="store_true", help="only say what would change")
+    read.add_argument(
+        "--replace",
+        action="store_true",
+        help="make the file all that holds on its days, in its queues (default: it only adds)",
+    )
     read.add_argument("--allow-gaps", action="store_true", help="take it with holes, which are then an alarm")
     write = command(own, "export", export_roster, example="roster export --from 2026-12-01 -o december.csv")
     write.add_argument("--from", type=day, dest="first", metavar="DATE", help="the first day (default: today)")
@@ -62,21 +68,70 @@ async def show_roster(desk: Desk, arguments: Namespace) -> Reply:
 
 
 async def import_roster(desk: Desk, arguments: Namespace) -> Reply:
-    """Reads a roster from a file: all of it, or nothing where one line is wrong. Try it with --dry-run first."""
+    """Reads a roster from a file: all of it, or nothing where one line is wrong. Try it with --dry-run first. A file
+    that was read already changes nothing."""
     try:
         content = arguments.file.read_bytes()
     except OSError as error:
         raise Failed(f"{arguments.file} cannot be read: {error.strerror}. Remedy: name a CSV file.") from None
-    query = {"dry_run": arguments.dry_run, "allow_gaps": arguments.allow_gaps}
-    answer = await desk.api.ask("POST", "/v1/roster/import", query=query, csv=content)
-    return Reply(answer, Text(str(answer)))
+    query = {"dry_run": arguments.dry_run, "replace": arguments.replace, "allow_gaps": arguments.allow_gaps}
+    try:
+        answer = await desk.api.ask("POST", "/v1/roster/import", query=query, csv=content)
+    except Problem as problem:
+        if problem.status != HOLES:
+            raise
+        raise problem.about(
+            f"With {arguments.file.name} the roster would have holes that it has not now; nothing was imported. "
+            "Remedy: add lines for them, or take them with --allow-gaps, and they are an alarm."
+        ) from None
+    return Reply(answer, _imported(desk, arguments.file.name, answer))
 
 
 async def export_roster(desk: Desk, arguments: Namespace) -> Reply:
     """Writes the roster as a CSV file, which a spreadsheet opens and `gateway112 roster import` reads."""
     first, last = _days_of(arguments, desk.today, EXPORTED)
     text = await desk.api.ask("GET", "/v1/roster.csv", query={"from": first, "to": last})
-    return Reply(text, Text(text))
+    if arguments.output is None:
+        return Reply(text, text)
+    try:
+        arguments.output.write_bytes(text.encode())
+    except OSError as error:
+        raise Failed(
+            f"{arguments.output} cannot be written: {error.strerror}. Remedy: name a file in a folder that you may "
+            "write to."
+        ) from None
+    said = f"The roster of {tables.written(first, last)} stands in {arguments.output}."
+    return Reply(text, tables.plain(said))
+
+
+def _imported(desk: Desk, name: str, told: Json) -> RenderableType:
+    """What became of the file, or would: a sentence for each thing that there is to say, and the holes as a table."""
+    dry = told["dry_run"]
+    said = f"{name}: {_count(told['lines'], 'line')}. "
+    said += "Nothing was changed, this was a dry run. It would add " if dry else "Added "
+    said += f"{_count(told['added'], 'assignment')} and {'retire' if dry else 'retired'} {told['retired']}"
+    if told["cut"]:
+        said += f" ({told['cut']} of them {'would ' if dry else ''}go on outside of the file's days)"
+    said += f"; {_count(told['unchanged'], 'line')} changed nothing."
+    parts: list[RenderableType] = [tables.plain(said)]
+    parts += [tables.plain(f"Look at {each['field']}: {each['reason']}.") for each in told["warnings"]]
+    if told["holes"]:
+        rows = [
+            (
+                each["queue"],
+                tables.moment(each["starts_at"], desk.zone),
+                tables.moment(each["ends_at"], desk.zone),
+                tables.alert(f"{each['rostered']} of {each['minimum']}"),
+            )
+            for each in told["holes"]
+        ]
+        title = f"New holes in the roster: {len(rows)} (times of {desk.zone.key})"
+        parts.append(tables.table(title, ("Queue", "From", "Until", "There"), rows, empty=""))
+    return Group(*parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _days_of(arguments: Namespace, usual: date, count: int) -> tuple[date, date]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.asterisk import installation
+from gateway.asterisk import installation, music
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import PROJECT, Settings
 
@@ -41,6 +41,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _asterisk()
     yield _configuration(settings)
     yield from _prompts()
+    yield _music()
 
 
 def look_at_traces(settings: Settings) -> Iterator[Finding]:
@@ -112,6 +113,15 @@ def _prompts() -> Iterator[Finding]:
             yield level(subject, f"not in {folder}: {', '.join(missing)}; {loss}", "`make setup` speaks them")
         else:
             yield ok(subject, f"{len(texts)} in {folder}")
+
+
+def _music() -> Finding:
+    subject = "prompts (music)"
+    named = {path.name for path in (PROJECT / "dialplan/music").glob("*/")}
+    if missing := sorted({*named, music.DEFAULT} - {*music.classes()}):
+        remedy = "`make setup` makes it; then start Asterisk and the gateway anew"
+        return warning(subject, f"not in {music.FOLDER}: {', '.join(missing)}", remedy)
+    return ok(subject, ", ".join(music.classes()))
 
 
 def _recordings(settings: Settings) -> Finding:

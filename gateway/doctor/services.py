@@ -47,7 +47,7 @@ def _options(settings: Settings) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.settimeout(SIP_ANSWER_S)
         line.bind((host, 0))
-        line.connect((sip.host, sip.port))  # so that a port where nobody listens says so at once
+        line.connect((sip.near_host, sip.port))  # so that a port where nobody listens says so at once
         own = f"{host}:{line.getsockname()[1]}"
         once = secrets.token_hex(8)  # a branch that Asterisk has seen before is a retransmission to it
         request = (

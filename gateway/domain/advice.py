@@ -3,8 +3,10 @@
 Counterpart: `dialplan/queue.conf` reads ADVICE_QUEUE and ADVICE_PRIORITY; `gateway/asterisk/advisor.py` sets them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from gateway.domain.call import PROBE_TRUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,20 @@ def advise(trunk: str, rules: Mapping[str, TrunkRule]) -> Advice:
     if rule is None:
         return Advice()
     return Advice(queue=rule.queue, priority=rule.priority or None)
+
+
+def in_vain(rules: Mapping[str, TrunkRule], trunks: Collection[str], queues: Collection[str]) -> list[str]:
+    """What the rules say about a trunk or a queue that is not there, a sentence each; empty where all of it counts."""
+    known = {*trunks, PROBE_TRUNK}
+    return [
+        *(
+            f"gateway.toml, [trunks.{name}]: there is no trunk {name}; known are {', '.join(sorted(trunks)) or 'none'}."
+            for name in rules
+            if name not in known
+        ),
+        *(
+            f"gateway.toml, trunks.{name}.queue: there is no queue {rule.queue}; known are {', '.join(sorted(queues))}."
+            for name, rule in rules.items()
+            if rule.queue is not None and rule.queue not in queues
+        ),
+    ]

@@ -13,7 +13,7 @@ from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
 from gateway.domain.presence import Presence, Said
 from gateway.domain.queues import Queue
-from gateway.domain.roster import Duty, OnCall, Plan
+from gateway.domain.roster import OnCall, Plan
 from gateway.domain.trunks import Trunk
 
 Held = TypeVar("Held", Trunk, Queue)
@@ -86,21 +86,14 @@ class Books:
 
     def places(self, at: datetime) -> dict[tuple[str, str], Member]:
         """Who should be in which queue at that time, by queue and phone."""
-        on_duty: dict[int, list[Duty]] = {}
-        for duty in self.plan.on_duty(at):
-            on_duty.setdefault(duty.operator_id, []).append(duty)
-        standing: dict[str, list[Member]] = {}
-        for member in self.standing:
-            standing.setdefault(member.phone, []).append(member)
+        rostered = self._rostered(at)
         found: dict[tuple[str, str], Member] = {}
         for operator in self.operators.values():
             presence = self.presence(operator.id)
             says = presence.says(at)
             if says is Said.OUT:
                 continue
-            penalties = {member.queue: member.penalty for member in standing.get(operator.phone, ())}
-            for duty in on_duty.get(operator.id, ()):
-                penalties[duty.queue] = min(duty.penalty, penalties.get(duty.queue, duty.penalty))
+            penalties = dict(rostered.get(operator.phone, {}))
             if says is Said.IN:
                 for queue in presence.queues:
                     penalties.setdefault(queue, 0)
@@ -112,9 +105,26 @@ class Books:
 
     def places_if_in(self, operator: Operator, at: datetime) -> dict[str, int]:
         """Where a login of this operator at that time leads: queues with their penalties."""
-        penalties = {duty.queue: duty.penalty for duty in self.plan.on_duty(at) if duty.operator_id == operator.id}
-        penalties.update({member.queue: member.penalty for member in self.standing if member.phone == operator.phone})
-        return penalties or dict.fromkeys(self.home_queues(operator), 0)
+        return self._places_if_in(operator, self._rostered(at))
+
+    def logins(self, at: datetime) -> dict[str, dict[str, int]]:
+        """The same of every operator, by phone."""
+        rostered = self._rostered(at)
+        return {operator.phone: self._places_if_in(operator, rostered) for operator in self.operators.values()}
+
+    def _places_if_in(self, operator: Operator, rostered: Mapping[str, dict[str, int]]) -> dict[str, int]:
+        return rostered.get(operator.phone) or dict.fromkeys(self.home_queues(operator), 0)
+
+    def _rostered(self, at: datetime) -> dict[str, dict[str, int]]:
+        """Where each phone has a place by the roster or at any hour: queues with the lowest of the penalties."""
+        found: dict[str, dict[str, int]] = {}
+        for member in self.standing:
+            found.setdefault(member.phone, {})[member.queue] = member.penalty
+        for duty in self.plan.on_duty(at):
+            if (operator := self.operators.get(duty.operator_id)) is not None:
+                penalties = found.setdefault(operator.phone, {})
+                penalties[duty.queue] = min(duty.penalty, penalties.get(duty.queue, duty.penalty))
+        return found
 
 
 def wanted(books: Books, always: Holding, at: datetime) -> Holding:
@@ -146,9 +156,8 @@ def as_held(thing: Held) -> Held:
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
     """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait."""
-    for operator in books.operators.values():
-        places = books.places_if_in(operator, at)
-        yield f"login/{operator.phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
+    for phone, places in books.logins(at).items():
+        yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
         yield f"pause/{reason.digit}", reason.name
     for trunk in books.trunks.values():

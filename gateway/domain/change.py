@@ -38,7 +38,8 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A receiver of events. `after_seq` is the last event that it took; `types` empty means all."""
+    """A receiver of events. `after_seq` is the last event that it took; `types` empty means all; `failing_since` is
+    None where its last post was taken."""
 
     id: str
     url: str
@@ -46,6 +47,7 @@ class Webhook:
     types: tuple[str, ...]
     after_seq: int
     created_at: datetime
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ at any time. A retired operator counts until then.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -278,8 +278,13 @@ def _by_queue(books: Books, plan: Plan, since: datetime, until: datetime) -> Map
     found: dict[str, list[Duty]] = {}
     for duty in plan.duties:
         if duty.ends_at > since and duty.starts_at < until and serves(books, duty):
-            found.setdefault(duty.queue, []).append(duty)
+            found.setdefault(duty.queue, []).append(_until_retired(books, duty))
     return found
+
+
+def _until_retired(books: Books, duty: Duty) -> Duty:
+    retired_at = books.operators[duty.operator_id].retired_at
+    return duty if retired_at is None or duty.ends_at <= retired_at else replace(duty, ends_at=retired_at)
 
 
 def _stints(books: Books, plan: Plan) -> Mapping[int, list[Stint]]:

@@ -20,6 +20,10 @@ class Invalid(ValueError):
         self.field = field
 
 
+class Unfitting(Invalid):
+    """A value that could be, but not as things stand: it names what is not there, or takes what another has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """One thing that admins keep. `id` and `version` are 0 until it is stored."""

@@ -157,6 +157,10 @@ class Plan:
         )
         return min((moment for moment in moments if moment > after), default=None)
 
+    def holds(self, assignment: Assignment) -> bool:
+        """Whether the assignment's shift takes place on any of its days, as far as they are the plan's."""
+        return assignment.shift_id in self.shifts and next(self._days_of(assignment), None) is not None
+
     def with_changes(self, *added: Kept, without: Iterable[Kept] = ()) -> "Plan":
         """This plan with things put (new, or instead of those of the same kind and id) and others taken away: what the
         roster would be."""

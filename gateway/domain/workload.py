@@ -68,12 +68,12 @@ def half_hour_of_week(at: datetime, zone: ZoneInfo) -> int:
 
 def weekly_loads(
     arrivals: Iterable[Arrivals], since: datetime, until: datetime, zone: ZoneInfo, begun: Mapping[str, datetime]
-) -> dict[str, tuple[Load, ...]]:
+) -> dict[str, tuple[Load | None, ...]]:
     """The load of each queue that had a call, one for each half hour of the week, from Monday's first on.
 
     `arrivals` are those of the half hours from `since` to `until`. A queue that is younger than that (`begun` says when
     each was made) has a history from then on, or from its first call where that is older: a young queue's calls are not
-    spread over weeks in which there was none.
+    spread over weeks in which there was none. A half hour of the week that has not come since is None: not known.
 
     A call's length is the mean of that half hour's talks where these are enough to tell, else of the queue's, and of
     all queues where nobody ever talked in that one.
@@ -85,7 +85,7 @@ def weekly_loads(
     talks = sum(sum(queue.talks) for queue in known.values())
     every_talk_s = sum(sum(queue.talk_s) for queue in known.values()) / talks if talks else 0.0
     times: dict[datetime, list[int]] = {}
-    loads: dict[str, tuple[Load, ...]] = {}
+    loads: dict[str, tuple[Load | None, ...]] = {}
     for name, queue in known.items():
         first = start_of_half_hour(max(since, min(queue.first, begun.get(name, queue.first))))
         if first not in times:
@@ -94,11 +94,11 @@ def weekly_loads(
     return loads
 
 
-def needs(loads: Sequence[Load], queue: Queue) -> tuple[int, ...]:
-    """How many operators the queue needs in each half hour of the week. After a talk an operator is left alone for the
-    queue's wrap-up, so that is time of his too."""
+def needs(loads: Sequence[Load | None], queue: Queue) -> tuple[int | None, ...]:
+    """How many operators the queue needs in each half hour of the week; None where its load is not known. After a talk
+    an operator is left alone for the queue's wrap-up, so that is time of his too."""
     return tuple(
-        operators_needed(load.calls, load.talk_s + queue.wrap_up_s, queue.service_level_s) if load.calls else 0
+        None if load is None else operators_needed(load.calls, load.talk_s + queue.wrap_up_s, queue.service_level_s)
         for load in loads
     )
 
@@ -118,11 +118,11 @@ class _Totals:
         self.talks[place] += arrivals.talks
         self.talk_s[place] += arrivals.talk_s
 
-    def loads(self, times: Sequence[int], every_talk_s: float) -> Iterator[Load]:
+    def loads(self, times: Sequence[int], every_talk_s: float) -> Iterator[Load | None]:
         talks = sum(self.talks)
         mean_s = sum(self.talk_s) / talks if talks else every_talk_s
         for count, calls, own, own_s in zip(times, self.calls, self.talks, self.talk_s, strict=True):
-            yield Load(calls / count if count else 0.0, own_s / own if own >= ENOUGH_TALKS else mean_s)
+            yield Load(calls / count, own_s / own if own >= ENOUGH_TALKS else mean_s) if count else None
 
 
 def _times(places: Iterable[int]) -> list[int]:

@@ -134,7 +134,7 @@ class Caller:
                 "it has, and start Asterisk anew",
             ) from None
         command = [
-            *("sipp", f"{sip.host}:{sip.port}", "-sf", str(SCENARIO), "-m", "1", "-cid_str", self.call_id),
+            *("sipp", f"{sip.near_host}:{sip.port}", "-sf", str(SCENARIO), "-m", "1", "-cid_str", self.call_id),
             *("-i", host, "-p", str(self._port), "-ci", host, "-cp", str(control), "-mi", host, "-mp", str(media)),
             *("-key", "sound_port", str(self._sound_port), "-nostdin", "-timeout", f"{LIFETIME_S}s"),
             *("-trace_msg", "-message_file", str(self._log), "-trace_err", "-error_file", str(self._errors)),

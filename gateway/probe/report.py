@@ -3,6 +3,7 @@
 Counterpart: `run.py` fills it in; `gateway112 probe` and `gateway112 run` print it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -39,7 +40,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """One probe: every step, in the order of the call. `took_s` is the whole probe's time."""
+    """One probe: every step, in the order of time; one that has no moment stands behind those that were planned before
+    it. `took_s` is the whole probe's time."""
 
     steps: tuple[Step, ...]
     took_s: float
@@ -82,12 +84,22 @@ class Course:
 
     def report(self, took_s: float) -> ProbeReport:
         """What was found; a step that was not reached is told as not tried."""
-        return ProbeReport(tuple(self._step(name) for name in self.planned), took_s)
+        steps = [self._step(name) for name in self.planned]
+        return ProbeReport(tuple(_in_order_of_time(steps)), took_s)
 
     def _step(self, name: str) -> Step:
         result, at, said, remedy = self._done.get(name, (Result.NOT_TRIED, None, "", ""))
         at_ms = None if at is None or self.invite_at is None else (at - self.invite_at) * 1000
         return Step(name, result, at_ms, said, remedy)
+
+
+def _in_order_of_time(steps: Sequence[Step]) -> list[Step]:
+    placed: list[tuple[float, Step]] = []
+    behind = -math.inf
+    for step in steps:
+        behind = max(behind, -math.inf if step.at_ms is None else step.at_ms)
+        placed.append((behind if step.at_ms is None else step.at_ms, step))
+    return [step for _, step in sorted(placed, key=lambda each: each[0])]
 
 
 def render(report: ProbeReport) -> Group:
@@ -108,4 +120,5 @@ def render(report: ProbeReport) -> Group:
         for step in report.steps
         if step.result is Result.FAILED
     ]
-    return Group(table, *failures)
+    zero = Text("ms: since the call's INVITE, which is time 0; what came before it is negative.", style="dim")
+    return Group(table, zero, *failures)

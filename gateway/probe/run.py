@@ -186,7 +186,7 @@ def _order(settings: Settings) -> Order:
             "set probe.phone_host to an address of this machine that Asterisk can reach",
         ) from None
     return Order(
-        host=settings.sip.host,
+        host=settings.sip.near_host,
         port=settings.sip.port,
         number=PHONE,
         secret=site.kept_secret(settings.paths.var / "probe-secret"),

@@ -21,8 +21,10 @@ from gateway.domain.tokens import Token
 from gateway.store import rows
 from gateway.store.database import POOL_SIZE, in_turn, reading
 from gateway.store.kept_reads import KeptReads
+from gateway.store.level_reads import LevelReads
 from gateway.store.shelves import SHELVES
 from gateway.store.tables import NEWEST_CALL_FIRST, calls, events, set_aside
+from gateway.store.workload_reads import WorkloadReads
 
 CONNECTIONS_LEFT_TO_REPOSITORY = 3
 """However many ask the API, storing a call never waits for a connection."""
@@ -72,6 +74,8 @@ class Reads:
         self._engine = engine
         self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
         self.kept = KeptReads(self._reading)
+        self.levels = LevelReads(self._reading)
+        self.workload = WorkloadReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
@@ -83,7 +87,7 @@ class Reads:
             query = query.where(tuple_(calls.c.arrived_at, calls.c.id) < _place(cursor))
         async with self._reading() as connection:
             found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
-        return Page(found[:limit], _cursor(found[limit - 1]) if len(found) > limit else None)
+        return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
 
     async def call(self, call_id: str) -> Call | None:
         """The call with that id. Raises StoreAway."""
@@ -163,7 +167,7 @@ def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
     return query
 
 
-def _cursor(call: Call) -> str:
+def cursor_of(call: Call) -> str:
     return _written(call.arrived_at, call.id)
 
 

@@ -31,6 +31,7 @@ from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
 from gateway.store import rows, tables
 from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
+from gateway.store.in_bulk import put_all
 from gateway.store.shelves import SHELVES, Shelf
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
@@ -80,7 +81,7 @@ class Repository:
         return committed
 
     def _store(self, connection: Connection, change: Change, newest: int) -> Committed:
-        kept = tuple(_put(connection, SHELVES[type(thing)], thing) for thing in change.kept)
+        kept = put_all(connection, change.kept, _put)
         known = {id(given): stored_thing for given, stored_thing in zip(change.kept, kept, strict=True)}
         deeds = [replace(deed, after=known.get(id(deed.after), deed.after)) for deed in change.deeds]
         happened = [*change.events, *(deed.event for deed in deeds)]

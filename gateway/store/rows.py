@@ -85,6 +85,7 @@ def webhook_row(webhook: Webhook) -> dict[str, Any]:
         "types": webhook.types,
         "after_seq": webhook.after_seq,
         "created_at": webhook.created_at,
+        "failing_since": webhook.failing_since,
     }
 
 

@@ -114,6 +114,7 @@ webhooks = Table(
     Column("types", JSON, nullable=False),
     Column("after_seq", Number, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("failing_since", UtcTime),
 )
 """Receivers of events, and how far each has come."""
 

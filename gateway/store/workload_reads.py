@@ -1,18 +1,19 @@
 """What came for each queue in each half hour: the history's side of the need for operators.
 
-Counterparts: `gateway/domain/workload.py` folds it into a week, `gateway/api/coverage.py` asks for it once an hour.
+Counterparts: `gateway/domain/workload.py` folds it into a week, `gateway/api/workload.py` asks for it once an hour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, and_, case, cast, extract, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.workload import Arrivals
 from gateway.store.columns import Number
-from gateway.store.reads import Reads
 from gateway.store.tables import calls
 
 AT_ONCE = timedelta(weeks=1)
@@ -21,22 +22,28 @@ AT_ONCE = timedelta(weeks=1)
 _HALF_HOUR_S = 1800
 
 
-async def arrivals(reads: Reads, since: datetime, until: datetime) -> list[Arrivals]:
-    """What came for each queue in each half hour from `since` to `until`, without the probe's calls. A half hour in
-    which nothing came is left out. Raises StoreAway.
+class WorkloadReads:
+    """`reading` opens a connection to read with, with the time limits of `database.py`; it may raise StoreAway."""
 
-    A call that nobody answered is an arrival like any other. One that never came to a queue is none: it asked nothing
-    of an operator. The length of a talk is known where the call ended in Asterisk's own words: one that Asterisk died
-    under has an end that nobody saw.
-    """
-    found: list[Arrivals] = []
-    while since < until:
-        stop = min(since + AT_ONCE, until)
-        async with reads._reading() as connection:
-            rows = await connection.execute(_query(connection.dialect, since, stop))
-            found += [_arrivals(tuple(row)) for row in rows]
-        since = stop
-    return found
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._reading = reading
+
+    async def arrivals(self, since: datetime, until: datetime) -> list[Arrivals]:
+        """What came for each queue in each half hour from `since` to `until`, without the probe's calls. A half hour
+        in which nothing came is left out. Raises StoreAway.
+
+        A call that nobody answered is an arrival like any other. One that never came to a queue is none: it asked
+        nothing of an operator. The length of a talk is known where the call ended in Asterisk's own words: one that
+        Asterisk died under has an end that nobody saw.
+        """
+        found: list[Arrivals] = []
+        while since < until:
+            stop = min(since + AT_ONCE, until)
+            async with self._reading() as connection:
+                rows = await connection.execute(_query(connection.dialect, since, stop))
+                found += [_arrivals(tuple(row)) for row in rows]
+            since = stop
+        return found
 
 
 def _query(dialect: Dialect, since: datetime, until: datetime) -> Select[tuple[Any, ...]]:

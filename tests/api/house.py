@@ -25,7 +25,9 @@ from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.health import Status
 from gateway.api.openapi import document
+from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
+from gateway.api.workload import Workload
 from gateway.domain.audit import CENTRE
 from gateway.domain.facts import (
     CallerLeft,
@@ -49,7 +51,7 @@ from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
 from tests.api.schema import check, resolve
-from tests.told import Services, ToldSwitchboard
+from tests.told import Services, ToldJournal, ToldSwitchboard
 
 START = datetime(2026, 8, 17, 3, 0, tzinfo=UTC)
 LIMIT_S = 20.0
@@ -231,6 +233,7 @@ async def open_house(
     stream_limit: int = 100,
     write_timeout_s: float = 10.0,
     door: Door | None = None,
+    pace: Pace = QUICK,
 ) -> AsyncIterator[House]:
     """A house with nothing in it but what a first start brings, and the tokens `admin` (its secret is its name),
     `supervisor` and `reader`, an auditor."""
@@ -261,10 +264,22 @@ async def open_house(
         reads=reads,
         recordings=Recordings(sounds),
         streams=Streams(services.feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
-        deliveries=couriers(services, reads),
+        deliveries=couriers(services, reads, pace),
+        workload=Workload(reads.workload, zone=services.zone, clock=services.clock),
+        pictures=Pictures(
+            centre=services.centre,
+            bookkeeper=services.bookkeeper,
+            line=services.line,
+            reads=reads,
+            feed=services.feed,
+            status=lambda: Status(**status),
+            catch_up=ToldJournal().catch_up,
+            clock=services.clock,
+        ),
         status=lambda: Status(**status),
         board=services.line,
         door=door or Door(),
+        calendar_secret=b"calendar",
         clock=services.clock,
     )
     app = application.build(context)
@@ -290,8 +305,8 @@ async def open_house(
         await services.store.close()
 
 
-def couriers(services: Services, reads: Reads) -> Deliveries:
-    """A sender of webhooks that is in a hurry."""
+def couriers(services: Services, reads: Reads, pace: Pace = QUICK) -> Deliveries:
+    """A sender of webhooks; in a hurry, if nothing else is said."""
     return Deliveries(
         saving=services.saving,
         store=services.store,
@@ -299,7 +314,7 @@ def couriers(services: Services, reads: Reads) -> Deliveries:
         feed=services.feed,
         centre_name="112",
         clock=lambda: datetime.now(UTC),
-        pace=QUICK,
+        pace=pace,
     )
 
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from gateway.api import application
+from gateway.domain.tokens import MAY, May, Role
 from tests.api.house import House
 from tests.api.schema import resolve
 
@@ -128,6 +129,57 @@ async def test_the_page_tells_every_operation(house: House) -> None:
         assert f"<code>{path}</code>" in text
         for operation in methods.values():
             assert f'id="{operation["operationId"]}"' in text
+
+
+class _Folded(HTMLParser):
+    """The ids that lie inside of a part which is folded away, and those that stand on it or in its summary."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.within: set[str] = set()
+        self.on: set[str] = set()
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        name = dict(attrs).get("id")
+        if tag in ("details", "summary"):
+            self._open.append(tag)
+        if name:
+            (self.within if self._open == ["details"] and tag != "details" else self.on).add(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("details", "summary"):
+            self._open.pop()
+
+
+async def test_a_link_to_an_operation_or_a_model_unfolds_it(house: House) -> None:
+    """As the HTML standard has it, for what lies inside of the part that is folded away."""
+    page = _Folded((await house.get("/docs", token=None)).text)
+    operations = {each["operationId"] for methods in house.document["paths"].values() for each in methods.values()}
+
+    assert operations | set(house.document["components"]["schemas"]) == page.within
+    assert all(name.startswith("about-") for name in page.on)
+
+
+async def test_the_page_says_of_each_field_whether_it_must_be_there_and_shows_no_pattern(house: House) -> None:
+    text = (await house.get("/docs", token=None)).text
+
+    assert '<code>phone</code> <span class="faint">required: string, 3 to 6 digits</span>' in text
+    assert '<code>languages</code> <span class="faint">optional: ' in text
+    assert '<code>limit</code> <span class="faint">query, optional: ' in text
+    assert "^[" not in text
+
+
+async def test_the_page_has_the_table_of_who_may_do_what(house: House) -> None:
+    text = (await house.get("/docs", token=None)).text
+    table = text[text.index("<table>") : text.index("</table>")]
+    told = {}
+    for may, cells in re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table):
+        words = re.findall(r"<td>(\w+)</td>", cells)
+        told[may] = {role for role, word in zip(Role, words, strict=True) if word == "yes"}
+
+    assert told == {str(may): {role for role in Role if may in MAY[role]} for may in May}
 
 
 def _refs(value: Any) -> list[str]:

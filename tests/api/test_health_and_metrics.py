@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.domain.advice import TrunkRule
 from gateway.domain.facts import Entered
 from tests.api.house import START, House
 from tests.api.listener import listening
@@ -79,6 +80,15 @@ async def test_a_centre_that_is_not_at_its_best_is_impaired(house: House, change
 
     assert (reply.status, reply.json["status"]) == (200, "impaired")
     assert words in reply.json["problems"][0]
+
+
+async def test_settings_of_a_trunk_that_is_not_there_show_in_health_until_it_is(house: House) -> None:
+    house.status["trunk_rules"] = {"bolt": TrunkRule(priority=7)}
+    [problem] = (await house.get("/v1/health", token=None)).json["problems"]
+    assert problem.startswith("gateway.toml, [trunks.bolt]: there is no trunk bolt; known are indosat, ")
+
+    await house.post("/v1/trunks", {"name": "bolt", "carrier": "Bolt", "addresses": ["127.0.0.99"]})
+    assert (await house.get("/v1/health", token=None)).json["problems"] == []
 
 
 async def test_what_asterisk_refuses_shows_in_health(house: House) -> None:

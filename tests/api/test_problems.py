@@ -10,6 +10,7 @@ import pytest
 
 from gateway.api import application
 from gateway.api.routes import BODY_LIMIT_BYTES
+from gateway.api.wording import UNKNOWN, in_words
 from gateway.domain.tokens import MAY, May, Role
 from gateway.vault.recordings import Recording
 from tests.api.house import House
@@ -39,7 +40,10 @@ async def test_every_operation_but_the_open_ones_wants_a_token(house: House) -> 
         else:
             found_open.add(path)
 
-    assert found_open == {"/", "/v1/health", "/v1/event-types", "/v1/openapi.json", "/docs"}
+    # an operator's own calendar is opened by the key in its address
+    own_calendar = "/v1/operators/1/roster.ics"
+    pages = {"/", "/docs", "/board"}
+    assert found_open == {*pages, "/v1/health", "/v1/event-types", "/v1/openapi.json", own_calendar}
 
 
 async def test_a_reader_may_change_nothing(house: House) -> None:
@@ -240,3 +244,53 @@ async def test_our_own_mistake_in_the_middle_of_an_answer_cuts_the_connection(
         await house.get("/v1/calls/112-1.1/recording")
 
     assert "request_failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "reason"),
+    [
+        ("POST", "/v1/operators", {"name": "Siti", "phone": "12"}, "/phone", "must be 3 to 6 digits"),
+        ("POST", "/v1/operators", {"name": "Si\tti", "phone": "1001"}, "/name", "must be without line ends, tabs and"),
+        ("POST", "/v1/queues", {"name": "Fire!"}, "/name", "must be a small letter, then small letters, digits"),
+        ("PUT", "/v1/queues/emergency/members/siti", {}, "{phone}", "must be 3 to 6 digits"),
+        ("POST", "/v1/pause-reasons", {"digit": "x", "name": "rapat"}, "/digit", "must be one digit"),
+    ],
+)
+async def test_a_pattern_is_told_in_words(
+    house: House, method: str, path: str, body: Any, field: str, reason: str
+) -> None:
+    reply = await house.ask(method, path, json=body)
+
+    [error] = reply.json["errors"]
+    assert (reply.status, error["field"]) == (422, field)
+    assert error["reason"].startswith(reason)
+    assert not set("^$[]{}") & set(error["reason"])
+
+
+def patterns(value: Any) -> set[str]:
+    """Every pattern in a JSON value."""
+    if isinstance(value, dict):
+        own = {value["pattern"]} if isinstance(value.get("pattern"), str) else set()
+        return own.union(*map(patterns, value.values()))
+    return set().union(*map(patterns, value)) if isinstance(value, list) else set()
+
+
+async def test_every_pattern_of_the_api_has_its_words(house: House) -> None:
+    found = patterns(house.document)
+
+    assert len(found) > 8
+    assert [pattern for pattern in sorted(found) if in_words(pattern) == UNKNOWN] == []
+
+
+async def test_no_answer_says_what_it_is_made_with(house: House) -> None:
+    for path in ("/v1/health", "/docs", "/v1/nothing"):
+        assert (await house.get(path)).headers["Server"] == "gateway112"
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
+    writer.write(b"this is no HTTP\r\n\r\n")
+    async with asyncio.timeout(10):
+        head = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert b"Server: gateway112\r\n" in head
+    assert b"aiohttp" not in head

@@ -1,11 +1,12 @@
 """Webhooks: made, told of events, tried again, and never in each other's way."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.api.courier import Standing
+from gateway.api.courier import LONGEST_ERROR, Standing
 from gateway.domain.change import Change
 from tests.api.house import House, Reply, couriers, open_house, sending, until
 from tests.api.listener import listening
@@ -212,3 +213,47 @@ async def test_a_webhook_may_post_to_the_api_itself(house: House) -> None:
     await house.answered_call()
 
     await until(lambda: standing(house, made).last_error == "HTTP 405")
+
+
+async def test_what_went_wrong_is_one_short_line_without_the_secrets_of_the_url(house: House) -> None:
+    """The receiver answers what is no HTTP, with the query in it, a control character and very much else."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n")).split()[1]
+        writer.write(b"HTTP/1.1 200 OK\r\nX\x1b[31m " + asked + b" geheim " + b"x" * 500 + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        made = await house.post("/v1/webhooks", {"url": f"http://127.0.0.1:{port}/hook?key=geheim"})
+        await house.answered_call()
+        await until(lambda: standing(house, made).last_error is not None)
+        error = (await house.get(made.headers["Location"])).json["last_error"]
+
+    assert "…" in error
+    assert "geheim" not in error
+    assert error.isprintable()
+    assert "  " not in error
+    assert 10 < len(error) <= LONGEST_ERROR
+
+
+async def test_since_when_a_receiver_fails_survives_a_restart(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, receiving(*[503] * 10_000) as receiver:
+        made = await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: standing(house, made).failing_since is not None)
+        since = standing(house, made).failing_since
+        [stored] = await house.context.store.webhooks()
+        while stored.failing_since is None:
+            [stored] = await house.context.store.webhooks()
+
+        later = couriers(house.services, house.context.reads)
+        async with sending(later):
+            assert later.standings[stored.id].failing_since == since
+            receiver.answers.clear()
+            await until(lambda: later.standings[stored.id].after_seq == receiver.begun + 8)
+        [stored] = await house.context.store.webhooks()
+
+    assert stored.failing_since is None

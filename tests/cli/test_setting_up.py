@@ -23,7 +23,7 @@ async def test_a_queue_is_made_with_what_is_named_and_the_usual_for_the_rest(hou
 
 
 async def test_a_queue_is_changed_where_it_is_named_and_stays_elsewhere(house: House, typed: Typed) -> None:
-    await typed.good("queue add medical --ring-s 20 --music calm")
+    await typed.good("queue add medical --ring-s 20 --music tenang")
 
     await typed.good("queue set medical minimum=3 music=null")
 

@@ -106,6 +106,8 @@ def test_the_image_carries_asterisk_22_and_its_prompts(buildah: Buildah, contain
     assert buildah("run", container, "--", "asterisk", "-V").startswith("Asterisk 22.")
     spoken = buildah("run", container, "--", "ls", "/srv/gateway112/var/prompts/id/").split()
     assert "greeting.alaw" in spoken
+    played = buildah("run", container, "--", "ls", "/srv/gateway112/var/music/tenang/").split()
+    assert "1-nada.alaw" in played
 
 
 def test_the_gateway_of_the_image_serves_its_api(buildah: Buildah, container: str) -> None:

@@ -57,3 +57,21 @@ def test_the_table_of_a_failure_tells_in_words_what_and_what_to_do_in_80_columns
     assert "Remedy: look at [/var]." in text.replace("\n", " ").replace("  ", " ")
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "\x1b" not in text
+
+
+def test_steps_stand_in_the_order_of_time_and_one_without_a_moment_behind_those_before_it() -> None:
+    course = Course(("it rings", "it answers", "it is heard", "it is stored", "it ends"), invite_at=1000.0)
+    for name, at in (("it rings", 1002.0), ("it answers", 1001.0), ("it is heard", 1003.0), ("it is stored", None)):
+        course.good(name, at)
+    steps = [(step.name, step.at_ms) for step in course.report(3.0).steps]
+    assert steps == [
+        ("it answers", 1000),
+        ("it rings", 2000),
+        ("it is heard", 3000),
+        ("it is stored", None),
+        ("it ends", None),
+    ]
+
+
+def test_the_table_says_what_time_zero_is() -> None:
+    assert "since the call's INVITE, which is time 0" in shown(Course(STEPS).report(1.0))

@@ -1,0 +1,58 @@
+"""What a real start makes of settings that are out of the ordinary: a centre that listens on every address of its
+machine names a true one in its SDP, and what the settings say of a trunk that is not there is told."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.probe.report import Result
+from gateway.probe.run import run as probe
+from tests import sip
+from tests.centre import RealCentre, real_centre
+from tests.sip import Sipp
+
+pytestmark = pytest.mark.asterisk
+
+
+@pytest.fixture(scope="module")
+def own_centre() -> Iterator[RealCentre]:
+    with real_centre({"sip": {"host": "0.0.0.0"}, "trunks.bolt": {"priority": 7}}) as centre:  # noqa: S104
+        centre.start_asterisk()
+        centre.start_gateway()
+        yield centre
+
+
+async def test_the_sdp_names_the_address_that_the_carrier_reaches(own_centre: RealCentre, tmp_path: Path) -> None:
+    await own_centre.ready()
+    log = tmp_path / "messages"
+    async with own_centre.api() as api, Sipp(sip.phone_answers(), address="127.0.0.21") as phone:
+        await api.operator("1001", phone)
+        options = ("-trace_msg", "-message_file", str(log))
+        result = await sip.call(sip.caller_talks(hold_ms=1000), own_centre.sip_port, options=options)
+
+    assert result.succeeded == 1, result.output
+    answers = [message for message in log.read_text().split("-----") if "SIP/2.0 200 OK" in message]
+    named = {address for message in answers for address in re.findall(r"^c=IN IP4 (\S+)", message, re.MULTILINE)}
+    assert named == {"127.0.0.1"}
+
+
+async def test_sound_goes_both_ways(own_centre: RealCentre) -> None:
+    """By the probe, whose caller, phone and recording are listened to."""
+    await own_centre.ready()
+    token = (own_centre.settings.paths.var / "admin-token").read_text().strip()
+    report = await probe(own_centre.settings, token)
+
+    assert report.passed, [(step.name, step.said) for step in report.steps if step.result is not Result.OK]
+
+
+async def test_a_setting_of_a_trunk_that_is_not_there_is_told_in_log_and_health(own_centre: RealCentre) -> None:
+    await own_centre.ready()
+    async with own_centre.api() as api:
+        health = await api.get("/v1/health")
+
+    [told] = [problem for problem in health["problems"] if "gateway.toml" in problem]
+    assert told.startswith("gateway.toml, [trunks.bolt]: there is no trunk bolt; known are ")
+    [line] = [line for line in own_centre.log().splitlines() if "setting_in_vain" in line]
+    assert told in line
