@@ -6,7 +6,7 @@ Counterpart: `openapi.py`. Both are made once, at start; the only style is insid
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -51,7 +51,8 @@ POLICY = (
 _FIRST_STEP = "curl -H 'Authorization: Bearer TOKEN' "
 
 
-def with_description(subjects: Sequence[Route], version: str) -> tuple[Route, ...]:
+@lru_cache(maxsize=1)
+def with_description(subjects: tuple[Route, ...], version: str) -> tuple[Route, ...]:
     """The routes and the two that describe them all, themselves too. Both answers are made once."""
 
     async def get_openapi(context: Context) -> web.StreamResponse:

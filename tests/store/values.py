@@ -209,7 +209,7 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         Token,
         name=keys,
         role=st.sampled_from(Role),
-        token_hash=st.uuids().map(str),
+        token_hash=keys,
         operator_id=st.none() | ids,
         **_SHARED,
     ),
