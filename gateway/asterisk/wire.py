@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 OPEN_QUESTIONS_LIMIT: Final = 1_000
 UNSENT_LIMIT_BYTES: Final = 1 << 20
 LIST_LIMIT_MESSAGES: Final = 50_000
+GATHERING_S: Final = 0.002
+"""How long what follows gathers while an answer comes in."""
 
 
 @dataclass(slots=True)
@@ -161,6 +163,15 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         except FramingError as error:
             self._counters.framing_errors += 1
             self.drop(str(error))
+        if self.responses and not self.closed:
+            # an answer is still to come whole: Asterisk writes it line by line, and to wake up for each line costs more
+            # than all that is done with them
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(GATHERING_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.closed:
+            self.transport.resume_reading()
 
     def handle_message(self, message: Message) -> None:
         """Hand `message` to the question that it answers; an event that answers none, to the callback."""
