@@ -84,6 +84,11 @@ async def test_without_music_callers_hear_ringing_as_ever(own_centre: RealCentre
     assert tones.seconds_of(ear.samples, BED_HZ) == 0
 
 
+async def test_where_nobody_is_there_callers_hear_ringing_between_the_prompts(own_centre: RealCentre, api: Api) -> None:
+    async with listening() as ear, caller(own_centre, ear):
+        await within(lambda: tones.seconds_of(ear.samples, RINGING_HZ) >= 0.8, 30)
+
+
 async def test_a_class_that_is_not_there_is_refused_and_the_known_ones_are_named(
     own_centre: RealCentre, api: Api
 ) -> None:
