@@ -191,8 +191,8 @@ async def _import(centre: RealCentre, api: Api, staff: Staff) -> float:
 class _NoJournal:
     """Whatever was dialled is known."""
 
-    async def catch_up(self) -> None:
-        return
+    async def catch_up(self) -> bool:
+        return True
 
 
 @asynccontextmanager

@@ -125,7 +125,9 @@ class App:
             on_call=OnCallList(
                 saving=saving, switchboard=switchboard, office=office, clock=_now, clock_s=time.monotonic
             ),
-            is_seeing=lambda: link.state is LinkState.UP and level.applied.at is not None,
+            is_seeing=lambda: switchboard.is_seeing,
+            running_calls=lambda: centre.running_calls.values(),
+            last_talks=lambda: centre.last_talks,
             clock_s=time.monotonic,
             own_phones=frozenset(always.phones),
         )

@@ -19,7 +19,8 @@ from gateway.ports import Store
 
 DAYS_BACK = LONGEST_SHIFT.days
 DAYS_AHEAD = 8
-"""What the plan at hand holds around today: what goes on now, and what comes next."""
+"""What the plan at hand holds around today: what goes on now, and what comes next; more where holes are looked for
+further ahead."""
 
 
 class Bookkeeper:
@@ -57,11 +58,12 @@ class Bookkeeper:
 
     async def _read(self, today: date) -> Books:
         store = self._store
-        rules = await store.kept(Rules)
+        rules = next(iter(await store.kept(Rules)), None) or Rules(created_at=self._clock())
+        ahead = timedelta(days=max(DAYS_AHEAD, rules.gap_horizon_days + 1))
         return Books(
-            plan=await self.plan(today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)),
+            plan=await self.plan(today - timedelta(days=DAYS_BACK), today + ahead),
             default_queue=self._default_queue,
-            rules=rules[0] if rules else Rules(created_at=self._clock()),
+            rules=rules,
             operators={each.id: each for each in await store.kept(Operator)},
             queues={each.name: each for each in await store.kept(Queue)},
             trunks={each.name: each for each in await store.kept(Trunk)},

@@ -36,8 +36,8 @@ STEPS: Mapping[str, Step] = {"login": Step.LOG_IN, "logout": Step.LOG_OUT, "paus
 
 
 class Centre:
-    """The history's one writer. `clock` returns the time now, in UTC; `on_duty_changed` is told that somebody's
-    presence was changed by what the journal said, and `on_ring_told` what came of a ring of the centre's own."""
+    """The calls' one writer. `clock` returns the time now, in UTC; `on_duty_changed` is told that somebody's presence
+    was changed by what the journal said, and `on_ring_told` what came of a ring of the centre's own."""
 
     def __init__(
         self,
@@ -213,6 +213,8 @@ class Centre:
         step = STEPS.get(fact.action)
         if operator is None or step is None:
             raise OutOfPlace(f"nobody has phone {fact.phone}, or {fact.action} means nothing")
+        if books.presence(operator.id).is_newer_than(fact.at):
+            raise OutOfPlace(f"operator {operator.id} has said something else since")
         actor = Actor(operator.name, Role.OPERATOR, f"phone {fact.phone}")
         return duty.step(books, operator, step, fact.at, actor, reason=fact.reason)
 

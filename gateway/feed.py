@@ -1,6 +1,6 @@
 """The feed of committed events: the newest ones in memory, and a bell that rings when there are more.
 
-Counterpart: `gateway/centre.py` publishes after each commit; streams and webhooks in `gateway/api/` listen. A listener
+Counterpart: `gateway/saving.py` publishes after each commit; streams and webhooks in `gateway/api/` listen. A listener
 keeps its own place and asks for what comes after it, so nobody is ever waited for and nothing queues up: one who has
 fallen too far behind is sent to the ledger.
 """

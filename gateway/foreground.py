@@ -197,6 +197,7 @@ def _say_where(settings: Settings) -> None:
     console.print(
         f"\nAPI            {settings.api_url}/v1/health"
         f"\nDocumentation  {settings.api_url}/docs"
+        f"\nWall board     {settings.api_url}/board"
         f"\nAdmin token    {settings.paths.var / 'admin-token'}"
         f"\nLogs           {settings.paths.var / 'gateway.log'}, {settings.paths.var / 'asterisk.log'}"
         "\n\nCtrl-C ends Asterisk and the gateway.",

@@ -89,11 +89,15 @@ class Keeper:
             await self._level.look()
             self._is_away = False
             self._looked_at = self._clock()
+            if self._level.is_behind:
+                wait_s = RETRY_S
             if self._is_drained():
                 await self._settle()
         except SwitchboardAway as error:
-            log.warning("look_failed", extra={"reason": str(error)})
+            if not self._is_away:
+                log.warning("look_failed", extra={"reason": str(error)})
             self._is_away = True
+            wait_s = RETRY_S
         except StoreAway as error:
             log.warning("look_failed", extra={"reason": str(error)})
             wait_s = RETRY_S

@@ -16,8 +16,8 @@ from gateway.bookkeeper import Bookkeeper
 from gateway.domain import duty
 from gateway.domain.books import Books, wanted
 from gateway.domain.change import Change
-from gateway.domain.holding import AddMember, Command, Held, Holding, RemoveMember, SetPause, difference
-from gateway.domain.presence import Presence
+from gateway.domain.duty import Told
+from gateway.domain.holding import AddMember, Command, Held, Holding, RemoveMember, SetPause, SetPenalty, difference
 from gateway.ports import Refused, StoreAway, Switchboard, SwitchboardAway
 from gateway.saving import Saving
 
@@ -30,8 +30,8 @@ APPLY_TIMEOUT_S = 5.0
 class JournalReader(Protocol):
     """What a look needs of the journal's reader."""
 
-    async def catch_up(self) -> None:
-        """Returns once what Asterisk had written by now is stored, or after a moment where it cannot be."""
+    async def catch_up(self) -> bool:
+        """True once what Asterisk had written by now is stored; False after a moment where it cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Level:
         self._clock = clock
         self._looking = asyncio.Lock()
         self.applied = Applied()
+        self.is_behind = False
+        """Whether the last look left the members alone, because the journal was not read to its end."""
         self.holds_until: datetime | None = None
         """When the roster next wants something else; None while nothing is known to come."""
 
@@ -78,17 +80,18 @@ class Level:
             held = await self._switchboard.holding()
             # what operators dialled is done in Asterisk already: the books must know of it before they are held against
             # it
-            await self._journal.catch_up()
+            knows_all = await self._journal.catch_up()
             at = self._clock()
             books = await self._bookkeeper.books()
             want = wanted(books, self._always, at)
-            commands = difference(want, held)
+            commands = [each for each in difference(want, held) if knows_all or not isinstance(each, _OF_MEMBERS)]
             problems = await self._switchboard.carry_out(commands) if commands else {}
             for about, reason in problems.items():
                 log.warning("command_refused", extra={"about": about, "reason": reason})
             self.applied = Applied(at, problems)
-            self.holds_until = _next_change(books, at)
-            await self._end_pauses(books, want, held, at)
+            self.holds_until, self.is_behind = _next_change(books, at), not knows_all
+            if knows_all:
+                await self._settle_presences(want, held, at)
 
     async def apply(self) -> None:
         """Applies a change that is already stored. Where Asterisk is away, the next look applies it."""
@@ -99,30 +102,49 @@ class Level:
             self.applied = replace(self.applied, at=None)
             log.warning("change_not_yet_applied", extra={"reason": str(error) or "no answer in time"})
 
-    async def enforce(self, presence: Presence) -> None:
-        """Has Asterisk do at once what that presence means for the operator's places, before it is stored.
-
-        Raises Refused with Asterisk's words, SwitchboardAway, StoreAway. The next look undoes what was not stored.
+    async def enforce(self, decide: Callable[[Books], Told]) -> None:
+        """Has Asterisk do at once what the presence that `decide` makes of the books means for the operator's places,
+        and then stores it. Raises what `decide` does; Refused with Asterisk's words, SwitchboardAway: nothing is stored
+        then; StoreAway: the next look undoes what was done.
         """
-        async with self._looking:
+        try:
+            async with asyncio.timeout(APPLY_TIMEOUT_S):
+                await self._looking.acquire()
+        except TimeoutError:
+            raise SwitchboardAway("Asterisk is busy with other changes") from None
+        try:
             held = await self._switchboard.holding()
-            books = (await self._bookkeeper.books()).with_presence(presence)
-            phone = books.operators[presence.operator_id].phone
-            commands = _about(phone, difference(wanted(books, self._always, self._clock()), held))
+            books = await self._bookkeeper.books()
+            told = decide(books)
+            want = wanted(books.with_presence(told.presence), self._always, self._clock())
+            commands = _about(books.operators[told.presence.operator_id].phone, difference(want, held))
             if problems := await self._switchboard.carry_out(commands):
                 raise Refused("; ".join(f"{about}: {reason}" for about, reason in problems.items()))
+            async with self._saving.turn:
+                # what the operator dialled meanwhile is in the store already, and stays what this begins from
+                told = decide(await self._bookkeeper.books())
+                await self._saving.save_in_turn(Change(presences=(told.presence,), deeds=(told.deed,)))
+                self._bookkeeper.forget()
+        finally:
+            self._looking.release()
 
-    async def _end_pauses(self, books: Books, want: Holding, held: Held, at: datetime) -> None:
-        """The pauses of those who have gone are over."""
+    async def _settle_presences(self, want: Holding, held: Held, at: datetime) -> None:
+        """The pauses of those who have gone are over, and so are the logouts of those whom the roster brought back."""
         places = {phone for _, phone in (*want.members, *held.members)}
-        if told := duty.without_place(books, places, at):
-            await self._saving.save(
-                Change(
-                    presences=tuple(each.presence for each in told),
-                    deeds=tuple(each.deed for each in told),
-                )
-            )
-            self._bookkeeper.forget()
+        async with self._saving.turn:
+            books = await self._bookkeeper.books()
+            back = duty.brought_back(books, at)
+            for presence in back:
+                books = books.with_presence(presence)
+            told = duty.without_place(books, places, at)
+            settled = {each.operator_id: each for each in (*back, *(each.presence for each in told))}
+            if settled:
+                deeds = tuple(each.deed for each in told)
+                await self._saving.save_in_turn(Change(presences=tuple(settled.values()), deeds=deeds))
+                self._bookkeeper.forget()
+
+
+_OF_MEMBERS = (AddMember, RemoveMember, SetPause, SetPenalty)
 
 
 def _about(phone: str, commands: Sequence[Command]) -> list[Command]:

@@ -18,13 +18,14 @@ from gateway.domain import duty
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.books import Books, Rules
 from gateway.domain.change import Change
-from gateway.domain.duty import Step
+from gateway.domain.duty import Step, Told
 from gateway.domain.exchange import Sheet
 from gateway.domain.holding import Holding, Member
 from gateway.domain.kept import Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, first_queue
 from gateway.domain.roster import OnCall, Swap
+from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Trunk, first_trunks
 from gateway.importing import Imported
@@ -33,6 +34,9 @@ from gateway.ports import Stale, Store, Taken, Unknown, sip_digest
 from gateway.saving import Saving
 
 Thing = TypeVar("Thing", bound=Kept)
+
+ADMIN = "admin"
+"""The name of the token that lies in a file."""
 
 
 class NotOnDuty(Exception):
@@ -155,14 +159,14 @@ class Office:
             after = replace(after, digest=sip_digest(after.phone, secret))
         return await self.change(before, after, actor), secret
 
-    async def retire_operator(self, operator: Operator, actor: Actor) -> None:
+    async def retire_operator(self, operator: Operator, actor: Actor, *, allow_gaps: bool = True) -> None:
         """Takes the operator's phone and places away, and with them tokens and places on the on-call list; the history
         keeps the name. Raises what `retire` does."""
         theirs: list[Token | OnCall] = [*await self._store.kept(Token), *await self._store.kept(OnCall)]
         ends: list[tuple[Kept | None, Kept]] = [
             (thing, replace(thing, retired_at=self._clock())) for thing in theirs if thing.operator_id == operator.id
         ]
-        await self.put([(operator, replace(operator, retired_at=self._clock())), *ends], actor)
+        await self.put([(operator, replace(operator, retired_at=self._clock())), *ends], actor, allow_gaps=allow_gaps)
 
     async def put_member(self, member: Member, actor: Actor) -> bool:
         """A standing place in a queue, new or changed; True where it is new. Raises Unknown (queue or phone),
@@ -197,17 +201,19 @@ class Office:
     ) -> None:
         """Has the operator log in or out, pause or come back: in Asterisk first, then in the books.
 
-        Raises NotOnDuty for a pause of one who has no place; Refused, SwitchboardAway: nothing is stored then;
-        StoreAway.
+        Raises NotOnDuty for a pause of one who has no place; Unknown for one who was retired; Refused,
+        SwitchboardAway: nothing is stored then; StoreAway.
         """
-        books = await self._bookkeeper.books()
-        now = self._clock()
-        told = duty.step(books, operator, what, now, actor, reason=reason, queues=queues)
-        if what is Step.PAUSE and not _has_place(books, operator, now):
-            raise NotOnDuty(NotOnDuty.__doc__)
-        await self._level.enforce(told.presence)
-        await self._saving.save(Change(presences=(told.presence,), deeds=(told.deed,)))
-        self._bookkeeper.forget()
+
+        def decide(books: Books) -> Told:
+            now = self._clock()
+            if operator.id not in books.operators:
+                raise Unknown(f"there is no operator {operator.id}")
+            if what is Step.PAUSE and not _has_place(books, operator, now):
+                raise NotOnDuty(NotOnDuty.__doc__)
+            return duty.step(books, operator, what, now, actor, reason=reason, queues=queues)
+
+        await self._level.enforce(decide)
 
     # ---------------------------------------------------------------- the first start
 
@@ -229,9 +235,13 @@ class Office:
             self._bookkeeper.forget()
 
     async def _books_for(self, books: Books, thing: Kept) -> Books:
-        """The books with the roster of the day that the thing is about."""
+        """The books with that of the roster which the thing is about: a swap's day, or all who still work the shift, or
+        for the queue, that is to end."""
         if isinstance(thing, Swap) and not books.plan.first <= thing.date <= books.plan.last:
             return replace(books, plan=await self._bookkeeper.plan(thing.date, thing.date))
+        if isinstance(thing, Shift | Queue) and not thing.is_active:
+            to_come = await self._store.assignments(books.plan.first, rulings.LATEST)
+            return replace(books, plan=replace(books.plan, assignments=tuple(to_come)))
         return books
 
     def _refuse_always(self, thing: Kept) -> None:
@@ -243,6 +253,10 @@ class Office:
             raise Taken(f"trunk {name} is the centre's own")
         if isinstance(thing, Queue) and name in self._always.queues:
             raise Taken(f"queue {name} is the centre's own")
+        if isinstance(thing, Trunk):
+            rulings.refuse_addresses(self._always.trunks.values(), thing)
+        if isinstance(thing, Operator):
+            rulings.refuse_contact(self._always.trunks.values(), thing)
 
     def _refuse_unknown_music(self, before: Kept | None, after: Kept) -> None:
         """What a queue names anew must be there. A class whose folder was taken away since stops no other change."""
@@ -273,9 +287,9 @@ def _deed(at: datetime, actor: Actor, before: Kept | None, after: Kept) -> Deed:
 def _admin(tokens: Iterable[Token], secret: str, now: datetime) -> list[tuple[Kept | None, Kept]]:
     """The admin's token as its file has it: made, or renewed where the file holds another one."""
     wanted = token_hash(secret)
-    there = next((token for token in tokens if token.name == "admin"), None)
+    there = next((token for token in tokens if token.name == ADMIN), None)
     if there is None:
-        return [(None, Token(name="admin", role=Role.ADMIN, token_hash=wanted, created_at=now))]
+        return [(None, Token(name=ADMIN, role=Role.ADMIN, token_hash=wanted, created_at=now))]
     if there.token_hash == wanted:
         return []
     return [(there, replace(there, token_hash=wanted))]

@@ -4,9 +4,11 @@ Counterpart: `domain/shifts.py`, which knows times of day and no rules. What dat
 from (an interval of nothing, a rule by the second) is refused here.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import cast
 
 from dateutil.rrule import rrule, rrulestr
@@ -15,9 +17,22 @@ from gateway.domain.kept import Invalid
 from gateway.domain.shifts import Shift
 
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-PARTS = frozenset({"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST", "COUNT", "UNTIL"})
+_WEEKDAY = "(MO|TU|WE|TH|FR|SA|SU)"
+PARTS: Mapping[str, str] = {
+    "FREQ": "|".join(FREQUENCIES),
+    "INTERVAL": "[1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-6]",
+    "BYDAY": f"([+-]?[1-5])?{_WEEKDAY}(,([+-]?[1-5])?{_WEEKDAY})*",
+    "BYMONTHDAY": "-?([1-9]|[12][0-9]|3[01])(,-?([1-9]|[12][0-9]|3[01]))*",
+    "BYMONTH": "([1-9]|1[0-2])(,([1-9]|1[0-2]))*",
+    "BYSETPOS": "-?[1-9][0-9]?(,-?[1-9][0-9]?)*",
+    "WKST": _WEEKDAY,
+    "COUNT": "[1-9][0-9]{0,3}",
+    "UNTIL": "[0-9]{8}",
+}
+"""What a rule may be made of, and how each part is written (RFC 5545, 3.3.10), without what a shift has no use for."""
+_OF_LONG_FREQUENCIES = frozenset({"BYMONTHDAY", "BYSETPOS"})
+"""A rule of days or weeks has no use for them, and where it never comes true dateutil would try each day until 9999."""
 LONGEST_RULE = 200
-LARGEST_INTERVAL = 366
 LOOK_AHEAD = timedelta(days=5 * 366)
 """How far a new shift is looked through: every kind of year lies in it."""
 
@@ -27,18 +42,25 @@ def checked(rule: str) -> str:
     text = rule.strip().upper().removeprefix("RRULE:")
     if len(text) > LONGEST_RULE:
         raise Invalid("rule", f"is longer than {LONGEST_RULE} characters")
-    parts = dict(part.partition("=")[::2] for part in text.split(";"))
-    if unknown := sorted(parts.keys() - PARTS):
+    written = [part.partition("=")[::2] for part in text.split(";")]
+    parts = dict(written)
+    if unknown := sorted(parts.keys() - PARTS.keys()):
         raise Invalid("rule", f"{unknown[0] or 'an empty part'} is not among {', '.join(sorted(PARTS))}")
+    if len(parts) < len(written):
+        raise Invalid("rule", "names a part twice")
     if parts.get("FREQ") not in FREQUENCIES:
         raise Invalid("rule", f"FREQ must be one of {', '.join(FREQUENCIES)}")
-    for name in ("INTERVAL", "COUNT"):
-        if name in parts and not (parts[name].isascii() and parts[name].isdigit() and 0 < int(parts[name]) < 100_000):
-            raise Invalid("rule", f"{name} must be a positive number")
-    if int(parts.get("INTERVAL", "1")) > LARGEST_INTERVAL:
-        raise Invalid("rule", f"INTERVAL must be {LARGEST_INTERVAL} at most")
-    if "UNTIL" in parts and not (len(parts["UNTIL"]) == 8 and parts["UNTIL"].isdigit()):
-        raise Invalid("rule", "UNTIL must be a date, such as 20271231")
+    for name, value in written:
+        if not re.fullmatch(PARTS[name], value):
+            raise Invalid("rule", f"{name} cannot be {value[:40] or 'empty'} (RFC 5545, 3.3.10)")
+    if misplaced := sorted(parts.keys() & _OF_LONG_FREQUENCIES if parts["FREQ"] in ("DAILY", "WEEKLY") else ()):
+        raise Invalid("rule", f"{misplaced[0]} goes with MONTHLY and YEARLY")
+    if parts["FREQ"] == "DAILY" and "BYDAY" in parts and parts.get("INTERVAL", "1") != "1":
+        raise Invalid("rule", "BYDAY and INTERVAL together go with WEEKLY")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise Invalid("rule", "ends by COUNT or by UNTIL, and not by both")
+    if "BYSETPOS" in parts and not any(name in parts for name in ("BYDAY", "BYMONTHDAY", "BYMONTH")):
+        raise Invalid("rule", "BYSETPOS chooses among the days of another BY part, and there is none")
     try:
         rrulestr(text, dtstart=datetime(2026, 1, 1))  # noqa: DTZ001  # days of a calendar have no zone
     except (ValueError, TypeError, KeyError) as error:
@@ -66,14 +88,15 @@ def days_of_all(shifts: Iterable[Shift], first: date, last: date) -> dict[int, f
 
 @lru_cache(maxsize=512)
 def _days(rule: str, start: date, first: date, last: date) -> frozenset[date]:
-    until = _midnight(last)
     parsed = cast("rrule", rrulestr(rule, dtstart=_midnight(start)))
-    named = dict(part.partition("=")[::2] for part in rule.split(";"))
-    if "COUNT" not in named:
-        # a rule that never comes true again would be sought until the year 9999
-        own = datetime.strptime(named["UNTIL"], "%Y%m%d") if "UNTIL" in named else until  # noqa: DTZ007
-        parsed = parsed.replace(until=min(until, own))
-    return frozenset(moment.date() for moment in parsed.between(_midnight(first), until, inc=True))
+    named = dict(part.partition("=")[::2] for part in rule.removeprefix("RRULE:").split(";"))
+    until = _midnight(last)
+    if "UNTIL" in named:
+        until = min(until, datetime.strptime(named["UNTIL"], "%Y%m%d"))  # noqa: DTZ007
+    # a rule that never comes true again would be sought until the year 9999: the end is set here, and counted here
+    count = int(named["COUNT"]) if "COUNT" in named else None
+    found = islice(parsed.replace(until=until, count=None), count)
+    return frozenset(day for day in (moment.date() for moment in found) if day >= first)
 
 
 def _midnight(day: date) -> datetime:

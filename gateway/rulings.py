@@ -15,9 +15,9 @@ from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
 from gateway.domain.holding import Member
 from gateway.domain.kept import Invalid, Kept, Unfitting
-from gateway.domain.operators import Operator
+from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.queues import Queue
-from gateway.domain.roster import LONGEST_SHIFT, SWAP_STEPS, Absence, Assignment, OnCall, Plan, Swap
+from gateway.domain.roster import LONGEST_SHIFT, SWAP_STEPS, Absence, Assignment, OnCall, Plan, Swap, SwapState
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Trunk
@@ -63,8 +63,10 @@ def matters_to_asterisk(thing: Kept) -> bool:
 
 
 def touches_roster(thing: Kept) -> bool:
-    """Whether it changes who is rostered when."""
-    return isinstance(thing, Shift | Assignment | Absence | Swap)
+    """Whether it changes who is rostered when. Not asked about are a queue's minimum that is raised, and a standing
+    place that ends: the hole that they make is an alarm at once."""
+    ends_duties = isinstance(thing, Operator) and not thing.is_active
+    return ends_duties or isinstance(thing, Shift | Assignment | Absence | Swap)
 
 
 async def refuse_gaps(
@@ -84,7 +86,12 @@ async def new_holes(
     until = now + timedelta(days=books.rules.gap_horizon_days)
     first = (now - LONGEST_SHIFT).astimezone(bookkeeper.zone).date()
     plan = await bookkeeper.plan(first, until.astimezone(bookkeeper.zone).date())
-    changed = with_changes(plan, [after for _, after in changes])
+    gone = [
+        Absence(operator_id=after.id, from_at=now, until_at=until + LONGEST_SHIFT, created_at=now)
+        for _, after in changes
+        if isinstance(after, Operator) and not after.is_active
+    ]
+    changed = with_changes(plan, [*(after for _, after in changes), *gone])
     return tuple(worse(holes(books, changed, now, until), holes(books, plan, now, until)))
 
 
@@ -108,16 +115,54 @@ def _check_retired(books: Books, thing: Kept) -> None:
             raise Taken(f"queue {thing.name} is the centre's own: calls come to it")
         case Queue() if users := [trunk.name for trunk in books.trunks.values() if trunk.queue == thing.name]:
             raise Taken(f"queue {thing.name} is where the calls of trunk {users[0]} wait")
+        case Queue():
+            _refuse_while_worked(books, thing, lambda each: each.queue == thing.name)
+            if homes := [each.name for each in books.operators.values() if thing.name in each.home_queues]:
+                raise Taken(f"queue {thing.name} is a home queue of {homes[0]}: change that first")
+            _refuse_while_on_call(books, thing, lambda each: thing.name in each.queues)
+        case Trunk():
+            _refuse_while_on_call(books, thing, lambda each: each.trunk == thing.name)
         case Shift():
-            working = [each for each in books.plan.assignments if each.shift_id == thing.id]
-            if working:
-                raise Taken(f"shift {thing.name} has {len(working)} assignments of these days: retire them first")
+            _refuse_while_worked(books, thing, lambda each: each.shift_id == thing.id)
+
+
+def _refuse_while_worked(books: Books, thing: Queue | Shift, needs: Callable[[Assignment], bool]) -> None:
+    working = [each for each in books.plan.assignments if needs(each) and each.operator_id in books.operators]
+    if working:
+        last = max(each.last_date for each in working)
+        raise Taken(f"{thing.KIND} {thing.name} has {len(working)} assignments until {last}: retire them first")
+
+
+def _refuse_while_on_call(books: Books, thing: Queue | Trunk, needs: Callable[[OnCall], bool]) -> None:
+    if needing := next((each for each in books.on_call if needs(each)), None):
+        raise Taken(f"on-call person {needing.id} is rung for or over {thing.KIND} {thing.name}: change that first")
 
 
 def _check_operator(books: Books, before: Operator | None, after: Operator) -> None:
     if before is not None and before.phone != after.phone:
         raise Unfitting("phone", "stays: make a new operator for another one")
     _known_queues(books, "home_queues", after.home_queues)
+    refuse_contact(books.trunks.values(), after)
+
+
+def refuse_contact(others: Iterable[Trunk], after: Operator) -> None:
+    """Raises Unfitting where the phone's fixed address is one of these trunks': what it dials would come in as 112. A
+    host's name is not looked up."""
+    if after.contact is None:
+        return
+    try:
+        host = contact_host(after.contact)
+    except BadContact as error:
+        raise Invalid("contact", str(error)) from None
+    if any(trunks.has_address(trunk.addresses, host) for trunk in others):
+        raise Unfitting("contact", f"{host} is the address of a trunk")
+
+
+def refuse_addresses(others: Iterable[Trunk], after: Trunk) -> None:
+    """Raises Unfitting where an address of the trunk belongs to another of these."""
+    for other in others:
+        if other.name != after.name and (shared := trunks.overlap(after.addresses, other.addresses)):
+            raise Unfitting("addresses", f"{shared} belongs to trunk {other.name}: calls could not be told apart")
 
 
 def _check_queue(books: Books, before: Queue | None, after: Queue) -> None:
@@ -135,9 +180,10 @@ def _check_trunk(books: Books, before: Trunk | None, after: Trunk) -> None:
     if after.queue is not None:
         _known_queues(books, "queue", (after.queue,))
     trunks.networks(after.addresses)
-    for other in books.trunks.values():
-        if other.id != after.id and (shared := trunks.overlap(after.addresses, other.addresses)):
-            raise Unfitting("addresses", f"{shared} belongs to trunk {other.name}: calls could not be told apart")
+    refuse_addresses(books.trunks.values(), after)
+    for operator in books.operators.values():
+        if operator.contact is not None and trunks.has_address(after.addresses, contact_host(operator.contact)):
+            raise Unfitting("addresses", f"phone {operator.phone} is there: what it dials would come in as 112")
 
 
 def _check_shift(books: Books, before: Shift | None, after: Shift) -> None:
@@ -175,22 +221,40 @@ def _check_absence(books: Books, before: Absence | None, after: Absence) -> None
 
 
 def _check_swap(books: Books, before: Swap | None, after: Swap) -> None:
-    _known_operator(books, "operator_id", after.operator_id)
-    if before is None:
-        duties = [
-            duty
-            for duty in books.plan.duties
-            if (duty.operator_id, duty.shift_id, duty.date) == (after.operator_id, after.shift_id, after.date)
-        ]
-        if not duties:
-            raise Unfitting("date", "the operator does not work that shift on that day")
-        return
-    if after.state is not before.state and after.state not in SWAP_STEPS[before.state]:
+    if before is not None and after.state is not before.state and after.state not in SWAP_STEPS[before.state]:
         raise Taken(f"the swap is {before.state}: it cannot become {after.state}")
-    if after.taken_by is not None:
-        _known_operator(books, "taken_by", after.taken_by)
-        if after.taken_by == after.operator_id:
-            raise Unfitting("taken_by", "is the operator who asks")
+    if before is None:
+        _known_operator(books, "operator_id", after.operator_id)
+        if after.operator_id not in books.plan.holders(after.shift_id, after.date):
+            raise Unfitting("date", "the operator does not work that shift on that day")
+        _refuse_asked_twice(books, after)
+    elif after.state in (SwapState.TAKEN, SwapState.APPROVED):
+        _check_handed_on(books, after)
+
+
+def _refuse_asked_twice(books: Books, after: Swap) -> None:
+    """Raises Taken while the operator has another open swap of that shift: so swaps are approved in the order in which
+    they were asked for, and the plan can follow them."""
+    about = (after.operator_id, after.shift_id, after.date)
+    for other in books.plan.swaps:
+        if SWAP_STEPS[other.state] and (other.operator_id, other.shift_id, other.date) == about:
+            raise Taken(f"swap {other.id} asks for that already")
+
+
+def _check_handed_on(books: Books, after: Swap) -> None:
+    """Raises Unfitting or Taken where the colleague cannot have the shift, or would not get it: the roster may be
+    another one than when the swap was asked for."""
+    if after.taken_by is None:
+        raise Invalid("taken_by", "is needed: a colleague takes the shift")
+    _known_operator(books, "taken_by", after.taken_by)
+    if after.taken_by == after.operator_id:
+        raise Unfitting("taken_by", "is the operator who asks")
+    if after.operator_id not in books.plan.holders(after.shift_id, after.date):
+        raise Taken("the operator who asks does not work that shift on that day any more")
+    approved = books.plan.with_changes(replace(after, state=SwapState.APPROVED))
+    holders = approved.holders(after.shift_id, after.date)
+    if after.taken_by not in holders or after.operator_id in holders:
+        raise Taken("the roster of that day was changed since this was asked for: withdraw it and ask anew")
 
 
 def _check_on_call(books: Books, before: OnCall | None, after: OnCall) -> None:

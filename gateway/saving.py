@@ -1,6 +1,7 @@
 """Saving: the one way from a change to the store, and from there to whoever listens. Save, then announce.
 
-Counterparts: `centre.py` and `office.py` make changes; `feed.py` tells of what was committed.
+Counterparts: `centre.py`, `office.py`, `level.py`, `watch.py` and `on_call.py` make changes; `feed.py` tells what was
+committed.
 """
 
 import asyncio

@@ -7,28 +7,30 @@ Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the lis
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain.alarms import Alarm, changes
 from gateway.domain.books import Books
+from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.coverage import Hole, holes
 from gateway.domain.events import Event
 from gateway.domain.facts import RingFact
+from gateway.domain.places import Place
+from gateway.domain.presence import NO_ANSWER
+from gateway.domain.shifts import moment
 from gateway.line import Line
-from gateway.on_call import OnCallList
-from gateway.ports import Refused, Ring, Store, Switchboard
+from gateway.on_call import ASKING_S, OnCallList
+from gateway.ports import Refused, Ring, Store, StoreAway, Switchboard, SwitchboardAway
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
 
 HOLES_EVERY_S = 60.0
-RING_LONGEST_S = 30.0
-"""How long a ring may take besides the ringing: the question, twice, and the key."""
 LONE = "lone"
 
 
@@ -38,14 +40,19 @@ class _Lone:
 
     phone: str
     ask_at_s: float
+    since: datetime
+    """From when on a sign of life counts: that of the last question, or of the last sign."""
+    talk_ended_at: datetime | None = None
+    """Of the last talk that was looked at: each is one sign of life, whatever the clock does."""
     ring_id: str = ""
     answer_by_s: float = 0.0
     is_silent: bool = False
 
 
 class Watch:
-    """`is_seeing` says whether the board is true now; `clock_s` is a clock that never leaps, in seconds; `own_phones`
-    are those of the centre itself (the probe's)."""
+    """`is_seeing` says whether the board is true now; `running_calls` and `last_talks` are what the journal told of
+    calls that go on, and of when each phone's last talk ended; `clock_s` is a clock that never leaps, in seconds;
+    `own_phones` are those of the centre itself (the probe's)."""
 
     def __init__(
         self,
@@ -57,6 +64,8 @@ class Watch:
         line: Line,
         on_call: OnCallList,
         is_seeing: Callable[[], bool],
+        running_calls: Callable[[], Iterable[Call]],
+        last_talks: Callable[[], Mapping[str, datetime]],
         clock_s: Callable[[], float],
         own_phones: frozenset[str],
     ) -> None:
@@ -67,25 +76,42 @@ class Watch:
         self._line = line
         self._on_call = on_call
         self._is_seeing = is_seeing
+        self._running_calls = running_calls
+        self._last_talks = last_talks
         self._clock_s = clock_s
         self._own_phones = own_phones
+        self._books: Books | None = None
         self._short_since_s: dict[str, float] = {}
         self._lone: _Lone | None = None
-        self._holes: tuple[Books, float, list[Hole]] | None = None
-        self._standing: dict[tuple[str, str], Alarm] | None = None
+        self._late_key: RingFact | None = None
+        self._holes: tuple[Books, float, dict[str, str]] | None = None
+        self._standing: dict[tuple[str, str], Alarm] = {}
+        """The alarms that stand, as they were read last."""
+        self._is_read = False
 
     async def tick(self, now: datetime) -> None:
-        """One look around. Raises StoreAway, SwitchboardAway."""
-        books = await self._bookkeeper.at_hand()
-        await self._alarms()
-        should = list(self._hole_alarms(books, now))
-        if self._is_seeing():
-            should += await self._short(books, now)
-            should += await self._alone(books, now)
-        else:
-            # nobody knows who is there: what stood stands
-            should += [alarm for alarm in await self._alarms() if alarm.kind != "hole"]
+        """One look around. While the store is away people are rung by what was read last. Raises StoreAway,
+        SwitchboardAway."""
+        away: StoreAway | None = None
+        try:
+            books = await self._bookkeeper.at_hand()
+            await self._read_standing()
+            self._books = books
+        except StoreAway as error:
+            if self._books is None:
+                raise
+            away = error
+        should = await self._look(self._books, now)
+        if away:
+            raise away
         await self._announce(should, now)
+
+    async def _look(self, books: Books, now: datetime) -> list[Alarm]:
+        should = list(self._hole_alarms(books, now))
+        if not self._is_seeing():
+            # nobody knows who is there: what stood stands
+            return should + [alarm for alarm in self._standing.values() if alarm.kind != "hole"]
+        return should + await self._short(books, now) + await self._alone(books, now)
 
     def hear(self, fact: RingFact) -> None:
         """Takes what came of a ring. Never waits."""
@@ -93,6 +119,8 @@ class Watch:
             self._on_call.hear(fact)
         elif self._lone and self._lone.ring_id == fact.ring_id:
             self._answered(fact.has_agreed)
+        elif fact.has_agreed:
+            self._late_key = fact
 
     def ring_failed(self, ring_id: str) -> None:
         """Takes that nobody picked up. Never waits."""
@@ -112,50 +140,95 @@ class Watch:
                 continue
             since_s = self._short_since_s.setdefault(queue.name, self._clock_s())
             # one that stood when the gateway was started anew stands on
-            stands = ("short", queue.name) in (self._standing or {})
+            stands = ("short", queue.name) in self._standing
             if stands or self._clock_s() - since_s >= books.rules.short_after_s:
                 missing[queue.name] = queue.minimum - there
                 detail = f"{there} of at least {queue.minimum} operators are there"
                 found.append(Alarm("short", queue.name, detail, now))
-        await self._on_call.ring_for(missing, books, self._line.phones_there(), now)
+        await self._on_call.ring_for(missing, books, self._line, now)
         return found
 
     # ---------------------------------------------------------------- a lone operator
 
     async def _alone(self, books: Books, now: datetime) -> list[Alarm]:
-        there = self._line.phones_there() - self._own_phones
-        interval_min = books.rules.lone_check_min
-        if interval_min is None or len(there) != 1:
+        phone, interval_min = self._who_is_alone(), books.rules.lone_check_min
+        if interval_min is None or phone is None:
             self._lone = None
             return []
-        [phone] = there
         now_s = self._clock_s()
-        if self._lone is None or self._lone.phone != phone:
-            stands = ("lone_silent", phone) in (self._standing or {})
-            self._lone = _Lone(phone, now_s + 60 * interval_min, is_silent=stands)
         lone = self._lone
-        if lone.ring_id:
+        if lone is None or lone.phone != phone:
+            lone = self._lone = self._found_alone(phone, now_s + 60 * interval_min, books, now)
+        lone.since = min(lone.since, now)  # the clock was put back
+        if self._late_key and self._late_key.about == phone and self._late_key.at >= lone.since:
+            lone.is_silent = False
+        self._late_key = None
+        if self._has_talked(lone):
+            lone.ask_at_s, lone.since, lone.ring_id, lone.is_silent = now_s + 60 * interval_min, now, "", False
+        elif lone.ring_id:
             if now_s > lone.answer_by_s:
                 self._answered(False)
-        elif phone in self._line.busy_phones:
-            # on a call: somebody is there, and awake
-            lone.ask_at_s, lone.is_silent = now_s + 60 * interval_min, False
-        elif now_s >= lone.ask_at_s:
-            await self._ask(lone, books, now_s)
+        elif now_s >= lone.ask_at_s and self._may_be_asked(lone, books, now_s):
+            await self._ask(lone, books, now, now_s)
         if not lone.is_silent:
             return []
         return [Alarm("lone_silent", phone, "the lone operator did not answer when asked for a key", now)]
 
-    async def _ask(self, lone: _Lone, books: Books, now_s: float) -> None:
+    def _who_is_alone(self) -> str | None:
+        """The phone of the only one there. Who is silent, or was paused because the phone was not picked up, is still
+        the one until somebody else is there."""
+        there = self._line.phones_there() - self._own_phones
+        if there:
+            return min(there) if len(there) == 1 else None
+        lone = self._lone
+        if lone is None:
+            return next((subject for kind, subject in self._standing if kind == "lone_silent"), None)
+        stays = lone.is_silent or lone.ring_id or any(place.pause == NO_ANSWER for place in self._places(lone.phone))
+        return lone.phone if stays else None
+
+    def _found_alone(self, phone: str, ask_at_s: float, books: Books, now: datetime) -> _Lone:
+        alarm = self._standing.get(("lone_silent", phone))
+        if alarm is None:
+            return _Lone(phone, ask_at_s, now)
+        # it stood when the gateway was started anew: it was raised once a question was not answered
+        asked = alarm.raised_at - timedelta(seconds=books.rules.lone_answer_s + ASKING_S)
+        return _Lone(phone, ask_at_s, asked, is_silent=True)
+
+    def _has_talked(self, lone: _Lone) -> bool:
+        """Whether somebody talks at that phone, or has talked since. A line that is merely busy may only ring."""
+        for call in self._running_calls():
+            for ring in call.attempts:
+                if ring.phone == lone.phone and ring.answered_at is not None and ring.left_at is None:
+                    return True
+        ended_at = self._last_talks().get(lone.phone)
+        if ended_at is None or ended_at == lone.talk_ended_at:
+            return False
+        lone.talk_ended_at = ended_at
+        return ended_at > lone.since
+
+    def _may_be_asked(self, lone: _Lone, books: Books, now_s: float) -> bool:
+        """Whether the phone has a place, and a line that is free or has been busy for too long."""
+        if not self._places(lone.phone):
+            return False
+        return lone.phone not in self._line.busy_phones or now_s > lone.ask_at_s + books.rules.lone_answer_s + ASKING_S
+
+    def _places(self, phone: str) -> list[Place]:
+        return [place for place in self._line.places if place.phone == phone]
+
+    async def _ask(self, lone: _Lone, books: Books, now: datetime, now_s: float) -> None:
         rules = books.rules
+        lone.since = now
         lone.ring_id = secrets.token_hex(8)
         lone.ask_at_s = now_s + 60 * (rules.lone_check_min or 0)
-        lone.answer_by_s = now_s + rules.lone_answer_s + RING_LONGEST_S
+        lone.answer_by_s = now_s + rules.lone_answer_s + ASKING_S
         try:
             await self._switchboard.ring(Ring(lone.ring_id, LONE, lone.phone, lone.phone, None, rules.lone_answer_s))
         except Refused as refusal:
             log.warning("lone_not_rung", extra={"phone": lone.phone, "reason": str(refusal)})
             self._answered(False)
+        except SwitchboardAway:
+            lone.ring_id, lone.ask_at_s = "", now_s
+            raise
 
     def _answered(self, is_well: bool) -> None:
         if self._lone:
@@ -168,30 +241,23 @@ class Watch:
         """One for each queue that has holes within the horizon."""
         known = self._holes
         if known is None or known[0] is not books or self._clock_s() - known[1] > HOLES_EVERY_S:
-            until = now + timedelta(days=books.rules.gap_horizon_days)
-            known = self._holes = (books, self._clock_s(), holes(books, books.plan, now, until))
-        first: dict[str, Hole] = {}
-        for hole in known[2]:
-            first.setdefault(hole.queue, hole)
-        for queue, hole in first.items():
-            count = sum(each.queue == queue for each in known[2])
-            yield Alarm("hole", queue, _told(hole, count, self._bookkeeper.zone), now)
+            known = self._holes = (books, self._clock_s(), _holes_told(books, now, self._bookkeeper.zone))
+        for queue, detail in known[2].items():
+            yield Alarm("hole", queue, detail, now)
 
     # ---------------------------------------------------------------- alarms
 
-    async def _alarms(self) -> list[Alarm]:
-        if self._standing is None:
+    async def _read_standing(self) -> None:
+        if not self._is_read:
             self._standing = {alarm.key: alarm for alarm in await self._store.standing_alarms()}
-        return list(self._standing.values())
+            self._is_read = True
 
     async def _announce(self, should: list[Alarm], now: datetime) -> None:
-        await self._alarms()
-        standing = self._standing or {}
-        changed = changes(should, standing, now)
+        changed = changes(should, self._standing, now)
         if not changed:
             return
-        self._standing = None  # whatever becomes of the commit, it is read again
-        events = [_event(alarm, now) for alarm in changed if alarm.cleared_at or alarm.key not in standing]
+        self._is_read = False  # whatever becomes of the commit, it is read again
+        events = [_event(alarm, now) for alarm in changed if alarm.cleared_at or alarm.key not in self._standing]
         await self._saving.save(Change(alarms=tuple(changed), events=tuple(events)))
 
 
@@ -200,7 +266,29 @@ def _event(alarm: Alarm, now: datetime) -> Event:
     return Event(f"alarm.{what}", now, data={"kind": alarm.kind, "subject": alarm.subject, "detail": alarm.detail})
 
 
-def _told(hole: Hole, count: int, zone: ZoneInfo) -> str:
-    starts_at, ends_at = hole.starts_at.astimezone(zone), hole.ends_at.astimezone(zone)
-    first = f"{starts_at:%Y-%m-%d %H:%M} to {ends_at:%Y-%m-%d %H:%M}: {hole.rostered} of at least {hole.minimum} people"
-    return first if count == 1 else f"{first}, and {count - 1} more"
+def _holes_told(books: Books, now: datetime, zone: ZoneInfo) -> dict[str, str]:
+    """The holes that go on or are to come, in words, by queue. The words stay as they are while the roster does: a hole
+    that goes on is looked at from its beginning, as far back as all that was rostered is at hand."""
+    since = min(now, moment(books.plan.first + timedelta(days=1), time(), zone))
+    until = now + timedelta(days=books.rules.gap_horizon_days)
+    found: dict[str, list[Hole]] = {}
+    for hole in holes(books, books.plan, since, until):
+        if hole.ends_at > now:
+            found.setdefault(hole.queue, []).append(hole)
+    told = {}
+    for queue, (first, *more) in found.items():
+        begins = f"{first.starts_at.astimezone(zone):%Y-%m-%d %H:%M}" if first.starts_at > since else ""
+        ends = f"{first.ends_at.astimezone(zone):%Y-%m-%d %H:%M}" if first.ends_at < until else ""
+        told[queue] = f"{_span(begins, ends)}: {first.rostered} of at least {first.minimum} people"
+        if more:
+            told[queue] += f", and {len(more)} more"
+    return told
+
+
+def _span(begins: str, ends: str) -> str:
+    """Either is empty where it is further away than is looked."""
+    if begins and ends:
+        return f"{begins} to {ends}"
+    if begins:
+        return f"from {begins} on"
+    return f"until {ends}" if ends else "at any time"

@@ -154,8 +154,10 @@ class ToldLine:
 class ToldJournal:
     """A journal with nothing in it."""
 
-    async def catch_up(self) -> None:
-        return
+    knows_all = True
+
+    async def catch_up(self) -> bool:
+        return self.knows_all
 
 
 @dataclass
@@ -183,6 +185,7 @@ class Services:
     feed: Feed = field(default_factory=Feed)
     switchboard: ToldSwitchboard = field(default_factory=ToldSwitchboard)
     line: ToldLine = field(default_factory=ToldLine)
+    journal: ToldJournal = field(default_factory=ToldJournal)
     told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -193,7 +196,7 @@ class Services:
             switchboard=switchboard,
             bookkeeper=self.bookkeeper,
             saving=self.saving,
-            journal=ToldJournal(),
+            journal=self.journal,
             always=self.always,
             clock=clock,
         )
@@ -217,6 +220,8 @@ class Services:
             line=self.line,
             on_call=self.on_call,
             is_seeing=lambda: not switchboard.is_away,
+            running_calls=lambda: self.centre.running_calls.values(),
+            last_talks=lambda: self.centre.last_talks,
             clock_s=clock.seconds,
             own_phones=frozenset(self.always.phones),
         )

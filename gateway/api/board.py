@@ -15,7 +15,7 @@ from gateway.api.pictures import LEAST_S
 from gateway.api.problems import Problem
 from gateway.api.routes import route
 from gateway.api.streams import TooManyStreams
-from gateway.domain.tokens import May
+from gateway.domain.tokens import May, Token
 
 
 async def get_board(context: Context) -> BoardModel:
@@ -23,7 +23,7 @@ async def get_board(context: Context) -> BoardModel:
     return (await context.pictures.newest()).model
 
 
-async def stream_board(context: Context, request: web.Request) -> web.StreamResponse:
+async def stream_board(context: Context, request: web.Request, token: Token) -> web.StreamResponse:
     """Server-sent events: each `board` event's data is a whole picture, as `GET /v1/board` tells it. One comes at once,
     others when something has changed (4 a second at most), and one every 15 seconds in any case. Who reads slowly gets
     the newest picture only; a listener that does not read for 10 seconds is cut off."""
@@ -35,7 +35,7 @@ async def stream_board(context: Context, request: web.Request) -> web.StreamResp
         return response
     await context.pictures.newest()  # where there is none, it is a problem document
     try:
-        await context.streams.serve(request, response, lambda: _tell(context, request, response))
+        await context.streams.serve(request, response, token, lambda: _tell(context, request, response))
     except TooManyStreams:
         raise Problem(503, "Too many listeners; come back later.", headers={"Retry-After": "10"}) from None
     return response

@@ -114,15 +114,16 @@ def _key(context: Context, operator_id: int, operator: Operator | None) -> bytes
 
 def _of(plan: Plan, operator: Operator) -> Plan:
     """The plan with no more assignments than those that can become this operator's duties."""
-    relieved = {
-        (swap.operator_id, swap.shift_id)
+    taken = {
+        (swap.shift_id, swap.date)
         for swap in plan.swaps
         if swap.state is SwapState.APPROVED and swap.taken_by == operator.id
     }
     own = (
         each
         for each in plan.assignments
-        if each.operator_id == operator.id or (each.operator_id, each.shift_id) in relieved
+        if each.operator_id == operator.id
+        or any(each.shift_id == shift_id and each.first_date <= day <= each.last_date for shift_id, day in taken)
     )
     return replace(plan, assignments=tuple(own))
 

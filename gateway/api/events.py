@@ -15,7 +15,7 @@ from gateway.api.routes import route
 from gateway.api.streams import TooManyStreams
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.events import StoredEvent
-from gateway.domain.tokens import May
+from gateway.domain.tokens import May, Token
 
 
 class EventTypeModel(Told):
@@ -60,7 +60,7 @@ async def list_event_types(context: Context) -> EventTypeList:
 
 
 async def stream_events(
-    context: Context, query: StreamQuery, headers: StreamHeaders, request: web.Request
+    context: Context, query: StreamQuery, headers: StreamHeaders, request: web.Request, token: Token
 ) -> web.StreamResponse:
     """Server-sent events: `id` is the event's seq, `event` its type, `data` the event. Nothing is lost or repeated
     for a listener that comes back with Last-Event-ID. A comment comes every 15 seconds; a listener that does not read
@@ -80,7 +80,7 @@ async def stream_events(
         await response.prepare(request)
         return response
     try:
-        await context.streams.follow(request, response, place)
+        await context.streams.follow(request, response, token, place)
     except TooManyStreams:
         raise Problem(503, "Too many listeners; come back later.", headers={"Retry-After": "10"}) from None
     return response

@@ -4,7 +4,6 @@ Counterpart: `gateway/office.py` stores a change and has Asterisk take it over a
 """
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from gateway.api.context import Context
 from gateway.api.models import Body, PersonName, PhoneNumber, QueueName, Told, Word, of_format
 from gateway.api.problems import unprocessable
 from gateway.api.resources import (
+    GapQuery,
     KeptModel,
     MatchHeaders,
     Subject,
@@ -33,7 +33,6 @@ from gateway.domain.kept import Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Said
 from gateway.domain.tokens import May, Token
-from gateway.domain.trunks import networks
 
 NOT_YET = "Asterisk cannot be reached; it will be applied as soon as it can."
 
@@ -55,7 +54,7 @@ class NewOperator(Body):
     languages: Annotated[tuple[Language, ...], Field(max_length=32, description="As ISO 639 writes them: id, jv.")] = ()
     home_queues: Annotated[
         tuple[QueueName, ...],
-        Field(max_length=32, description="Where a login outside of any shift leads; empty: the centre's own queue."),
+        Field(max_length=16, description="Where a login outside of any shift leads; empty: the centre's own queue."),
     ] = ()
 
 
@@ -116,7 +115,7 @@ class PauseBody(Body):
 
 async def create_operator(context: Context, body: NewOperator, actor: Actor) -> Answer[OperatorWithSecret]:
     """Makes the phone known to Asterisk. `applied` tells whether Asterisk holds it already."""
-    await _check(context, body.contact)
+    _check(body.contact)
     operator = Operator(
         **{name: getattr(body, name) for name in NewOperator.model_fields}, digest="", created_at=context.clock()
     )
@@ -132,16 +131,19 @@ async def change_operator(
 ) -> Answer[OperatorWithSecret]:
     """Changes what is named. The phone's number stays: make a new operator for another one."""
     named = given(body)
-    await _check(context, named.get("contact"))
+    _check(named.get("contact"))
     renews = bool(named.pop("renew_secret", False))
     before = await context.office.find(Operator, path.id, version_of(headers))
     changed = await context.office.change_operator(before, replace(before, **named), actor, renews_secret=renews)
     return _with_secret(context, *changed)
 
 
-async def retire_operator(context: Context, path: ThingPath, headers: MatchHeaders, actor: Actor) -> None:
+async def retire_operator(
+    context: Context, path: ThingPath, headers: MatchHeaders, query: GapQuery, actor: Actor
+) -> None:
     """Takes the phone, its places in queues and the person's tokens away. The history keeps the name."""
-    await context.office.retire_operator(await context.office.find(Operator, path.id, version_of(headers)), actor)
+    operator = await context.office.find(Operator, path.id, version_of(headers))
+    await context.office.retire_operator(operator, actor, allow_gaps=query.allow_gaps)
 
 
 async def get_duty(context: Context, path: ThingPath) -> DutyModel:
@@ -162,10 +164,12 @@ async def log_out(context: Context, path: ThingPath, token: Token, actor: Actor)
 
 async def pause(context: Context, path: ThingPath, body: PauseBody, token: Token, actor: Actor) -> DutyModel:
     """Not rung any more, for one of the reasons of /v1/pause-reasons. The same as `*46` and the reason's digit."""
+    _refuse_foreign(token, path.id)
     books = await context.bookkeeper.books()
     known = [each.name for each in books.pause_reasons]
     if body.reason not in known:
-        raise Unfitting("reason", f"is not among {', '.join(known)}")
+        there = f"is not among {', '.join(known)}" if known else "is not known: make one by POST /v1/pause-reasons"
+        raise Unfitting("reason", there)
     return await _step(context, path, token, actor, Step.PAUSE, reason=body.reason)
 
 
@@ -177,17 +181,22 @@ async def resume(context: Context, path: ThingPath, token: Token, actor: Actor) 
 async def _step(
     context: Context, path: ThingPath, token: Token, actor: Actor, step: Step, *, reason: str = ""
 ) -> DutyModel:
-    if token.operator_id != path.id and not token.may(May.ACT_FOR_OTHERS):
-        raise forbidden(token, str(May.ACT_FOR_OTHERS))
+    _refuse_foreign(token, path.id)
     operator = await context.office.find(Operator, path.id)
     await context.office.step(operator, step, actor, reason=reason)
     return await _duty(context, operator)
 
 
+def _refuse_foreign(token: Token, operator_id: int) -> None:
+    """Raises Problem when somebody acts for another who may not."""
+    if token.operator_id != operator_id and not token.may(May.ACT_FOR_OTHERS):
+        raise forbidden(token, str(May.ACT_FOR_OTHERS))
+
+
 async def _duty(context: Context, operator: Operator) -> DutyModel:
     books, now = await context.bookkeeper.books(), context.clock()
     presence = books.presence(operator.id)
-    said = presence.says(now)
+    said = books.said(operator.id, now)
     return DutyModel(
         operator_id=operator.id,
         places=[
@@ -197,7 +206,7 @@ async def _duty(context: Context, operator: Operator) -> DutyModel:
         ],
         said=said,
         said_at=presence.said_at if said else None,
-        until=presence.until if said else None,
+        until=books.next_start(operator.id, now) if said is Said.OUT else presence.until if said else None,
         pause=presence.pause,
         paused_at=presence.paused_at,
         next_change=books.plan.own_next_change(operator.id, now),
@@ -228,8 +237,8 @@ def _now(context: Context, operator: Operator) -> dict[str, Any]:
     return {"state": context.board.phone_states.get(operator.phone), "applied": problem is None, "problem": problem}
 
 
-async def _check(context: Context, contact: str | None) -> None:
-    """Raises Problem when no phone can be at that address, or a trunk is: its calls are known by their address."""
+def _check(contact: str | None) -> None:
+    """Raises Problem when no phone can be at that address."""
     if contact is None:
         return
     if any(not character.isprintable() for character in contact):
@@ -237,19 +246,12 @@ async def _check(context: Context, contact: str | None) -> None:
     try:
         host = contact_host(contact)
         # looks like an address: then it is to be one, in its only form
-        address = ipaddress.IPv4Address(host) if not host.strip("0123456789.") else None
+        if not host.strip("0123456789."):
+            ipaddress.IPv4Address(host)
     except BadContact as error:
         raise unprocessable("/contact", str(error)) from None
     except ValueError as error:
         raise unprocessable("/contact", f"has no usable address: {error}") from None
-    if address is not None:
-        books = await context.bookkeeper.books()
-        if any(_holds(networks(trunk.addresses), address) for trunk in books.trunks.values()):
-            raise Unfitting("contact", f"{host} is the address of a trunk")
-
-
-def _holds(found: Iterable[Any], address: ipaddress.IPv4Address) -> bool:
-    return any(network.version == 4 and address in network for network in found)
 
 
 _LISTED = routes_of(

@@ -83,7 +83,7 @@ class Pictures:
         reads: Reads,
         feed: Feed,
         status: Callable[[], Status],
-        catch_up: Callable[[], Awaitable[None]],
+        catch_up: Callable[[], Awaitable[bool]],
         clock: Callable[[], datetime],
         store_wait_s: float = STORE_WAIT_S,
     ) -> None:

@@ -32,6 +32,7 @@ class MemberModel(Told):
 
     phone: str
     penalty: int
+    standing: Annotated[bool, Field(description="Whether the place is kept at any hour, whatever the roster says.")]
     state: Annotated[
         str | None, Field(description="free, ringing, talking, paused, unavailable or unknown; null before it is seen.")
     ]
@@ -84,13 +85,14 @@ class QueueModel(KeptModel):
 async def _tell(context: Context, queue: Queue) -> QueueModel:
     books = await context.bookkeeper.books()
     problem = trouble(context, queue.name)
+    standing = {member.key for member in books.standing}
     members = sorted(
         (member for member in books.places(context.clock()).values() if member.queue == queue.name),
         key=lambda member: (member.penalty, member.phone),
     )
     return QueueModel.of(
         queue,
-        members=[_member(context, member) for member in members],
+        members=[_member(context, member, is_standing=member.key in standing) for member in members],
         applied=problem is None,
         problem=problem,
     )
@@ -100,7 +102,7 @@ async def put_member(context: Context, path: MemberPath, body: MemberBody, actor
     """Gives the phone a place in the queue at any hour, whatever the roster says, or changes its penalty."""
     member = Member(path.name, path.phone, body.penalty)
     is_new = await context.office.put_member(member, actor)
-    return Answer(_member(context, member), 201 if is_new else 200)
+    return Answer(_member(context, member, is_standing=True), 201 if is_new else 200)
 
 
 async def remove_member(context: Context, path: MemberPath, actor: Actor) -> None:
@@ -108,12 +110,13 @@ async def remove_member(context: Context, path: MemberPath, actor: Actor) -> Non
     await context.office.remove_member(path.name, path.phone, actor)
 
 
-def _member(context: Context, member: Member) -> MemberModel:
+def _member(context: Context, member: Member, *, is_standing: bool) -> MemberModel:
     problem = trouble(context, member.phone, f"{member.queue}/{member.phone}")
     states: dict[tuple[str, str], Any] = {(place.queue, place.phone): place.state for place in context.board.places}
     return MemberModel(
         phone=member.phone,
         penalty=member.penalty,
+        standing=is_standing,
         state=states.get(member.key),
         applied=problem is None,
         problem=problem,

@@ -100,7 +100,6 @@ class Subject(Generic[Thing, Model]):
     """The thing with a patch applied, where its fields are not simply the patch's."""
     make: Callable[[Any, datetime], Thing] | None = None
     """A new thing, where its fields are not simply the body's."""
-    can_create: bool = True
 
     @property
     def tag(self) -> str:
@@ -229,8 +228,6 @@ def routes_of(subject: Subject[Thing, Model]) -> tuple[Route, ...]:
     ]
     found = []
     for method, path, serve, operation, summary, may, statuses, problems in declared:
-        if method == "POST" and not subject.can_create:
-            continue
         serve.__name__ = operation
         if gaps and method in ("POST", "PATCH", "DELETE"):
             serve.__annotations__["query"] = gaps

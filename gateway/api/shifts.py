@@ -16,6 +16,7 @@ from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, Day, Moment, PersonName, QueueName, Word, of_format
 from gateway.api.problems import Problem
 from gateway.api.resources import (
+    GapQuery,
     KeptModel,
     ListQuery,
     MatchHeaders,
@@ -74,6 +75,7 @@ class NewShift(Body):
     rule: Annotated[
         Word,
         StringConstraints(to_upper=True, strip_whitespace=True),
+        AfterValidator(lambda rule: rule.removeprefix("RRULE:")),
         of_format("rrule"),
         Field(description="The days, as an RRULE of RFC 5545: FREQ=WEEKLY;BYDAY=MO,TU."),
     ] = EVERY_DAY
@@ -253,10 +255,13 @@ async def take_swap(
     return await _to(context, swap, SwapState.TAKEN, actor, taken_by=body.operator_id)
 
 
-async def approve_swap(context: Context, path: ThingPath, headers: MatchHeaders, actor: Actor) -> Answer[SwapModel]:
-    """From now on the colleague has the shift."""
+async def approve_swap(
+    context: Context, path: ThingPath, headers: MatchHeaders, query: GapQuery, actor: Actor
+) -> Answer[SwapModel]:
+    """From now on the colleague has the shift, who may hand it on the same way. Where the colleague is away then, or is
+    there already, that may leave a hole."""
     swap = await context.office.find(Swap, path.id, version_of(headers))
-    return await _to(context, swap, SwapState.APPROVED, actor)
+    return await _to(context, swap, SwapState.APPROVED, actor, allow_gaps=query.allow_gaps)
 
 
 async def refuse_swap(context: Context, path: ThingPath, headers: MatchHeaders, actor: Actor) -> Answer[SwapModel]:
@@ -276,10 +281,12 @@ async def withdraw_swap(
     return await _to(context, swap, SwapState.WITHDRAWN, actor)
 
 
-async def _to(context: Context, swap: Swap, state: SwapState, actor: Actor, **fields: Any) -> Answer[SwapModel]:
+async def _to(
+    context: Context, swap: Swap, state: SwapState, actor: Actor, *, allow_gaps: bool = True, **fields: Any
+) -> Answer[SwapModel]:
     if swap.state is state:
         raise Problem(409, f"The swap is {state} already.")
-    stored = await context.office.change(swap, replace(swap, state=state, **fields), actor)
+    stored = await context.office.change(swap, replace(swap, state=state, **fields), actor, allow_gaps=allow_gaps)
     told = SwapModel.of(stored)
     return Answer(told, headers=etag(told))
 

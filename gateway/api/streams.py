@@ -5,6 +5,7 @@ Counterparts: `gateway/feed.py` rings the bell and holds the newest events; olde
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,9 @@ from aiohttp import web
 from gateway.api.following import following
 from gateway.api.models import EventModel
 from gateway.domain.events import StoredEvent
+from gateway.domain.tokens import Token
 from gateway.feed import Feed
+from gateway.ports import StoreAway
 from gateway.store.reads import Reads
 
 log = logging.getLogger(__name__)
@@ -30,8 +33,9 @@ class TooManyStreams(Exception):
 
 
 class Streams:
-    """All open streams. `limit` is how many there may be; a listener that takes nothing for `write_timeout_s`
-    seconds is dropped, and comes back with the Last-Event-ID that it has."""
+    """All open streams. `limit` is how many there may be, half of them for one token at most; a listener that takes
+    nothing for `write_timeout_s` seconds is dropped, and comes back with the Last-Event-ID that it has. A stream ends
+    with its token, at the next heartbeat."""
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Streams:
         self._limit = limit
         self.heartbeat_s = heartbeat_s
         self._write_timeout_s = write_timeout_s
-        self._scopes: set[asyncio.Timeout] = set()
+        self._scopes: dict[asyncio.Timeout, Token] = {}
         self._frames: dict[int, bytes] = {}
         self._closing = False
         self.dropped_count = 0
@@ -62,20 +66,22 @@ class Streams:
         for scope in self._scopes:
             scope.reschedule(0)
 
-    async def follow(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
+    async def follow(self, request: web.Request, response: web.StreamResponse, token: Token, seq: int) -> None:
         """Prepares `response` and writes every event after `seq` to it, until the listener goes, is dropped, or
         `close` is called. Raises TooManyStreams before anything is written."""
-        await self.serve(request, response, lambda: self._tell(request, response, seq))
+        await self.serve(request, response, token, lambda: self._tell(request, response, seq))
 
     async def serve(
-        self, request: web.Request, response: web.StreamResponse, tell: Callable[[], Awaitable[None]]
+        self, request: web.Request, response: web.StreamResponse, token: Token, tell: Callable[[], Awaitable[None]]
     ) -> None:
         """Prepares `response` and has `tell` write to it (by `write`), in a place among all streams. Ends and raises as
         `follow` does."""
-        if self._closing or len(self._scopes) >= self._limit:
+        own = sum(other.id == token.id for other in self._scopes.values())
+        if self._closing or len(self._scopes) >= self._limit or own >= (self._limit + 1) // 2:
             raise TooManyStreams(TooManyStreams.__doc__)
         scope = asyncio.timeout(None)
-        self._scopes.add(scope)
+        self._scopes[scope] = token
+        has_ended = asyncio.create_task(self._end_with(token, scope))
         try:
             async with scope:
                 await response.prepare(request)
@@ -83,14 +89,24 @@ class Streams:
         except ConnectionResetError:
             log.debug("stream_left")
         except TimeoutError:
-            if self._closing:
+            if self._closing or has_ended.done():
                 return
             self.dropped_count += 1
             log.warning("stream_dropped", extra={"reason": "the listener does not read"})
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self._scopes.discard(scope)
+            has_ended.cancel()
+            del self._scopes[scope]
+
+    async def _end_with(self, token: Token, scope: asyncio.Timeout) -> None:
+        """Returns once the token is not known any more, and the stream's scope has been told to end."""
+        while True:
+            await asyncio.sleep(self.heartbeat_s)
+            with contextlib.suppress(StoreAway):  # nobody is sent away because the database is
+                if await self._reads.token(token.token_hash) is None:
+                    scope.reschedule(asyncio.get_running_loop().time())
+                    return
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
         # a place before the first event, so that a listener cut off until then resumes from here

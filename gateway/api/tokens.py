@@ -15,8 +15,9 @@ from gateway.api.models import AfterQuery, Body, PersonName, Told, Word
 from gateway.api.resources import KeptModel, Subject, ThingId, etag, routes_of, telling
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor, Entry
+from gateway.domain.kept import Unfitting
 from gateway.domain.tokens import MAY, May, Role, Token
-from gateway.office import token_hash
+from gateway.office import ADMIN, token_hash
 
 
 class NewToken(Body):
@@ -94,6 +95,8 @@ class VerifiedModel(Told):
 
 async def create_token(context: Context, body: NewToken, actor: Actor) -> Answer[TokenWithSecret]:
     """A person's way in, for a role."""
+    if body.name == ADMIN:
+        raise Unfitting("name", "is that of the token in var/admin-token")
     secret = secrets.token_urlsafe(24)
     token = Token(
         name=body.name,

@@ -26,7 +26,7 @@ one call at a time is busy from the first ring on, which is called talking here:
 (`domain/picture.py`)."""
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
-_TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"}
+_TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"}
 _CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}
 _KNOCKS = {"InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "FailedACL"}
 

@@ -10,7 +10,6 @@ file that was truncated and begun anew is a new segment.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import re
@@ -71,6 +70,7 @@ class Journal:
         self._caught_up = asyncio.Condition()
         self._caught_up_to = 0.0
         self._taken_bytes = 0
+        self._not_rotated: set[str] = set()
         self._trusted: set[str] = set()
         """Segments that were seen to hold what was read of them."""
         self.waits = ""
@@ -86,13 +86,16 @@ class Journal:
         """The door bell: the journal has probably grown."""
         self._bell.set()
 
-    async def catch_up(self) -> None:
-        """Returns once what Asterisk had written by now is stored, or after CATCH_UP_LIMIT_S where it cannot be."""
+    async def catch_up(self) -> bool:
+        """True once what Asterisk had written by now is stored; False after CATCH_UP_LIMIT_S where it cannot be."""
         now = asyncio.get_running_loop().time()
         self.ring()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(CATCH_UP_LIMIT_S), self._caught_up:
                 await self._caught_up.wait_for(lambda: self._caught_up_to >= now)
+        except TimeoutError:
+            return False
+        return True
 
     async def follow(
         self,
@@ -274,8 +277,15 @@ class Journal:
         """Gives the current segment a name of its own once it is large. Asterisk opens the file anew for each record,
         so the next one begins a new `journal.csv`; one that is just being written ends in this segment, and is read
         there."""
-        if segment.path.name == CURRENT and end >= self._rotate_at_bytes:
+        if segment.path.name != CURRENT or end < self._rotate_at_bytes:
+            return
+        try:
             segment.path.rename(segment.path.with_name(f"journal-{segment.key}.csv"))
+        except OSError as error:  # a large file is read as well as a small one
+            if segment.key not in self._not_rotated:
+                log.warning("journal_not_rotated", extra={"segment": segment.key, "reason": str(error)})
+                self._not_rotated.add(segment.key)
+        else:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
 
 

@@ -1,7 +1,7 @@
 """The link to Asterisk's manager interface (AMI): the port through which the gateway commands and listens.
 
-It keeps one `wire` after another alive and says plainly how it stands; `centre` asks through it and hears
-through it. After each reconnect it has everything read anew, and it never sends an action a second time.
+It keeps one `wire` after another alive and says plainly how it stands; `switchboard`, `advisor` and `board` ask and
+hear through it. After each reconnect it has everything read anew, and it never sends an action a second time.
 """
 
 from __future__ import annotations

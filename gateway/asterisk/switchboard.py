@@ -4,12 +4,13 @@ Counterparts: `gateway/ports.py` names this port (`Switchboard`); the domain com
 how Asterisk writes things.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from gateway.asterisk import sections
 from gateway.asterisk.board import Board, member_phone
-from gateway.asterisk.errors import AsteriskError, AsteriskRefused
+from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
@@ -33,6 +34,8 @@ from gateway.domain.holding import (
 )
 from gateway.ports import Refused, Ring, SwitchboardAway
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 LIST_TIMEOUT_S = 10.0
@@ -55,7 +58,13 @@ class AsteriskSwitchboard:
         self._read_queues = _Remembering(sections.queues)
         self._rings: dict[str, str] = {}
         """The centre's own rings that go on, by the id of the action that began each."""
+        self._early_failures: dict[str, None] = {}
+        """Actions of which Asterisk said that their ring failed before `ring` had heard that it began."""
         self._seen_in_login = 0
+        self._owed_in_login = 0
+        self._owed: set[str] = set()
+        """The files that Asterisk has on its disk otherwise than it was told to take over, for all that is known: a
+        change that was cut off between the two is not seen in the file."""
 
     @property
     def is_seeing(self) -> bool:
@@ -67,7 +76,11 @@ class AsteriskSwitchboard:
         if event.name != "OriginateResponse":
             return None
         ring_id = self._rings.pop(event.action_id, None)
-        return ring_id if event.get("Response") == "Failure" else None
+        if event.get("Response") != "Failure":
+            return None
+        if ring_id is None:
+            _keep(self._early_failures, event.action_id, None)
+        return ring_id
 
     async def holding(self) -> Held:
         """See ports.Switchboard. Members are the dynamic ones: those that an engineer wrote into a file are his."""
@@ -77,6 +90,7 @@ class AsteriskSwitchboard:
             self._board.look(status)
             self._board.look_at_contacts(await self._contacts())
             self._seen_in_login = login
+            await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             return Held(
                 phones=phones,
@@ -91,17 +105,12 @@ class AsteriskSwitchboard:
             raise SwitchboardAway(str(error)) from error
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
-        """See ports.Switchboard. Members leave before what they stand in goes; files are changed and taken over before
-        members are put into what stands there."""
+        """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there
+        before others go: a queue is never empty in between. Members leave before what they stand in goes."""
         problems: dict[str, str] = {}
         try:
-            for group, reload in (
-                ([each for each in commands if isinstance(each, RemoveMember)], None),
-                ([each for each in commands if isinstance(each, _OF_QUEUES)], self._reload_queues),
-                ([each for each in commands if isinstance(each, _OF_LINES)], self._reload_lines),
-                ([each for each in commands if not isinstance(each, _OF_FILES)], None),
-            ):
-                problems |= await self._carry_out_group(group, reload)
+            for kinds in _IN_ORDER:
+                problems |= await self._carry_out_group([each for each in commands if isinstance(each, kinds)])
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
         return problems
@@ -135,9 +144,10 @@ class AsteriskSwitchboard:
             ("Variable", f"RING_STEP={ring.step}"),
             ("Async", "true"),
         )
-        while len(self._rings) >= RINGS_KEPT:
-            self._rings.pop(next(iter(self._rings)))
-        self._rings[answer.action_id] = ring.id
+        if answer.action_id in self._early_failures:
+            del self._early_failures[answer.action_id]
+            raise Refused("the phone could not be rung")
+        _keep(self._rings, answer.action_id, ring.id)
 
     async def _do(self, action: str, *pairs: tuple[str, str]) -> Message:
         try:
@@ -171,24 +181,34 @@ class AsteriskSwitchboard:
             if event.name == "DBGetTreeResponse"
         }
 
-    async def _carry_out_group(self, group: Sequence[Command], reload: Callable[[], object] | None) -> dict[str, str]:
+    async def _carry_out_group(self, group: Sequence[Command]) -> dict[str, str]:
         problems: dict[str, str] = {}
         for command in group:
+            if isinstance(command, _OF_FILES):
+                self._owed.add(QUEUES_FILE if isinstance(command, _OF_QUEUES) else PHONES_FILE)
             try:
                 await self._carry_out(command)
             except AsteriskRefused as refusal:
                 problems[command.subject] = refusal.message
-        if reload is not None and len(problems) < len(group):
-            await reload()  # type: ignore[misc]  # a method of this class
+            except UnsafeValue as error:  # one value that is too much for AMI holds nothing else up
+                problems[command.subject] = str(error)
+        await self._take_over()
         return problems
 
-    async def _reload_queues(self) -> None:
-        await self._link.ask(
-            "QueueReload", ("Parameters", "yes"), ("Members", "no"), ("Rules", "no"), timeout_s=LIST_TIMEOUT_S
-        )
-
-    async def _reload_lines(self) -> None:
-        await self._link.ask("Reload", ("Module", "res_pjsip.so"), timeout_s=LIST_TIMEOUT_S)
+    async def _take_over(self) -> None:
+        """Has Asterisk take over each file that it may not have taken over yet: after a change, and once after each
+        login, for whoever changed it last may not have come so far. What it refuses stays owed."""
+        if self._owed_in_login != self._link.counters.logins:
+            self._owed_in_login = self._link.counters.logins
+            self._owed |= _RELOADS.keys()
+        for file in sorted(self._owed):
+            action, *pairs = _RELOADS[file]
+            try:
+                await self._link.ask(action[1], *pairs, timeout_s=LIST_TIMEOUT_S)
+            except AsteriskRefused as refusal:
+                log.warning("reload_refused", extra={"about": file, "reason": refusal.message})
+            else:
+                self._owed.discard(file)
 
     async def _carry_out(self, command: Command) -> None:
         match command:
@@ -253,8 +273,25 @@ class _Remembering(Generic[T]):
 
 
 _OF_QUEUES = (PutQueue, RemoveQueue)
-_OF_LINES = (PutPhone, RemovePhone, PutTrunk, RemoveTrunk)
-_OF_FILES = (*_OF_QUEUES, *_OF_LINES, RemoveMember)
+_OF_FILES = (*_OF_QUEUES, PutPhone, RemovePhone, PutTrunk, RemoveTrunk)
+_IN_ORDER: tuple[tuple[type, ...], ...] = (
+    (PutQueue, PutPhone, PutTrunk),
+    (AddMember, SetPenalty, PutNote, RemoveNote),
+    (SetPause, RemoveMember),
+    (RemoveQueue, RemovePhone, RemoveTrunk),
+)
+"""Every command of the domain stands in one of these."""
+_RELOADS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    QUEUES_FILE: (("Action", "QueueReload"), ("Parameters", "yes"), ("Members", "no"), ("Rules", "no")),
+    PHONES_FILE: (("Action", "Reload"), ("Module", "res_pjsip.so")),
+}
+
+
+def _keep(kept: dict[str, T], key: str, value: T) -> None:
+    """Keeps it, and of the older ones as many as there may be."""
+    while len(kept) >= RINGS_KEPT:
+        kept.pop(next(iter(kept)))
+    kept[key] = value
 
 
 def _place(queue: str, phone: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -51,11 +51,6 @@ class Counters:
     strays: int = 0
     """Messages that answer no action of ours, or that are neither event nor response."""
 
-    @property
-    def reconnects(self) -> int:
-        """How often the link came back after it had been up."""
-        return max(0, self.logins - 1)
-
 
 class Question(Action):  # type: ignore[misc]  # panoramisk has no types
     """An action that was sent, and what has come back.

@@ -9,9 +9,12 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from gateway.cli import tables
-from gateway.cli.client import Failed, Json
+from gateway.cli.client import Failed, Json, Problem
 from gateway.cli.command import Commands, Desk, Reply, command, phone, subject
 from gateway.settings import EVERYWHERE, SipSettings
+
+HOLES = 409
+"""The status of a retirement that is refused for the holes it would leave."""
 
 
 def add_to(commands: Commands) -> None:
@@ -42,6 +45,8 @@ def add_to(commands: Commands) -> None:
         parser.add_argument("phone", type=phone, metavar="PHONE", help="the phone's number")
         if serve is pause:
             parser.add_argument("reason", metavar="REASON", help="one of the pause reasons that the centre keeps")
+        if serve is retire_operator:
+            parser.add_argument("--allow-gaps", action="store_true", help="leave holes, which are then an alarm")
 
 
 async def list_operators(desk: Desk, _: Namespace) -> Reply:
@@ -78,7 +83,17 @@ async def add_operator(desk: Desk, arguments: Namespace) -> Reply:
 async def retire_operator(desk: Desk, arguments: Namespace) -> Reply:
     """Takes an operator's phone, places in queues and tokens away. Calls of the past keep the name."""
     operator = await desk.api.one("operator", phone=arguments.phone)
-    await desk.api.ask("DELETE", _path(operator), seen=operator["version"])
+    try:
+        await desk.api.ask(
+            "DELETE", _path(operator), query={"allow_gaps": arguments.allow_gaps}, seen=operator["version"]
+        )
+    except Problem as problem:
+        if problem.status != HOLES:
+            raise
+        raise problem.about(
+            f"Without {operator['name']} the roster would have holes that it has not now; nothing was changed. "
+            "Remedy: assign somebody else first, or say --allow-gaps, and they are an alarm."
+        ) from None
     return Reply(None, tables.plain(f"{operator['name']} is no operator any more; phone {arguments.phone} is free."))
 
 
@@ -113,10 +128,13 @@ async def log_out(desk: Desk, arguments: Namespace) -> Reply:
 async def _step(desk: Desk, arguments: Namespace, what: str, body: Json | None = None) -> Reply:
     operator = await desk.api.one("operator", phone=arguments.phone)
     duty = await desk.api.ask("POST", f"{_path(operator)}/{what}", body=body)
+    now = await desk.api.ask("GET", _path(operator))
     queues = ", ".join(place["queue"] for place in duty["places"])
     said = f"{operator['name']} is on duty in {queues}" if queues else f"{operator['name']} is off duty"
     if duty["pause"] is not None:
         said += f", and paused: {duty['pause']}"
+    elif queues and now["state"] == "unavailable":
+        said += f", but NOT rung: phone {operator['phone']} is not registered"
     elif queues:
         said += ", and is rung"
     # until when a login or logout holds; without one, the roster has its say all the time

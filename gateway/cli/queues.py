@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from gateway.cli import tables
-from gateway.cli.command import Commands, Desk, Reply, command, subject
+from gateway.cli.command import Commands, Desk, Reply, command, phone, subject
 from gateway.domain.queues import Queue, Strategy
 
 SETTINGS: Mapping[str, str] = {
@@ -38,6 +38,10 @@ def add_to(commands: Commands) -> None:
         add.add_argument(
             option, type=value, dest=name, metavar="VALUE", default=SUPPRESS, help=f"{words} (default: {default})"
         )
+    for name, serve in (("join", join_queue), ("leave", leave_queue)):
+        place = command(own, name, serve, example=f"queue {name} emergency 1001")
+        place.add_argument("name", metavar="NAME", help="the queue")
+        place.add_argument("phone", type=phone, metavar="PHONE", help="the phone's number")
     change = command(own, "set", change_queue, example="queue set emergency minimum=2 strategy=ringall")
     change.add_argument("name", metavar="NAME", help="the queue")
     change.add_argument(
@@ -78,6 +82,20 @@ async def change_queue(desk: Desk, arguments: Namespace) -> Reply:
     queue = await desk.api.one("queue", name=arguments.name)
     path, named = f"/v1/queues/{queue['id']}", dict(arguments.settings)
     return _told(await desk.api.ask("PATCH", path, body=named, seen=queue["version"]), "is changed")
+
+
+async def join_queue(desk: Desk, arguments: Namespace) -> Reply:
+    """Gives a phone a place in the queue at any hour, whatever the roster says."""
+    answer = await desk.api.ask("PUT", f"/v1/queues/{arguments.name}/members/{arguments.phone}", body={})
+    said = f"Phone {arguments.phone} has a place in queue {arguments.name} at any hour."
+    return Reply(answer, tables.plain(said))
+
+
+async def leave_queue(desk: Desk, arguments: Namespace) -> Reply:
+    """Takes a place at any hour away: from now on the roster alone says when the phone is in the queue."""
+    await desk.api.ask("DELETE", f"/v1/queues/{arguments.name}/members/{arguments.phone}")
+    said = f"Phone {arguments.phone} is in queue {arguments.name} when the roster says so, and at no other time."
+    return Reply(None, tables.plain(said))
 
 
 def _told(queue: dict[str, Any], what: str) -> Reply:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from gateway.cli import tables, week
 from gateway.cli.client import Failed, Json, Problem
@@ -63,8 +64,12 @@ async def show_roster(desk: Desk, arguments: Namespace) -> Reply:
         people={each["operator_id"]: (each["name"], each["phone"]) for each in answer["items"]},
         minimums={each["queue"]: 0 for each in answer["items"]}
         | {each["name"]: each["minimum"] for each in queues["items"]},
+        standing={
+            each["name"]: [one["phone"] for one in each["members"] if one["standing"]] for each in queues["items"]
+        },
     )
-    return Reply(answer, week.render(sheet, first, last, today=desk.today, width=Console().width))
+    grid = week.render(sheet, first, last, today=desk.today, width=Console().width)
+    return Reply(answer, Group(grid, *await _hard_on_people(desk, covered)))
 
 
 async def import_roster(desk: Desk, arguments: Namespace) -> Reply:
@@ -80,11 +85,17 @@ async def import_roster(desk: Desk, arguments: Namespace) -> Reply:
     except Problem as problem:
         if problem.status != HOLES:
             raise
-        raise problem.about(
-            f"With {arguments.file.name} the roster would have holes that it has not now; nothing was imported. "
-            "Remedy: add lines for them, or take them with --allow-gaps, and they are an alarm."
-        ) from None
-    return Reply(answer, _imported(desk, arguments.file.name, answer))
+        answer = await desk.api.ask("POST", "/v1/roster/import", query={**query, "dry_run": True}, csv=content)
+    leaves_gaps = bool(answer["holes"]) and not arguments.allow_gaps
+    shown = _imported(desk, arguments.file.name, answer)
+    if not leaves_gaps:
+        return Reply(answer, shown)
+    return Reply(
+        answer,
+        shown,
+        f"With {arguments.file.name} the roster would have holes that it has not now, so it is refused; nothing was "
+        "imported. Remedy: add lines for them, or take them with --allow-gaps, and they are an alarm.",
+    )
 
 
 async def export_roster(desk: Desk, arguments: Namespace) -> Reply:
@@ -102,6 +113,24 @@ async def export_roster(desk: Desk, arguments: Namespace) -> Reply:
         ) from None
     said = f"The roster of {tables.written(first, last)} stands in {arguments.output}."
     return Reply(text, tables.plain(said))
+
+
+async def _hard_on_people(desk: Desk, covered: Json) -> list[Text]:
+    """A sentence for each time at which somebody works two shifts at once, or rests too little between two."""
+    if not covered["double_bookings"] and not covered["short_rests"]:
+        return []
+    people = {each["id"]: each["name"] for each in (await desk.api.every("/v1/operators"))["items"]}
+    said = [
+        f"{people.get(each['operator_id'], 'Somebody')} works two shifts at once from "
+        f"{tables.moment(each['starts_at'], desk.zone)} until {tables.moment(each['ends_at'], desk.zone)}."
+        for each in covered["double_bookings"]
+    ]
+    said += [
+        f"{people.get(each['operator_id'], 'Somebody')} rests only {each['rest_h']:g} h before the shift of "
+        f"{tables.moment(each['ends_at'], desk.zone)}."
+        for each in covered["short_rests"]
+    ]
+    return [tables.alert(each) for each in said]
 
 
 def _imported(desk: Desk, name: str, told: Json) -> RenderableType:

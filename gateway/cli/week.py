@@ -45,6 +45,8 @@ class Sheet:
     """An operator's name and phone, by id."""
     minimums: Mapping[str, int] = field(default_factory=dict)
     """How many must be there, by queue; in the order in which queues are shown."""
+    standing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The phones that have a place at any hour, by queue."""
 
 
 def render(sheet: Sheet, first: date, last: date, *, today: date, width: int) -> RenderableType:
@@ -66,13 +68,16 @@ def _part(sheet: Sheet, days: Sequence[date], today: date, width: int) -> Iterat
     short = abbreviations(sheet.people, room)
     is_empty = True
     for queue, minimum in sheet.minimums.items():
-        page = _Page(sheet, queue, days, short)
-        if page.is_empty:
+        page, standing = _Page(sheet, queue, days, short), sheet.standing.get(queue, ())
+        if page.is_empty and not standing:
             continue
         is_empty = False
         yield Text("")
         yield _title(queue, minimum, page.below)
-        yield _table(page, today, room)
+        if standing:
+            yield Text(f"At any hour, whatever the roster says: {', '.join(standing)}")
+        if not page.is_empty:
+            yield _table(page, today, room)
     if is_empty:
         yield Text("\nNobody is on the roster in these days, and no queue has a minimum.")
     yield Text("")

@@ -1,6 +1,6 @@
 """Alarms: what is wrong now and needs somebody. An alarm is a state: it stands until what it tells of is over.
 
-Counterpart: `gateway/centre.py` compares what should be alarming with the alarms that stand, and announces the
+Counterpart: `gateway/watch.py` compares what should be alarming with the alarms that stand, and announces the
 difference.
 """
 

@@ -1,6 +1,7 @@
 """The books: everything that decides what Asterisk should hold at a moment, and the rule that decides it.
 
-Counterpart: `gateway/centre.py` reads them from the store and compares `wanted` with what Asterisk holds.
+Counterparts: `gateway/bookkeeper.py` reads them from the store; `gateway/level.py` compares `wanted` with what Asterisk
+holds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class Rules(Kept):
     lone_check_min: int | None = None
     """How often a lone operator is asked for a key; None: never."""
     lone_answer_s: int = 60
-    """How long that operator may take to answer."""
+    """How long that operator's phone rings."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,21 @@ class Books:
         """These books, with that operator's presence."""
         return replace(self, presences={**self.presences, presence.operator_id: presence})
 
+    def said(self, operator_id: int, at: datetime) -> Said | None:
+        """What the operator said that still holds at that time. A logout holds until a duty begins after it, also one
+        that nobody had planned yet when it was said."""
+        presence = self.presence(operator_id)
+        said = presence.says(at)
+        if said is Said.OUT and presence.said_at is not None:
+            back_at = self.next_start(operator_id, presence.said_at)
+            return None if back_at is not None and back_at <= at else said
+        return said
+
+    def next_start(self, operator_id: int, after: datetime) -> datetime | None:
+        """When the roster brings this operator next, as far as the plan goes."""
+        starts = (duty.starts_at for duty in self.plan.duties if duty.operator_id == operator_id)
+        return min((start for start in starts if start > after), default=None)
+
     def home_queues(self, operator: Operator) -> tuple[str, ...]:
         """Where a login leads outside of any shift."""
         return tuple(name for name in operator.home_queues if name in self.queues) or (self.default_queue,)
@@ -89,8 +105,7 @@ class Books:
         rostered = self._rostered(at)
         found: dict[tuple[str, str], Member] = {}
         for operator in self.operators.values():
-            presence = self.presence(operator.id)
-            says = presence.says(at)
+            presence, says = self.presence(operator.id), self.said(operator.id, at)
             if says is Said.OUT:
                 continue
             penalties = dict(rostered.get(operator.phone, {}))
@@ -160,9 +175,6 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
         yield f"pause/{reason.digit}", reason.name
-    for trunk in books.trunks.values():
-        if trunk.channels is not None:
-            yield f"channels/{trunk.name}", str(trunk.channels)
     for queue in books.queues.values():
         yield f"wait/{queue.name}", str(queue.max_wait_s)
         if queue.music:

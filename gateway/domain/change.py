@@ -1,6 +1,6 @@
 """A change: all that one transaction stores together, and the events that tell of it.
 
-Counterpart: `gateway/centre.py` makes changes, the store commits them whole or not at all.
+Counterpart: `gateway/saving.py` brings every service's changes to the store, which commits them whole or not at all.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from gateway.domain.books import Books
 from gateway.domain.call import Result
 from gateway.domain.events import Event
 from gateway.domain.operators import Operator
-from gateway.domain.presence import NO_ANSWER, Presence
+from gateway.domain.presence import NO_ANSWER, Presence, Said
 
 
 class Step(StrEnum):
@@ -54,7 +54,7 @@ def step(
             places = tuple(dict.fromkeys((*queues, *books.places_if_in(operator, at))))
             after = presence.logged_in(at, places, next_change)
         case Step.LOG_OUT:
-            after = presence.logged_out(at, next_change)
+            after = presence.logged_out(at)
         case Step.PAUSE:
             after = presence.paused(at, reason)
         case Step.RESUME:
@@ -91,6 +91,15 @@ def without_place(books: Books, phones: Collection[str], at: datetime) -> list[T
         step(books, operator, Step.RESUME, at, CENTRE)
         for operator in books.operators.values()
         if books.presence(operator.id).pause is not None and operator.phone not in phones
+    ]
+
+
+def brought_back(books: Books, at: datetime) -> list[Presence]:
+    """The presences of those who had logged out and whom the roster has brought back since."""
+    return [
+        presence.brought_back()
+        for presence in books.presences.values()
+        if presence.said is Said.OUT and books.said(presence.operator_id, at) is None
     ]
 
 

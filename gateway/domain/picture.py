@@ -222,7 +222,7 @@ def _operator(
     else:
         presence = books.presence(operator.id)
         state, pause = Standing.OFF, None
-        since = presence.said_at if presence.says(at) is Said.OUT else None
+        since = presence.said_at if books.said(operator.id, at) is Said.OUT else None
     return OperatorPicture(
         id=operator.id,
         name=operator.name,

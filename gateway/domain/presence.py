@@ -26,7 +26,8 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """One operator's own state. What was said holds until `until`, at most: there the roster speaks again."""
+    """One operator's own state. A login holds until `until`; a logout until the roster next brings this operator, which
+    `books.py` knows."""
 
     operator_id: int
     said: Said | None = None
@@ -43,15 +44,23 @@ class Presence:
         """What still holds at that time."""
         return self.said if self.until is None or at < self.until else None
 
+    def is_newer_than(self, at: datetime) -> bool:
+        """Whether something was said, or a pause began, after that time."""
+        return any(known is not None and known > at for known in (self.said_at, self.paused_at))
+
     def logged_in(self, at: datetime, queues: Sequence[str], next_change: datetime | None) -> "Presence":
         """There, until the roster has its say (`next_change`), and ready to be rung."""
         until = min(next_change or at + LONGEST_LOGIN, at + LONGEST_LOGIN)
         return Presence(self.operator_id, Said.IN, at, until, tuple(queues))
 
-    def logged_out(self, at: datetime, next_change: datetime | None) -> "Presence":
-        """Away until the next own change of the roster: the end of this shift, or the start of the next one. A login
-        ends it before."""
-        return Presence(self.operator_id, Said.OUT, at, next_change)
+    def logged_out(self, at: datetime) -> "Presence":
+        """Away from every place, also from standing ones, until the roster brings this operator anew. A login ends it
+        before."""
+        return Presence(self.operator_id, Said.OUT, at)
+
+    def brought_back(self) -> "Presence":
+        """The roster has its say again."""
+        return replace(self, said=None, said_at=None, until=None, queues=())
 
     def paused(self, at: datetime, reason: str) -> "Presence":
         return replace(self, pause=reason, paused_at=at, misses=0)

@@ -161,10 +161,19 @@ class Plan:
         """Whether the assignment's shift takes place on any of its days, as far as they are the plan's."""
         return assignment.shift_id in self.shifts and next(self._days_of(assignment), None) is not None
 
-    def with_changes(self, *added: Kept, without: Iterable[Kept] = ()) -> "Plan":
-        """This plan with things put (new, or instead of those of the same kind and id) and others taken away: what the
-        roster would be."""
-        gone = {(thing.KIND, thing.id) for thing in without} | {(thing.KIND, thing.id) for thing in added if thing.id}
+    def holders(self, shift_id: int, day: date) -> frozenset[int]:
+        """Whose that shift is on that day, by assignments and approved swaps; an absence takes it from nobody."""
+        return frozenset(
+            self._holder(each, day)
+            for each in self.assignments
+            if each.shift_id == shift_id
+            and each.first_date <= day <= each.last_date
+            and day in self.days.get(shift_id, frozenset())
+        )
+
+    def with_changes(self, *added: Kept) -> "Plan":
+        """This plan with things put, new, or instead of those of the same kind and id: what the roster would be."""
+        gone = {(thing.KIND, thing.id) for thing in added if thing.id}
 
         def changed(there: Iterable[_Thing], kind: type[_Thing]) -> tuple[_Thing, ...]:
             stay = [thing for thing in there if (thing.KIND, thing.id) not in gone]
@@ -177,12 +186,24 @@ class Plan:
             swaps=changed(self.swaps, Swap),
         )
 
+    @cached_property
+    def _handed_on(self) -> Mapping[tuple[int, date], list[tuple[int, int]]]:
+        """From whom to whom each shift went on each day, in the order in which the swaps were asked for."""
+        found: dict[tuple[int, date], list[tuple[int, int]]] = {}
+        for swap in sorted(self.swaps, key=lambda swap: swap.id):
+            if swap.state is SwapState.APPROVED and swap.taken_by is not None:
+                found.setdefault((swap.shift_id, swap.date), []).append((swap.operator_id, swap.taken_by))
+        return found
+
+    def _holder(self, assignment: Assignment, day: date) -> int:
+        """Whose the assignment is on that day, after every swap: a colleague may have handed it on, or back."""
+        operator_id = assignment.operator_id
+        for giver, taker in self._handed_on.get((assignment.shift_id, day), ()):
+            if giver == operator_id:
+                operator_id = taker
+        return operator_id
+
     def _duties(self) -> Iterator[Duty]:
-        takers = {
-            (swap.operator_id, swap.shift_id, swap.date): swap.taken_by
-            for swap in self.swaps
-            if swap.state is SwapState.APPROVED and swap.taken_by is not None
-        }
         away: dict[int, list[Absence]] = {}
         for absence in self.absences:
             away.setdefault(absence.operator_id, []).append(absence)
@@ -195,7 +216,7 @@ class Plan:
                 there = known.get((shift.id, day))
                 if there is None:
                     there = known[shift.id, day] = occurrence(shift, day, self.zone)
-                operator_id = takers.get((assignment.operator_id, shift.id, day), assignment.operator_id)
+                operator_id = self._holder(assignment, day)
                 yield from _present(_duty(assignment, operator_id, there), away.get(operator_id, ()))
 
     def _days_of(self, assignment: Assignment) -> Iterator[date]:

@@ -88,10 +88,25 @@ def networks(addresses: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddre
     return found
 
 
+def has_address(addresses: tuple[str, ...], host: str) -> bool:
+    """Whether the host is at one of the addresses; never where it is a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    found = networks(_without_names(addresses))
+    return any(address.version == each.version and address in each for each in found)
+
+
 def overlap(one: tuple[str, ...], other: tuple[str, ...]) -> str | None:
-    """An address of `one` that `other` has too: its calls could not be told apart."""
-    others = networks(other)
+    """An address of `one` that `other` has too: its calls could not be told apart. A host's name in `other` has none:
+    nobody knows yet where it will be."""
+    others = networks(_without_names(other))
     for network in networks(one):
         if any(network.version == each.version and network.overlaps(each) for each in others):
             return str(network)
     return None
+
+
+def _without_names(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(host for host in hosts if ":" in host or not host.strip("0123456789./"))

@@ -1,6 +1,6 @@
 """The repository: stores each change whole or not at all, numbers its events, and gives back what the centre needs.
 
-Counterparts: `gateway/centre.py` names it as `Store`; `reads.py` is the API's side.
+Counterparts: `gateway/ports.py` names it as `Store`; `reads.py` is the API's side.
 
 Two rules make the history exact, whoever else writes to the same database:
 the ledger's next number is the newest stored one plus one, read inside the transaction that has the ledger to itself;
@@ -199,10 +199,11 @@ class Repository:
         return await self._things(Absence, query)
 
     async def swaps(self, first: date, last: date) -> list[Swap]:
-        """The active swaps of shifts that begin on those days. Raises StoreAway."""
+        """The active swaps of shifts that begin on those days, in the order in which they were asked for. Raises
+        StoreAway."""
         table = SHELVES[Swap].table
         query = select(table).where(table.c.date >= first, table.c.date <= last, table.c.retired_at.is_(None))
-        return await self._things(Swap, query)
+        return await self._things(Swap, query.order_by(table.c.id))
 
     async def _things(self, kind: type[Thing], query: Any) -> list[Thing]:
         shelf = SHELVES[kind]

@@ -56,9 +56,14 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(house: House, place: str | None = None, query: str = "") -> AsyncIterator[Listener]:
+async def listening(
+    house: House,
+    place: str | None = None,
+    query: str = "",
+    token: str = "reader",  # noqa: S107
+) -> AsyncIterator[Listener]:
     """An open stream whose first line has come: it begins after `place`."""
-    headers = {"Authorization": "Bearer reader"} | ({} if place is None else {"Last-Event-ID": place})
+    headers = {"Authorization": f"Bearer {token}"} | ({} if place is None else {"Last-Event-ID": place})
     async with house.session.get(house.url(f"/v1/events/stream{query}"), headers=headers) as answer:
         assert answer.status == 200, await answer.text()
         assert answer.headers["Content-Type"] == "text/event-stream"

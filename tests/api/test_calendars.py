@@ -168,6 +168,23 @@ async def test_a_shift_that_was_taken_over_is_in_the_calendar_of_who_took_it(sta
     assert [summary for summary, *_ in budi] == ["pagi — emergency — Budi"]
 
 
+async def test_a_shift_that_was_handed_on_is_in_the_calendar_of_who_has_it_last(staffed: House) -> None:
+    people = await ids(staffed)
+    agus = (await staffed.post("/v1/operators", {"name": "Agus", "phone": "1003"})).json["id"]
+    day = TODAY + timedelta(days=2)
+    await roster(staffed, f"{day},{day},pagi,1001,emergency,0")
+    for giver, taker in ((people["1001"], people["1002"]), (people["1002"], agus)):
+        body = {"operator_id": giver, "shift_id": 1, "date": str(day)}
+        swap = (await staffed.post("/v1/swaps", body)).headers["Location"]
+        for step, told_to in (("take", {"operator_id": taker}), ("approve", None)):
+            answer = await staffed.ask("POST", f"{swap}/{step}", json=told_to, headers={"If-Match": "*"})
+            assert answer.status == 200, answer.text
+
+    calendars = [await staffed.get(await feed_of(staffed, each), token=None) for each in (*people.values(), agus)]
+
+    assert [len(told(each)) for each in calendars] == [0, 0, 1]
+
+
 async def test_a_wrong_key_and_an_operator_that_is_not_there_are_told_alike(staffed: House) -> None:
     people = await ids(staffed)
     siti, budi = [await feed_of(staffed, people[each]) for each in ("1001", "1002")]

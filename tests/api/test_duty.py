@@ -1,5 +1,7 @@
 """Operators' own actions, tokens, rules and the audit log, over HTTP."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.api.house import House, Reply
@@ -261,6 +263,44 @@ async def test_a_swap_goes_its_way(house: House) -> None:
     )
     late = await house.ask("POST", f"{path}/withdraw", token=sitis, headers={"If-Match": "*"})
 
+    assert approved.json["taken_by"] == 2
     assert (refused.status, asked.json["state"]) == (403, "asked")
     assert (taken.json["state"], taken.json["taken_by"]) == ("taken", 2)
     assert (own.status, approved.json["state"], late.status) == (403, "approved", 409)
+
+
+async def test_an_approval_that_leaves_a_hole_is_told_and_can_be_allowed(house: House) -> None:
+    _, sitis = await hired(house)
+    await house.ask("DELETE", "/v1/queues/emergency/members/1001")
+    await house.post("/v1/operators", {"name": "Budi", "phone": "1002"})
+    tomorrow = house.services.clock().date() + timedelta(days=1)
+    await house.post("/v1/shifts", SHIFT)
+    one_day = {"shift_id": 1, "queue": "emergency", "first_date": str(tomorrow), "last_date": str(tomorrow)}
+    await house.post("/v1/assignments", {**one_day, "operator_id": 1})
+    await house.post("/v1/absences", {"operator_id": 2, "from_at": f"{tomorrow}T00:00:00Z",
+                                      "until_at": f"{tomorrow}T01:00:00Z"})  # fmt: skip
+    asked = await house.post("/v1/swaps", {"operator_id": 1, "shift_id": 1, "date": str(tomorrow)}, token=sitis)
+    twice = await house.post("/v1/swaps", {"operator_id": 1, "shift_id": 1, "date": str(tomorrow)}, token=sitis)
+    path, seen = asked.headers["Location"], {"If-Match": "*"}
+    await house.ask("POST", f"{path}/take", json={"operator_id": 2}, headers=seen)
+
+    refused = await house.ask("POST", f"{path}/approve", headers=seen)
+    allowed = await house.ask("POST", f"{path}/approve?allow_gaps=true", headers=seen)
+
+    assert twice.status == 409
+    assert (refused.status, refused.fields) == (409, ["?allow_gaps"])
+    assert (allowed.status, allowed.json["state"]) == (200, "approved")
+
+
+async def test_who_is_rostered_is_retired_only_where_the_hole_is_allowed(house: House) -> None:
+    siti = (await house.post("/v1/operators", {"name": "Siti", "phone": "1001"})).headers["Location"]
+    await house.post("/v1/shifts", SHIFT)
+    tomorrow = str(house.services.clock().date() + timedelta(days=1))
+    body = {"operator_id": 1, "shift_id": 1, "queue": "emergency", "first_date": tomorrow, "last_date": tomorrow}
+    await house.post("/v1/assignments", body)
+
+    refused = await house.delete(siti)
+    allowed = await house.delete(f"{siti}?allow_gaps=true")
+
+    assert (refused.status, refused.fields) == (409, ["?allow_gaps"])
+    assert allowed.status == 204

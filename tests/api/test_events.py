@@ -145,10 +145,22 @@ async def test_a_stream_has_its_place_freed_when_the_listener_goes(house: House)
 
 
 async def test_there_are_only_so_many_streams(tmp_path: Path) -> None:
-    async with open_house(tmp_path, stream_limit=2) as house, listening(house), listening(house):
+    async with (
+        open_house(tmp_path, stream_limit=3) as house,
+        listening(house),
+        listening(house),
+        listening(house, token="supervisor"),
+    ):
         reply = await house.get("/v1/events/stream")
 
         assert (reply.status, reply.headers["Retry-After"]) == (503, "10")
+
+
+async def test_no_token_takes_more_than_half_of_the_streams(tmp_path: Path) -> None:
+    async with open_house(tmp_path, stream_limit=4) as house, listening(house), listening(house):
+        assert (await house.get("/v1/events/stream", token="reader")).status == 503
+        async with listening(house, token="supervisor"):
+            assert house.context.streams.open_count == 3
 
 
 @pytest.mark.parametrize(
@@ -202,3 +214,15 @@ async def test_closing_ends_every_stream_at_once(house: House) -> None:
 async def test_head_of_a_stream_opens_none(house: House) -> None:
     assert (await house.ask("HEAD", "/v1/events/stream")).status == 200
     assert house.context.streams.open_count == 0
+
+
+async def test_a_stream_ends_with_its_token(house: House) -> None:
+    made = await house.post("/v1/tokens", {"name": "Dewi", "role": "supervisor"})
+    async with listening(house, token=made.json["token"]) as listener:
+        await house.delete(made.headers["Location"])
+        assert (await listener.next())["type"] == "token.retired"
+        with pytest.raises(EOFError):
+            await listener.next()
+
+    await until(lambda: house.context.streams.open_count == 0)
+    assert house.context.streams.dropped_count == 0

@@ -158,7 +158,7 @@ async def test_a_phone_is_put_into_a_queue_and_taken_out(house: House) -> None:
     put = await house.ask("PUT", "/v1/queues/emergency/members/1001")
     changed = await house.ask("PUT", "/v1/queues/emergency/members/1001", json={"penalty": 5})
 
-    member = {"phone": "1001", "penalty": 5, "state": "free", "applied": True, "problem": None}
+    member = {"phone": "1001", "penalty": 5, "standing": True, "state": "free", "applied": True, "problem": None}
     assert (put.status, put.json) == (201, {**member, "penalty": 0})
     assert (changed.status, changed.json) == (200, member)
     assert house.switchboard.held.members[("emergency", "1001")].penalty == 5

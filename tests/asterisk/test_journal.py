@@ -158,6 +158,20 @@ def test_a_large_segment_is_given_a_name_of_its_own(tmp_path: Path, current: Pat
     assert len(list(tmp_path.glob("journal-*.csv"))) == 3
 
 
+def test_a_large_segment_that_cannot_be_renamed_is_read_on(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    reader = Reader(tmp_path, rotate_at_bytes=100)
+    append(current, row(1), row(2))
+    assert reader.read_all() == ["1", "2"]
+    append(current, row(3))
+    assert reader.read_all() == ["3"]
+
+
 def test_a_torn_record_is_kept_aside_whole_and_the_next_one_on_its_line_is_read(tmp_path: Path, current: Path) -> None:
     reader = Reader(tmp_path)
     torn = row(2)[:41]

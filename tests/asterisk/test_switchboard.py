@@ -1,4 +1,5 @@
-"""What a look brings is what Asterisk holds now, also where it reads anew only what has changed."""
+"""What a look brings is what Asterisk holds now, also where it reads anew only what has changed; and what Asterisk was
+told to hold it has taken over, or is told again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from gateway.asterisk.framing import Message
 from gateway.asterisk.link import Counters, LinkState
 from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE, Section
 from gateway.asterisk.switchboard import AsteriskSwitchboard
-from gateway.domain.holding import Phone
+from gateway.domain.holding import AddMember, Member, Phone, PutPhone, RemoveMember, RemovePhone, SetPause
 from gateway.domain.queues import Queue
+from gateway.ports import Refused, Ring
 
 PHONE = Phone("1001", "d1")
 QUEUE = Queue(name="fire", minimum=0, max_wait_s=0, created_at=datetime(1970, 1, 1, tzinfo=UTC))
@@ -27,10 +29,16 @@ class ToldLink:
         self.files = files
         self.state = LinkState.UP
         self.counters = Counters()
+        self.done: list[str] = []
+        self.refuses: set[str] = set()
         self._asked = 0
 
     async def ask(self, action: str, *pairs: tuple[str, str], **_: Any) -> Message:
-        assert action == "GetConfig"
+        if action != "GetConfig":
+            self.done.append(action)
+            if action in self.refuses:
+                raise AsteriskRefused(action, "not now")
+            return Message((("Response", "Success"), ("ActionID", "a-1")))
         self._asked += 1
         return _config(self.files[_key(dict(pairs)["Filename"])], str(self._asked))
 
@@ -93,3 +101,53 @@ async def test_whatever_anybody_changes_in_a_file_is_seen_at_the_next_look(
     held = await switchboard.holding()
     assert held.queues == {}
     assert set(held.phones) == {"1001"}
+
+
+async def test_a_file_that_was_changed_is_taken_over_also_where_asterisk_first_refuses(
+    switchboard: AsteriskSwitchboard, link: ToldLink
+) -> None:
+    link.refuses = {"Reload"}
+    await switchboard.carry_out([PutPhone(PHONE, is_new=True)])
+    link.refuses = set()
+    link.done.clear()
+
+    await switchboard.holding()
+    await switchboard.holding()
+
+    assert link.done == ["Reload"]
+
+
+async def test_after_each_login_the_files_are_taken_over_once(switchboard: AsteriskSwitchboard, link: ToldLink) -> None:
+    for _ in range(2):
+        link.counters.logins += 1
+        link.done.clear()
+        await switchboard.holding()
+        await switchboard.holding()
+        assert sorted(link.done) == ["QueueReload", "Reload"]
+
+
+async def test_who_comes_is_put_in_before_others_go(switchboard: AsteriskSwitchboard, link: ToldLink) -> None:
+    await switchboard.carry_out(
+        [
+            RemoveMember("fire", "1001"),
+            SetPause(Member("fire", "1003", 0, "shift over")),
+            AddMember(Member("fire", "1002", 0)),
+            RemovePhone("1001"),
+            PutPhone(replace(PHONE, number="1002"), is_new=True),
+        ]
+    )
+
+    assert link.done == ["UpdateConfig", "Reload", "QueueAdd", "QueueRemove", "QueuePause", "UpdateConfig", "Reload"]
+
+
+async def test_a_ring_that_failed_before_it_was_said_to_have_begun_is_refused(
+    switchboard: AsteriskSwitchboard,
+) -> None:
+    failed = Message((("Event", "OriginateResponse"), ("ActionID", "a-1"), ("Response", "Failure")))
+    ring = Ring("r1", "on-call", "fire", "1001", None, 20)
+    assert switchboard.ring_that_failed(failed) is None
+
+    with pytest.raises(Refused):
+        await switchboard.ring(ring)
+    await switchboard.ring(ring)
+    assert switchboard.ring_that_failed(failed) == "r1"

@@ -205,7 +205,7 @@ async def test_a_lone_operator_who_does_not_press_a_key_is_an_alarm_until_there_
 
     path = "/v1/alarms?standing=true"
     assert lone(await told(api, lambda answer: bool(lone(answer)), path)) == ["1001"]
-    echo = await phone.agent.dial(f"sip:*43@127.0.0.1:{own_centre.sip_port}")
-    await echo.wait_established()
-    await told(api, lambda answer: not lone(answer), path)
-    await echo.hangup()
+    async with Sipp.caller(sip.caller_talks(hold_ms=12_000), own_centre.sip_port) as caller:
+        await phone.take()
+        await told(api, lambda answer: not lone(answer), path)
+        assert (await caller.result()).failed == 0

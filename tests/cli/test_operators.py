@@ -1,8 +1,11 @@
 """`gateway112 operator …`."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.cli import client
+from gateway.domain.places import Place
 from gateway.ports import sip_digest
 from tests.api.house import House
 from tests.cli.typed import Typed
@@ -86,6 +89,22 @@ async def test_a_retired_operator_is_gone_and_the_phone_is_free(house: House, ty
     assert "There are no operators yet" in (await typed.good("operator list")).out
 
 
+async def test_who_is_rostered_is_retired_only_where_the_hole_is_allowed(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+    tomorrow = str(house.services.clock().date() + timedelta(days=1))
+    shift = {"name": "pagi", "start": "06:00", "end": "14:00", "first_date": tomorrow}
+    assert (await house.post("/v1/shifts", shift)).status == 201
+    body = {"operator_id": 1, "shift_id": 1, "queue": "emergency", "first_date": tomorrow, "last_date": tomorrow}
+    assert (await house.post("/v1/assignments", body)).status == 201
+
+    refused = await typed("operator retire 1001")
+    said = await typed.good("operator retire 1001 --allow-gaps")
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "Without Siti the roster would have holes" in refused.err
+    assert said.out == "Siti is no operator any more; phone 1001 is free.\n"
+
+
 async def test_logging_in_and_out_pausing_and_coming_back_are_told_as_they_now_are(house: House, typed: Typed) -> None:
     await typed.good("operator add Siti 1001")
     reason = (await house.post("/v1/pause-reasons", {"digit": "1", "name": "break"})).json["name"]
@@ -144,3 +163,12 @@ async def test_the_list_goes_on_over_many_pages(typed: Typed, monkeypatch: pytes
 
     assert [each["phone"] for each in listed.json["items"]] == ["1001", "1002", "1003"]
     assert listed.json["next"] is None
+
+
+async def test_who_logs_in_at_a_phone_that_is_not_there_is_told_so(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+    house.services.line.places = [Place("emergency", "1001", "unavailable")]
+
+    said = await typed.good("operator login 1001")
+
+    assert "on duty in emergency, but NOT rung: phone 1001 is not registered" in said.words

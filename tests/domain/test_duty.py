@@ -45,7 +45,7 @@ def test_a_place_in_a_queue_that_is_no_more_is_none() -> None:
     assert phones(centre(assigned(1, queue="water")), 7) == set()
 
 
-def test_a_logout_in_the_shift_holds_until_its_end_and_a_login_ends_it() -> None:
+def test_a_logout_holds_until_the_roster_brings_the_operator_anew_and_a_login_ends_it() -> None:
     out = said(centre(), SITI, Step.LOG_OUT, 7)
     assert phones(out, 8) == set()
     assert phones(out, 31) == {("emergency", "1001")}
@@ -158,6 +158,33 @@ def test_asterisk_should_hold_phones_places_queues_trunks_and_the_notes_of_the_d
 
 
 def test_what_holds_still_is_said_and_what_is_over_is_not() -> None:
-    presence = Presence(1).logged_out(local(7), local(14))
-    assert presence.says(local(13.9)) is Said.OUT
+    presence = Presence(1).logged_in(local(7), ["emergency"], local(14))
+    assert presence.says(local(13.9)) is Said.IN
     assert presence.says(local(14)) is None
+
+
+def test_a_logout_does_not_swallow_a_shift_that_somebody_plans_later() -> None:
+    out = said(centre(assigned(2)), SITI, Step.LOG_OUT, 7)
+    assert phones(out, 9) == {("emergency", "1002")}
+    planned = replace(out, plan=centre(assigned(1), assigned(1, 2, id=9)).plan)
+    # the morning began before it, the afternoon begins after it
+    assert phones(planned, 9) == set()
+    assert phones(planned, 15) == {("emergency", "1001")}
+
+
+def test_a_logout_leaves_a_standing_place_too_until_a_shift_begins() -> None:
+    out = said(centre(assigned(1, 2), standing=(Member("fire", "1001", 0),)), SITI, Step.LOG_OUT, 7)
+    assert phones(out, 13) == set()
+    assert phones(out, 15) == {("emergency", "1001"), ("fire", "1001")}
+
+
+def test_a_logout_in_the_time_to_hand_over_is_not_undone_at_its_end() -> None:
+    the_plan = plan([shift(overlap_min=60), shift(2, "14:00", "22:00")], assigned(1), assigned(1, 2, id=9))
+    out = said(books(the_plan, SITI, BUDI, queues=(EMERGENCY, FIRE)), SITI, Step.LOG_OUT, 14.5)
+    assert phones(out, 15.5) == set()
+
+
+def test_a_logout_that_the_roster_has_ended_is_over_for_good() -> None:
+    out = said(centre(), SITI, Step.LOG_OUT, 7)
+    assert duty.brought_back(out, local(29)) == []
+    assert duty.brought_back(out, local(30)) == [Presence(1)]

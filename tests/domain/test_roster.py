@@ -84,6 +84,30 @@ def test_an_approved_swap_gives_the_shift_to_the_colleague_on_that_day_alone() -
         assert names(plan(roster, *two_days, swapped(1, taken_by=2, state=state)), 7) == {1}
 
 
+@pytest.mark.parametrize(
+    ("swaps", "holder"),
+    [
+        ([(1, 2), (2, 3)], 3),
+        ([(1, 2), (2, 1)], 1),
+        ([(1, 2), (2, 3), (3, 1), (1, 4)], 4),
+        ([(2, 3), (1, 2)], 2),
+        ([(3, 2)], 1),
+    ],
+)
+def test_a_shift_that_was_taken_over_can_be_handed_on_and_comes_back(swaps: list[tuple[int, int]], holder: int) -> None:
+    approved = [replace(swapped(giver, taker), id=number) for number, (giver, taker) in enumerate(swaps, 1)]
+    for in_any_order in (approved, approved[::-1]):
+        roster = plan([shift()], assigned(1, last=1), *in_any_order)
+        assert (names(roster, 7), names(roster, 31)) == ({holder}, {1})
+        assert (roster.holders(1, DAY), roster.holders(1, DAY + timedelta(days=1))) == ({holder}, {1})
+
+
+def test_a_shift_is_nobodys_on_a_day_on_which_it_does_not_take_place_and_an_absence_takes_it_from_nobody() -> None:
+    roster = plan([shift(rule="FREQ=DAILY;INTERVAL=2")], assigned(1, last=2), away(1, 0, 24))
+    assert [roster.holders(1, DAY + timedelta(days=day)) for day in range(4)] == [{1}, set(), {1}, set()]
+    assert roster.holders(2, DAY) == set()
+
+
 def test_who_takes_a_swap_and_is_away_is_not_there() -> None:
     assert names(plan([shift()], assigned(1), swapped(1, taken_by=2), away(2, 0, 24)), 7) == set()
 

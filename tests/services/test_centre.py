@@ -14,7 +14,7 @@ from gateway.domain.facts import (
     Side,
     TrunkAnswered,
 )
-from gateway.domain.presence import NO_ANSWER
+from gateway.domain.presence import NO_ANSWER, Said
 from gateway.ports import Reading
 from gateway.store.reads import Reads
 from tests.domain.values import MONDAY, local
@@ -72,6 +72,14 @@ async def test_what_is_dialled_on_a_phone_counts_as_if_it_were_asked_of_the_api(
         "logged_out",
     ]
     assert {(entry.role, entry.address) for entry in entries} == {("operator", "phone 1001")}
+
+
+async def test_an_old_code_that_comes_back_undoes_nothing_that_was_said_since(services: Services) -> None:
+    siti = await hired(services)
+    out = PhoneFact("1001", local(7), "logout")
+    await told(services, out, PhoneFact("1001", local(8), "login"), out)
+    assert (await services.bookkeeper.books()).said(siti.id, local(8.1)) is Said.IN
+    assert services.centre.set_aside_count == 1
 
 
 async def test_a_code_from_nobodys_phone_is_set_aside(services: Services) -> None:

@@ -21,6 +21,7 @@ class ToldLevel:
 
     looks: int = 0
     holds_until: object = None
+    is_behind: bool = False
     failure: Exception | None = None
 
     async def look(self) -> None:
@@ -140,3 +141,13 @@ async def test_after_the_store_was_away_the_stored_state_is_taken_up_again(kept:
     kept.keeper.touch()
     await until(lambda: len(kept.resumed) == 1)
     assert kept.ticks > 0
+
+
+async def test_a_look_that_left_the_members_alone_is_followed_soon_by_another(kept: Kept) -> None:
+    await until(lambda: kept.level.looks >= 1)
+    kept.level.is_behind = True
+    kept.keeper.touch()
+    looks = kept.level.looks
+    await until(lambda: kept.level.looks > looks)
+    looks = kept.level.looks
+    await until(lambda: kept.level.looks > looks)

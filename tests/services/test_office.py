@@ -8,8 +8,8 @@ import pytest
 
 from gateway.domain.books import PauseReason
 from gateway.domain.duty import Step
-from gateway.domain.holding import Member
-from gateway.domain.kept import Invalid, Kept
+from gateway.domain.holding import Holding, Member
+from gateway.domain.kept import Invalid, Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue
 from gateway.domain.roster import OnCall, Swap, SwapState
@@ -155,6 +155,77 @@ async def test_what_others_still_need_is_not_retired(services: Services) -> None
         await services.office.retire(fire, ANI)
 
 
+async def test_a_shift_is_not_retired_while_somebody_is_to_work_it_however_far_ahead(services: Services) -> None:
+    siti = await hired(services)
+    morning = await put(services, shift())
+    far = await put(services, assigned(1, first=300))
+    with pytest.raises(Taken, match="has 1 assignments until 2027-06-13"):
+        await services.office.retire(morning, ANI)
+    await services.office.retire(far, ANI)
+    later = await put(services, assigned(1, first=400))
+    await services.office.retire_operator(siti, ANI)
+    await services.office.retire(morning, ANI)
+    assert later.is_active, "it is nobody's any more"
+
+
+async def test_a_queue_is_not_retired_while_a_roster_a_home_or_the_on_call_list_names_it(services: Services) -> None:
+    siti = await hired(services)
+    await put(services, shift())
+    fire = await put(services, queue("fire", minimum=0))
+    needs: list[tuple[Any, str]] = [
+        (await put(services, assigned(1, first=300, queue="fire")), "has 1 assignments until 2027-06-13"),
+        (await put(services, OnCall(operator_id=1, place=1, queues=("fire",), created_at=MONDAY)), "on-call person 1"),
+    ]
+    for thing, words in needs:
+        with pytest.raises(Taken, match=words):
+            await services.office.retire(fire, ANI)
+        await services.office.retire(thing, ANI)
+    siti = await services.office.change(siti, replace(siti, home_queues=("fire",)), ANI)
+    with pytest.raises(Taken, match="is a home queue of Petugas 1001"):
+        await services.office.retire(fire, ANI)
+    await services.office.change(siti, replace(siti, home_queues=()), ANI)
+    await services.office.retire(fire, ANI)
+
+
+async def test_a_trunk_is_not_retired_while_the_on_call_list_is_rung_over_it(services: Services) -> None:
+    await hired(services)
+    telkom = next(trunk for trunk in await services.store.kept(Trunk) if trunk.name == "telkom")
+    person = OnCall(operator_id=1, place=1, number="0811", trunk="telkom", created_at=MONDAY)
+    person = await put(services, person)
+    with pytest.raises(Taken, match="on-call person 1 is rung for or over trunk telkom"):
+        await services.office.retire(telkom, ANI)
+    await services.office.retire(person, ANI)
+    await services.office.retire(telkom, ANI)
+
+
+# ---------------------------------------------------------------- one address, one caller
+
+
+@pytest.mark.parametrize("addresses", [("10.0.0.0/24",), ("10.9.0.1", "10.0.0.7")])
+async def test_no_trunk_is_put_over_the_address_of_a_phone(services: Services, addresses: tuple[str, ...]) -> None:
+    await hired(services, contact="sip:1001@10.0.0.7:5070")
+    await hired(services, "1002", contact="sip:1002@phone.example")
+    bolt = Trunk(name="bolt", carrier="Bolt", addresses=addresses, created_at=MONDAY)
+    with pytest.raises(Unfitting, match="phone 1001 is there") as refused:
+        await put(services, bolt)
+    assert refused.value.field == "addresses"
+    stored = await put(services, replace(bolt, addresses=("10.0.1.0/24",)))
+    with pytest.raises(Unfitting, match="phone 1001"):
+        await services.office.change(stored, replace(stored, addresses=addresses), ANI)
+
+
+async def test_no_phone_is_put_at_the_address_of_a_trunk_and_nothing_at_the_probes(services: Services) -> None:
+    probe = Trunk(name="probe", carrier="", addresses=("127.0.0.15",), created_at=MONDAY)
+    named = replace(probe, name="named", addresses=("probe.example",))
+    services.office._always = Holding(trunks={"named": named, "probe": probe})
+    for host in ("127.0.0.11", "127.0.0.15"):
+        with pytest.raises(Unfitting, match=f"{host} is the address of a trunk") as refused:
+            await hired(services, contact=f"sip:1001@{host}")
+        assert refused.value.field == "contact"
+    with pytest.raises(Unfitting, match="belongs to trunk probe"):
+        await put(services, Trunk(name="bolt", carrier="Bolt", addresses=("127.0.0.15/32",), created_at=MONDAY))
+
+
 async def test_a_name_a_number_and_a_phone_stay(services: Services) -> None:
     siti = await hired(services)
     with pytest.raises(Invalid, match="make a new operator"):
@@ -201,7 +272,102 @@ async def test_a_hole_beyond_the_horizon_is_not_yet_looked_at(services: Services
     await put(services, away(1, 24 * 9, 24 * 9 + 2), allow_gaps=False)
 
 
+async def test_who_is_needed_is_retired_only_where_the_hole_is_allowed(services: Services) -> None:
+    await full_roster(services)
+    siti = await services.office.find(Operator, 1)
+    budi = await hired(services, "1002")
+    await services.office.retire_operator(budi, ANI, allow_gaps=False)
+    with pytest.raises(LeavesGaps) as refused:
+        await services.office.retire_operator(siti, ANI, allow_gaps=False)
+    assert refused.value.holes[0].starts_at == MONDAY
+    await services.office.retire_operator(siti, ANI)
+
+
 # ---------------------------------------------------------------- swaps
+
+
+async def asked_to_swap(services: Services, operator_id: int = 1) -> Swap:
+    swap: Swap = await put(services, Swap(operator_id=operator_id, shift_id=1, date=DAY, created_at=MONDAY))
+    return swap
+
+
+async def took(services: Services, swap: Swap, taken_by: int) -> Swap:
+    return await services.office.change(swap, replace(swap, state=SwapState.TAKEN, taken_by=taken_by), ANI)
+
+
+async def approved(services: Services, swap: Swap, *, allow_gaps: bool = False) -> Swap:
+    after = replace(swap, state=SwapState.APPROVED)
+    return await services.office.change(swap, after, ANI, allow_gaps=allow_gaps)
+
+
+async def three_and_a_shift(services: Services) -> None:
+    for phone in ("1001", "1002", "1003"):
+        await hired(services, phone)
+    await put(services, shift())
+    await put(services, assigned(1))
+
+
+async def test_whoever_took_a_shift_hands_it_on_and_back(services: Services) -> None:
+    await three_and_a_shift(services)
+    for giver, taker in ((1, 2), (2, 3), (3, 1), (1, 2)):
+        swap = await asked_to_swap(services, giver)
+        await approved(services, await took(services, swap, taker))
+        plan = (await services.bookkeeper.books()).plan
+        assert [duty.operator_id for duty in plan.on_duty(local(7))] == [taker]
+    with pytest.raises(Invalid, match="does not work that shift"):
+        await asked_to_swap(services, 1)
+
+
+async def test_of_one_shift_there_is_one_open_swap(services: Services) -> None:
+    await three_and_a_shift(services)
+    first = await took(services, await asked_to_swap(services), 2)
+    with pytest.raises(Taken, match=f"swap {first.id} asks for that already"):
+        await asked_to_swap(services)
+    await services.office.change(first, replace(first, state=SwapState.WITHDRAWN), ANI)
+    await asked_to_swap(services)
+
+
+async def test_what_is_not_the_askers_any_more_is_neither_taken_nor_approved(services: Services) -> None:
+    await three_and_a_shift(services)
+    [mine] = await services.store.assignments(DAY, DAY)
+    asked = await asked_to_swap(services)
+    taken = await took(services, asked, 2)
+    await services.office.change(mine, replace(mine, operator_id=3), ANI)
+    with pytest.raises(Taken, match="does not work that shift on that day any more"):
+        await approved(services, taken)
+    again = await services.office.change(taken, replace(taken, state=SwapState.ASKED, taken_by=None), ANI)
+    with pytest.raises(Taken, match="any more"):
+        await took(services, again, 2)
+    await services.office.change(again, replace(again, state=SwapState.REFUSED), ANI)
+
+
+async def test_a_swap_by_which_the_colleague_would_not_get_the_shift_is_not_approved(services: Services) -> None:
+    await three_and_a_shift(services)
+    [mine] = await services.store.assignments(DAY, DAY)
+    taken = await took(services, await asked_to_swap(services), 2)
+    await services.office.change(mine, replace(mine, operator_id=3), ANI)
+    await approved(services, await took(services, await asked_to_swap(services, 3), 1))
+    with pytest.raises(Taken, match="withdraw it and ask anew"):
+        await approved(services, taken)
+
+
+async def test_who_was_retired_takes_no_shift_and_the_swap_can_still_be_refused(services: Services) -> None:
+    await three_and_a_shift(services)
+    taken = await took(services, await asked_to_swap(services), 2)
+    await services.office.retire_operator(await services.office.find(Operator, 2), ANI)
+    with pytest.raises(Unfitting, match="there is no operator 2"):
+        await approved(services, taken)
+    await services.office.change(taken, replace(taken, state=SwapState.REFUSED), ANI)
+
+
+async def test_a_swap_with_one_who_is_away_then_leaves_a_hole(services: Services) -> None:
+    await three_and_a_shift(services)
+    await put(services, away(2, 8, 9))
+    taken = await took(services, await asked_to_swap(services), 2)
+    with pytest.raises(LeavesGaps) as refused:
+        await approved(services, taken)
+    assert [(hole.starts_at, hole.ends_at) for hole in refused.value.holes] == [(local(8), local(9))]
+    await approved(services, taken, allow_gaps=True)
 
 
 async def test_a_swap_is_asked_taken_and_approved_and_then_the_colleague_works(services: Services) -> None:

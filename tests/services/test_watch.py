@@ -1,15 +1,23 @@
 """The watch: short queues and the on-call list, lone operators, holes to come; each an alarm while it lasts."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from gateway.domain.books import Rules
-from gateway.domain.facts import RingFact
+from gateway.domain.facts import CallerLeft, LegConnected, LegLeft, LegRung, RingFact, Side
+from gateway.domain.presence import NO_ANSWER
+from gateway.domain.queues import Queue
 from gateway.domain.roster import OnCall
-from gateway.ports import Reading
+from gateway.ports import Reading, StoreAway, SwitchboardAway
 from gateway.store.reads import Reads
-from tests.domain.values import MONDAY, assigned, local, shift
+from tests.domain.values import MONDAY, assigned, local, queue, shift
 from tests.services.conftest import ANI
+from tests.services.test_centre import a_call, told
 from tests.services.test_office import hired, put
 from tests.told import Services
 
@@ -35,11 +43,32 @@ async def events(services: Services, lead: str) -> list[str]:
     return [each.event.type for each in found if each.event.type.startswith(lead)]
 
 
-async def say(services: Services, *, key: bool, step: str = "on-call") -> None:
-    """The person who is being rung presses the key, or does not."""
-    ring = services.switchboard.rings[-1]
+async def say(services: Services, *, key: bool, step: str = "on-call", place: int = -1) -> None:
+    """The person who is being rung presses the key, or does not; `place` says which of the rings, if not the last."""
+    ring = services.switchboard.rings[place]
     fact = RingFact(ring.id, services.clock(), step, ring.about, has_agreed=key)
     await services.centre.record(Reading(facts=(fact,)))
+
+
+def rung(services: Services) -> list[str]:
+    return [ring.phone for ring in services.switchboard.rings]
+
+
+@contextlib.contextmanager
+def away(thing: object, *names: str, error: type[Exception] = StoreAway) -> Iterator[None]:
+    """Has these of the thing's methods raise."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise error("nobody answers")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(thing, name, fail)
+        yield
+
+
+STORE = ("commit", "audit_head", "standing_alarms")
+"""The store as the watch and the office know it."""
 
 
 # ---------------------------------------------------------------- short of people
@@ -144,7 +173,7 @@ async def test_a_ring_of_which_nothing_is_heard_is_given_up(services: Services) 
     await listed(services, "1001", "1002")
     await after(services, 0)
     await after(services, 61)
-    await after(services, 25 + 31)
+    await after(services, 25 + 46)
     await after(services, 1)
     assert [ring.phone for ring in services.switchboard.rings] == ["1001", "1002"]
 
@@ -176,6 +205,109 @@ async def test_a_yes_that_came_while_the_gateway_was_started_anew_counts(service
     assert set(services.switchboard.held.members) == {("emergency", "1001")}
 
 
+async def test_of_those_who_come_only_who_is_not_there_yet_counts(services: Services) -> None:
+    [emergency] = await services.store.kept(Queue)
+    await services.office.change(emergency, replace(emergency, minimum=2), ANI)
+    await listed(services, "1001", "1002", "1003")
+    await after(services, 0)
+    await after(services, 61)
+    await say(services, key=True)
+    services.line.stand("1001", "free")
+    await after(services, 1)
+    assert rung(services) == ["1001", "1002"]
+    await say(services, key=True)
+    await after(services, 1)
+    await after(services, 60)
+    assert rung(services) == ["1001", "1002"]
+
+
+async def test_a_yes_that_comes_after_its_ring_was_given_up_still_counts(services: Services) -> None:
+    await listed(services, "1001", "1002", "1003")
+    await after(services, 0)
+    await after(services, 61)
+    await after(services, 25 + 46)
+    assert rung(services) == ["1001", "1002"]
+    await say(services, key=True, place=0)
+    await say(services, key=False)
+    await after(services, 1)
+    await after(services, 60)
+    assert rung(services) == ["1001", "1002"]
+    assert set(services.switchboard.held.members) == {("emergency", "1001")}
+
+
+async def test_a_ring_of_which_nothing_is_heard_is_given_up_though_its_queue_is_not_short_any_more(
+    services: Services,
+) -> None:
+    await put(services, queue("fire"))
+    services.line.stand("1009", "free", queue="fire")
+    await listed(services, "1001")
+    await after(services, 0)
+    await after(services, 61)
+    assert [ring.about for ring in services.switchboard.rings] == ["1/emergency"]
+    services.line.leave("1009")
+    services.line.stand("1002", "free")
+    await after(services, 1)
+    await after(services, 25 + 46)
+    assert [ring.about for ring in services.switchboard.rings] == ["1/emergency", "1/fire"]
+
+
+async def test_while_the_store_is_away_the_list_is_rung_and_it_is_told_after(services: Services) -> None:
+    await listed(services, "1001", "1002")
+    await after(services, 0)
+    with away(services.store, *STORE):
+        with pytest.raises(StoreAway):
+            await after(services, 61)
+        services.watch.ring_failed(services.switchboard.rings[-1].id)
+        with pytest.raises(StoreAway):
+            await after(services, 1)
+        assert rung(services) == ["1001", "1002"]
+    await after(services, 1)
+    assert (await events(services, "on_call."))[2:] == ["on_call.rung", "on_call.not_reached", "on_call.rung"]
+    assert (await alarms(services))["short"] == "emergency"
+
+
+@pytest.mark.parametrize("names", [("commit",), STORE])
+async def test_who_said_yes_while_the_store_was_away_is_let_in_and_it_is_told_after(
+    services: Services, names: tuple[str, ...]
+) -> None:
+    await listed(services, "1001", "1002")
+    await after(services, 0)
+    await after(services, 61)
+    await after(services, 1)
+    await say(services, key=True)
+    with away(services.store, *names), contextlib.suppress(StoreAway):
+        await after(services, 1)
+    await after(services, 1)
+    assert set(services.switchboard.held.members) == {("emergency", "1001")}
+    assert (await events(services, "on_call."))[2:] == ["on_call.rung", "on_call.accepted"]
+    await after(services, 60)
+    assert rung(services) == ["1001"]
+
+
+async def test_a_yes_that_cannot_be_taken_now_does_not_lose_the_others(services: Services) -> None:
+    await put(services, queue("fire"))
+    await listed(services, "1001", "1002")
+    await after(services, 0)
+    await after(services, 61)
+    assert [ring.about for ring in services.switchboard.rings] == ["1/emergency", "2/fire"]
+    await say(services, key=True, place=0)
+    await say(services, key=True, place=1)
+    with away(services.office, "step"):
+        await after(services, 1)
+    await after(services, 1)
+    assert {("emergency", "1001"), ("fire", "1002")} <= set(services.switchboard.held.members)
+
+
+async def test_who_could_not_be_rung_because_asterisk_was_away_is_not_passed_over(services: Services) -> None:
+    await listed(services, "1001", "1002")
+    await after(services, 0)
+    with away(services.switchboard, "ring", error=SwitchboardAway), pytest.raises(SwitchboardAway):
+        await after(services, 61)
+    await after(services, 1)
+    assert rung(services) == ["1001"]
+    assert (await events(services, "on_call."))[2:] == ["on_call.rung"]
+
+
 # ---------------------------------------------------------------- a lone operator
 
 
@@ -190,7 +322,9 @@ async def test_a_lone_operator_is_asked_at_the_interval_and_silence_is_an_alarm(
     await after(services, 1)
     assert "lone_silent" not in await alarms(services)
     await after(services, 30 * 60)
-    await after(services, 91)
+    await after(services, 104)
+    assert "lone_silent" not in await alarms(services)
+    await after(services, 2)
     assert (await alarms(services))["lone_silent"] == "1001"
     await after(services, 30 * 60)
     await say(services, key=True, step="lone")
@@ -198,11 +332,119 @@ async def test_a_lone_operator_is_asked_at_the_interval_and_silence_is_an_alarm(
     assert "lone_silent" not in await alarms(services)
 
 
-async def test_who_is_not_alone_or_talks_is_not_asked(services: Services) -> None:
+async def silent(services: Services) -> None:
+    """1001 is alone and does not answer the question that was asked at 00:30."""
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    services.clock.at = local(0.5)
+    await after(services, 30 * 60)
+    await after(services, 106)
+    assert (await alarms(services))["lone_silent"] == "1001"
+
+
+LEG = ("112-1.1", local(7.01), "leg", "1001")
+
+
+@pytest.mark.parametrize("line", ["ringing", "talking"])  # Asterisk says that it talks where one call is the limit
+async def test_a_call_that_rings_is_no_sign_of_life_and_one_that_is_answered_is(services: Services, line: str) -> None:
+    await silent(services)
+    await told(services, *a_call("112-1.1", LegRung(*LEG)))
+    services.line.stand("1001", line)
+    await after(services, 1)
+    assert "lone_silent" in await alarms(services)
+    await told(services, LegConnected(*LEG))
+    await after(services, 1)
+    assert "lone_silent" not in await alarms(services)
+
+
+async def test_a_call_that_rings_does_not_put_the_next_question_off(services: Services) -> None:
+    await silent(services)
+    services.line.stand("1001", "ringing")
+    await after(services, 30 * 60 - 106)
+    assert len(services.switchboard.rings) == 1
+    services.line.stand("1001", "free")
+    await after(services, 1)
+    assert len(services.switchboard.rings) == 2
+
+
+async def test_a_line_that_is_busy_without_end_is_asked_all_the_same(services: Services) -> None:
     await rules(services, lone_check_min=30)
     services.line.stand("1001", "talking")
     await after(services, 0)
     await after(services, 30 * 60)
+    assert services.switchboard.rings == []
+    await after(services, 106)
+    assert len(services.switchboard.rings) == 1
+
+
+@pytest.mark.parametrize(("talked_at", "is_alive"), [(local(0.4), False), (local(0.6), True)])
+async def test_a_talk_that_is_over_is_a_sign_of_life_if_it_was_after_the_question(
+    services: Services, talked_at: Any, is_alive: bool
+) -> None:
+    await silent(services)
+    at, second = talked_at, timedelta(seconds=1)
+    await told(
+        services,
+        *a_call("112-1.1", at_h=0.3),
+        LegRung("112-1.1", at, "leg", "1001"),
+        LegConnected("112-1.1", at, "leg", "1001"),
+        LegLeft("112-1.1", at + second, "leg", "1001", 16),
+        CallerLeft("112-1.1", at + second, 16, Side.CALLER),
+    )
+    await after(services, 1)
+    assert ("lone_silent" not in await alarms(services)) == is_alive
+
+
+async def test_a_late_key_is_a_sign_of_life(services: Services) -> None:
+    await silent(services)
+    await say(services, key=True, step="lone")
+    await after(services, 1)
+    assert "lone_silent" not in await alarms(services)
+
+
+async def test_who_is_silent_and_then_paused_for_it_stays_an_alarm_until_somebody_else_is_there(
+    services: Services,
+) -> None:
+    await silent(services)
+    services.line.stand("1001", "free", pause=NO_ANSWER)
+    await after(services, 1)
+    assert (await alarms(services))["lone_silent"] == "1001"
+    again = Services(services.store, clock=services.clock, line=services.line)
+    await after(again, 0)
+    assert (await alarms(services))["lone_silent"] == "1001"
+    services.line.stand("1002", "free")
+    await after(again, 1)
+    assert "lone_silent" not in await alarms(services)
+
+
+async def test_who_is_paused_because_the_phone_was_not_picked_up_is_asked_on(services: Services) -> None:
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    services.line.stand("1001", "free", pause=NO_ANSWER)
+    await after(services, 30 * 60)
+    assert [ring.phone for ring in services.switchboard.rings] == ["1001"]
+
+
+async def test_a_question_that_asterisk_did_not_take_is_asked_again_and_is_no_silence(services: Services) -> None:
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    with away(services.switchboard, "ring", error=SwitchboardAway), pytest.raises(SwitchboardAway):
+        await after(services, 30 * 60)
+    await after(services, 106)
+    assert "lone_silent" not in await alarms(services)
+    assert len(services.switchboard.rings) == 1
+
+
+async def test_who_is_not_alone_or_talks_is_not_asked(services: Services) -> None:
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "talking")
+    await after(services, 0)
+    await told(services, *a_call("112-1.1", LegRung(*LEG), LegConnected(*LEG)))
+    await after(services, 30 * 60)
+    await told(services, LegLeft(*LEG, 16), CallerLeft("112-1.1", local(8), 16, Side.CALLER))
     services.line.stand("1001", "free")
     services.line.stand("1002", "free")
     await after(services, 30 * 60)
@@ -238,6 +480,29 @@ async def test_a_hole_in_the_roster_to_come_is_an_alarm_until_somebody_fills_it(
     await put(services, assigned(1, 2, last=20))
     await after(services, 1)
     assert "hole" not in await alarms(services)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (None, "at any time"),
+        (("00:00", "06:00"), "2026-08-17 06:00 to 2026-08-18 00:00"),
+        (("06:00", "14:00"), "until 2026-08-17 06:00"),
+    ],
+)
+async def test_what_is_said_of_a_hole_that_goes_on_stays(
+    services: Services, hours: tuple[str, str] | None, words: str
+) -> None:
+    await hired(services)
+    if hours:
+        await put(services, shift(start=hours[0], end=hours[1]))
+        await put(services, assigned(1, 1, last=20))
+        services.clock.at = local(7) if hours[0] == "00:00" else local(3)
+    for _ in range(3):
+        await after(services, 61)
+        [alarm] = [each for each in await services.store.standing_alarms() if each.kind == "hole"]
+        assert alarm.detail.startswith(f"{words}: 0 of at least 1 people")
+        services.clock.at = services.clock() + timedelta(minutes=10)
 
 
 async def test_while_asterisk_is_away_what_stood_stands_and_nobody_is_rung(services: Services) -> None:

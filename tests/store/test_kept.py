@@ -90,6 +90,13 @@ async def test_assignments_absences_and_swaps_are_found_by_the_days_that_they_to
     assert await repository.assignments(DAY, DAY) == [stored[2]]
 
 
+async def test_swaps_come_in_the_order_in_which_they_were_asked_for(repository: Repository) -> None:
+    swap = Swap(operator_id=1, shift_id=1, date=DAY, created_at=NOON)
+    first, second = (await repository.commit(Change(kept=(swap, replace(swap, operator_id=2))))).kept
+    [changed] = (await repository.commit(Change(kept=(replace(first, note="please"),)))).kept
+    assert await repository.swaps(DAY, DAY) == [changed, second]
+
+
 async def test_places_in_queues_are_put_changed_and_given_up(repository: Repository) -> None:
     await repository.commit(Change(members_put=(Member("emergency", "1002"), Member("emergency", "1001", 5))))
     await repository.commit(

@@ -1,0 +1,83 @@
+"""What operators say about their duty, between the phone, the API, the books and Asterisk, where two things meet."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from gateway.domain import duty
+from gateway.domain.audit import CENTRE
+from gateway.domain.change import Change
+from gateway.domain.duty import Step
+from gateway.domain.holding import Command, Member
+from gateway.domain.presence import Said
+from gateway.level import Level
+from gateway.ports import SwitchboardAway
+from tests.domain.values import assigned, local, shift
+from tests.services.conftest import ANI
+from tests.services.test_office import hired, put
+from tests.told import Services
+
+
+async def test_while_the_journal_is_not_read_to_its_end_nobody_is_put_in_or_taken_out(services: Services) -> None:
+    await hired(services)
+    await services.office.put_member(Member("emergency", "1001"), ANI)
+    services.switchboard.held = services.switchboard.held.__class__()  # a restart: Asterisk holds nothing
+    services.journal.knows_all = False
+    await services.level.look()
+    assert "1001" in services.switchboard.held.phones
+    assert not services.switchboard.held.members
+
+    services.journal.knows_all = True
+    await services.level.look()
+    assert ("emergency", "1001") in services.switchboard.held.members
+
+
+async def test_what_is_dialled_while_a_supervisor_acts_is_not_undone(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    siti = await hired(services)
+    await services.office.put_member(Member("emergency", "1001"), ANI)
+    await services.office.step(siti, Step.PAUSE, ANI, reason="lunch")
+    carry_out = services.switchboard.carry_out
+
+    async def while_siti_dials(commands: Sequence[Command]) -> Mapping[str, str]:
+        out = duty.step(await services.bookkeeper.books(), siti, Step.LOG_OUT, services.clock(), CENTRE)
+        await services.saving.save(Change(presences=(out.presence,), deeds=(out.deed,)))
+        services.bookkeeper.forget()
+        return await carry_out(commands)
+
+    monkeypatch.setattr(services.switchboard, "carry_out", while_siti_dials)
+    await services.office.step(siti, Step.RESUME, ANI)
+
+    assert (await services.bookkeeper.books()).said(siti.id, services.clock()) is Said.OUT
+
+
+async def test_a_step_does_not_wait_for_ever_behind_a_look(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    siti = await hired(services)
+    monkeypatch.setattr("gateway.level.APPLY_TIMEOUT_S", 0.05)
+    never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(services.switchboard, "holding", lambda: never)
+    looking = asyncio.create_task(Level.look(services.level))
+    await asyncio.sleep(0)
+
+    with pytest.raises(SwitchboardAway, match="busy"):
+        await services.office.step(siti, Step.LOG_IN, ANI)
+
+    never.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+
+async def test_a_logout_is_forgotten_once_the_roster_has_brought_the_operator_back(services: Services) -> None:
+    siti = await hired(services)
+    await put(services, shift())
+    await put(services, assigned(1, last=1))
+    services.clock.at = local(7)
+    await services.office.step(siti, Step.LOG_OUT, ANI)
+    services.clock.at = local(31)
+    await services.level.look()
+
+    assert ("emergency", "1001") in services.switchboard.held.members
+    assert (await services.store.presences())[siti.id].said is None
