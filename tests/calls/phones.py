@@ -29,6 +29,22 @@ class Softphone:
             while call.state not in ("closed", "CLOSED") and not str(call.state).lower().endswith("closed"):
                 await asyncio.sleep(0.05)
 
+    async def refused(self, code: str) -> str:
+        """Dials a code that is not answered; returns with what words the call ended."""
+        # a refusal may come before `dial` returns, and then the call itself does not hear of it: the agent does
+        ended: asyncio.Queue[baresip.StackEvent] = asyncio.Queue()
+        self.agent.on(ended.put_nowait)
+        try:
+            async with asyncio.timeout(30):
+                await self.agent.dial(f"sip:{code}@127.0.0.1:{self.centre.sip_port}")
+                while True:
+                    event = await ended.get()
+                    assert event.event is not baresip.Event.CALL_ESTABLISHED
+                    if event.event is baresip.Event.CALL_CLOSED:
+                        return event.text or ""
+        finally:
+            self.agent.off(ended.put_nowait)
+
     async def take(self, limit_s: float = 30) -> baresip.Call:
         """Answers the next call that comes."""
         async with asyncio.timeout(limit_s):

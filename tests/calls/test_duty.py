@@ -128,12 +128,10 @@ async def test_the_codes_work_while_the_gateway_is_dead_and_are_told_when_it_is_
     assert await audited(api, operator, 1) == ["logged_in phone"]
 
 
-async def test_a_phone_may_dial_nothing_else(own_centre: RealCentre, siti: tuple[Softphone, Json]) -> None:
+async def test_a_phone_may_dial_nothing_else(siti: tuple[Softphone, Json]) -> None:
     phone, _ = siti
     for number in ("112", "08123456789", "1002", "on-call", "lone", "in-or-out"):
-        call = await phone.agent.dial(f"sip:{number}@127.0.0.1:{own_centre.sip_port}")
-        with pytest.raises(Exception, match=r"(?i)404|not found|failed"):
-            await call.wait_established()
+        assert "404" in await phone.refused(number), number
 
 
 async def test_a_phone_that_is_not_picked_up_twice_is_paused_and_its_operator_told(
