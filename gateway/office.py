@@ -24,7 +24,7 @@ from gateway.domain.holding import Holding, Member
 from gateway.domain.kept import Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, first_queue
-from gateway.domain.roster import OnCall, Swap
+from gateway.domain.roster import LAST_DAY, OnCall, Swap
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Trunk, first_trunks
@@ -240,7 +240,7 @@ class Office:
         if isinstance(thing, Swap) and not books.plan.first <= thing.date <= books.plan.last:
             return replace(books, plan=await self._bookkeeper.plan(thing.date, thing.date))
         if isinstance(thing, Shift | Queue) and not thing.is_active:
-            to_come = await self._store.assignments(books.plan.first, rulings.LATEST)
+            to_come = await self._store.assignments(books.plan.first, LAST_DAY)
             return replace(books, plan=replace(books.plan, assignments=tuple(to_come)))
         return books
 

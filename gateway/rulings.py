@@ -17,15 +17,25 @@ from gateway.domain.holding import Member
 from gateway.domain.kept import Invalid, Kept, Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.queues import Queue
-from gateway.domain.roster import LONGEST_SHIFT, SWAP_STEPS, Absence, Assignment, OnCall, Plan, Swap, SwapState
+from gateway.domain.roster import (
+    FIRST_DAY,
+    LAST_DAY,
+    LONGEST_RANGE,
+    LONGEST_SHIFT,
+    SWAP_STEPS,
+    Absence,
+    Assignment,
+    OnCall,
+    Plan,
+    Swap,
+    SwapState,
+)
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Trunk
 from gateway.ports import Taken
 
-LONGEST_RANGE = timedelta(days=3 * 366)
-"""An assignment or an absence is not for longer."""
-EARLIEST, LATEST = date(2000, 1, 1), date(2200, 1, 1)
+AFTER_ALL = LAST_DAY + timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -287,8 +297,8 @@ def _known_queues(books: Books, field: str, names: Iterable[str]) -> None:
 
 
 def _in_range(field: str, day: date) -> None:
-    if not EARLIEST <= day < LATEST:
-        raise Invalid(field, f"must lie between {EARLIEST} and {LATEST}")
+    if not FIRST_DAY <= day < AFTER_ALL:
+        raise Invalid(field, f"must lie between {FIRST_DAY} and {AFTER_ALL}")
 
 
 _RULINGS: dict[type[Kept], Callable[[Books, Any, Any], None]] = {

@@ -42,6 +42,12 @@ def forbidden(token: Token, what: str) -> Problem:
     )
 
 
+def refuse_foreign(token: Token, operator_id: int) -> None:
+    """Raises Problem when somebody acts for another operator who may not."""
+    if token.operator_id != operator_id and not token.may(May.ACT_FOR_OTHERS):
+        raise forbidden(token, str(May.ACT_FOR_OTHERS))
+
+
 def actor(token: Token, request: web.Request) -> Actor:
     """Whom the audit log names for what is done with this token."""
     return Actor(token.name, token.role, request.remote or "")

@@ -23,7 +23,7 @@ from aiohttp import hdrs, web
 from icalendar import Calendar, Event
 from pydantic import Field, StringConstraints
 
-from gateway.api.auth import forbidden
+from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.exchange import SomeDaysQuery, days_of
 from gateway.api.models import Parameters, Told
@@ -101,8 +101,7 @@ async def get_operator_calendar(
 async def tell_operator_calendar(context: Context, path: ThingPath, token: Token) -> CalendarModel:
     """Tells the address of an operator's calendar, for a program that subscribes to it. A new secret for the phone
     (renew_secret) renews it; the old one ends at once."""
-    if token.operator_id != path.id and not token.may(May.ACT_FOR_OTHERS):
-        raise forbidden(token, str(May.ACT_FOR_OTHERS))
+    refuse_foreign(token, path.id)
     operator = await context.office.find(Operator, path.id)
     return CalendarModel(path=f"/v1/operators/{operator.id}/roster.ics?key={_key(context, path.id, operator).decode()}")
 

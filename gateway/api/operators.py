@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from gateway.api.auth import forbidden
+from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.models import Body, PersonName, PhoneNumber, QueueName, Told, Word, of_format
 from gateway.api.problems import unprocessable
@@ -164,7 +164,7 @@ async def log_out(context: Context, path: ThingPath, token: Token, actor: Actor)
 
 async def pause(context: Context, path: ThingPath, body: PauseBody, token: Token, actor: Actor) -> DutyModel:
     """Not rung any more, for one of the reasons of /v1/pause-reasons. The same as `*46` and the reason's digit."""
-    _refuse_foreign(token, path.id)
+    refuse_foreign(token, path.id)
     books = await context.bookkeeper.books()
     known = [each.name for each in books.pause_reasons]
     if body.reason not in known:
@@ -181,16 +181,10 @@ async def resume(context: Context, path: ThingPath, token: Token, actor: Actor) 
 async def _step(
     context: Context, path: ThingPath, token: Token, actor: Actor, step: Step, *, reason: str = ""
 ) -> DutyModel:
-    _refuse_foreign(token, path.id)
+    refuse_foreign(token, path.id)
     operator = await context.office.find(Operator, path.id)
     await context.office.step(operator, step, actor, reason=reason)
     return await _duty(context, operator)
-
-
-def _refuse_foreign(token: Token, operator_id: int) -> None:
-    """Raises Problem when somebody acts for another who may not."""
-    if token.operator_id != operator_id and not token.may(May.ACT_FOR_OTHERS):
-        raise forbidden(token, str(May.ACT_FOR_OTHERS))
 
 
 async def _duty(context: Context, operator: Operator) -> DutyModel:

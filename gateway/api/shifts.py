@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from gateway.api.auth import forbidden
+from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, Day, Moment, PersonName, QueueName, Word, of_format
 from gateway.api.problems import Problem
@@ -234,7 +234,7 @@ def _of_swaps(query: SwapQuery) -> Mapping[str, Condition]:
 async def create_swap(context: Context, body: NewSwap, token: Token, actor: Actor) -> Answer[SwapModel]:
     """Asks to be relieved of one shift on one day. A colleague takes it, a supervisor approves, and the roster
     changes."""
-    _is_own(token, body.operator_id)
+    refuse_foreign(token, body.operator_id)
     swap = Swap(
         operator_id=body.operator_id,
         shift_id=body.shift_id,
@@ -250,7 +250,7 @@ async def take_swap(
     context: Context, path: ThingPath, headers: MatchHeaders, body: TakeBody, token: Token, actor: Actor
 ) -> Answer[SwapModel]:
     """A colleague says yes. A supervisor must still approve."""
-    _is_own(token, body.operator_id)
+    refuse_foreign(token, body.operator_id)
     swap = await context.office.find(Swap, path.id, version_of(headers))
     return await _to(context, swap, SwapState.TAKEN, actor, taken_by=body.operator_id)
 
@@ -277,7 +277,7 @@ async def withdraw_swap(
     swap = await context.office.find(Swap, path.id, version_of(headers))
     if swap.taken_by is not None and token.operator_id == swap.taken_by:
         return await _to(context, swap, SwapState.ASKED, actor, taken_by=None)
-    _is_own(token, swap.operator_id)
+    refuse_foreign(token, swap.operator_id)
     return await _to(context, swap, SwapState.WITHDRAWN, actor)
 
 
@@ -289,12 +289,6 @@ async def _to(
     stored = await context.office.change(swap, replace(swap, state=state, **fields), actor, allow_gaps=allow_gaps)
     told = SwapModel.of(stored)
     return Answer(told, headers=etag(told))
-
-
-def _is_own(token: Token, operator_id: int) -> None:
-    """Raises Problem when somebody speaks for another who may not."""
-    if token.operator_id != operator_id and not token.may(May.ACT_FOR_OTHERS):
-        raise forbidden(token, str(May.ACT_FOR_OTHERS))
 
 
 def _present(**conditions: tuple[str, Any]) -> Mapping[str, Condition]:

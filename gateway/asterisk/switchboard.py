@@ -202,9 +202,9 @@ class AsteriskSwitchboard:
             self._owed_in_login = self._link.counters.logins
             self._owed |= _RELOADS.keys()
         for file in sorted(self._owed):
-            action, *pairs = _RELOADS[file]
+            action, pairs = _RELOADS[file]
             try:
-                await self._link.ask(action[1], *pairs, timeout_s=LIST_TIMEOUT_S)
+                await self._link.ask(action, *pairs, timeout_s=LIST_TIMEOUT_S)
             except AsteriskRefused as refusal:
                 log.warning("reload_refused", extra={"about": file, "reason": refusal.message})
             else:
@@ -281,10 +281,11 @@ _IN_ORDER: tuple[tuple[type, ...], ...] = (
     (RemoveQueue, RemovePhone, RemoveTrunk),
 )
 """Every command of the domain stands in one of these."""
-_RELOADS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    QUEUES_FILE: (("Action", "QueueReload"), ("Parameters", "yes"), ("Members", "no"), ("Rules", "no")),
-    PHONES_FILE: (("Action", "Reload"), ("Module", "res_pjsip.so")),
+_RELOADS: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    QUEUES_FILE: ("QueueReload", (("Parameters", "yes"), ("Members", "no"), ("Rules", "no"))),
+    PHONES_FILE: ("Reload", (("Module", "res_pjsip.so"),)),
 }
+"""The action that takes a file over, and what it needs."""
 
 
 def _keep(kept: dict[str, T], key: str, value: T) -> None:

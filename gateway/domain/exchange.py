@@ -11,15 +11,14 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
+
+from gateway.domain.roster import FIRST_DAY, LAST_DAY, LONGEST_RANGE
 
 COLUMNS = ("date", "until", "shift", "phone", "queue", "penalty", "name")
 NEEDED = frozenset({"date", "shift", "phone", "queue"})
 MOST_LINES = 10_000
 """So many are stored within the time that a transaction may take, on either database."""
-LONGEST_SPAN = timedelta(days=3 * 366)
-"""From a file's first day to its last."""
-EARLIEST, LATEST = date(2000, 1, 1), date(2199, 12, 31)
 LARGEST_PENALTY = 1000
 SHOWN = 40
 """Characters of a cell that are repeated where it is at fault."""
@@ -78,7 +77,7 @@ class Sheet:
     @property
     def is_too_long(self) -> bool:
         """Whether the days lie too far apart: a year that was mistyped would have all between taken for the file's."""
-        return self.span is not None and self.span[1] - self.span[0] > LONGEST_SPAN
+        return self.span is not None and self.span[1] - self.span[0] > LONGEST_RANGE
 
 
 class _Unreadable(ValueError):
@@ -179,7 +178,7 @@ def _line(number: int, cells: Mapping[str, str]) -> tuple[Line, list[Fault]]:
     if first and last and last < first:
         faults.append(Fault(number, "until", "is before the date"))
     names = {name: cells.get(name, "") for name in ("shift", "phone", "queue", "name")}
-    first = first or EARLIEST
+    first = first or FIRST_DAY
     return Line(number=number, first=first, last=last or first, penalty=penalty, **names), faults
 
 
@@ -194,8 +193,8 @@ def _date(text: str) -> date:
         there = date(year, month, day)
     except ValueError:
         raise _Unreadable(f"{text} is no day of the calendar") from None
-    if not EARLIEST <= there <= LATEST:
-        raise _Unreadable(f"{text} does not lie between {EARLIEST} and {LATEST}")
+    if not FIRST_DAY <= there <= LAST_DAY:
+        raise _Unreadable(f"{text} does not lie between {FIRST_DAY} and {LAST_DAY}")
     return there
 
 
@@ -209,7 +208,7 @@ def _span_faults(sheet: Sheet) -> Iterator[Fault]:
     if sheet.span and sheet.is_too_long:
         furthest = max(sheet.lines, key=lambda line: line.last)
         column = "date" if furthest.first == furthest.last else "until"
-        reason = f"{furthest.last} is more than {LONGEST_SPAN.days} days after {sheet.span[0]}, the file's first day"
+        reason = f"{furthest.last} is more than {LONGEST_RANGE.days} days after {sheet.span[0]}, the file's first day"
         yield Fault(furthest.number, column, reason)
 
 

@@ -17,6 +17,10 @@ from gateway.domain.shifts import Occurrence, Shift, occurrence
 
 _Thing = TypeVar("_Thing", bound=Kept)
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+"""No roster reaches further."""
+LONGEST_RANGE = timedelta(days=3 * 366)
+"""An assignment, an absence or a file of them is not for longer."""
 LONGEST_SHIFT = timedelta(days=2)
 """A shift with its overlap is over after that: whoever looks for what is going on need not look further back."""
 

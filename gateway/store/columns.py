@@ -1,4 +1,4 @@
-"""Column types that give the same value back on SQLite and on PostgreSQL.
+"""Column types that give the same value back on SQLite and on PostgreSQL, and what the two write differently.
 
 Counterpart: `tables.py`, where every column is one of these or a plain number.
 """
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, Text
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Integer, Text, extract, func
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -172,3 +172,10 @@ def several_days() -> Shaped:
     return Shaped(
         lambda days: [day.isoformat() for day in days], lambda found: tuple(date.fromisoformat(day) for day in found)
     )
+
+
+def seconds_between(dialect: Dialect, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
+    """From one moment to another. SQLite's days are floating-point numbers, and good for milliseconds."""
+    if dialect.name == "postgresql":
+        return extract("epoch", end - start)
+    return (func.julianday(end) - func.julianday(start)) * 86400

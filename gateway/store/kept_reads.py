@@ -3,8 +3,8 @@
 Counterparts: `gateway/api/resources.py` asks for any kind alike; `repository.py` is the services' side.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, select
@@ -34,13 +34,8 @@ _COMPARE: Mapping[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]]
 class KeptReads:
     """`reading` opens a connection to read with, with the time limits of `database.py`; it may raise StoreAway."""
 
-    def __init__(self, reading: Callable[[], Any]) -> None:
-        self._open = reading
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        async with self._open() as connection:
-            yield connection
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._reading = reading
 
     async def page(
         self,

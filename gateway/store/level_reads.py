@@ -9,12 +9,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Select, and_, case, extract, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Dialect, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.picture import ServiceLevel
-from gateway.store.columns import Key
+from gateway.store.columns import Key, seconds_between
 from gateway.store.tables import calls
 
 
@@ -71,11 +71,8 @@ def _levels(dialect: Dialect, since: datetime, now: datetime, within_s: Mapping[
 
 def _wait_s(dialect: Dialect) -> ColumnElement[Any]:
     """Seconds from the arrival to the first person's voice."""
-    if dialect.name == "postgresql":
-        return extract("epoch", calls.c.answered_at - calls.c.arrived_at)
-    # SQLite's days are floating-point numbers, and good for milliseconds
-    days = func.julianday(calls.c.answered_at) - func.julianday(calls.c.arrived_at)
-    return func.round(days * 86400, 3)
+    wait_s = seconds_between(dialect, calls.c.arrived_at, calls.c.answered_at)
+    return wait_s if dialect.name == "postgresql" else func.round(wait_s, 3)
 
 
 def _last_calls(trunks: Collection[str]) -> Select[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.workload import Arrivals
-from gateway.store.columns import Number
+from gateway.store.columns import Number, seconds_between
 from gateway.store.tables import calls
 
 AT_ONCE = timedelta(weeks=1)
@@ -48,14 +48,12 @@ class WorkloadReads:
 
 def _query(dialect: Dialect, since: datetime, until: datetime) -> Select[tuple[Any, ...]]:
     half_hour: ColumnElement[Any]
-    talk_s: ColumnElement[Any]
     if dialect.name == "postgresql":
         half_hour = cast(func.floor(extract("epoch", calls.c.arrived_at) / _HALF_HOUR_S), Number)
-        talk_s = extract("epoch", calls.c.ended_at - calls.c.answered_at)
     else:
         # SQLite rounds the last fractions of a second up, into the next half hour: they are cut off before
         half_hour = cast(func.strftime("%s", func.substr(calls.c.arrived_at, 1, 19)), Number).op("/")(_HALF_HOUR_S)
-        talk_s = (func.julianday(calls.c.ended_at) - func.julianday(calls.c.answered_at)) * 86400
+    talk_s = seconds_between(dialect, calls.c.answered_at, calls.c.ended_at)
     is_known = and_(calls.c.ended_at > calls.c.answered_at, calls.c.cause.is_not(None))
     return (
         select(

@@ -26,7 +26,7 @@ class Softphone:
         call = await self.agent.dial(f"sip:{code}@127.0.0.1:{self.centre.sip_port}")
         async with asyncio.timeout(30):
             await call.wait_established()
-            while call.state not in ("closed", "CLOSED") and not str(call.state).lower().endswith("closed"):
+            while call.state is not baresip.CallState.CLOSED:
                 await asyncio.sleep(0.05)
 
     async def refused(self, code: str) -> str:
