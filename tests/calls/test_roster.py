@@ -195,6 +195,9 @@ async def test_members_are_right_again_after_restarts_and_against_meddling_hands
     took_s["by hand"] = await within(
         lambda: members(centre) == everybody and "paused" not in centre.cli("queue show emergency")
     )
+    for _ in range(3):  # the first may be put right by a look that what was done before had called for
+        centre.cli("queue set penalty 7 on PJSIP/1002 in emergency")
+        took_s["a penalty by hand"] = await within(lambda: "with penalty 7" not in centre.cli("queue show emergency"))
 
     centre.stop_asterisk(9)
     centre.start_asterisk()
