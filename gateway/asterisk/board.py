@@ -39,15 +39,28 @@ class Board:
         self._clock = clock
         self._places: dict[tuple[str, str], Place] = {}
         self._trunks_up: dict[str, bool] = {}
+        self._heard: set[tuple[str, str]] = set()
+        self._heard_trunks: set[str] = set()
+        """Of whom events told since a full look began."""
         self.refused_requests: dict[str, int] = {}
         """SIP requests that were not let in, by Asterisk's word for the reason."""
         self.changes = 0
         """Grows with every change of a place."""
 
+    def begin_look(self) -> None:
+        """To be called before Asterisk is asked for what `look` and `look_at_contacts` take: events that are heard
+        until then tell of something newer than the answer does, or are followed by one that does."""
+        self._heard.clear()
+        self._heard_trunks.clear()
+
     def look(self, status: Iterable[Message]) -> None:
         """Takes a whole QueueStatus: places that are not in it are gone."""
         found = [self._place(event) for event in status if event.name == "QueueMember"]
         places = {(place.queue, place.phone): place for place in found if is_phone(place.phone)}
+        for key in self._heard:
+            places.pop(key, None)
+            if key in self._places:
+                places[key] = self._places[key]
         self.changes += self._places != places
         self._places = places
 
@@ -56,9 +69,12 @@ class Board:
         if event.name in _CHANGES:
             self._put(event)
         elif event.name == "QueueMemberRemoved":
-            self._places.pop((event.get("Queue", ""), member_phone(event)), None)
+            key = event.get("Queue", ""), member_phone(event)
+            self._heard.add(key)
+            self._places.pop(key, None)
             self.changes += 1
         elif event.name == "ContactStatus":
+            self._heard_trunks.add(event.get("AOR"))
             self._contact(event.get("AOR"), event.get("ContactStatus"))
         elif event.name in _KNOCKS and event.get("Service") == "PJSIP":
             self.refused_requests[event.name] = self.refused_requests.get(event.name, 0) + 1
@@ -72,10 +88,10 @@ class Board:
 
     def look_at_contacts(self, contacts: Iterable[Message]) -> None:
         """Takes a whole PJSIPShowContacts."""
-        self._trunks_up = {}
+        self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
         for event in contacts:
-            if event.name == "ContactList":
-                aor = event.get("ObjectName").partition("/")[0].partition(";@")[0]
+            aor = event.get("ObjectName").partition("/")[0].partition(";@")[0]
+            if event.name == "ContactList" and aor not in self._heard_trunks:
                 self._contact(aor, event.get("Status"))
 
     @property
@@ -112,6 +128,7 @@ class Board:
     def _put(self, event: Message) -> None:
         place = self._place(event)
         if is_phone(place.phone):
+            self._heard.add((place.queue, place.phone))
             self._places[(place.queue, place.phone)] = place
             self.changes += 1
 

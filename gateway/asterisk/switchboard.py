@@ -86,6 +86,7 @@ class AsteriskSwitchboard:
         """See ports.Switchboard. Members are the dynamic ones: those that an engineer wrote into a file are his."""
         try:
             login = self._link.counters.logins
+            self._board.begin_look()
             status = await self._link.ask_list("QueueStatus", timeout_s=LIST_TIMEOUT_S)
             self._board.look(status)
             self._board.look_at_contacts(await self._contacts())

@@ -55,6 +55,35 @@ def test_a_full_look_keeps_the_times_of_what_is_the_same_and_forgets_what_is_gon
     assert {place.phone for place in board.places} == {"1001"}
 
 
+def test_what_is_heard_while_a_look_goes_on_is_newer_than_what_it_finds() -> None:
+    board = Board(Clock())
+    board.look([listed(LOST), listed(FREE, queue="fire")])
+    board.begin_look()
+    board.hear(told(FREE))
+    board.hear(told(FREE, "QueueMemberRemoved", "fire"))
+    board.hear(told(BUSY, "QueueMemberAdded", "flood"))
+    board.look([listed(LOST), listed(FREE, queue="fire")])
+    assert {place.queue: place.line for place in board.places} == {"emergency": "free", "flood": "talking"}
+    board.begin_look()
+    board.look([listed(LOST)])
+    assert {place.queue: place.line for place in board.places} == {"emergency": "unavailable"}
+
+
+def test_a_trunk_that_is_heard_of_while_a_look_goes_on_stands_as_it_was_heard() -> None:
+    def contact(trunk: str, status: str) -> Message:
+        return Message((("Event", "ContactList"), ("ObjectName", f"{trunk};@abc"), ("Status", status)))
+
+    board = Board(Clock())
+    board.look_at_contacts([contact("telkomsel", "Unreachable"), contact("indosat", "Unreachable")])
+    board.begin_look()
+    board.hear(Message((("Event", "ContactStatus"), ("AOR", "telkomsel"), ("ContactStatus", "Reachable"))))
+    board.look_at_contacts([contact("telkomsel", "Unreachable")])
+    assert board.trunks_up == {"telkomsel": True}
+    board.begin_look()
+    board.look_at_contacts([contact("telkomsel", "Unreachable")])
+    assert board.trunks_up == {"telkomsel": False}
+
+
 def test_changes_grow_with_a_look_only_where_it_changes_something() -> None:
     board = Board(Clock())
     board.look([listed(FREE)])

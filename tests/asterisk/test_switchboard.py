@@ -1,6 +1,7 @@
 """What a look brings is what Asterisk holds now, also where it reads anew only what has changed; and what Asterisk was
 told to hold it has taken over, or is told again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,9 @@ class ToldLink:
         self.counters = Counters()
         self.done: list[str] = []
         self.refuses: set[str] = set()
+        self.places: list[Message] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Called when the places have been told, before whoever asked for them goes on."""
         self._asked = 0
 
     async def ask(self, action: str, *pairs: tuple[str, str], **_: Any) -> Message:
@@ -44,7 +48,8 @@ class ToldLink:
 
     async def ask_list(self, action: str, *_: tuple[str, str], **__: Any) -> list[Message]:
         if action == "QueueStatus":
-            return []
+            self.meanwhile()
+            return self.places
         raise AsteriskRefused(action, "nothing there")
 
 
@@ -68,8 +73,26 @@ def link() -> ToldLink:
 
 
 @pytest.fixture
-def switchboard(link: ToldLink) -> AsteriskSwitchboard:
-    return AsteriskSwitchboard(link, Board(clock=lambda: datetime.now(UTC)))  # type: ignore[arg-type]
+def board() -> Board:
+    return Board(clock=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def switchboard(link: ToldLink, board: Board) -> AsteriskSwitchboard:
+    return AsteriskSwitchboard(link, board)  # type: ignore[arg-type]
+
+
+async def test_a_phone_that_comes_while_a_look_goes_on_is_there_after_it(
+    switchboard: AsteriskSwitchboard, link: ToldLink, board: Board
+) -> None:
+    def place(name: str, status: str) -> Message:
+        fields = {"Queue": "fire", "Interface": "PJSIP/1001", "Status": status, "Membership": "dynamic"}
+        return Message((("Event", name), *fields.items()))
+
+    link.places = [place("QueueMember", "5")]
+    link.meanwhile = lambda: board.hear(place("QueueMemberStatus", "1"))
+    assert set((await switchboard.holding()).members) == {("fire", "1001")}
+    assert board.phone_states == {"1001": "free"}
 
 
 async def test_files_that_stay_are_read_once(
