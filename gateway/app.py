@@ -223,6 +223,7 @@ class App:
                     edges.create_task(keeper.run()),
                     edges.create_task(notices.run()),
                     edges.create_task(deliveries.run()),
+                    edges.create_task(streams.watch()),
                 ]
                 await self._stopping.wait()
                 log.info("gateway_stopping")

@@ -79,7 +79,7 @@ def build(context: Context) -> web.Application:
 
     async def close_streams(_: web.Application) -> None:
         context.streams.close()
-        context.pictures.close()
+        await context.pictures.close()
 
     application.on_shutdown.append(close_streams)
     return application

@@ -33,6 +33,7 @@ HISTORY_LEAST_S = 1.0
 """The store is asked again that soon where a call ended, and after HISTORY_AGAIN_S in any case."""
 STORE_WAIT_S = 1.0
 """How long a picture waits for a slow store; then it shows what the store said before."""
+CLOSE_LIMIT_S = 5.0
 ALARMS_SHOWN = 100
 
 _CHANGES_HISTORY = frozenset({"call.answered", "call.ended", "alarm.raised", "alarm.cleared"})
@@ -126,10 +127,12 @@ class Pictures:
             self._shown = shown
             return shown
 
-    def close(self) -> None:
-        """Asks the store nothing more."""
+    async def close(self) -> None:
+        """Asks the store nothing more, and returns once that is so: what is asked when the store is closed would wait
+        for ever."""
         if self._reading is not None:
             self._reading.cancel()
+            await asyncio.wait({self._reading}, timeout=CLOSE_LIMIT_S)
 
     async def _make(self) -> Shown:
         state, made_s = self._state_now(), time.monotonic()

@@ -34,8 +34,8 @@ class TooManyStreams(Exception):
 
 class Streams:
     """All open streams. `limit` is how many there may be, half of them for one token at most; a listener that takes
-    nothing for `write_timeout_s` seconds is dropped, and comes back with the Last-Event-ID that it has. A stream ends
-    with its token, at the next heartbeat."""
+    nothing for `write_timeout_s` seconds is dropped, and comes back with the Last-Event-ID that it has. `watch` ends
+    streams with their tokens."""
 
     def __init__(
         self,
@@ -52,6 +52,8 @@ class Streams:
         self.heartbeat_s = heartbeat_s
         self._write_timeout_s = write_timeout_s
         self._scopes: dict[asyncio.Timeout, Token] = {}
+        self._ended: set[asyncio.Timeout] = set()
+        """Those whose token is not known any more."""
         self._frames: dict[int, bytes] = {}
         self._closing = False
         self.dropped_count = 0
@@ -81,7 +83,6 @@ class Streams:
             raise TooManyStreams(TooManyStreams.__doc__)
         scope = asyncio.timeout(None)
         self._scopes[scope] = token
-        has_ended = asyncio.create_task(self._end_with(token, scope))
         try:
             async with scope:
                 await response.prepare(request)
@@ -89,24 +90,30 @@ class Streams:
         except ConnectionResetError:
             log.debug("stream_left")
         except TimeoutError:
-            if self._closing or has_ended.done():
+            if self._closing or scope in self._ended:
                 return
             self.dropped_count += 1
             log.warning("stream_dropped", extra={"reason": "the listener does not read"})
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            has_ended.cancel()
             del self._scopes[scope]
+            self._ended.discard(scope)
 
-    async def _end_with(self, token: Token, scope: asyncio.Timeout) -> None:
-        """Returns once the token is not known any more, and the stream's scope has been told to end."""
+    async def watch(self) -> None:
+        """Ends the streams whose token is not known any more, once in a heartbeat; for ever."""
         while True:
             await asyncio.sleep(self.heartbeat_s)
             with contextlib.suppress(StoreAway):  # nobody is sent away because the database is
-                if await self._reads.token(token.token_hash) is None:
-                    scope.reschedule(asyncio.get_running_loop().time())
-                    return
+                for token_hash in {token.token_hash for token in self._scopes.values()}:
+                    if await self._reads.token(token_hash) is None:
+                        self._end(token_hash)
+
+    def _end(self, token_hash: str) -> None:
+        for scope, token in self._scopes.items():
+            if token.token_hash == token_hash and scope not in self._ended:
+                self._ended.add(scope)
+                scope.reschedule(asyncio.get_running_loop().time())
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
         # a place before the first event, so that a listener cut off until then resumes from here

@@ -288,6 +288,7 @@ async def open_house(
             application.served(app, context.door, "127.0.0.1", 0) as server,
             aiohttp.ClientSession() as session,
             sending(context.deliveries),
+            watching(context.streams),
         ):
             yield House(
                 engine=engine,
@@ -316,6 +317,18 @@ def couriers(services: Services, reads: Reads, pace: Pace = QUICK) -> Deliveries
         clock=lambda: datetime.now(UTC),
         pace=pace,
     )
+
+
+@contextlib.asynccontextmanager
+async def watching(streams: Streams) -> AsyncIterator[None]:
+    """Streams that end with their tokens."""
+    task = asyncio.create_task(streams.watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @contextlib.asynccontextmanager
