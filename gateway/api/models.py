@@ -173,7 +173,9 @@ class CallModel(Told):
     operator: Annotated[str | None, Field(description="The phone of the operator who spoke with the caller first.")]
     operator_id: Annotated[int | None, Field(description="Who had that phone then.")]
     operator_name: str | None
-    relieved_by: Annotated[str | None, Field(description="The last-resort number that answered instead.")]
+    relieved_by: Annotated[str | None, Field(description="The agency's or last-resort number that answered instead.")]
+    agency: Annotated[str | None, Field(description="The agency that this number is of.")]
+    spoke_at: Annotated[datetime | None, Field(description="When the caller first spoke; null: that was not heard.")]
     attempts: list[AttemptModel]
     outcome: Annotated[Outcome | None, Field(description="Null only while the call runs.")]
     hung_up_by: Side | None
@@ -209,6 +211,8 @@ class CallModel(Told):
             operator_id=call.operator_id,
             operator_name=call.operator_name,
             relieved_by=call.relieved_by,
+            agency=call.agency,
+            spoke_at=call.spoke_at,
             attempts=[AttemptModel.of(attempt) for attempt in call.attempts],
             outcome=call.outcome,
             hung_up_by=call.hung_up_by,

@@ -50,6 +50,9 @@ class _QueueFields(Body):
     ring_s: Annotated[int, Field(ge=3, le=120, description="How long a phone rings before the next is tried.")] = 15
     wrap_up_s: Annotated[int, Field(ge=0, le=600, description="How long an operator has after a call.")] = 0
     max_wait_s: Annotated[int, Field(ge=5, le=3600, description="After that the fallback speaks.")] = 60
+    max_waiting: Annotated[
+        int, Field(ge=0, le=10_000, description="Callers who may wait at once; more hear the fallback. 0: no limit.")
+    ] = 0
     weight: Annotated[int, Field(ge=0, le=100, description="Callers of a heavier queue go first.")] = 0
     service_level_s: Annotated[int, Field(ge=1, le=600, description="Within how many seconds to answer.")] = 15
     minimum: Annotated[int, Field(ge=0, le=500, description="Operators who must be there at any time.")] = 0
@@ -72,6 +75,7 @@ class QueueModel(KeptModel):
     ring_s: int
     wrap_up_s: int
     max_wait_s: int
+    max_waiting: int
     weight: int
     service_level_s: int
     minimum: int

@@ -53,6 +53,9 @@ class _Rules(Body):
         int | None, Field(ge=1, le=720, description="How often a lone operator is asked for a key; null: never.")
     ]
     lone_answer_s: Annotated[int, Field(ge=10, le=300, description="How long the phone of that operator rings.")]
+    callback_target_min: Annotated[
+        int, Field(ge=1, le=1440, description="Within how many minutes a caller whom nobody heard is called back.")
+    ]
 
 
 RulesPatch = patch_of(_Rules)
@@ -68,6 +71,7 @@ class RulesModel(KeptModel):
     on_call_again_min: int
     lone_check_min: int | None
     lone_answer_s: int
+    callback_target_min: int
 
 
 async def get_rules(context: Context) -> Answer[RulesModel]:

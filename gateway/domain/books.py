@@ -52,6 +52,8 @@ class Rules(Kept):
     """How often a lone operator is asked for a key; None: never."""
     lone_answer_s: int = 60
     """How long that operator's phone rings."""
+    callback_target_min: int = 10
+    """Within how many minutes a caller whom nobody heard should be called back."""
 
 
 @dataclass(frozen=True)

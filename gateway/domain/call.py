@@ -134,7 +134,13 @@ class Call:
     operator_name: str | None = None
     """Who had that phone then: phones change hands."""
     relieved_by: str | None = None
-    """The last-resort phone or trunk that answered where no operator did."""
+    """The agency's or last-resort phone or trunk that answered where no operator did."""
+    agency: str | None = None
+    """The agency that the caller was handed on to, where one of its phones answered."""
+    message: str | None = None
+    """The sound of the message that the caller left, a file relative to the recordings' folder."""
+    spoke_at: datetime | None = None
+    """When the caller was first heard to speak; None where that was not heard, or nobody listened."""
     attempts: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
     hung_up_by: Side | None = None

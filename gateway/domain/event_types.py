@@ -14,6 +14,7 @@ _KEPT: Mapping[str, str] = {
     "absence": "an absence",
     "swap": "a swap",
     "on_call": "a place on the on-call list",
+    "agency": "an agency",
     "pause_reason": "a pause reason",
     "rules": "the centre's rules",
     "token": "a token",

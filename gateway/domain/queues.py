@@ -38,6 +38,8 @@ class Queue(Kept):
     """How long an operator is left alone after a call."""
     max_wait_s: int = 60
     """How long a caller waits before the fallback speaks."""
+    max_waiting: int = 0
+    """How many callers may wait at once, the others hear the fallback; 0: no limit."""
     weight: int = 0
     """Between two queues of one operator, callers of the heavier one go first."""
     service_level_s: int = 15

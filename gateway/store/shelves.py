@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Float, Identity, Index, Integer, RowMapping, Table, text
 
+from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
@@ -72,6 +73,12 @@ def _registration() -> Shaped:
     return Shaped(asdict, lambda found: Registration(**found))
 
 
+def _duty_phones() -> Shaped:
+    return Shaped(
+        lambda phones: [asdict(each) for each in phones], lambda found: tuple(DutyPhone(**each) for each in found)
+    )
+
+
 _ALL: Final = (
     _shelf(
         Operator,
@@ -93,6 +100,7 @@ _ALL: Final = (
         Column("ring_s", Integer, nullable=False),
         Column("wrap_up_s", Integer, nullable=False),
         Column("max_wait_s", Integer, nullable=False),
+        Column("max_waiting", Integer, nullable=False),
         Column("weight", Integer, nullable=False),
         Column("service_level_s", Integer, nullable=False),
         Column("minimum", Integer, nullable=False),
@@ -184,6 +192,16 @@ _ALL: Final = (
         Column("on_call_again_min", Integer, nullable=False),
         Column("lone_check_min", Integer),
         Column("lone_answer_s", Integer, nullable=False),
+        Column("callback_target_min", Integer, nullable=False),
+    ),
+    _shelf(
+        Agency,
+        "agencies",
+        Column("name", Words, nullable=False),
+        Column("service", OneOf(Service), nullable=False),
+        Column("phones", _duty_phones(), nullable=False),
+        Column("ring_s", Integer, nullable=False),
+        unique="service",
     ),
     _shelf(
         Token,

@@ -6,6 +6,8 @@ JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers s
 
 from sqlalchemy import JSON, Column, Identity, Index, Integer, MetaData, Table, desc, text
 
+from gateway.domain.callbacks import State
+from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.presence import Said
 from gateway.store.columns import Key, Number, OneOf, UtcTime, Words, several_words
 
@@ -57,6 +59,9 @@ calls = Table(
     Column("operator_id", Number),
     Column("operator_name", Words),
     Column("relieved_by", Words),
+    Column("agency", Words),
+    Column("message", Words),
+    Column("spoke_at", UtcTime),
     Column("attempts", JSON, nullable=False),
     Column("outcome", Key),
     Column("hung_up_by", Words),
@@ -131,6 +136,49 @@ presences = Table(
     Column("misses", Integer, nullable=False),
 )
 """What each operator said last about being there."""
+
+dispositions = Table(
+    "dispositions",
+    metadata,
+    Column("call_id", Key, primary_key=True),
+    Column("caller", Key, nullable=False),
+    Column("disposition", OneOf(Disposition), nullable=False),
+    Column("category", OneOf(Category)),
+    Column("note", Words, nullable=False),
+    Column("operator_id", Number),
+    Column("set_by", Words, nullable=False),
+    Column("set_at", UtcTime, nullable=False),
+    Index("ix_dispositions_caller_set_at", "caller", "set_at"),
+)
+"""What calls were, as people said; one row a call."""
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Number, Identity(), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("number", Key, nullable=False),
+    Column("trunk", Words, nullable=False),
+    Column("state", OneOf(State), nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("tries", JSON, nullable=False),
+    Column("try_count", Integer, nullable=False),
+    Column("last_try_at", UtcTime, nullable=False),
+    Column("claimed_by", Number),
+    Column("claimed_at", UtcTime),
+    Column("first_dialled_at", UtcTime),
+    Column("dials", JSON, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_by", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+)
+"""Callers whom nobody heard, one open task a number."""
+
+_OPEN = text("closed_at IS NULL")
+Index("uq_callbacks_open_number", callbacks.c.number, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_callbacks_open_due_at", callbacks.c.due_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_callbacks_opened_at", callbacks.c.opened_at)
 
 alarms = Table(
     "alarms",

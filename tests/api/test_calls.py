@@ -40,6 +40,8 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "operator_id": None,
         "operator_name": None,
         "relieved_by": None,
+        "agency": None,
+        "spoke_at": None,
         "attempts": [
             {
                 "phone": "1001",

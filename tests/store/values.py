@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Change, Position, SetAside, Webhook
@@ -109,6 +110,9 @@ any_call = st.builds(
     operator_id=st.none() | st.integers(1, 2**31 - 1),
     operator_name=st.none() | words,
     relieved_by=st.none() | words,
+    agency=st.none() | words,
+    message=st.none() | words,
+    spoke_at=st.none() | times,
     attempts=st.lists(attempts, max_size=3).map(tuple),
     outcome=st.none() | st.sampled_from(Outcome),
     hung_up_by=st.none() | st.sampled_from(Side),
@@ -205,6 +209,14 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
     ),
     st.builds(PauseReason, digit=keys, name=words, **_SHARED),
     st.builds(Rules, least_rest_h=st.floats(0, 1000), lone_check_min=st.none() | small, **_SHARED),
+    st.builds(
+        Agency,
+        name=words,
+        service=st.sampled_from(Service),
+        phones=st.lists(st.builds(DutyPhone, words, st.none() | words), max_size=3).map(tuple),
+        ring_s=small,
+        **_SHARED,
+    ),
     st.builds(
         Token,
         name=keys,
