@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway import recurrence
+from gateway.domain.agencies import Agency
 from gateway.domain.books import Books, PauseReason, Rules
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue
@@ -71,6 +72,7 @@ class Bookkeeper:
             presences=await store.presences(),
             on_call=tuple(sorted(await store.kept(OnCall), key=lambda each: (each.place, each.id))),
             pause_reasons=tuple(await store.kept(PauseReason)),
+            agencies=tuple(await store.kept(Agency)),
         )
 
     async def plan(self, first: date, last: date) -> Plan:

@@ -11,6 +11,7 @@ from typing import Any
 from gateway import recurrence
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain import shifts, trunks
+from gateway.domain.agencies import Agency, DutyPhone
 from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
 from gateway.domain.holding import Member
@@ -132,6 +133,9 @@ def _check_retired(books: Books, thing: Kept) -> None:
             _refuse_while_on_call(books, thing, lambda each: thing.name in each.queues)
         case Trunk():
             _refuse_while_on_call(books, thing, lambda each: each.trunk == thing.name)
+            _refuse_while_of_agency(books, lambda phone: phone.trunk == thing.name)
+        case Operator():
+            _refuse_while_of_agency(books, lambda phone: phone.trunk is None and phone.number == thing.phone)
         case Shift():
             _refuse_while_worked(books, thing, lambda each: each.shift_id == thing.id)
 
@@ -146,6 +150,12 @@ def _refuse_while_worked(books: Books, thing: Queue | Shift, needs: Callable[[As
 def _refuse_while_on_call(books: Books, thing: Queue | Trunk, needs: Callable[[OnCall], bool]) -> None:
     if needing := next((each for each in books.on_call if needs(each)), None):
         raise Taken(f"on-call person {needing.id} is rung for or over {thing.KIND} {thing.name}: change that first")
+
+
+def _refuse_while_of_agency(books: Books, needs: Callable[[DutyPhone], bool]) -> None:
+    for agency in books.agencies:
+        if any(needs(phone) for phone in agency.phones):
+            raise Taken(f"agency {agency.name} is called there: change that first")
 
 
 def _check_operator(books: Books, before: Operator | None, after: Operator) -> None:
@@ -278,6 +288,16 @@ def _check_on_call(books: Books, before: OnCall | None, after: OnCall) -> None:
         raise Invalid("until_at", "is not after from_at")
 
 
+def _check_agency(books: Books, before: Agency | None, after: Agency) -> None:
+    if not after.phones:
+        raise Invalid("phones", "must name one phone at least")
+    for phone in after.phones:
+        if phone.trunk is not None and phone.trunk not in books.trunks:
+            raise Unfitting("phones", f"there is no trunk {phone.trunk}")
+        if phone.trunk is None and books.operator_at(phone.number) is None:
+            raise Unfitting("phones", f"no operator has phone {phone.number}: a number outside needs a trunk")
+
+
 def _check_token(books: Books, before: Token | None, after: Token) -> None:
     if after.operator_id is not None:
         _known_operator(books, "operator_id", after.operator_id)
@@ -310,5 +330,6 @@ _RULINGS: dict[type[Kept], Callable[[Books, Any, Any], None]] = {
     Absence: _check_absence,
     Swap: _check_swap,
     OnCall: _check_on_call,
+    Agency: _check_agency,
     Token: _check_token,
 }

@@ -124,7 +124,8 @@ class CallSettings(_Section):
 
 class TrunkSettings(_Section):
     queue: QueueName | None = None
-    priority: Annotated[int, Field(ge=0, le=1000)] = 0
+    priority: Annotated[int, Field(ge=0, le=3)] = 1
+    """0 later than others, 1 as they come, 2 earlier, 3 first."""
 
 
 class JournalSettings(_Section):

@@ -232,7 +232,7 @@ class Api:
 @contextmanager
 def real_centre(sections: Mapping[str, Mapping[str, object]] | None = None) -> Iterator[RealCentre]:
     """A centre of its own, in a folder of its own, which is removed with it; `sections` are settings by section, such
-    as {"trunks.indosat": {"priority": 7}}. Nothing is started yet."""
+    as {"trunks.indosat": {"priority": 2}}. Nothing is started yet."""
     folder = Path(tempfile.mkdtemp(prefix="centre-"))
     first_rtp = random.randrange(10000, 30000, 2500)  # below the ports that the system gives out
     values: dict[str, dict[str, object]] = {

@@ -104,6 +104,25 @@ def caller_talks(
     )
 
 
+def caller_presses(key: str, *, after_ms: int, hold_ms: int, caller: str = ANY_CALLER, media: str = ALAW) -> str:
+    """A carrier's call in which a key is pressed, told by SIP INFO (application/dtmf-relay), `after_ms` after 112
+    answered; it ends `hold_ms` later."""
+    told = f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\nDuration=160"
+    return _scenario(
+        "caller_presses",
+        _invite(caller, "112", media, ()),
+        _PROVISIONAL,
+        '<recv response="200" rrs="true"/>\n',
+        _send(_request("ACK", caller, "112", in_dialog=True, cseq="1 ACK")),
+        f'<pause milliseconds="{after_ms}"/>\n',
+        _send(_request("INFO", caller, "112", in_dialog=True, cseq="2 INFO", rest=told)),
+        '<recv response="200"/>\n',
+        f'<pause milliseconds="{hold_ms}"/>\n',
+        _send(_request("BYE", caller, "112", in_dialog=True, cseq="3 BYE"), retrans=True),
+        '<recv response="200"/>\n',
+    )
+
+
 def caller_waits(*, caller: str = ANY_CALLER, dialled: str = "112", media: str = ALAW) -> str:
     """A carrier's call that stays until the centre hangs up."""
     return _scenario(

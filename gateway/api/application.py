@@ -11,6 +11,7 @@ from aiohttp import web, web_response
 from aiohttp.typedefs import Handler
 
 from gateway.api import (
+    agencies,
     alarms,
     board,
     board_page,
@@ -49,6 +50,7 @@ SUBJECTS: tuple[Route, ...] = (
     *operators.ROUTES,
     *queues.ROUTES,
     *trunks.ROUTES,
+    *agencies.ROUTES,
     *shifts.ROUTES,
     *coverage.ROUTES,
     *exchange.ROUTES,

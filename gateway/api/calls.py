@@ -5,7 +5,7 @@ Counterpart: `gateway/store/reads.py` for what is told, `gateway/vault/recording
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 from urllib.parse import quote
 
@@ -96,10 +96,28 @@ async def get_recording(
     if call.recording is None:
         raise NoRecording(NoRecording.__doc__)
     recording = await asyncio.to_thread(context.recordings.find, call.recording, call.line_s)
+    return await serve_sound(request, headers, recording, call.id)
+
+
+async def get_message(
+    context: Context, path: CallPath, headers: RangeHeaders, request: web.Request
+) -> web.StreamResponse:
+    """The message that the caller left, as WAV."""
+    call = await _call(context, path.id)
+    if call.message is None:
+        raise NoRecording("The caller left no message.")
+    recording = await asyncio.to_thread(context.recordings.find_message, call.message)
+    return await serve_sound(request, headers, recording, f"{call.id}-message")
+
+
+async def serve_sound(
+    request: web.Request, headers: RangeHeaders, recording: Recording, name: str
+) -> web.StreamResponse:
+    """The sound, or the part of it that was asked for, as a file `name`.wav. Raises Problem (416)."""
     common = {
         hdrs.ACCEPT_RANGES: "bytes",
         hdrs.CONTENT_TYPE: "audio/wav",
-        hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(call.id, safe='')}.wav",
+        hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(name, safe='')}.wav",
     }
     # RFC 9110, 14.2 and 13.1.5: a range is for GET only; If-Range names a validator, and a recording has none
     asked = headers.range if request.method == hdrs.METH_GET and headers.if_range is None else None
@@ -157,17 +175,24 @@ async def _call(context: Context, call_id: str) -> Call:
 
 async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
     """The calls with the sizes of their recordings: a look at the disk, all in one thread."""
-    return await asyncio.to_thread(lambda: [CallModel.of(call, _sound(context.recordings, call)) for call in calls])
+    return await asyncio.to_thread(lambda: [_model(context.recordings, call) for call in calls])
 
 
-def _sound(recordings: Recordings, call: Call) -> RecordingModel | None:
-    if call.recording is None:
-        return None
+def _model(recordings: Recordings, call: Call) -> CallModel:
+    sound, message = call.recording, call.message
+    return CallModel.of(
+        call,
+        None if sound is None else _told(call, "recording", lambda: recordings.find(sound, call.line_s)),
+        None if message is None else _told(call, "message", lambda: recordings.find_message(message)),
+    )
+
+
+def _told(call: Call, what: str, find: Callable[[], Recording]) -> RecordingModel | None:
     try:
-        found = recordings.find(call.recording, call.line_s)
+        found = find()
     except NoRecording:
         return None
-    url = f"/v1/calls/{quote(call.id, safe='')}/recording"
+    url = f"/v1/calls/{quote(call.id, safe='')}/{what}"
     return RecordingModel(
         url=url,
         duration_s=round(found.duration_s, 3),
@@ -185,6 +210,16 @@ ROUTES = (
         "/v1/calls/{id}/recording",
         get_recording,
         "A call's sound",
+        may=May.HEAR_CALLS,
+        statuses=(200, 206),
+        problems=(416,),
+        media_type="audio/wav",
+    ),
+    route(
+        "GET",
+        "/v1/calls/{id}/message",
+        get_message,
+        "The message that a caller left",
         may=May.HEAR_CALLS,
         statuses=(200, 206),
         problems=(416,),

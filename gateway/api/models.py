@@ -138,7 +138,7 @@ class AttemptModel(Told):
 
 
 class RecordingModel(Told):
-    """A call's sound: WAV, two channels, the caller on the left. It grows while the call runs."""
+    """A sound as WAV; a call's own has two channels, the caller on the left. It grows while the call runs."""
 
     url: str
     duration_s: Annotated[float, Field(description="Of an ended call: from the trunk's answer to the end.")]
@@ -169,7 +169,9 @@ class CallModel(Told):
     answered_at: datetime | None
     ended_at: datetime | None
     queue: str | None
-    priority: int
+    priority: Annotated[
+        int, Field(description="0 later than others, 1 as they come, 2 earlier, 3 first, 4 cut off from an operator.")
+    ]
     operator: Annotated[str | None, Field(description="The phone of the operator who spoke with the caller first.")]
     operator_id: Annotated[int | None, Field(description="Who had that phone then.")]
     operator_name: str | None
@@ -184,9 +186,10 @@ class CallModel(Told):
     ring_s: Annotated[float | None, Field(description="Seconds that the phone which answered had rung.")]
     talk_s: Annotated[float | None, Field(description="Seconds with a person on the line; null while it lasts.")]
     recording: RecordingModel | None
+    message: Annotated[RecordingModel | None, Field(description="What the caller left in the fallback: one channel.")]
 
     @classmethod
-    def of(cls, call: Call, recording: RecordingModel | None) -> Self:
+    def of(cls, call: Call, recording: RecordingModel | None, message: RecordingModel | None) -> Self:
         return cls(
             id=call.id,
             trunk=call.trunk,
@@ -221,6 +224,7 @@ class CallModel(Told):
             ring_s=call.ring_s,
             talk_s=call.talk_s,
             recording=recording,
+            message=message,
         )
 
 

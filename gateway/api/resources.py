@@ -90,6 +90,8 @@ class Subject(Generic[Thing, Model]):
     tell: Callable[[Context, Thing], Awaitable[Model]]
     see: May
     change: May
+    plural: str = ""
+    """The noun's, where that is not the noun and an s."""
     query: type[ListQuery] = ListQuery
     conditions: Callable[[Any], Mapping[str, Condition]] = lambda _: {}
     """Which things a query means: a condition by each column."""
@@ -100,6 +102,10 @@ class Subject(Generic[Thing, Model]):
     """The thing with a patch applied, where its fields are not simply the patch's."""
     make: Callable[[Any, datetime], Thing] | None = None
     """A new thing, where its fields are not simply the body's."""
+
+    @property
+    def nouns(self) -> str:
+        return self.plural or f"{self.noun}s"
 
     @property
     def tag(self) -> str:
@@ -206,12 +212,13 @@ def routes_of(subject: Subject[Thing, Model]) -> tuple[Route, ...]:
         thing = await context.office.find(subject.kind, path.id, version_of(headers))
         await context.office.retire(thing, actor, allow_gaps=_allows(subject, options))
 
-    one, name = f"{subject.path}/{{id}}", subject.noun.replace(" ", "_")
+    one = f"{subject.path}/{{id}}"
+    name, nouns = subject.noun.replace(" ", "_"), subject.nouns.replace(" ", "_")
     article = "An" if subject.noun[0] in "aeiou" else "A"
     declared: list[
         tuple[str, str, Callable[..., Awaitable[object]], str, str, May, tuple[int, ...], tuple[int, ...]]
     ] = [
-        ("GET", subject.path, list_all, f"list_{name}s", f"All {subject.noun}s", subject.see, (), ()),
+        ("GET", subject.path, list_all, f"list_{nouns}", f"All {subject.nouns}", subject.see, (), ()),
         ("GET", one, get_one, f"get_{name}", f"One {subject.noun}", subject.see, (), ()),
         (
             "POST",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.asterisk.record import Record, Unreadable
 from gateway.domain.facts import (
+    AgencyLeft,
     AnyFact,
     CallerLeft,
     Described,
@@ -18,6 +19,7 @@ from gateway.domain.facts import (
     LegConnected,
     LegLeft,
     LegRung,
+    MessageBegun,
     PhoneFact,
     Queued,
     QueueLeft,
@@ -147,7 +149,20 @@ def _queue_left(record: Record) -> Fact:
 
 def _fell_back(record: Record) -> Fact:
     values = record.values
-    return FellBack(record.linked_id, record.at, step=values["step"], round=_number(values["round"]))
+    return FellBack(
+        record.linked_id,
+        record.at,
+        step=values["step"],
+        round=_number(values["round"]),
+        key=values.get("key", ""),
+        agency=values.get("agency", ""),
+        phone=values.get("phone", ""),
+    )
+
+
+def _agency_left(record: Record) -> Fact:
+    values = record.values
+    return AgencyLeft(record.linked_id, record.at, agency=values["agency"], status=values["status"].lower())
 
 
 def _duty(record: Record) -> AnyFact:
@@ -179,6 +194,8 @@ _STEPS: Mapping[str, Callable[[Record], Fact]] = {
     "QUEUED": _queued,
     "QUEUE_LEFT": _queue_left,
     "FALLBACK": _fell_back,
+    "AGENCY_LEFT": _agency_left,
+    "MESSAGE": lambda record: MessageBegun(record.linked_id, record.at, file=record.values["file"]),
     "LAST_RESORT_LEFT": lambda record: LastResortLeft(
         record.linked_id, record.at, status=record.values["status"].lower()
     ),

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from gateway.domain.call import PROBE_TRUNK
 
+AS_THEY_COME = 1
+"""The priority of a call that nothing is known of; `dialplan/queue.conf` says what each of them does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -23,10 +26,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class TrunkRule:
-    """How the calls of one trunk are treated. A higher priority overtakes."""
+    """How the calls of one trunk are treated. A higher priority overtakes: 0 is later than others, 1 as they come, 2
+    earlier, 3 first."""
 
     queue: str | None = None
-    priority: int = 0
+    priority: int = AS_THEY_COME
 
 
 def advise(trunk: str, rules: Mapping[str, TrunkRule]) -> Advice:
@@ -34,7 +38,7 @@ def advise(trunk: str, rules: Mapping[str, TrunkRule]) -> Advice:
     rule = rules.get(trunk)
     if rule is None:
         return Advice()
-    return Advice(queue=rule.queue, priority=rule.priority or None)
+    return Advice(queue=rule.queue, priority=None if rule.priority == AS_THEY_COME else rule.priority)
 
 
 def in_vain(rules: Mapping[str, TrunkRule], trunks: Collection[str], queues: Collection[str]) -> list[str]:

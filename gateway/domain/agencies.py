@@ -26,6 +26,11 @@ class DutyPhone:
     number: str
     trunk: str | None = None
 
+    @property
+    def address(self) -> str:
+        """What is dialled: the phone, or number@trunk."""
+        return self.number if self.trunk is None else f"{self.number}@{self.trunk}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency(Kept):

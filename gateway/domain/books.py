@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, TypeVar
 
+from gateway.domain.agencies import Agency
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
@@ -71,6 +72,7 @@ class Books:
     presences: Mapping[int, Presence] = field(default_factory=dict)
     on_call: tuple[OnCall, ...] = ()
     pause_reasons: tuple[PauseReason, ...] = ()
+    agencies: tuple[Agency, ...] = ()
 
     def operator_at(self, phone: str) -> Operator | None:
         """The active operator with that phone."""
@@ -172,7 +174,8 @@ def as_held(thing: Held) -> Held:
 
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
-    """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait."""
+    """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait, how
+    many calls a trunk is to carry, whom an agency's key rings."""
     for phone, places in books.logins(at).items():
         yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
@@ -181,3 +184,11 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"wait/{queue.name}", str(queue.max_wait_s)
         if queue.music:
             yield f"music/{queue.name}", queue.music
+    for trunk in books.trunks.values():
+        if trunk.channels is not None:
+            yield f"channels/{trunk.name}", str(trunk.channels)
+    for agency in books.agencies:
+        path = f"agency/{agency.service}"
+        yield f"{path}/phones", "&".join(phone.address for phone in agency.phones)
+        yield f"{path}/name", agency.name
+        yield f"{path}/ring", str(agency.ring_s)

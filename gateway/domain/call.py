@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.domain.events import Event
 from gateway.domain.facts import (
+    AgencyLeft,
     CallerLeft,
     Described,
     Entered,
@@ -26,6 +27,7 @@ from gateway.domain.facts import (
     LegConnected,
     LegLeft,
     LegRung,
+    MessageBegun,
     Queued,
     QueueLeft,
     RecordingStarted,
@@ -67,7 +69,8 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     """The caller left before 112 answered the trunk."""
     FELL_BACK = "fell_back"
-    """The call ended in the fallback, with or without a last-resort number on the line."""
+    """No operator: an agency or a last-resort number took the call, or a message was left, or it ended in the
+    fallback."""
     FAILED = "failed"
     """The centre lost the call."""
 
@@ -136,7 +139,7 @@ class Call:
     relieved_by: str | None = None
     """The agency's or last-resort phone or trunk that answered where no operator did."""
     agency: str | None = None
-    """The agency that the caller was handed on to, where one of its phones answered."""
+    """The agency that the caller is or was handed on to; None again where none of its phones answered."""
     message: str | None = None
     """The sound of the message that the caller left, a file relative to the recordings' folder."""
     spoke_at: datetime | None = None
@@ -181,6 +184,8 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.ARRIVED, Vanished): Stage.ENDED,
     (Stage.GREETING, Greeted): Stage.GREETING,
     (Stage.GREETING, Queued): Stage.QUEUED,
+    # more calls than the trunk is to carry
+    (Stage.GREETING, FellBack): Stage.FALLBACK,
     (Stage.GREETING, CallerLeft): Stage.ENDED,
     (Stage.GREETING, Vanished): Stage.ENDED,
     (Stage.QUEUED, LegRung): Stage.QUEUED,
@@ -194,6 +199,7 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.TALKING, LegConnected): Stage.TALKING,
     (Stage.TALKING, QueueLeft): Stage.FALLBACK,
     (Stage.TALKING, LastResortLeft): Stage.FALLBACK,
+    (Stage.TALKING, AgencyLeft): Stage.FALLBACK,
     (Stage.TALKING, CallerLeft): Stage.ENDED,
     (Stage.TALKING, Vanished): Stage.ENDED,
     (Stage.FALLBACK, FellBack): Stage.FALLBACK,
@@ -201,6 +207,8 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.FALLBACK, LegLeft): Stage.FALLBACK,
     (Stage.FALLBACK, LegConnected): Stage.TALKING,
     (Stage.FALLBACK, LastResortLeft): Stage.FALLBACK,
+    (Stage.FALLBACK, AgencyLeft): Stage.FALLBACK,
+    (Stage.FALLBACK, MessageBegun): Stage.FALLBACK,
     (Stage.FALLBACK, Queued): Stage.QUEUED,
     (Stage.FALLBACK, CallerLeft): Stage.ENDED,
     (Stage.FALLBACK, Vanished): Stage.ENDED,
@@ -353,7 +361,18 @@ def _queue_left(call: Call, fact: QueueLeft) -> tuple[Call, tuple[Event, ...]]:
 
 
 def _fell_back(call: Call, fact: FellBack) -> tuple[Call, tuple[Event, ...]]:
-    return call, (_event("call.fell_back", fact, step=fact.step, round=fact.round),)
+    told = {name: value for name in ("key", "agency", "phone") if (value := getattr(fact, name))}
+    asked = replace(call, agency=call.agency or fact.agency or None)
+    return asked, (_event("call.fell_back", fact, step=fact.step, round=fact.round, **told),)
+
+
+def _agency_left(call: Call, fact: AgencyLeft) -> tuple[Call, tuple[Event, ...]]:
+    left = call if call.relieved_by else replace(call, agency=None)
+    return left, (_event("call.agency_left", fact, agency=fact.agency, status=fact.status),)
+
+
+def _message_begun(call: Call, fact: MessageBegun) -> tuple[Call, tuple[Event, ...]]:
+    return replace(call, message=fact.file), (_event("call.message_left", fact),)
 
 
 def _last_resort_left(call: Call, fact: LastResortLeft) -> tuple[Call, tuple[Event, ...]]:
@@ -381,6 +400,8 @@ _EFFECTS: Mapping[type[Fact], Effect] = {
     QueueLeft: _queue_left,
     FellBack: _fell_back,
     LastResortLeft: _last_resort_left,
+    AgencyLeft: _agency_left,
+    MessageBegun: _message_begun,
     CallerLeft: _caller_left,
     Vanished: _vanished,
 }
@@ -389,7 +410,7 @@ _EFFECTS: Mapping[type[Fact], Effect] = {
 def _outcome(call: Call, hung_up_by: Side) -> Outcome:
     if call.operator:
         return Outcome.ANSWERED
-    if call.relieved_by or call.stage is Stage.FALLBACK:
+    if call.relieved_by or call.message or call.stage is Stage.FALLBACK:
         return Outcome.FELL_BACK
     if hung_up_by is not Side.CALLER:
         return Outcome.FAILED

@@ -33,6 +33,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "call.queue_left": "the caller left the queue without an operator",
     "call.fell_back": "the fallback took over",
     "call.last_resort_left": "the last-resort numbers rang, and nobody of them is on the line any more",
+    "call.agency_left": "a duty phone of an agency was rung, and is not on the line any more",
+    "call.message_left": "the caller leaves a message",
     "call.ended": "it is over, with its outcome",
     "operator.logged_in": "an operator says to be there",
     "operator.logged_out": "an operator says to be away",

@@ -110,10 +110,29 @@ class QueueLeft(Fact):
 
 @dataclass(frozen=True, slots=True)
 class FellBack(Fact):
-    """The fallback took over. `step` is what it does now."""
+    """The fallback took over. `step` is what it does now; `key` what the caller chose, empty where nothing; `agency`
+    and `phone` who is rung."""
 
     step: str
     round: int
+    key: str = ""
+    agency: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyLeft(Fact):
+    """A duty phone of the agency was rung, and is not on the line any more."""
+
+    agency: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBegun(Fact):
+    """The caller leaves a message: it is written to `file`, relative to the recordings' folder."""
+
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

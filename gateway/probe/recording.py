@@ -12,7 +12,9 @@ from typing import Self
 from gateway.asterisk.record import MAX_RECORD_BYTES, Record, Unreadable, parse, split
 from gateway.probe import tones
 from gateway.settings import Settings
-from gateway.vault.recordings import CHANNELS, FRAME_BYTES, SAMPLE_RATE_HZ
+from gateway.vault.recordings import CALL_CHANNELS, SAMPLE_BYTES, SAMPLE_RATE_HZ
+
+FRAME_BYTES = SAMPLE_BYTES * CALL_CHANNELS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pydub imports audioop, which 3.13 took away (there audioop-lts is it)
@@ -117,9 +119,9 @@ class Sound:
         """Listens to headerless sound as MixMonitor's option D writes it. Blocking: a moment of computing."""
         whole = AudioSegment(
             data=raw[: len(raw) - len(raw) % FRAME_BYTES],
-            sample_width=FRAME_BYTES // CHANNELS,
+            sample_width=SAMPLE_BYTES,
             frame_rate=SAMPLE_RATE_HZ,
-            channels=CHANNELS,
+            channels=CALL_CHANNELS,
         )
         left, right = (_listen(side) for side in whole.split_to_mono())
         return cls(len(raw) / FRAME_BYTES / SAMPLE_RATE_HZ, left, right)

@@ -1,7 +1,8 @@
 """A call's sound as a WAV file that can be read from any byte on, even while the call still runs.
 
 Counterpart: MixMonitor's option D writes headerless 16-bit samples, 8,000 a second, two channels: caller left, centre
-right. The 44 bytes of a RIFF header are made here, from the file's size, so that no crash can leave a wrong one.
+right; Record writes a caller's message likewise, with one channel. The 44 bytes of a RIFF header are made here, from
+the file's size, so that no crash can leave a wrong one.
 
 MixMonitor writes while sound flows: what neither side sent is missing from the file. It was silence, and is given back
 as such at the end, so that a recording lasts as long as its call (docs/decisions/0008).
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE_RATE_HZ = 8000
-CHANNELS = 2
-FRAME_BYTES = 2 * CHANNELS
+CALL_CHANNELS = 2
+MESSAGE_CHANNELS = 1
+SAMPLE_BYTES = 2
 HEADER_BYTES = 44
 
 
@@ -28,6 +30,7 @@ class Recording:
     path: Path
     sound_bytes: int
     silence_bytes: int = 0
+    channels: int = CALL_CHANNELS
 
     @property
     def size_bytes(self) -> int:
@@ -36,12 +39,12 @@ class Recording:
 
     @property
     def duration_s(self) -> float:
-        return seconds_of(self._data_bytes)
+        return seconds_of(self._data_bytes, self.channels)
 
     @property
     def silence_s(self) -> float:
         """How much of it, at the end, is silence that is not in the file."""
-        return seconds_of(self.silence_bytes)
+        return seconds_of(self.silence_bytes, self.channels)
 
     @property
     def _data_bytes(self) -> int:
@@ -53,7 +56,7 @@ class Recording:
         Raises NoRecording when the file is gone.
         """
         data_bytes = self._data_bytes
-        head = wav_header(data_bytes)[start:stop]
+        head = wav_header(data_bytes, self.channels)[start:stop]
         first, last = max(0, start - HEADER_BYTES), min(stop - HEADER_BYTES, data_bytes)
         if last <= first:
             return head
@@ -82,6 +85,16 @@ class Recordings:
 
         Raises NoRecording when there is none, or when the name leads out of the folder.
         """
+        path, sound_bytes = self._look(file, CALL_CHANNELS)
+        return Recording(path, sound_bytes, max(0, bytes_of(lasted_s or 0.0) - sound_bytes))
+
+    def find_message(self, file: str) -> Recording:
+        """The message that a caller left, in `Call.message`. Blocking: disk. Raises what `find` does."""
+        path, sound_bytes = self._look(file, MESSAGE_CHANNELS)
+        return Recording(path, sound_bytes, channels=MESSAGE_CHANNELS)
+
+    def _look(self, file: str, channels: int) -> tuple[Path, int]:
+        """Where the file is, and how many bytes of whole frames it has."""
         path = (self._root / file).resolve()
         if not path.is_relative_to(self._root):
             raise NoRecording(f"{file} does not lie in the recordings' folder")
@@ -89,21 +102,20 @@ class Recordings:
             size = path.stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             raise NoRecording(NoRecording.__doc__) from None
-        sound_bytes = size - size % FRAME_BYTES
-        return Recording(path, sound_bytes, max(0, bytes_of(lasted_s or 0.0) - sound_bytes))
+        return path, size - size % (SAMPLE_BYTES * channels)
 
 
-def seconds_of(data_bytes: int) -> float:
-    """How long that many bytes of a recording sound."""
-    return data_bytes / FRAME_BYTES / SAMPLE_RATE_HZ
+def seconds_of(data_bytes: int, channels: int = CALL_CHANNELS) -> float:
+    """How long that many bytes of sound last."""
+    return data_bytes / (SAMPLE_BYTES * channels) / SAMPLE_RATE_HZ
 
 
 def bytes_of(seconds: float) -> int:
-    """How many bytes a recording of that many seconds has, in whole frames."""
-    return round(seconds * SAMPLE_RATE_HZ) * FRAME_BYTES
+    """How many bytes a call's recording of that many seconds has, in whole frames."""
+    return round(seconds * SAMPLE_RATE_HZ) * SAMPLE_BYTES * CALL_CHANNELS
 
 
-def wav_header(sound_bytes: int) -> bytes:
+def wav_header(sound_bytes: int, channels: int = CALL_CHANNELS) -> bytes:
     """A RIFF header for that much sound (WAVE_FORMAT_PCM). A size past 4 GiB is written as the format's largest."""
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -113,10 +125,10 @@ def wav_header(sound_bytes: int) -> bytes:
         b"fmt ",
         16,
         1,
-        CHANNELS,
+        channels,
         SAMPLE_RATE_HZ,
-        SAMPLE_RATE_HZ * FRAME_BYTES,
-        FRAME_BYTES,
+        SAMPLE_RATE_HZ * SAMPLE_BYTES * channels,
+        SAMPLE_BYTES * channels,
         16,
         b"data",
         min(sound_bytes, 0xFFFFFFFF),

@@ -41,6 +41,7 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "operator_name": None,
         "relieved_by": None,
         "agency": None,
+        "message": None,
         "spoke_at": None,
         "attempts": [
             {

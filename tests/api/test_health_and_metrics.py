@@ -83,7 +83,7 @@ async def test_a_centre_that_is_not_at_its_best_is_impaired(house: House, change
 
 
 async def test_settings_of_a_trunk_that_is_not_there_show_in_health_until_it_is(house: House) -> None:
-    house.status["trunk_rules"] = {"bolt": TrunkRule(priority=7)}
+    house.status["trunk_rules"] = {"bolt": TrunkRule(priority=2)}
     [problem] = (await house.get("/v1/health", token=None)).json["problems"]
     assert problem.startswith("gateway.toml, [trunks.bolt]: there is no trunk bolt; known are indosat, ")
 

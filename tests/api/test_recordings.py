@@ -6,9 +6,11 @@ import logging
 import pytest
 
 from gateway.api.ranges import Unsatisfiable, byte_range
+from gateway.domain.facts import CallerLeft, Entered, FellBack, MessageBegun, Side, TrunkAnswered
 from gateway.vault.recordings import wav_header
-from tests.api.house import House, answered
+from tests.api.house import START, House, answered
 
+CALL = "112-1.1"
 PATH = "/v1/calls/112-1.1/recording"
 LINE_S = 41.0
 """How long the caller of `House.answered_call` is on the line."""
@@ -149,3 +151,31 @@ async def test_many_listen_at_once_and_each_hears_all(house: House) -> None:
     replies = await asyncio.gather(*(house.get(PATH) for _ in range(10)))
 
     assert {len(reply.raw) for reply in replies} == {SIZE}
+
+
+async def test_a_message_that_a_caller_left_is_a_wav_file_of_one_channel(house: House) -> None:
+    samples = house.sound("m.sln", 3.0)
+    await house.tell(
+        Entered(CALL, START, trunk="telkomsel", caller="0811"),
+        TrunkAnswered(CALL, START),
+        FellBack(CALL, START, step="crowded", round=0),
+        MessageBegun(CALL, START, file="m.sln"),
+        CallerLeft(CALL, START, cause=16, hung_up_by=Side.CALLER),
+    )
+
+    call = (await house.get("/v1/calls/112-1.1")).json
+    assert call["message"] == {
+        "url": "/v1/calls/112-1.1/message",
+        "duration_s": len(samples) / 16000,
+        "silence_s": 0.0,
+        "size_bytes": 44 + len(samples),
+    }
+    reply = await house.get(call["message"]["url"])
+    assert reply.raw == wav_header(len(samples), 1) + samples
+
+
+async def test_a_call_without_a_message_has_none(house: House) -> None:
+    await house.answered_call()
+
+    assert (await house.get("/v1/calls/112-1.1")).json["message"] is None
+    assert (await house.get("/v1/calls/112-1.1/message")).status == 404

@@ -9,7 +9,7 @@ from tests.centre import Api, RealCentre, real_centre
 
 @pytest.fixture(scope="session")
 def running_centre() -> Iterator[RealCentre]:
-    with real_centre({"trunks.indosat": {"priority": 7}}) as centre:
+    with real_centre({"trunks.indosat": {"priority": 2}}) as centre:
         centre.start_asterisk()
         centre.start_gateway()
         yield centre

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asterisk
 
 @pytest.fixture(scope="module")
 def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"sip": {"host": "0.0.0.0"}, "trunks.bolt": {"priority": 7}}) as centre:  # noqa: S104
+    with real_centre({"sip": {"host": "0.0.0.0"}, "trunks.bolt": {"priority": 2}}) as centre:  # noqa: S104
         centre.start_asterisk()
         centre.start_gateway()
         yield centre

@@ -240,7 +240,7 @@ async def test_advice_by_trunk_reaches_the_queue(centre: RealCentre, api: Api) -
         centre.cli("dialplan set global RING_BEFORE_ANSWER_S 0")
     assert result.failed == 0, result.output
     call = await the_call(api, mark)
-    assert (call["trunk"], call["priority"]) == ("indosat", 7)
+    assert (call["trunk"], call["priority"]) == ("indosat", 2)
 
 
 async def test_members_that_someone_removed_by_hand_come_back(centre: RealCentre, api: Api) -> None:

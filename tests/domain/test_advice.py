@@ -2,11 +2,11 @@
 
 from gateway.domain.advice import Advice, TrunkRule, advise, in_vain
 
-RULES = {"indosat": TrunkRule("medical", 7), "telkom": TrunkRule()}
+RULES = {"indosat": TrunkRule("medical", 2), "telkom": TrunkRule()}
 
 
 def test_a_trunk_with_a_rule_gets_its_advice_and_any_other_none() -> None:
-    assert advise("indosat", RULES) == Advice("medical", 7)
+    assert advise("indosat", RULES) == Advice("medical", 2)
     assert advise("telkom", RULES).is_empty
     assert advise("xlsmart", RULES).is_empty
 

@@ -8,6 +8,7 @@ import pytest
 from gateway.domain import call as calls
 from gateway.domain.call import TRANSITIONS, Call, Outcome, OutOfPlace, Result, Stage
 from gateway.domain.facts import (
+    AgencyLeft,
     CallerLeft,
     Described,
     Entered,
@@ -18,6 +19,7 @@ from gateway.domain.facts import (
     LegConnected,
     LegLeft,
     LegRung,
+    MessageBegun,
     Queued,
     QueueLeft,
     RecordingStarted,
@@ -29,7 +31,7 @@ from tests.playbook import Playbook
 
 ID = "112-1795476254.0"
 START = datetime(2026, 11, 23, 16, 24, 14, tzinfo=UTC)
-SITI, BUDI = "PJSIP/1001-00000001", "PJSIP/1002-00000002"
+SITI, BUDI, INDOSAT = "PJSIP/1001-00000001", "PJSIP/1002-00000002", "PJSIP/indosat-00000010"
 
 
 def at(seconds: float) -> datetime:
@@ -219,6 +221,88 @@ def test_no_operator_then_the_last_resort_answers() -> None:
     assert play.call.outcome is Outcome.FELL_BACK
     assert (play.call.operator, play.call.relieved_by) == (None, "telkom")
     assert play.call.queued_at == at(6)
+
+
+def no_operator() -> Playbook:
+    return (
+        waiting()
+        >> QueueLeft(ID, at(7), queue="emergency", status="joinempty")
+        << "call.queue_left"
+        >> FellBack(ID, at(7), step="nobody", round=1)
+        << "call.fell_back"
+        >> FellBack(ID, at(12), step="chose", round=1, key="1")
+        << "call.fell_back"
+    )
+
+
+def test_an_agency_takes_the_call_after_another_phone_of_it_was_busy() -> None:
+    rung = FellBack(ID, at(13), step="agency", round=1, agency="Damkar", phone="0811@telkom")
+    play = no_operator() >> rung << "call.fell_back"
+    assert play.last.data == {"step": "agency", "round": 1, "agency": "Damkar", "phone": "0811@telkom"}
+    assert play.call.agency == "Damkar"
+    play = play >> AgencyLeft(ID, at(14), agency="Damkar", status="busy") << "call.agency_left"
+    assert play.call.agency is None
+    play = (
+        play
+        >> FellBack(ID, at(14), step="agency", round=1, agency="Damkar", phone="0812@indosat")
+        << "call.fell_back"
+        >> LegRung(ID, at(14), leg=INDOSAT, phone="indosat")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(18), leg=INDOSAT, phone="indosat")
+        << "call.answered"
+        >> LegLeft(ID, at(60), leg=INDOSAT, phone="indosat", cause=16)
+        << "call.operator_left"
+        >> AgencyLeft(ID, at(60), agency="Damkar", status="answer")
+        << "call.agency_left"
+        >> CallerLeft(ID, at(60), cause=16, hung_up_by=Side.OPERATOR)
+        << "call.ended"
+    )
+    assert (play.call.outcome, play.call.agency) == (Outcome.FELL_BACK, "Damkar")
+    assert (play.call.operator, play.call.relieved_by) == (None, "indosat")
+
+
+def test_no_phone_of_an_agency_answers_and_then_an_operator_does() -> None:
+    play = (
+        no_operator()
+        >> FellBack(ID, at(13), step="agency", round=1, agency="Damkar", phone="0811@telkom")
+        << "call.fell_back"
+        >> AgencyLeft(ID, at(33), agency="Damkar", status="noanswer")
+        << "call.agency_left"
+        >> Queued(ID, at(40), queue="emergency", priority=1, round=2)
+        << "call.queued"
+        >> LegRung(ID, at(41), leg=SITI, phone="1001")
+        << "call.operator_rung"
+        >> LegConnected(ID, at(42), leg=SITI, phone="1001")
+        << "call.answered"
+    )
+    assert (play.call.operator, play.call.relieved_by, play.call.agency) == ("1001", None, None)
+
+
+def test_a_caller_who_left_a_message_and_then_the_queue_fell_back() -> None:
+    play = (
+        no_operator()
+        >> MessageBegun(ID, at(20), file="2026/08/17/m.sln")
+        << "call.message_left"
+        >> Queued(ID, at(40), queue="emergency", priority=1, round=2)
+        << "call.queued"
+        >> CallerLeft(ID, at(41), cause=16, hung_up_by=Side.CALLER)
+        << "call.ended"
+    )
+    assert (play.call.outcome, play.call.message) == (Outcome.FELL_BACK, "2026/08/17/m.sln")
+
+
+def test_a_call_over_what_its_trunk_carries_falls_back_before_it_was_queued() -> None:
+    play = (
+        Playbook(entered())
+        << "call.arrived"
+        >> TrunkAnswered(ID, at(1))
+        << "call.greeted"
+        >> FellBack(ID, at(6), step="crowded", round=0)
+        << "call.fell_back"
+        >> Queued(ID, at(20), queue="emergency", priority=0, round=1)
+        << "call.queued"
+    )
+    assert (play.call.stage, play.call.priority) == (Stage.QUEUED, 0)
 
 
 def test_back_in_the_queue_after_the_fallback_an_operator_answers() -> None:

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway.domain import duty
+from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.audit import CENTRE, Actor
 from gateway.domain.books import Books, PauseReason, Rules, wanted
 from gateway.domain.duty import Step, Told
 from gateway.domain.events import Event
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.presence import LONGEST_LOGIN, NO_ANSWER, Presence, Said
+from gateway.domain.trunks import first_trunks
 from tests.domain.values import MONDAY, assigned, books, local, operator, plan, queue, shift
 
 SITI, BUDI = operator(1), operator(2, home_queues=("fire",))
@@ -141,6 +143,10 @@ def test_asterisk_should_hold_phones_places_queues_trunks_and_the_notes_of_the_d
     noisy = replace(FIRE, music="calm", max_wait_s=90)
     the_books = centre(pause_reasons=(reason,))
     the_books = replace(the_books, queues={**the_books.queues, "fire": noisy})
+    damkar = Agency(
+        name="Damkar", service=Service.FIRE, phones=(DutyPhone("0811", "telkom"), DutyPhone("1001")), created_at=MONDAY
+    )
+    the_books = replace(the_books, trunks={"telkom": replace(first_trunks(MONDAY)[3], channels=30)}, agencies=(damkar,))
     always = Holding(phones={"9112": Phone("9112", "x")}, notes={"login/9112": "probe=0"})
     want = wanted(the_books, always, local(7))
     assert set(want.phones) == {"1001", "1002", "9112"}
@@ -154,6 +160,10 @@ def test_asterisk_should_hold_phones_places_queues_trunks_and_the_notes_of_the_d
         "wait/emergency": "60",
         "wait/fire": "90",
         "music/fire": "calm",
+        "channels/telkom": "30",
+        "agency/fire/phones": "0811@telkom&1001",
+        "agency/fire/name": "Damkar",
+        "agency/fire/ring": "20",
     }
 
 
