@@ -37,6 +37,15 @@ STORIES = {
         "arrived described recording_started greeted queued queue_left fell_back queued queue_left "
         "fell_back fell_back operator_rung answered operator_left ended",
     ),
+    "nobody_is_there_and_an_agencys_second_phone_answers": (
+        Outcome.FELL_BACK,
+        "arrived described recording_started greeted queued queue_left fell_back fell_back fell_back operator_rung "
+        "operator_missed agency_left fell_back operator_rung answered operator_left ended",
+    ),
+    "nobody_is_there_and_the_caller_leaves_a_message": (
+        Outcome.FELL_BACK,
+        "arrived described recording_started greeted queued queue_left fell_back fell_back message_left ended",
+    ),
 }
 
 
