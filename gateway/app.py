@@ -31,11 +31,13 @@ from gateway.centre import Centre
 from gateway.domain.advice import TrunkRule, advise, in_vain
 from gateway.domain.duty import Told
 from gateway.feed import Feed
+from gateway.flow import Flow
 from gateway.keeper import Keeper
 from gateway.level import Level
 from gateway.notices import Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
+from gateway.past import Past
 from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.store.database import open_database
@@ -124,6 +126,12 @@ class App:
             line=board,
             on_call=OnCallList(
                 saving=saving, switchboard=switchboard, office=office, clock=_now, clock_s=time.monotonic
+            ),
+            flow=Flow(
+                past=Past(reads.flow, bookkeeper.zone),
+                feed=feed,
+                line=board,
+                is_hearing=lambda: switchboard.is_seeing and journal.is_drained and not journal.waits,
             ),
             is_seeing=lambda: switchboard.is_seeing,
             running_calls=lambda: centre.running_calls.values(),

@@ -1,8 +1,9 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
-that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come. Each is an alarm
-while it lasts.
+that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; floods and silent
+trunks. Each is an alarm while it lasts.
 
-Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; the live board says who is there.
+Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
+come; the live board says who is there.
 """
 
 import logging
@@ -20,9 +21,11 @@ from gateway.domain.change import Change
 from gateway.domain.coverage import Hole, holes
 from gateway.domain.events import Event
 from gateway.domain.facts import RingFact
+from gateway.domain.flow import KINDS as FLOW_KINDS
 from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
+from gateway.flow import Flow
 from gateway.line import Line
 from gateway.on_call import ASKING_S, OnCallList
 from gateway.ports import Refused, Ring, Store, StoreAway, Switchboard, SwitchboardAway
@@ -63,6 +66,7 @@ class Watch:
         switchboard: Switchboard,
         line: Line,
         on_call: OnCallList,
+        flow: Flow,
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
         last_talks: Callable[[], Mapping[str, datetime]],
@@ -75,6 +79,7 @@ class Watch:
         self._switchboard = switchboard
         self._line = line
         self._on_call = on_call
+        self._flow = flow
         self._is_seeing = is_seeing
         self._running_calls = running_calls
         self._last_talks = last_talks
@@ -108,9 +113,11 @@ class Watch:
 
     async def _look(self, books: Books, now: datetime) -> list[Alarm]:
         should = list(self._hole_alarms(books, now))
+        should += await self._flow.alarms(books, self._standing.values(), now)
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
-            return should + [alarm for alarm in self._standing.values() if alarm.kind != "hole"]
+            known = {"hole", *FLOW_KINDS}
+            return should + [alarm for alarm in self._standing.values() if alarm.kind not in known]
         return should + await self._short(books, now) + await self._alone(books, now)
 
     def hear(self, fact: RingFact) -> None:

@@ -31,11 +31,14 @@ from gateway.domain.holding import (
 )
 from gateway.domain.places import Place
 from gateway.feed import Feed
+from gateway.flow import Flow
 from gateway.level import Level
 from gateway.office import Office
 from gateway.on_call import OnCallList
+from gateway.past import Past
 from gateway.ports import Refused, Ring, SwitchboardAway
 from gateway.saving import Saving
+from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.watch import Watch
 
@@ -219,6 +222,12 @@ class Services:
             switchboard=switchboard,
             line=self.line,
             on_call=self.on_call,
+            flow=Flow(
+                past=Past(Reads(store._engine).flow, self.zone),
+                feed=self.feed,
+                line=self.line,
+                is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
+            ),
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,

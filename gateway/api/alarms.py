@@ -23,8 +23,14 @@ class AlarmQuery(Parameters):
 
 class AlarmModel(Told):
     id: int
-    kind: Annotated[str, Field(description="hole, short or lone_silent.")]
-    subject: Annotated[str, Field(description="With whom or what: a queue, a phone.")]
+    kind: Annotated[
+        str,
+        Field(
+            description="hole, short, lone_silent, flood_trunk, flood_number, quiet_trunk or probe_failed: "
+            "docs/operations.md says of each what to do."
+        ),
+    ]
+    subject: Annotated[str, Field(description="With whom or what: a queue, a phone, a trunk, a caller's number.")]
     detail: str
     raised_at: datetime
     cleared_at: Annotated[datetime | None, Field(description="Null while it stands.")]

@@ -56,6 +56,17 @@ class _Rules(Body):
     callback_target_min: Annotated[
         int, Field(ge=1, le=1440, description="Within how many minutes a caller whom nobody heard is called back.")
     ]
+    flood_trunk_per_min: Annotated[
+        int | None,
+        Field(ge=1, le=6000, description="More calls a minute on one trunk are an alarm; null: only its habit says."),
+    ]
+    flood_factor: Annotated[float, Field(ge=1.5, le=100, description="How many times the usual is a flood.")]
+    flood_number_per_10min: Annotated[
+        int, Field(ge=2, le=1000, description="More calls of one number in ten minutes are an alarm.")
+    ]
+    quiet_after_min: Annotated[
+        int, Field(ge=5, le=1440, description="A trunk that is quiet for less is no alarm, however busy it usually is.")
+    ]
 
 
 RulesPatch = patch_of(_Rules)
@@ -72,6 +83,10 @@ class RulesModel(KeptModel):
     lone_check_min: int | None
     lone_answer_s: int
     callback_target_min: int
+    flood_trunk_per_min: int | None
+    flood_factor: float
+    flood_number_per_10min: int
+    quiet_after_min: int
 
 
 async def get_rules(context: Context) -> Answer[RulesModel]:

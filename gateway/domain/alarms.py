@@ -14,9 +14,9 @@ class Alarm:
     """One alarm. There is at most one that stands for each kind and subject."""
 
     kind: str
-    """What is wrong, in one word: `hole`, `short`, `lone_silent`."""
+    """What is wrong, in one word: `hole`, `short`, `lone_silent`, `flood_trunk`."""
     subject: str
-    """With whom or what: a queue's name, a phone."""
+    """With whom or what: a queue's name, a phone, a trunk, a number."""
     detail: str
     raised_at: datetime
     cleared_at: datetime | None = None

@@ -33,7 +33,7 @@ class PauseReason(Kept):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules(Kept):
-    """What admins decide about how the centre is staffed. There is one set of them."""
+    """What admins decide about how the centre is staffed and what is an alarm. There is one set of them."""
 
     KIND: ClassVar[str] = "rules"
 
@@ -55,6 +55,14 @@ class Rules(Kept):
     """How long that operator's phone rings."""
     callback_target_min: int = 10
     """Within how many minutes a caller whom nobody heard should be called back."""
+    flood_trunk_per_min: int | None = None
+    """More calls a minute on one trunk are a flood, whatever is usual; None: only its habit says."""
+    flood_factor: float = 5.0
+    """How many times the usual is a flood."""
+    flood_number_per_10min: int = 10
+    """More calls of one number in ten minutes are a flood."""
+    quiet_after_min: int = 30
+    """A trunk that has been quiet for less is no alarm, however busy it usually is."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
 from gateway.store import rows
 from gateway.store.database import POOL_SIZE, in_turn, reading
+from gateway.store.flow_reads import FlowReads
 from gateway.store.kept_reads import KeptReads
 from gateway.store.level_reads import LevelReads
 from gateway.store.shelves import SHELVES
@@ -75,6 +76,7 @@ class Reads:
         self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
         self.kept = KeptReads(self._reading)
         self.levels = LevelReads(self._reading)
+        self.flow = FlowReads(self._reading, self.levels)
         self.workload = WorkloadReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:

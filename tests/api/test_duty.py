@@ -103,6 +103,28 @@ async def test_the_rules_are_read_and_changed_by_version(house: House) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        ("flood_trunk_per_min", [1, 6000, None], [0, -1, 6001, 2.5, "20", True]),
+        ("flood_factor", [1.5, 5, 100], [1.4, 0, 101, None, "5", 1e300]),
+        ("flood_number_per_10min", [2, 1000], [1, 1001, None, 3.5, "10"]),
+        ("quiet_after_min", [5, 1440], [4, 1441, None, "30"]),
+    ],
+)
+async def test_what_is_a_flood_and_a_silence_is_kept_and_a_bad_value_is_refused_by_its_field(
+    house: House, field: str, good: list[object], bad: list[object]
+) -> None:
+    before = await house.get("/v1/rules")
+    for value in bad:
+        refused = await house.patch("/v1/rules", {field: value})
+        assert (refused.status, refused.fields) == (422, [f"/{field}"]), value
+    assert (await house.get("/v1/rules")).json == before.json
+    for value in good:
+        assert (await house.patch("/v1/rules", {field: value})).json[field] == value
+    assert (await house.get("/v1/rules")).json[field] == good[-1]
+
+
+@pytest.mark.parametrize(
     ("headers", "status"),
     [
         ({}, 428),

@@ -1,0 +1,126 @@
+"""Silence: trunks that bring no calls where they usually do, or do not answer, and test calls that fail or do not come.
+
+Counterparts: `flow.py` tells of each call that comes; `domain/habits.py` says when a silence is no chance; the live
+board tells which carriers answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from gateway.domain.alarms import Alarm
+from gateway.domain.books import Books
+from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.flow import PROBE_FAILED, QUIET_TRUNK, Arrival
+from gateway.domain.habits import LOOKS_BACK, ProbeCall, clock, is_too_quiet, probe_fault
+from gateway.domain.trunks import Trunk
+from gateway.line import Line
+from gateway.past import Past
+
+UNANSWERED = timedelta(minutes=1)
+"""How long a carrier may leave OPTIONS unanswered."""
+DEAF = timedelta(minutes=1)
+"""Where the centre itself heard nothing for longer than this, calls may have failed to come for that reason."""
+PROBES_READ = 40
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Silence:
+    """A silence counts from when on the centre hears: one that it slept through is nobody's fault. An alarm that stands
+    stands until the trunk brings a call or answers again, also over a restart."""
+
+    def __init__(self, past: Past, line: Line) -> None:
+        self._past = past
+        self._line = line
+        self._last: dict[str, datetime] = {}
+        self._asked_for: frozenset[str] = frozenset()
+        self._heard_since: datetime | None = None
+        self._heard_at = _EVER
+        self._unanswered_since: dict[str, datetime] = {}
+        self._told: dict[str, tuple[datetime, str]] = {}
+        """What is said of each silence, by its beginning: the words stay while it lasts."""
+        self._probes: list[ProbeCall] = []
+        self._is_probe_new = True
+        self._alarms: dict[str, Alarm] = {}
+
+    def adopt(self, alarm: Alarm) -> None:
+        """Takes up an alarm that stood when the gateway was started anew."""
+        self._alarms[alarm.subject] = alarm
+
+    def take(self, arrival: Arrival) -> None:
+        """Takes a call that came. Never waits."""
+        self._last[arrival.trunk] = max(arrival.at, self._last.get(arrival.trunk, arrival.at))
+
+    def take_probe(self) -> None:
+        """A test call came or ended. Never waits."""
+        self._is_probe_new = True
+
+    async def alarms(self, books: Books, now: datetime, *, is_hearing: bool) -> list[Alarm]:
+        """The silences that go on. While the centre itself does not hear, those that stood stand."""
+        if is_hearing:
+            heard_since = self._hears(now)
+            await self._read(books.trunks, now)
+            found = [*self._quiet_trunks(books, heard_since, now), *self._failed_probe(heard_since, now)]
+            self._alarms = {alarm.subject: alarm for alarm in found}
+        return list(self._alarms.values())
+
+    def _hears(self, now: datetime) -> datetime:
+        """Since when the centre hears what comes."""
+        if self._heard_since is None or not timedelta(0) <= now - self._heard_at <= DEAF:
+            self._heard_since = now
+        self._heard_at = now
+        return self._heard_since
+
+    async def _read(self, trunks: Mapping[str, Trunk], now: datetime) -> None:
+        unknown = frozenset(trunks) - self._asked_for
+        if unknown:
+            last = await self._past.ask(lambda history: history.last_calls(unknown), now)
+            if last is not None:
+                self._asked_for |= unknown
+                self._last = {**last, **self._last}
+        if self._is_probe_new:
+            probes = await self._past.ask(lambda history: history.probes(now - LOOKS_BACK, PROBES_READ), now)
+            if probes is not None:
+                self._probes, self._is_probe_new = probes, False
+
+    def _quiet_trunks(self, books: Books, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
+        least = timedelta(minutes=books.rules.quiet_after_min)
+        for trunk in books.trunks.values():
+            said = [self._silent(trunk.name, heard_since, now, least), self._unanswered(trunk, now)]
+            if any(said):
+                yield Alarm(QUIET_TRUNK, trunk.name, "; ".join(filter(None, said)), now)
+
+    def _silent(self, trunk: str, heard_since: datetime, now: datetime, least: timedelta) -> str | None:
+        """What is to be said of a trunk that brings no calls; None where it does, or none are to be expected."""
+        habit = self._past.habit(trunk)
+        if habit is None:
+            return None
+        begun, words = self._told.get(trunk, (heard_since, ""))
+        since = self._last.get(trunk, heard_since)
+        if trunk not in self._alarms:
+            since = max(since, heard_since)
+        elif words:
+            since = max(since, begun)
+        if not is_too_quiet(habit, since, now, least):
+            return None
+        if begun != since or not words:
+            usual = habit.expected(since, now)
+            words = f"no call since {clock(since, self._past.zone)}: in that time {usual:.0f} are usual"
+            self._told[trunk] = since, words
+        return words
+
+    def _unanswered(self, trunk: Trunk, now: datetime) -> str | None:
+        """The same of one that does not answer when it is asked whether it is there."""
+        if not trunk.is_asked or self._line.trunks_up.get(trunk.name) is not False:
+            self._unanswered_since.pop(trunk.name, None)
+            return None
+        since = min(self._unanswered_since.get(trunk.name, now), now)
+        self._unanswered_since[trunk.name] = since
+        # one that stood when the gateway was started anew stands on
+        if now - since < UNANSWERED and trunk.name not in self._alarms:
+            return None
+        return f"{trunk.carrier} has not answered since {clock(since, self._past.zone)} when asked (SIP OPTIONS)"
+
+    def _failed_probe(self, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
+        since = _EVER if PROBE_TRUNK in self._alarms else heard_since
+        if (fault := probe_fault(self._probes, since, now, self._past.zone)) is not None:
+            yield Alarm(PROBE_FAILED, PROBE_TRUNK, fault, now)
