@@ -251,10 +251,11 @@ async def test_the_rule_says_how_long_even_a_busy_trunk_may_be_silent(services: 
     assert await alarms(services)
 
 
-async def test_a_silence_in_which_the_centre_itself_did_not_hear_is_no_alarm(services: Services) -> None:
+@pytest.mark.parametrize("hears", [False, True], ids=["the journal is away", "the clock leaps"])
+async def test_a_silence_in_which_the_centre_itself_did_not_hear_is_no_alarm(services: Services, hears: bool) -> None:
     await a_past(services, 24, days=7)
     await learnt(services)
-    services.journal.knows_all = False
+    services.journal.knows_all = hears
     await after(services, 3 * 3600)
     services.journal.knows_all = True
     await hours_pass(services, 0.4)
