@@ -69,6 +69,11 @@ class Past:
                     habit.take(hours, hour)
                 return
 
+    def is_read(self, trunk: str) -> bool:
+        """Whether it is known what the trunk brought, were it nothing."""
+        habit = self._habits.get(trunk)
+        return habit is not None and habit.until is not None
+
     def habit(self, trunk: str) -> Habit | None:
         """What the trunk usually brings; None where that is not known."""
         habit = self._habits.get(trunk)

@@ -85,6 +85,10 @@ class Silence:
     def _quiet_trunks(self, books: Books, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
         least = timedelta(minutes=books.rules.quiet_after_min)
         for trunk in books.trunks.values():
+            stands = self._alarms.get(trunk.name)
+            if stands and not (self._past.is_read(trunk.name) and trunk.name in self._asked_for):
+                yield stands  # until it is known what came before the start
+                continue
             said = [self._silent(trunk.name, heard_since, now, least), self._unanswered(trunk, now)]
             if any(said):
                 yield Alarm(QUIET_TRUNK, trunk.name, "; ".join(filter(None, said)), now)
@@ -121,6 +125,10 @@ class Silence:
         return f"{trunk.carrier} has not answered since {clock(since, self._past.zone)} when asked (SIP OPTIONS)"
 
     def _failed_probe(self, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
-        since = _EVER if PROBE_TRUNK in self._alarms else heard_since
+        stands = self._alarms.get(PROBE_TRUNK)
+        if stands and self._is_probe_new:
+            yield stands  # the store is away
+            return
+        since = _EVER if stands else heard_since
         if (fault := probe_fault(self._probes, since, now, self._past.zone)) is not None:
             yield Alarm(PROBE_FAILED, PROBE_TRUNK, fault, now)

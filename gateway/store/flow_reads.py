@@ -27,7 +27,7 @@ class FlowReads:
 
     def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]], levels: LevelReads) -> None:
         self._reading = reading
-        self.last_calls = levels.last_calls
+        self._levels = levels
 
     async def arrivals(self, since: datetime, limit: int) -> list[Arrival]:
         """The latest `limit` of the calls that came since then, the probe's too, oldest first. Raises StoreAway."""
@@ -62,6 +62,10 @@ class FlowReads:
         )
         async with self._reading() as connection:
             return {row[0]: row[1] for row in await connection.execute(query)}
+
+    async def last_calls(self, trunks: Collection[str]) -> dict[str, datetime]:
+        """When the last call of each of these trunks came; one that never had any is left out. Raises StoreAway."""
+        return await self._levels.last_calls(trunks)
 
     async def probes(self, since: datetime, limit: int) -> list[ProbeCall]:
         """The latest `limit` test calls since then, oldest first. Raises StoreAway."""
