@@ -27,6 +27,7 @@ from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
+from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.domain.advice import TrunkRule, advise, in_vain
 from gateway.domain.duty import Told
@@ -89,6 +90,7 @@ class App:
                 keeper.touch()
             elif (ring_id := switchboard.ring_that_failed(event)) is not None:
                 watch.ring_failed(ring_id)
+                callbacks.ring_failed(ring_id)
 
         async def came_up() -> None:
             keeper.come_up()
@@ -118,10 +120,19 @@ class App:
             music=music.classes(),
             clock=_now,
         )
+        callbacks = Callbacks(
+            store=store,
+            saving=saving,
+            bookkeeper=bookkeeper,
+            switchboard=switchboard,
+            clock=_now,
+            clock_s=time.monotonic,
+        )
         watch = Watch(
             store=store,
             saving=saving,
             bookkeeper=bookkeeper,
+            callbacks=callbacks,
             switchboard=switchboard,
             line=board,
             on_call=OnCallList(
@@ -151,6 +162,7 @@ class App:
             feed=feed,
             saving=saving,
             bookkeeper=bookkeeper,
+            callbacks=callbacks,
             clock=_now,
             on_duty_changed=duty_changed,
             on_ring_told=watch.hear,
@@ -195,6 +207,7 @@ class App:
         context = Context(
             centre=centre,
             office=office,
+            callbacks=callbacks,
             level=level,
             bookkeeper=bookkeeper,
             feed=feed,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.bookkeeper import Bookkeeper
+from gateway.callbacks import Callbacks
 from gateway.domain import call as calls
 from gateway.domain import duty
 from gateway.domain.audit import Actor
@@ -19,7 +20,7 @@ from gateway.domain.call import Call, OutOfPlace
 from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.duty import Step, Told
 from gateway.domain.events import Event
-from gateway.domain.facts import AnyFact, Entered, Fact, LegLeft, PhoneFact, RingFact, Vanished
+from gateway.domain.facts import AnyFact, DialFact, Entered, Fact, LegLeft, PhoneFact, RingFact, Vanished
 from gateway.domain.presence import Presence
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
@@ -47,6 +48,7 @@ class Centre:
         feed: Feed,
         saving: Saving,
         bookkeeper: Bookkeeper,
+        callbacks: Callbacks,
         clock: Callable[[], datetime],
         on_duty_changed: Callable[[list[Told]], None],
         on_ring_told: Callable[[RingFact], None],
@@ -56,6 +58,7 @@ class Centre:
         self._feed = feed
         self._saving = saving
         self._bookkeeper = bookkeeper
+        self._callbacks = callbacks
         self._clock = clock
         self._on_duty_changed = on_duty_changed
         self._on_ring_told = on_ring_told
@@ -81,6 +84,7 @@ class Centre:
         async with self._saving.turn:
             self._calls = {call.id: call for call in await self._store.open_calls()}
             self._newest_arrival = await self._store.newest_arrival()
+            await self._callbacks.resume()
             self._feed.start_at(await self._store.newest_seq())
 
     async def record(self, reading: Reading) -> None:
@@ -130,8 +134,8 @@ class Centre:
         self._hand_on(tally)
 
     async def settle(self) -> None:
-        """Ends, as failed, the calls that Asterisk does not have any more and whose end the journal never told:
-        Asterisk died under them. A call must be missing at two looks, so that an end on its way is not overtaken.
+        """Ends, as failed, the calls and dials that Asterisk does not have any more and whose end the journal never
+        told: Asterisk died under them. A call must be missing at two looks, so that an end on its way is not overtaken.
 
         To be called only while the journal is read to its end. Raises SwitchboardAway or StoreAway.
         """
@@ -140,22 +144,21 @@ class Centre:
             missing = frozenset(self._calls.keys() - live)
             gone = [self._calls[call_id] for call_id in sorted(missing & self._missing)]
             self._missing = missing
-            if not gone:
-                return
-            settled = [calls.apply(call, Vanished(call.id, calls.last_sign(call))) for call in gone]
-            await self._saving.save_in_turn(
-                Change(
-                    events=tuple(event for _, told in settled for event in told),
-                    calls=tuple(call for call, _ in settled),
-                )
-            )
-            self._remember(call for call, _ in settled)
+            tally = _Tally([], dials=self._callbacks.lost(live))
+            for call in gone:
+                tally.calls[call.id], events = calls.apply(call, Vanished(call.id, calls.last_sign(call)))
+                tally.events += events
+            if tally.calls or tally.dials:
+                await self._store_tally(tally, {})
 
     async def _store_tally(self, tally: "_Tally", positions: Mapping[str, Position]) -> None:
-        await self._saving.save_in_turn(
+        followed = await self._callbacks.follow(tally.calls.values(), tally.dials)
+        tally.set_aside += followed.set_aside
+        committed = await self._saving.save_in_turn(
             Change(
-                events=tuple(tally.events),
+                events=(*tally.events, *followed.events),
                 calls=tuple(tally.calls.values()),
+                callbacks=followed.updates,
                 positions=positions,
                 set_aside=tuple(tally.set_aside),
                 presences=tuple(tally.presences.values()),
@@ -164,6 +167,7 @@ class Centre:
         )
         self.set_aside_count += len(tally.set_aside)
         self._remember(tally.calls.values())
+        self._callbacks.remember(committed.callbacks)
         if tally.presences:
             self._bookkeeper.forget()
 
@@ -189,6 +193,8 @@ class Centre:
                 tally.tell(await self._dialled(fact, tally))
             case RingFact():
                 tally.rings.append(fact)
+            case DialFact():
+                tally.dials.append(fact)
             case Fact():
                 known = tally.calls.get(fact.call_id) or self._calls.get(fact.call_id)
                 if known is None and isinstance(fact, LegLeft):
@@ -260,6 +266,7 @@ class _Tally:
     presences: dict[int, Presence] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     rings: list[RingFact] = field(default_factory=list)
+    dials: list[DialFact] = field(default_factory=list)
 
     def tell(self, told: Told) -> None:
         self.told.append(told)

@@ -4,13 +4,14 @@ Counterparts: `gateway/store/` fulfils `Store`, `gateway/asterisk/` fulfils `Swi
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from gateway.domain.alarms import Alarm
 from gateway.domain.call import Call
+from gateway.domain.callbacks import Callback
 from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.events import StoredEvent
 from gateway.domain.facts import AnyFact
@@ -51,10 +52,12 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What one transaction stored: its events with their numbers, its kept things with their ids and versions."""
+    """What one transaction stored: its events with their numbers, its kept things and callbacks with their ids and
+    versions."""
 
     events: tuple[StoredEvent, ...] = ()
     kept: tuple[Kept, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,10 @@ class Store(Protocol):
     async def members(self) -> list[Member]: ...
     async def presences(self) -> dict[int, Presence]: ...
     async def standing_alarms(self) -> list[Alarm]: ...
+    async def callback(self, callback_id: int) -> Callback | None: ...
+    async def open_callbacks(self, numbers: Collection[str]) -> list[Callback]: ...
+    async def dialling_callbacks(self) -> list[Callback]: ...
+    async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]: ...
     async def audit_head(self) -> tuple[int, str]: ...
 
 
@@ -98,13 +105,17 @@ class Switchboard(Protocol):
         subject; empty when Asterisk said of each that it is done."""
 
     async def live_calls(self) -> set[str]:
-        """The ids of the calls that are in Asterisk now."""
+        """The ids of the calls, and of the centre's own dials, that are in Asterisk now."""
 
     async def tell(self, phone: str, text: str) -> None:
         """Shows the text on the phone. Raises Refused where it does not take texts."""
 
     async def ring(self, ring: "Ring") -> None:
         """Begins to ring somebody; what comes of it is told by the journal. Raises Refused."""
+
+    async def dial(self, dialling: "Dialling") -> None:
+        """Begins to ring the operator, who is then joined with the caller; what comes of it is told by the journal.
+        Raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,19 @@ class Ring:
     """The phone, or the number where `trunk` says over which line."""
     trunk: str | None
     ring_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """A call back: to the operator's phone first, then to the number over that trunk."""
+
+    id: str
+    """Names the call, and stands in what the journal tells of it."""
+    phone: str
+    number: str
+    trunk: str
+    recording: str
+    """The file that its sound goes to, relative to the recordings' folder."""
 
 
 def sip_digest(phone: str, secret: str) -> str:

@@ -1,6 +1,6 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
-that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; floods and silent
-trunks. Each is an alarm while it lasts.
+that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
+nobody called back in time; floods and silent trunks. Each is an alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
 come; the live board says who is there.
@@ -14,6 +14,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.bookkeeper import Bookkeeper
+from gateway.callbacks import Callbacks
 from gateway.domain.alarms import Alarm, changes
 from gateway.domain.books import Books
 from gateway.domain.call import Call
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 HOLES_EVERY_S = 60.0
 LONE = "lone"
+OVERDUE = "callbacks_overdue"
+OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS})
+"""Alarms that are known whether or not Asterisk is seen."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class Watch:
         store: Store,
         saving: Saving,
         bookkeeper: Bookkeeper,
+        callbacks: Callbacks,
         switchboard: Switchboard,
         line: Line,
         on_call: OnCallList,
@@ -76,6 +81,7 @@ class Watch:
         self._store = store
         self._saving = saving
         self._bookkeeper = bookkeeper
+        self._callbacks = callbacks
         self._switchboard = switchboard
         self._line = line
         self._on_call = on_call
@@ -116,9 +122,10 @@ class Watch:
         should += await self._flow.alarms(books, self._standing.values(), now)
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
-            known = {"hole", *FLOW_KINDS}
-            return should + [alarm for alarm in self._standing.values() if alarm.kind not in known]
-        return should + await self._short(books, now) + await self._alone(books, now)
+            should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]
+        else:
+            should += await self._short(books, now) + await self._alone(books, now)
+        return should + await self._overdue(now)
 
     def hear(self, fact: RingFact) -> None:
         """Takes what came of a ring. Never waits."""
@@ -251,6 +258,16 @@ class Watch:
             known = self._holes = (books, self._clock_s(), _holes_told(books, now, self._bookkeeper.zone))
         for queue, detail in known[2].items():
             yield Alarm("hole", queue, detail, now)
+
+    # ---------------------------------------------------------------- callers whom nobody called back
+
+    async def _overdue(self, now: datetime) -> list[Alarm]:
+        overdue = await self._callbacks.overdue(now)
+        if overdue is None:
+            return []
+        callers = "1 caller waits" if overdue.count == 1 else f"{overdue.count} callers wait"
+        due = f"{overdue.first.astimezone(self._bookkeeper.zone):%Y-%m-%d %H:%M}"
+        return [Alarm(OVERDUE, "callbacks", f"{callers} to be called back, the first one since {due}", now)]
 
     # ---------------------------------------------------------------- alarms
 

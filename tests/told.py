@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.bookkeeper import Bookkeeper
+from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.domain.duty import Told
 from gateway.domain.holding import (
@@ -36,7 +37,7 @@ from gateway.level import Level
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
-from gateway.ports import Refused, Ring, SwitchboardAway
+from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 from gateway.saving import Saving
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -53,6 +54,7 @@ class ToldSwitchboard:
         self.refuses: dict[str, str] = {}
         self.is_away = False
         self.rings: list[Ring] = []
+        self.diallings: list[Dialling] = []
         self.texts: list[tuple[str, str]] = []
         self.commands: list[Command] = []
 
@@ -85,6 +87,12 @@ class ToldSwitchboard:
         if ring.phone in self.refuses:
             raise Refused(self.refuses[ring.phone])
         self.rings.append(ring)
+
+    async def dial(self, dialling: Dialling) -> None:
+        self._answer()
+        if dialling.phone in self.refuses:
+            raise Refused(self.refuses[dialling.phone])
+        self.diallings.append(dialling)
 
     def _answer(self) -> None:
         if self.is_away:
@@ -215,10 +223,19 @@ class Services:
         self.on_call = OnCallList(
             saving=self.saving, switchboard=switchboard, office=self.office, clock=clock, clock_s=clock.seconds
         )
+        self.callbacks = Callbacks(
+            store=store,
+            saving=self.saving,
+            bookkeeper=self.bookkeeper,
+            switchboard=switchboard,
+            clock=clock,
+            clock_s=clock.seconds,
+        )
         self.watch = Watch(
             store=store,
             saving=self.saving,
             bookkeeper=self.bookkeeper,
+            callbacks=self.callbacks,
             switchboard=switchboard,
             line=self.line,
             on_call=self.on_call,
@@ -240,6 +257,7 @@ class Services:
             feed=self.feed,
             saving=self.saving,
             bookkeeper=self.bookkeeper,
+            callbacks=self.callbacks,
             clock=clock,
             on_duty_changed=self.told.extend,
             on_ring_told=self.watch.hear,

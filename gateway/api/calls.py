@@ -4,12 +4,11 @@ Counterpart: `gateway/store/reads.py` for what is told, `gateway/vault/recording
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from typing import Annotated
 from urllib.parse import quote
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from pydantic import Field
 
 from gateway.api.context import Context
@@ -25,19 +24,13 @@ from gateway.api.models import (
     RecordingModel,
     Word,
 )
-from gateway.api.problems import Problem
-from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.api.routes import route
+from gateway.api.sounds import RangeHeaders, serve_sound
 from gateway.domain.call import Call, Outcome
 from gateway.domain.tokens import May
 from gateway.ports import Unknown
 from gateway.store.reads import CallFilter
 from gateway.vault.recordings import NoRecording, Recording, Recordings
-
-log = logging.getLogger(__name__)
-
-CHUNK_BYTES = 64 * 1024
-WRITE_TIMEOUT_S = 30.0
 
 
 class CallPath(Parameters):
@@ -52,11 +45,6 @@ class CallsQuery(PageQuery):
     since: Annotated[Moment | None, Field(description="Only calls that arrived at this time or later.")] = None
     until: Annotated[Moment | None, Field(description="Only calls that arrived before this time.")] = None
     include_probes: Annotated[bool, Field(description="With the centre's own test calls.")] = False
-
-
-class RangeHeaders(Parameters):
-    range: Annotated[str | None, Field(alias="Range", description="One range of bytes, as in RFC 9110, 14.")] = None
-    if_range: Annotated[str | None, Field(alias="If-Range", description="Makes Range unheard: nothing matches.")] = None
 
 
 async def list_calls(context: Context, query: CallsQuery) -> CallPage:
@@ -108,62 +96,6 @@ async def get_message(
         raise NoRecording("The caller left no message.")
     recording = await asyncio.to_thread(context.recordings.find_message, call.message)
     return await serve_sound(request, headers, recording, f"{call.id}-message")
-
-
-async def serve_sound(
-    request: web.Request, headers: RangeHeaders, recording: Recording, name: str
-) -> web.StreamResponse:
-    """The sound, or the part of it that was asked for, as a file `name`.wav. Raises Problem (416)."""
-    common = {
-        hdrs.ACCEPT_RANGES: "bytes",
-        hdrs.CONTENT_TYPE: "audio/wav",
-        hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(name, safe='')}.wav",
-    }
-    # RFC 9110, 14.2 and 13.1.5: a range is for GET only; If-Range names a validator, and a recording has none
-    asked = headers.range if request.method == hdrs.METH_GET and headers.if_range is None else None
-    try:
-        part = byte_range(asked, recording.size_bytes)
-    except Unsatisfiable:
-        raise Problem(
-            416,
-            f"The recording has {recording.size_bytes} bytes.",
-            headers={hdrs.CONTENT_RANGE: f"bytes */{recording.size_bytes}"},
-        ) from None
-    response = web.StreamResponse(status=200 if part is None else 206, headers=common)
-    start, stop = part or (0, recording.size_bytes)
-    if part:
-        response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{recording.size_bytes}"
-    response.content_length = stop - start
-    await response.prepare(request)
-    if request.method == hdrs.METH_GET:
-        await _send(request, response, recording, start, stop)
-    return response
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, recording: Recording, start: int, stop: int
-) -> None:
-    """Writes the bytes [start, stop). Where that cannot be done the connection is cut, so that the client sees it."""
-    try:
-        while start < stop:
-            chunk = await asyncio.to_thread(_chunk, recording, start, min(stop, start + CHUNK_BYTES))
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await response.write(chunk)
-            start += len(chunk)
-    except ConnectionResetError:
-        log.debug("recording_left")
-    except (NoRecording, TimeoutError) as error:
-        log.warning("recording_cut", extra={"reason": str(error) or "the listener does not read"})
-        if request.transport is not None:
-            request.transport.abort()
-
-
-def _chunk(recording: Recording, start: int, stop: int) -> bytes:
-    """At least one byte from `start` on. Raises NoRecording where the file has become shorter."""
-    chunk = recording.read(start, stop)
-    if not chunk:
-        raise NoRecording("the recording became shorter")
-    return chunk
 
 
 async def _call(context: Context, call_id: str) -> Call:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.api.door import Door
 from gateway.bookkeeper import Bookkeeper
+from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.feed import Feed
 from gateway.level import Level
@@ -34,6 +35,7 @@ class Context:
 
     centre: Centre
     office: Office
+    callbacks: Callbacks
     level: Level
     bookkeeper: Bookkeeper
     feed: Feed

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.api.models import FieldFault, ProblemModel
 from gateway.api.wording import in_words
+from gateway.domain.callbacks import OutOfTurn
 from gateway.domain.coverage import Hole
 from gateway.domain.kept import Invalid, Unfitting
 from gateway.office import NotOnDuty
@@ -101,7 +102,7 @@ def translate(error: Exception) -> Problem | None:
             return _later("Asterisk cannot be reached.")
         case Refused():
             return Problem(502, f"Asterisk refused: {error}.")
-        case Taken() | NotOnDuty():
+        case Taken() | NotOnDuty() | OutOfTurn():
             return Problem(409, f"{str(error).rstrip('.')}.")
         case LeavesGaps():
             return Problem(

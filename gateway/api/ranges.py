@@ -1,6 +1,6 @@
 """Byte ranges of RFC 9110, section 14: which part of something of a known size was asked for.
 
-Counterpart: `calls.py` sends that part of a recording.
+Counterpart: `sounds.py` sends that part of a recording.
 """
 
 import re

@@ -14,7 +14,7 @@ from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
-from gateway.asterisk.translator import RING_ID_LEAD, TECHNOLOGY, is_phone
+from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, TECHNOLOGY, is_phone
 from gateway.domain.holding import (
     AddMember,
     Command,
@@ -32,7 +32,7 @@ from gateway.domain.holding import (
     SetPause,
     SetPenalty,
 )
-from gateway.ports import Refused, Ring, SwitchboardAway
+from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ LIST_TIMEOUT_S = 10.0
 NOTES = "gateway112"
 """The family of AstDB in which the notes for the dialplan stand."""
 RINGS_KEPT = 100
+OPERATOR_RING_S = 25
+"""How long an operator's own phone rings before somebody is called back: whoever asked for it sits beside it."""
 EDITS_AT_ONCE = (LINES_LIMIT - 8) // 5
 """Edits of one UpdateConfig: each has five lines at most."""
 
@@ -117,12 +119,16 @@ class AsteriskSwitchboard:
         return problems
 
     async def live_calls(self) -> set[str]:
-        """The linked ids of the channels that Asterisk has. Raises SwitchboardAway."""
+        """The ids of the calls and dials that Asterisk has. Raises SwitchboardAway."""
         try:
             channels = await self._link.ask_list("CoreShowChannels", timeout_s=LIST_TIMEOUT_S)
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
-        return {channel.get("Linkedid", "") for channel in channels if channel.name == "CoreShowChannel"}
+        return {
+            channel.get("Linkedid", "").removeprefix(DIAL_ID_LEAD)
+            for channel in channels
+            if channel.name == "CoreShowChannel"
+        }
 
     async def tell(self, phone: str, text: str) -> None:
         """See ports.Switchboard: a SIP MESSAGE (RFC 3428)."""
@@ -131,24 +137,42 @@ class AsteriskSwitchboard:
     async def ring(self, ring: Ring) -> None:
         """See ports.Switchboard: Asterisk rings, and then asks what `dialplan/centre.conf` asks."""
         where = f"{ring.phone}@{ring.trunk}" if ring.trunk else ring.phone
-        answer = await self._do(
-            "Originate",
+        await self._originate(
+            ring.id,
             ("Channel", TECHNOLOGY + where),
             ("ChannelId", RING_ID_LEAD + ring.id),
             ("Context", "from-centre"),
             ("Exten", ring.step),
-            ("Priority", "1"),
             ("CallerID", '"112" <112>'),
             ("Timeout", str(ring.ring_s * 1000)),
             ("Variable", f"RING_ID={ring.id}"),
             ("Variable", f"RING_ABOUT={ring.about}"),
             ("Variable", f"RING_STEP={ring.step}"),
-            ("Async", "true"),
         )
+
+    async def dial(self, dialling: Dialling) -> None:
+        """See ports.Switchboard: Asterisk rings the operator, and `dialplan/callback.conf` does the rest. The phone
+        shows whom the call is to."""
+        await self._originate(
+            dialling.id,
+            ("Channel", TECHNOLOGY + dialling.phone),
+            ("ChannelId", DIAL_ID_LEAD + dialling.id),
+            ("Context", "from-callback"),
+            ("Exten", "dial"),
+            ("CallerID", f'"Callback" <{dialling.number}>'),
+            ("Timeout", str(OPERATOR_RING_S * 1000)),
+            ("Variable", f"CALLBACK_NUMBER={dialling.number}"),
+            ("Variable", f"CALLBACK_TRUNK={dialling.trunk}"),
+            ("Variable", f"CALLBACK_RECORDING={dialling.recording}"),
+        )
+
+    async def _originate(self, ring_id: str, *pairs: tuple[str, str]) -> None:
+        """Raises Refused, SwitchboardAway."""
+        answer = await self._do("Originate", *pairs, ("Priority", "1"), ("Async", "true"))
         if answer.action_id in self._early_failures:
             del self._early_failures[answer.action_id]
             raise Refused("the phone could not be rung")
-        _keep(self._rings, answer.action_id, ring.id)
+        _keep(self._rings, answer.action_id, ring_id)
 
     async def _do(self, action: str, *pairs: tuple[str, str]) -> Message:
         try:

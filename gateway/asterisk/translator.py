@@ -11,6 +11,9 @@ from gateway.domain.facts import (
     AnyFact,
     CallerLeft,
     Described,
+    DialFact,
+    DialResult,
+    DialStep,
     Entered,
     Fact,
     FellBack,
@@ -34,6 +37,8 @@ NORMAL_END = 16
 """Normal call clearing, ITU-T Q.850."""
 RING_ID_LEAD = "centre-"
 """Leads the channel's id of a call that the centre itself places."""
+DIAL_ID_LEAD = f"{RING_ID_LEAD}callback-"
+"""The same of one to somebody whom nobody heard."""
 
 
 def translate(record: Record) -> AnyFact | None:
@@ -41,6 +46,8 @@ def translate(record: Record) -> AnyFact | None:
 
     Raises Unreadable when a value that it must have is not there.
     """
+    if record.linked_id.startswith(DIAL_ID_LEAD):
+        return _dial(record)
     if record.linked_id.startswith(RING_ID_LEAD):
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
     if record.is_callers and is_phone(endpoint(record.channel)):
@@ -178,6 +185,34 @@ def _ring(record: Record) -> AnyFact:
         raise Unreadable("a RING without id, step, about or key")
     agreed = values["key"] == "1" if values["step"] == "on-call" else values["key"] != ""
     return RingFact(values["id"], record.at, values["step"], values["about"], agreed)
+
+
+def _dial(record: Record) -> AnyFact | None:
+    """Asterisk's own records tell how far it came, the operator's line being the one that began it; the dialplan's,
+    what came of it."""
+    dial_id = record.linked_id.removeprefix(DIAL_ID_LEAD)
+    if record.is_user_defined:
+        if record.kind != "CALLBACK":
+            return None
+        status = record.values.get("status", "")
+        return DialFact(dial_id, record.at, DialStep.ENDED, _DIAL_RESULTS.get(status, DialResult.FAILED))
+    step = _DIAL_STEPS.get((record.kind, record.is_callers))
+    return None if step is None else DialFact(dial_id, record.at, step)
+
+
+_DIAL_STEPS: Mapping[tuple[str, bool], DialStep] = {
+    ("CHAN_START", False): DialStep.RUNG,
+    ("ANSWER", False): DialStep.ANSWERED,
+    ("HANGUP", True): DialStep.ENDED,
+}
+
+_DIAL_RESULTS: Mapping[str, DialResult] = {
+    "ANSWER": DialResult.ANSWERED,
+    "BUSY": DialResult.BUSY,
+    "NOANSWER": DialResult.NO_ANSWER,
+    "CANCEL": DialResult.WITHDRAWN,
+}
+"""DIALSTATUS, as Dial() leaves it; any other means that the carrier did not take the call."""
 
 
 _CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {

@@ -8,9 +8,27 @@ take them.
       └─────────┴──────> got_through        (the caller called again, and a person spoke with him)
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from gateway.domain.call import Attempt, Call, Outcome
+from gateway.domain.events import Event
+from gateway.domain.facts import DialFact, DialResult, DialStep, Side
+
+HEARD_S = 5.0
+"""A talk of fewer seconds is a line that was cut, but where the operator ended it."""
+LEFT_ALONE = timedelta(seconds=2)
+"""An operator's phone that went so long before its caller did vanished, and nobody took over."""
+TRIES_KEPT, DIALS_KEPT = 50, 20
+"""The latest of each that a task keeps."""
+
+
+class OutOfTurn(Exception):
+    """The task stands otherwise than what is asked of it needs."""
 
 
 class State(StrEnum):
@@ -56,11 +74,21 @@ class Dial:
     id: str
     operator_id: int
     at: datetime
+    """When the operator's phone began to ring."""
     rung_at: datetime | None = None
+    """From when the caller's phone was called."""
     answered_at: datetime | None = None
     ended_at: datetime | None = None
-    result: str | None = None
+    result: DialResult | None = None
     recording: str | None = None
+    """The sound's file, relative to the recordings' folder; it is there once there was any sound."""
+
+    @property
+    def talk_s(self) -> float | None:
+        """Seconds with the caller on the line; None before that, or while it lasts."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return round((self.ended_at - self.answered_at).total_seconds(), 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +116,203 @@ class Callback:
     closed_at: datetime | None = None
     closed_by: str = ""
     reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def dialling(self) -> str | None:
+        """The id of the dial that goes on; there is at most one."""
+        return next((dial.id for dial in self.dials if dial.result is None), None)
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Whether somebody should have called the number by then, and nobody has."""
+        return self.is_open and self.first_dialled_at is None and at > self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A task as it is to be stored, and the events that tell how it came so. The store adds the task's id to each
+    (`callback_id`), which a new one does not know yet."""
+
+    task: Callback
+    events: tuple[Event, ...] = ()
+
+
+# ---------------------------------------------------------------- what calls mean
+
+_SEPARATORS = str.maketrans("", "", " .-()")
+_NUMBER = re.compile(r"\+?[0-9]{3,18}")
+_NOBODYS = re.compile(r"\+?0+|112")
+"""What carriers send of a phone without a SIM, and the centre's own number, which can only be forged."""
+
+
+def number_of(caller: str) -> str | None:
+    """The number that can be called, of what the carrier said; None where that is none: withheld (anonymous, unknown,
+    restricted …), empty, or with a sign that does something else when it is dialled (`*`, `#`)."""
+    number = caller.translate(_SEPARATORS)
+    return number if _NUMBER.fullmatch(number) and not _NOBODYS.fullmatch(number) else None
+
+
+def why(call: Call) -> Why | None:
+    """What an ended call was to its caller's task; None where it neither opens nor closes one."""
+    if call.is_probe or call.outcome is None:
+        return None
+    if call.message is not None:
+        return Why.MESSAGE
+    if call.hung_up_by is Side.CENTRE and call.cause is None:
+        return Why.LOST  # Asterisk died under it: nobody knows how long they talked
+    talks = [attempt for attempt in call.attempts if attempt.answered_at is not None]
+    if call.answered_at is None or not talks:
+        return _UNHEARD.get(call.outcome, Why.ABANDONED)
+    if _was_left_alone(call, max(talks, key=lambda talk: talk.answered_at or call.arrived_at)):
+        return Why.CUT
+    if sum(_talk_s(talk, call) for talk in talks) >= HEARD_S:
+        return Why.HEARD
+    return None if call.hung_up_by is Side.OPERATOR else Why.CUT
+
+
+_UNHEARD: Mapping[Outcome, Why] = {Outcome.CANCELLED: Why.CANCELLED, Outcome.FAILED: Why.LOST}
+
+
+def _was_left_alone(call: Call, last: Attempt) -> bool:
+    """Whether the caller's operator vanished, and the caller gave up before another came."""
+    if last.left_at is None or call.ended_at is None or last.phone == call.relieved_by:
+        return False
+    return call.hung_up_by is Side.CALLER and call.ended_at - last.left_at > LEFT_ALONE
+
+
+def _talk_s(talk: Attempt, call: Call) -> float:
+    end = talk.left_at or call.ended_at
+    return (end - talk.answered_at).total_seconds() if end and talk.answered_at else 0.0
+
+
+def impossible(call: Call, reason: Why) -> Event:
+    """Tells of a caller whom nobody heard and nobody can call: `call` ended so, and has no number."""
+    at = call.ended_at or call.arrived_at
+    return Event("callback.impossible", at, call.id, {"caller": call.caller, "trunk": call.trunk, "why": reason})
+
+
+def follow_call(task: Callback | None, call: Call, number: str, reason: Why, target_min: int) -> Update | None:
+    """What an ended call makes of its number's open task: opened, tried again, or closed because the caller got
+    through. None where there is nothing to do."""
+    at, attempt = call.ended_at or call.arrived_at, Try(call.id, call.arrived_at, reason)
+    if task is None:
+        if reason is Why.HEARD:
+            return None
+        opened = Callback(
+            number=number,
+            trunk=call.trunk,
+            opened_at=at,
+            due_at=at + timedelta(minutes=target_min),
+            tries=(attempt,),
+            try_count=1,
+            last_try_at=attempt.at,
+        )
+        return Update(opened, (_event("callback.opened", at, opened, call.id, why=reason),))
+    tried = replace(
+        task,
+        trunk=call.trunk,
+        tries=(*task.tries, attempt)[-TRIES_KEPT:],
+        try_count=task.try_count + 1,
+        last_try_at=max(task.last_try_at, attempt.at),
+    )
+    if reason is not Why.HEARD:
+        return Update(tried, (_event("callback.tried_again", at, tried, call.id, why=reason),))
+    closed = replace(tried, state=State.GOT_THROUGH, closed_at=at, closed_by=call.operator_name or "")
+    return Update(closed, (_event("callback.got_through", at, closed, call.id),))
+
+
+# ---------------------------------------------------------------- what people do
+
+
+def claim(task: Callback, operator_id: int, at: datetime) -> Callback:
+    """The task in that operator's hands. Raises OutOfTurn where it is over, or somebody else has it."""
+    _refuse_closed(task)
+    if task.claimed_by == operator_id:
+        return task
+    if task.claimed_by is not None:
+        raise OutOfTurn(f"operator {task.claimed_by} has it already")
+    return replace(task, state=State.CLAIMED, claimed_by=operator_id, claimed_at=at)
+
+
+def release(task: Callback) -> Callback:
+    """The task in nobody's hands. Raises OutOfTurn where it is over, in nobody's, or being dialled."""
+    _refuse_closed(task)
+    if task.claimed_by is None:
+        raise OutOfTurn("nobody has it")
+    if task.dialling is not None:
+        raise OutOfTurn("its number is being called")
+    return replace(task, state=State.OPEN, claimed_by=None, claimed_at=None)
+
+
+def close(task: Callback, state: State, at: datetime, by: str, reason: str = "") -> Callback:
+    """The task, over. Raises OutOfTurn where it is that already."""
+    _refuse_closed(task)
+    return replace(task, state=state, closed_at=at, closed_by=by, reason=reason)
+
+
+def begin_dial(task: Callback, dial: Dial) -> Callback:
+    """The task with a dial that goes on, in the hands of whoever dials. Raises OutOfTurn where it is over, somebody
+    else's, or being dialled already."""
+    if task.dialling is not None:
+        raise OutOfTurn("its number is being called already")
+    claimed = claim(task, dial.operator_id, dial.at)
+    return replace(claimed, dials=(*task.dials, dial)[-DIALS_KEPT:])
+
+
+def follow_dial(task: Callback, fact: DialFact, by: str) -> Update | None:
+    """What a step of a dial makes of its task; `by` is the name of whoever dialled. None where it is known already."""
+    dial = next((each for each in task.dials if each.id == fact.dial_id), None)
+    if dial is None or dial.result is not None:
+        return None
+    match fact.step:
+        case DialStep.RUNG if dial.rung_at is None:
+            rung = _with_dial(task, replace(dial, rung_at=fact.at))
+            rung = replace(rung, first_dialled_at=task.first_dialled_at or fact.at)
+            return Update(rung, (_event("callback.rung", fact.at, rung, dial_id=dial.id),))
+        case DialStep.ANSWERED if dial.answered_at is None:
+            answered = _with_dial(task, replace(dial, answered_at=fact.at))
+            return Update(answered, (_event("callback.answered", fact.at, answered, dial_id=dial.id),))
+        case DialStep.ENDED:
+            return _dial_ended(task, replace(dial, ended_at=fact.at, result=fact.result or _unsaid(dial)), by)
+    return None
+
+
+def _dial_ended(task: Callback, dial: Dial, by: str) -> Update:
+    at, ended = dial.ended_at or dial.at, _with_dial(task, dial)
+    events = [_event("callback.dial_ended", at, ended, dial_id=dial.id, result=dial.result, talk_s=dial.talk_s)]
+    if ended.is_open and dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S:
+        ended = close(ended, State.REACHED, at, by)
+        events.append(_event("callback.reached", at, ended, by=by))
+    return Update(ended, tuple(events))
+
+
+def _unsaid(dial: Dial) -> DialResult:
+    """What a dial came to of which the dialplan did not say it."""
+    return DialResult.OPERATOR_MISSED if dial.rung_at is None else DialResult.FAILED
+
+
+def _with_dial(task: Callback, dial: Dial) -> Callback:
+    return replace(task, dials=tuple(dial if each.id == dial.id else each for each in task.dials))
+
+
+def _refuse_closed(task: Callback) -> None:
+    if not task.is_open:
+        raise OutOfTurn(f"it is over: {task.state}")
+
+
+def told_of(task: Callback) -> dict[str, Any]:
+    """What each event of a task tells."""
+    return {
+        "number": task.number,
+        "trunk": task.trunk,
+        "state": task.state,
+        "try_count": task.try_count,
+        "due_at": task.due_at.isoformat(),
+    }
+
+
+def _event(name: str, at: datetime, task: Callback, call_id: str | None = None, **more: Any) -> Event:
+    return Event(name, at, call_id, {**told_of(task), **more})

@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Deed
 from gateway.domain.call import Call
+from gateway.domain.callbacks import Update
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
@@ -72,5 +73,8 @@ class Change:
     """Alarms as they are to be, each known by its kind and subject."""
     deeds: tuple[Deed, ...] = ()
     """What goes into the audit log. A deed about a kept thing of this change tells it as it is stored."""
+    callbacks: tuple[Update, ...] = ()
+    """Tasks as they are to be, each with its events: a new one (version 0) is given its id, a changed one must be the
+    version that is stored."""
     webhooks_put: tuple[Webhook, ...] = ()
     webhooks_removed: tuple[str, ...] = ()

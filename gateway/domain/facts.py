@@ -1,5 +1,5 @@
 """What the journal can tell: one frozen value for each kind of fact. Most are about a call to 112; some about what was
-dialled on an operator's phone, or what came of a call of the centre's own to one of its people.
+dialled on an operator's phone, or what came of a call of the centre's own to one of its people or to a caller.
 
 Counterpart: `gateway/asterisk/translator.py` makes them; `domain/call.py` applies those about a call.
 """
@@ -178,4 +178,39 @@ class RingFact:
     has_agreed: bool
 
 
-AnyFact = Fact | PhoneFact | RingFact
+class DialStep(StrEnum):
+    """How far a call back has come."""
+
+    RUNG = "rung"
+    """The operator is on the line, and the caller's phone is called."""
+    ANSWERED = "answered"
+    """The caller is on the line."""
+    ENDED = "ended"
+
+
+class DialResult(StrEnum):
+    """What came of calling somebody back."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    FAILED = "failed"
+    """The carrier did not take the call, or the centre lost it."""
+    WITHDRAWN = "withdrawn"
+    """The operator hung up while it rang."""
+    OPERATOR_MISSED = "operator_missed"
+    """The operator did not pick up: nobody else was rung."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialFact:
+    """A step of the centre's own call to somebody whom nobody heard. `result` stands at the end, where the dialplan saw
+    it; a phone that was never picked up ends without one."""
+
+    dial_id: str
+    at: datetime
+    step: DialStep
+    result: DialResult | None = None
+
+
+AnyFact = Fact | PhoneFact | RingFact | DialFact

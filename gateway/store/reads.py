@@ -19,6 +19,7 @@ from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
 from gateway.store import rows
+from gateway.store.callback_reads import CallbackReads
 from gateway.store.database import POOL_SIZE, in_turn, reading
 from gateway.store.flow_reads import FlowReads
 from gateway.store.kept_reads import KeptReads
@@ -78,6 +79,7 @@ class Reads:
         self.levels = LevelReads(self._reading)
         self.flow = FlowReads(self._reading, self.levels)
         self.workload = WorkloadReads(self._reading)
+        self.callbacks = CallbackReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.

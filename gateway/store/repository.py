@@ -8,7 +8,7 @@ and what was worked out from the journal is stored only if nobody else has writt
 of two gateways on one database one is always sent back to read again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
@@ -22,7 +22,9 @@ from gateway.domain import audit
 from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Deed
 from gateway.domain.call import Call
+from gateway.domain.callbacks import Callback, Update
 from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
@@ -36,6 +38,9 @@ from gateway.store.shelves import SHELVES, Shelf
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
 _AUDIT_HEAD = select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1)
+
+NUMBERS_AT_ONCE = 500
+"""Numbers that one query asks for: both databases have a limit."""
 
 Thing = TypeVar("Thing", bound=Kept)
 
@@ -60,10 +65,10 @@ class Repository:
 
     async def commit(self, change: Change) -> Committed:
         """Stores all of `change` or nothing; returns its events as the ledger has them (see `columns.storable`), and
-        its kept things with their ids and versions.
+        its kept things and callbacks with their ids and versions.
 
-        Raises Taken when a name or number belongs to another active thing of the kind, Stale when a thing was changed
-        since that version, Unknown when there is none of that id, and StoreAway. After StoreAway the change may be
+        Raises Taken when a name or number belongs to another active thing of the kind, Stale when one was changed since
+        that version, Unknown when there is none of that id, and StoreAway. After StoreAway the change may be
         stored all the same, where the answer was lost: so a change that carries calls or positions is refused until
         `open_calls` has been read again.
         """
@@ -84,7 +89,8 @@ class Repository:
         kept = put_all(connection, change.kept, _put)
         known = {id(given): stored_thing for given, stored_thing in zip(change.kept, kept, strict=True)}
         deeds = [replace(deed, after=known.get(id(deed.after), deed.after)) for deed in change.deeds]
-        happened = [*change.events, *(deed.event for deed in deeds)]
+        tasks = [_put_callback(connection, update.task) for update in change.callbacks]
+        happened = [*change.events, *_told(change.callbacks, tasks), *(deed.event for deed in deeds)]
         stored = tuple(rows.numbered(newest + place, event) for place, event in enumerate(happened, 1))
         if stored:
             connection.execute(tables.events.insert(), [rows.event_row(event) for event in stored])
@@ -116,7 +122,7 @@ class Repository:
             )
         if change.webhooks_put:
             connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
-        return Committed(stored, kept)
+        return Committed(stored, kept, tuple(tasks))
 
     def _move_on(self, connection: Connection, positions: Mapping[str, Position]) -> None:
         """Stores how far the journal is read. A position that would go back means that its reader is out of date, but
@@ -224,6 +230,40 @@ class Repository:
             found = await connection.execute(select(table).where(table.c.cleared_at.is_(None)).order_by(table.c.id))
             return [rows.alarm_of(row) for row in found.mappings()]
 
+    async def callback(self, callback_id: int) -> Callback | None:
+        """The task of that id, open or over; None where there is none. Raises StoreAway."""
+        found = await self._callbacks(tables.callbacks.c.id == callback_id)
+        return found[0] if found else None
+
+    async def open_callbacks(self, numbers: Collection[str]) -> list[Callback]:
+        """The open tasks of those numbers. Raises StoreAway."""
+        asked = sorted(numbers)
+        found: list[Callback] = []
+        for start in range(0, len(asked), NUMBERS_AT_ONCE):
+            part = asked[start : start + NUMBERS_AT_ONCE]
+            found += await self._callbacks(tables.callbacks.c.number.in_(part) & tables.callbacks.c.closed_at.is_(None))
+        return found
+
+    async def dialling_callbacks(self) -> list[Callback]:
+        """The tasks of which a dial goes on. Raises StoreAway."""
+        return await self._callbacks(tables.callbacks.c.dialling.is_not(None))
+
+    async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]:
+        """How many open tasks were due before that time and were not dialled, and when the first of them was due.
+        Raises StoreAway."""
+        table = tables.callbacks
+        query = select(func.count(), func.min(table.c.due_at)).where(
+            table.c.closed_at.is_(None), table.c.due_at < at, table.c.first_dialled_at.is_(None)
+        )
+        async with reading(self._engine) as connection:
+            count, first = (await connection.execute(query)).one()
+            return count, first
+
+    async def _callbacks(self, condition: ColumnElement[bool]) -> list[Callback]:
+        query = select(tables.callbacks).where(condition).order_by(tables.callbacks.c.id)
+        async with reading(self._engine) as connection:
+            return [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
+
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""
         async with reading(self._engine) as connection:
@@ -276,6 +316,33 @@ def _put(connection: Connection, shelf: Shelf, thing: Kept) -> Kept:
     if connection.execute(select(shelf.table.c.id).where(shelf.table.c.id == thing.id)).one_or_none() is None:
         raise Unknown(f"there is no {kind} {thing.id}")
     raise Stale(f"{kind} {thing.id} was changed by somebody else")
+
+
+def _put_callback(connection: Connection, task: Callback) -> Callback:
+    """Puts a new task, or one that is there in the place of its last version. Raises Stale, and Taken where the number
+    has an open one already."""
+    table = tables.callbacks
+    stored = replace(task, version=task.version + 1)
+    row = rows.callback_row(stored)
+    try:
+        if task.version == 0:
+            made = connection.execute(table.insert().values(**row))
+            return replace(stored, id=made.inserted_primary_key[0])  # type: ignore[index]  # of one row there is one
+        mine = (table.c.id == task.id) & (table.c.version == task.version)
+        if connection.execute(update(table).where(mine).values(**row)).rowcount:
+            return stored
+    except IntegrityError as error:
+        raise Taken(f"number {task.number} has an open callback already") from error
+    raise Stale(f"callback {task.id} was changed by somebody else")
+
+
+def _told(updates: Sequence[Update], stored: Sequence[Callback]) -> list[Event]:
+    """The events of the tasks, with their ids."""
+    return [
+        replace(event, data={"callback_id": task.id, **event.data})
+        for update, task in zip(updates, stored, strict=True)
+        for event in update.events
+    ]
 
 
 def _put_alarm(connection: Connection, alarm: Alarm) -> None:

@@ -13,14 +13,16 @@ from sqlalchemy import RowMapping
 from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Entry
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
+from gateway.domain.callbacks import Callback, Dial, Try, Why
 from gateway.domain.change import Webhook
 from gateway.domain.events import Event, StoredEvent
-from gateway.domain.facts import Side
+from gateway.domain.facts import DialResult, Side
 from gateway.domain.holding import Member
 from gateway.domain.presence import Presence
 from gateway.store.columns import storable, storable_key
 
 _CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")
+_CALLBACK_FIELDS = tuple(field.name for field in fields(Callback) if field.name not in ("tries", "dials"))
 
 
 def numbered(seq: int, event: Event) -> StoredEvent:
@@ -91,6 +93,49 @@ def webhook_row(webhook: Webhook) -> dict[str, Any]:
 
 def webhook_of(row: RowMapping) -> Webhook:
     return Webhook(**{**row, "types": tuple(row["types"])})
+
+
+def callback_row(task: Callback) -> dict[str, Any]:
+    """The row without its id, which a new one has not yet."""
+    row = {name: getattr(task, name) for name in _CALLBACK_FIELDS if name != "id"}
+    row["tries"] = [{"call_id": each.call_id, "at": _text(each.at), "why": each.why} for each in task.tries]
+    row["dials"] = [_dial_json(dial) for dial in task.dials]
+    return row | {"dialling": task.dialling}
+
+
+def callback_of(row: RowMapping) -> Callback:
+    values: dict[str, Any] = {name: row[name] for name in _CALLBACK_FIELDS}
+    values["tries"] = tuple(
+        Try(each["call_id"], datetime.fromisoformat(each["at"]), Why(each["why"])) for each in row["tries"]
+    )
+    values["dials"] = tuple(_dial_of(dial) for dial in row["dials"])
+    return Callback(**values)
+
+
+def _dial_json(dial: Dial) -> dict[str, Any]:
+    return {
+        "id": dial.id,
+        "operator_id": dial.operator_id,
+        "at": _text(dial.at),
+        "rung_at": _text(dial.rung_at),
+        "answered_at": _text(dial.answered_at),
+        "ended_at": _text(dial.ended_at),
+        "result": dial.result,
+        "recording": dial.recording,
+    }
+
+
+def _dial_of(stored: Mapping[str, Any]) -> Dial:
+    return Dial(
+        id=stored["id"],
+        operator_id=stored["operator_id"],
+        at=datetime.fromisoformat(stored["at"]),
+        rung_at=_time(stored["rung_at"]),
+        answered_at=_time(stored["answered_at"]),
+        ended_at=_time(stored["ended_at"]),
+        result=None if stored["result"] is None else DialResult(stored["result"]),
+        recording=stored["recording"],
+    )
 
 
 def _attempt_json(attempt: Attempt) -> dict[str, Any]:

@@ -169,16 +169,25 @@ callbacks = Table(
     Column("claimed_at", UtcTime),
     Column("first_dialled_at", UtcTime),
     Column("dials", JSON, nullable=False),
+    Column("dialling", Words),
     Column("closed_at", UtcTime),
     Column("closed_by", Words, nullable=False),
     Column("reason", Words, nullable=False),
 )
-"""Callers whom nobody heard, one open task a number."""
+"""Callers whom nobody heard, one open task a number. `dialling` is the dial that goes on, one of `dials`."""
 
 _OPEN = text("closed_at IS NULL")
 Index("uq_callbacks_open_number", callbacks.c.number, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_callbacks_open_due_at", callbacks.c.due_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("ix_callbacks_opened_at", callbacks.c.opened_at)
+Index("ix_callbacks_number", callbacks.c.number, callbacks.c.id)
+
+_DIALLING = text("dialling IS NOT NULL")
+Index("ix_callbacks_dialling", callbacks.c.dialling, sqlite_where=_DIALLING, postgresql_where=_DIALLING)
+
+IS_IMPOSSIBLE = text("type = 'callback.impossible'")
+"""As the index has it: a bound value would not be seen to be the same."""
+Index("ix_events_impossible", events.c.at, sqlite_where=IS_IMPOSSIBLE, postgresql_where=IS_IMPOSSIBLE)
 
 alarms = Table(
     "alarms",

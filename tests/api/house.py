@@ -257,6 +257,7 @@ async def open_house(
     context = Context(
         centre=services.centre,
         office=services.office,
+        callbacks=services.callbacks,
         level=services.level,
         bookkeeper=services.bookkeeper,
         feed=services.feed,

@@ -21,7 +21,7 @@ QUEUESTATUSES = {
 }
 """Every value that the application Queue documents."""
 
-OWN_PEOPLES = {"from-operator", "duty", "from-centre"}
+OWN_PEOPLES = {"from-operator", "duty", "from-centre", "from-callback", "callback-line"}
 """Where the centre's own people are on the line: there a call may end. A caller's may not."""
 
 ALL_STEPS = list(steps(CONTEXTS))
@@ -133,7 +133,7 @@ def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_kn
     from gateway.asterisk.translator import _STEPS
 
     written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
-    assert written == {*_STEPS, "DUTY", "RING"}
+    assert written == {*_STEPS, "DUTY", "RING", "CALLBACK"}
 
 
 def applications_and_functions() -> tuple[set[str], set[str]]:

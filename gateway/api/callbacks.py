@@ -1,0 +1,315 @@
+"""Callbacks: the callers whom nobody heard, each a task that an operator takes and dials.
+
+Counterpart: `gateway/callbacks.py` opens and closes them with the calls, and has Asterisk dial.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+from urllib.parse import quote
+
+from aiohttp import web
+from pydantic import ConfigDict, Field, StringConstraints
+
+from gateway.api.auth import refuse_foreign
+from gateway.api.context import Context
+from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
+from gateway.api.problems import unprocessable
+from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
+from gateway.api.routes import Answer, Route, route
+from gateway.api.sounds import RangeHeaders, serve_sound
+from gateway.domain.audit import Actor
+from gateway.domain.callbacks import Callback, Dial, State, Why, number_of
+from gateway.domain.facts import DialResult
+from gateway.domain.tokens import May, Token
+from gateway.ports import Unknown
+from gateway.store.callback_reads import CallbackFilter
+from gateway.vault.recordings import NoRecording
+
+IMPOSSIBLE_WITHIN = timedelta(hours=24)
+"""How far back callers without a number are counted in the list's summary."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=PRINTABLE)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=PRINTABLE)]
+
+
+class CallbacksQuery(Parameters):
+    state: State | None = None
+    open: Annotated[bool, Field(description="True: only those that are not over, the soonest due first.")] = False
+    overdue: Annotated[bool, Field(description="True: only those that nobody has dialled in time.")] = False
+    number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
+    claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
+    cursor: Annotated[ThingId | None, Field(description="The `next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=200, description="How many items at most.")] = 50
+
+
+class DialPath(Parameters):
+    id: ThingId
+    dial: Word
+
+
+class IfMatch(MatchHeaders):
+    """May be left out: who does what to a task is settled by how the task stands."""
+
+    model_config = ConfigDict(json_schema_extra={})
+
+
+class ForOperator(Body):
+    operator_id: Annotated[
+        ThingId | None,
+        Field(description="Who will call; the token's own operator if not said. Supervisors name anybody."),
+    ] = None
+
+
+class ReachedBody(Body):
+    note: Annotated[Note, Field(description="What came of it, in words.")] = ""
+
+
+class GiveUpBody(Body):
+    reason: Annotated[Reason, Field(description="Why the caller is not called any more.")]
+
+
+class TryModel(Told):
+    """One call of the number."""
+
+    call_id: str
+    at: Annotated[datetime, Field(description="When it arrived.")]
+    why: Annotated[Why, Field(description="`heard` is the last one: a person spoke with the caller.")]
+
+
+class DialModel(Told):
+    """One call of the centre's own to the number. A time is null until it happened."""
+
+    id: str
+    operator_id: int
+    at: Annotated[datetime, Field(description="When the operator's phone began to ring.")]
+    rung_at: Annotated[datetime | None, Field(description="From when the number was called.")]
+    answered_at: datetime | None
+    ended_at: datetime | None
+    talk_s: Annotated[float | None, Field(description="Seconds with the caller on the line; null while it lasts.")]
+    result: Annotated[DialResult | None, Field(description="Null while it goes on.")]
+    recording: Annotated[str | None, Field(description="Where its sound is: caller left, centre right.")]
+
+    @classmethod
+    def of(cls, dial: Dial, callback_id: int) -> Self:
+        sound = dial.recording is not None and dial.rung_at is not None
+        return cls(
+            id=dial.id,
+            operator_id=dial.operator_id,
+            at=dial.at,
+            rung_at=dial.rung_at,
+            answered_at=dial.answered_at,
+            ended_at=dial.ended_at,
+            talk_s=dial.talk_s,
+            result=dial.result,
+            recording=f"/v1/callbacks/{callback_id}/dials/{quote(dial.id, safe='')}/recording" if sound else None,
+        )
+
+
+class CallbackModel(Told):
+    """A number that called 112 and was not heard. Each number has one open task, however often it calls."""
+
+    id: int
+    version: Annotated[int, Field(description="Its ETag: counts its changes.")]
+    number: str
+    trunk: Annotated[str, Field(description="The trunk of the last try: the number is called over it.")]
+    state: State
+    opened_at: datetime
+    due_at: Annotated[datetime, Field(description="By when the number should be dialled; see callback_target_min.")]
+    is_overdue: Annotated[bool, Field(description="That time has passed, and nobody has dialled.")]
+    try_count: int
+    last_try_at: datetime
+    tries: Annotated[list[TryModel], Field(description="The latest 50, oldest first; try_count counts all.")]
+    claimed_by: Annotated[int | None, Field(description="The operator who has it.")]
+    claimed_at: datetime | None
+    first_dialled_at: Annotated[datetime | None, Field(description="When the number was first called.")]
+    dials: Annotated[list[DialModel], Field(description="The latest 20, oldest first.")]
+    closed_at: datetime | None
+    closed_by: str
+    reason: Annotated[str, Field(description="Why it was given up, or what came of it.")]
+
+    @classmethod
+    def of(cls, task: Callback, now: datetime) -> Self:
+        own = {name: getattr(task, name) for name in cls.model_fields if name not in ("is_overdue", "tries", "dials")}
+        return cls(
+            **own,
+            is_overdue=task.is_overdue(now),
+            tries=[TryModel(call_id=each.call_id, at=each.at, why=each.why) for each in task.tries],
+            dials=[DialModel.of(dial, task.id) for dial in task.dials],
+        )
+
+
+class CallbackSummary(Told):
+    """How things stand, whatever the list shows."""
+
+    open: Annotated[int, Field(description="In nobody's hands.")]
+    claimed: int
+    overdue: Annotated[int, Field(description="Of both: past their time, and not dialled.")]
+    impossible: Annotated[
+        int, Field(description="Callers of the last 24 hours whom nobody heard, and who have no number to call.")
+    ]
+
+
+class CallbackList(Told):
+    items: list[CallbackModel]
+    next: Annotated[int | None, Field(description="The cursor of the next page; null on the last one.")]
+    summary: CallbackSummary
+
+
+async def list_callbacks(context: Context, query: CallbacksQuery) -> CallbackList:
+    """Callers whom nobody heard: who left before anybody spoke to them, left a message, or were cut off. The newest
+    first; where only open ones are asked for, the soonest due first."""
+    now = context.clock()
+    number = query.number if query.number is None else number_of(query.number) or query.number
+    filter = CallbackFilter(
+        state=query.state,
+        number=number,
+        claimed_by=query.claimed_by,
+        is_open=query.open,
+        overdue_at=now if query.overdue else None,
+    )
+    found, following = await context.reads.callbacks.page(filter, after=query.cursor, limit=query.limit)
+    counts = await context.reads.callbacks.counts(now, now - IMPOSSIBLE_WITHIN)
+    return CallbackList(
+        items=[CallbackModel.of(task, now) for task in found],
+        next=following,
+        summary=CallbackSummary(
+            open=counts.open, claimed=counts.claimed, overdue=counts.overdue, impossible=counts.impossible
+        ),
+    )
+
+
+async def get_callback(context: Context, path: ThingPath) -> Answer[CallbackModel]:
+    return _told(context, await _task(context, path.id))
+
+
+async def claim_callback(
+    context: Context, path: ThingPath, headers: IfMatch, body: ForOperator, token: Token, actor: Actor
+) -> Answer[CallbackModel]:
+    """An operator takes it: nobody else calls the number meanwhile."""
+    operator_id = _operator_id(body, token)
+    return _told(context, await context.callbacks.claim(path.id, operator_id, actor, _version(headers)))
+
+
+async def release_callback(
+    context: Context, path: ThingPath, headers: IfMatch, token: Token, actor: Actor
+) -> Answer[CallbackModel]:
+    """The operator gives it back, or a supervisor takes it away."""
+    return _told(context, await context.callbacks.release(path.id, actor, _version(headers), _allow(token)))
+
+
+async def reach_callback(
+    context: Context, path: ThingPath, headers: IfMatch, body: ReachedBody, token: Token, actor: Actor
+) -> Answer[CallbackModel]:
+    """Somebody spoke with the caller, by whatever way: the task is over. A dial that the caller answered for 5 seconds
+    or more says so by itself."""
+    task = await context.callbacks.reach(path.id, actor, _version(headers), _allow(token), body.note)
+    return _told(context, task)
+
+
+async def give_up_callback(
+    context: Context, path: ThingPath, headers: IfMatch, body: GiveUpBody, token: Token, actor: Actor
+) -> Answer[CallbackModel]:
+    """The caller is not called any more. Who calls 112 again and is not heard has a new task."""
+    task = await context.callbacks.give_up(path.id, actor, _version(headers), _allow(token), body.reason)
+    return _told(context, task)
+
+
+async def dial_callback(
+    context: Context, path: ThingPath, headers: IfMatch, body: ForOperator, token: Token, actor: Actor
+) -> Answer[CallbackModel]:
+    """Rings the operator's own phone for 25 s and then, once it is picked up, the number for 45 s, over the trunk that
+    the caller came on, as 112 and marked as a call back (RFC 7090). It is recorded. The task is in that operator's
+    hands from now on; what comes of it stands in its `dials`."""
+    operator_id = _operator_id(body, token)
+    return _told(context, await context.callbacks.dial(path.id, operator_id, actor, _version(headers)), status=202)
+
+
+async def get_callback_recording(
+    context: Context, path: DialPath, headers: RangeHeaders, request: web.Request
+) -> web.StreamResponse:
+    """The dial's sound as WAV: the caller left, the centre right. It begins with what the carrier lets one hear before
+    anybody answers."""
+    task = await _task(context, path.id)
+    dial = next((each for each in task.dials if each.id == path.dial), None)
+    if dial is None:
+        raise Unknown(f"callback {task.id} has no dial {path.dial}")
+    if dial.recording is None:
+        raise NoRecording(NoRecording.__doc__)
+    recording = await asyncio.to_thread(context.recordings.find, dial.recording, dial.talk_s)
+    return await serve_sound(request, headers, recording, f"callback-{dial.id}")
+
+
+async def _task(context: Context, callback_id: int) -> Callback:
+    task = await context.reads.callbacks.one(callback_id)
+    if task is None:
+        raise Unknown(f"there is no callback {callback_id}")
+    return task
+
+
+def _told(context: Context, task: Callback, status: int = 200) -> Answer[CallbackModel]:
+    return Answer(CallbackModel.of(task, context.clock()), status, {"ETag": f'"{task.version}"'})
+
+
+def _version(headers: IfMatch) -> int | None:
+    return None if headers.if_match is None else version_of(headers)
+
+
+def _operator_id(body: ForOperator, token: Token) -> int:
+    """Raises Problem where nobody is named, or somebody for whom the token may not act."""
+    operator_id = body.operator_id or token.operator_id
+    if operator_id is None:
+        raise unprocessable("/operator_id", "must be said: this token is no operator's")
+    refuse_foreign(token, operator_id)
+    return operator_id
+
+
+def _allow(token: Token) -> Callable[[Callback], None]:
+    """A task in somebody's hands is that one's, and the supervisors'."""
+
+    def allow(task: Callback) -> None:
+        if task.claimed_by is not None:
+            refuse_foreign(token, task.claimed_by)
+
+    return allow
+
+
+def _act(
+    name: str,
+    serve: Callable[..., Awaitable[object]],
+    summary: str,
+    *,
+    statuses: tuple[int, ...] = (),
+    problems: tuple[int, ...] = (),
+) -> Route:
+    return route(
+        "POST",
+        f"/v1/callbacks/{{id}}/{name}",
+        serve,
+        summary,
+        may=May.ACT_FOR_SELF,
+        statuses=statuses,
+        problems=(409, 412, *problems),
+    )
+
+
+ROUTES = (
+    route("GET", "/v1/callbacks", list_callbacks, "Callers whom nobody heard", may=May.SEE_CALLS),
+    route("GET", "/v1/callbacks/{id}", get_callback, "One callback", may=May.SEE_CALLS),
+    _act("claim", claim_callback, "Take it"),
+    _act("release", release_callback, "Give it back"),
+    _act("reached", reach_callback, "The caller was spoken with"),
+    _act("give-up", give_up_callback, "The caller is not to be reached"),
+    _act("dial", dial_callback, "Call the number", statuses=(202,), problems=(502,)),
+    route(
+        "GET",
+        "/v1/callbacks/{id}/dials/{dial}/recording",
+        get_callback_recording,
+        "The sound of one dial",
+        may=May.HEAR_CALLS,
+        statuses=(200, 206),
+        problems=(416,),
+        media_type="audio/wav",
+    ),
+)

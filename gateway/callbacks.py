@@ -1,0 +1,326 @@
+"""Callbacks: opens and closes the tasks with the calls that the journal tells of, and has operators take them and dial.
+
+Counterparts: `domain/callbacks.py` holds the rules; `centre.py` stores what `follow` says in the same transaction as
+the end of the call; `dialplan/callback.conf` places the calls; `gateway/api/callbacks.py` brings what people ask for.
+"""
+
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.bookkeeper import Bookkeeper
+from gateway.domain import callbacks
+from gateway.domain.audit import Actor, Deed
+from gateway.domain.books import Books
+from gateway.domain.call import Call
+from gateway.domain.callbacks import Callback, Dial, OutOfTurn, State, Update, Why
+from gateway.domain.change import Change, SetAside
+from gateway.domain.events import Event
+from gateway.domain.facts import DialFact, DialResult, DialStep
+from gateway.domain.kept import Unfitting
+from gateway.domain.operators import Operator
+from gateway.ports import Dialling, Refused, Stale, Store, StoreAway, Switchboard, Unknown
+from gateway.saving import Saving
+
+log = logging.getLogger(__name__)
+
+FAILED_KEPT = 100
+"""Rings that failed and are not written down yet, while the store is away; the oldest is found out by `lost` then."""
+OVERDUE_EVERY_S = 5.0
+"""How often it is looked whether callers wait past their time."""
+
+Allow = Callable[[Callback], None]
+"""Raises where whoever asks may not do it to a task that stands so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What calls and dials come to."""
+
+    updates: tuple[Update, ...] = ()
+    events: tuple[Event, ...] = ()
+    """Those that are about no task."""
+    set_aside: tuple[SetAside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many callers wait past their time, and when the first of them should have been called."""
+
+    count: int
+    first: datetime
+
+
+class Callbacks:
+    """`clock` returns the time now, in UTC; `clock_s` is a clock that never leaps, in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        saving: Saving,
+        bookkeeper: Bookkeeper,
+        switchboard: Switchboard,
+        clock: Callable[[], datetime],
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._saving = saving
+        self._bookkeeper = bookkeeper
+        self._switchboard = switchboard
+        self._clock = clock
+        self._clock_s = clock_s
+        self._dialling: frozenset[str] = frozenset()
+        """The dials that go on, by id."""
+        self._missing: frozenset[str] = frozenset()
+        self._failed: deque[str] = deque(maxlen=FAILED_KEPT)
+        self._overdue: tuple[float, Overdue | None] | None = None
+
+    # ---------------------------------------------------------------- what the journal tells: in the saving turn
+
+    async def resume(self) -> None:
+        """Takes up the dials that go on: at start, and after the store was away. Raises StoreAway."""
+        self._dialling = frozenset(
+            task.dialling for task in await self._store.dialling_callbacks() if task.dialling is not None
+        )
+
+    async def follow(self, calls: Iterable[Call], dials: Sequence[DialFact] = ()) -> Followed:
+        """What the calls, those of them that have ended, and the steps of dials make of the tasks, to be stored with
+        them. For whoever holds the saving turn. Raises StoreAway."""
+        ended = [(call, reason) for call in calls if call.ended_at and (reason := callbacks.why(call)) is not None]
+        if not ended and not dials:
+            return Followed()
+        books = await self._bookkeeper.at_hand()
+        numbers = {number for call, _ in ended if (number := callbacks.number_of(call.caller)) is not None}
+        desk = _Desk(books, await self._store.open_callbacks(numbers) if numbers else [])
+        for callback_id in {_callback_id(fact.dial_id) for fact in dials} - desk.ids:
+            if (task := await self._store.callback(callback_id)) is not None:
+                desk.put(task)
+        steps: list[tuple[datetime, _Step]] = [(call.ended_at or call.arrived_at, (call, why)) for call, why in ended]
+        steps += [(fact.at, fact) for fact in dials]
+        for _, step in sorted(steps, key=lambda each: each[0]):
+            try:
+                desk.take(step)
+            except Exception as error:  # whatever it is, a call's end must be stored
+                log.exception("callback_not_followed")
+                desk.set_aside.append(SetAside(self._clock(), "callbacks", repr(error), repr(step)))
+        return desk.followed()
+
+    def remember(self, stored: Iterable[Callback]) -> None:
+        """Takes the tasks as they were stored."""
+        for task in stored:
+            over = {dial.id for dial in task.dials}
+            self._dialling = self._dialling - over | ({task.dialling} if task.dialling else set())
+
+    def lost(self, live: Collection[str]) -> list[DialFact]:
+        """The ends of the dials that go on and are not among the calls that Asterisk has, at two looks: it died under
+        them. To be called only while the journal is read to its end."""
+        missing = self._dialling - set(live)
+        gone, self._missing = sorted(missing & self._missing), missing
+        return [DialFact(dial_id, self._clock(), DialStep.ENDED, DialResult.FAILED) for dial_id in gone]
+
+    def ring_failed(self, ring_id: str) -> None:
+        """Takes that an operator did not pick up. Never waits."""
+        if ring_id in self._dialling:
+            self._failed.append(ring_id)
+
+    # ---------------------------------------------------------------- the watch
+
+    async def overdue(self, now: datetime) -> Overdue | None:
+        """The callers who wait past their time; None where nobody does. Once a second, for the watch: it also writes
+        down which rings failed. Whatever the store does, it says what it knew last."""
+        try:
+            while self._failed:
+                await self._end_missed(self._failed.popleft())
+            known = self._overdue
+            if known is None or not 0 <= self._clock_s() - known[0] < OVERDUE_EVERY_S:
+                count, first = await self._store.overdue_callbacks(now)
+                self._overdue = self._clock_s(), Overdue(count, first) if first else None
+        except StoreAway as error:
+            log.warning("overdue_not_looked_at", extra={"reason": str(error)})
+        return self._overdue[1] if self._overdue else None
+
+    async def _end_missed(self, dial_id: str) -> None:
+        try:
+            await self._end(dial_id, DialResult.OPERATOR_MISSED)
+        except StoreAway:
+            self._failed.appendleft(dial_id)
+            raise
+
+    # ---------------------------------------------------------------- what people do
+
+    async def claim(self, callback_id: int, operator_id: int, actor: Actor, version: int | None) -> Callback:
+        """The task, in that operator's hands. Like the others below: `version` is the one that whoever asks saw, None
+        for any. Raises Unknown, Stale, OutOfTurn, StoreAway; Unfitting for an operator who is not there."""
+        async with self._saving.turn:
+            task, now = await self._find(callback_id, version), self._clock()
+            _operator(await self._bookkeeper.books(), operator_id)
+            claimed = callbacks.claim(task, operator_id, now)
+            if claimed is task:
+                return task
+            return await self._save(claimed, _deed_about("callback.claimed", claimed, actor, now))
+
+    async def release(self, callback_id: int, actor: Actor, version: int | None, allow: Allow) -> Callback:
+        """The task, in nobody's hands. Raises what `claim` does, and what `allow` does."""
+        async with self._saving.turn:
+            task = await self._find(callback_id, version)
+            allow(task)
+            released = callbacks.release(task)
+            more = {"operator_id": task.claimed_by}
+            return await self._save(released, _deed_about("callback.released", released, actor, self._clock(), more))
+
+    async def reach(self, callback_id: int, actor: Actor, version: int | None, allow: Allow, note: str) -> Callback:
+        """The task, over: somebody spoke with the caller. Raises what `release` does."""
+        async with self._saving.turn:
+            task, now = await self._find(callback_id, version), self._clock()
+            allow(task)
+            closed = callbacks.close(task, State.REACHED, now, actor.name, note)
+            return await self._save(closed, _deed_about("callback.reached", closed, actor, now, {"reason": note}))
+
+    async def give_up(self, callback_id: int, actor: Actor, version: int | None, allow: Allow, reason: str) -> Callback:
+        """The task, over: the caller is not to be reached. Raises what `release` does."""
+        async with self._saving.turn:
+            task, now = await self._find(callback_id, version), self._clock()
+            allow(task)
+            closed = callbacks.close(task, State.GIVEN_UP, now, actor.name, reason)
+            return await self._save(closed, _deed_about("callback.given_up", closed, actor, now, {"reason": reason}))
+
+    async def dial(self, callback_id: int, operator_id: int, actor: Actor, version: int | None) -> Callback:
+        """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal.
+
+        Raises what `claim` does; Refused where the phone cannot be rung. After SwitchboardAway nobody knows whether it
+        rings: the dial goes on until Asterisk is there again, and says so or has no such call.
+        """
+        async with self._saving.turn:
+            task, now = await self._find(callback_id, version), self._clock()
+            books = await self._bookkeeper.books()
+            operator = _operator(books, operator_id)
+            if task.trunk not in books.trunks:
+                raise OutOfTurn(f"trunk {task.trunk}, which the caller came on, is no more")
+            dial_id = f"{task.id}-{secrets.token_hex(6)}"
+            recording = f"{now:%Y/%m/%d}/callback-{dial_id}.raw"
+            begun = callbacks.begin_dial(task, Dial(dial_id, operator_id, now, recording=recording))
+            more = {"dial_id": dial_id, "operator_id": operator_id}
+            stored = await self._save(begun, _deed_about("callback.dialled", begun, actor, now, more))
+        try:
+            await self._switchboard.dial(Dialling(dial_id, operator.phone, task.number, task.trunk, recording))
+        except Refused:
+            await self._end(dial_id, DialResult.OPERATOR_MISSED)
+            raise
+        return stored
+
+    async def _find(self, callback_id: int, version: int | None) -> Callback:
+        task = await self._store.callback(callback_id)
+        if task is None:
+            raise Unknown(f"there is no callback {callback_id}")
+        if version is not None and task.version != version:
+            raise Stale(f"callback {callback_id} was changed by somebody else")
+        return task
+
+    async def _save(self, task: Callback, deed: Deed) -> Callback:
+        committed = await self._saving.save_in_turn(Change(callbacks=(Update(task),), deeds=(deed,)))
+        self._overdue = None
+        self.remember(committed.callbacks)
+        return committed.callbacks[0]
+
+    async def _end(self, dial_id: str, result: DialResult) -> None:
+        """Ends a dial of which the journal may tell nothing. Raises StoreAway."""
+        async with self._saving.turn:
+            followed = await self.follow((), (DialFact(dial_id, self._clock(), DialStep.ENDED, result),))
+            if followed.updates:
+                committed = await self._saving.save_in_turn(Change(callbacks=followed.updates))
+                self.remember(committed.callbacks)
+
+
+_Step = DialFact | tuple[Call, Why]
+
+
+class _Desk:
+    """The tasks as they stand while calls and dials are gone through, and what is to be stored of it."""
+
+    def __init__(self, books: Books, tasks: Iterable[Callback]) -> None:
+        self._books = books
+        self._tasks: dict[int, Callback] = {}
+        """By id; a new one by a number below 0."""
+        self._open: dict[str, int] = {}
+        self._told: dict[int, list[Event]] = {}
+        self._events: list[Event] = []
+        self.set_aside: list[SetAside] = []
+        for task in tasks:
+            self.put(task)
+
+    @property
+    def ids(self) -> set[int]:
+        return set(self._tasks)
+
+    def put(self, task: Callback, key: int | None = None) -> None:
+        key = task.id if key is None else key
+        self._tasks[key] = task
+        if task.is_open:
+            self._open[task.number] = key
+        elif self._open.get(task.number) == key:
+            del self._open[task.number]
+
+    def take(self, step: _Step) -> None:
+        if isinstance(step, DialFact):
+            self._dial(step)
+        else:
+            self._call(*step)
+
+    def _call(self, call: Call, reason: Why) -> None:
+        number = callbacks.number_of(call.caller)
+        if number is None:
+            if reason is not Why.HEARD:
+                self._events.append(callbacks.impossible(call, reason))
+            return
+        key = self._open.get(number)
+        task = None if key is None else self._tasks[key]
+        target_min = self._books.rules.callback_target_min
+        self._update(key, callbacks.follow_call(task, call, number, reason, target_min))
+
+    def _dial(self, fact: DialFact) -> None:
+        callback_id = _callback_id(fact.dial_id)
+        task = self._tasks.get(callback_id)
+        dial = next((each for each in task.dials if each.id == fact.dial_id), None) if task else None
+        if task is None or dial is None:
+            log.warning("dial_of_no_task", extra={"dial": fact.dial_id})
+            return
+        operator = self._books.operators.get(dial.operator_id)
+        self._update(callback_id, callbacks.follow_dial(task, fact, operator.name if operator else ""))
+
+    def _update(self, key: int | None, update: Update | None) -> None:
+        if update is None:
+            return
+        if key is None:
+            key = min(self._tasks, default=0)
+            key = min(key, 0) - 1
+        self.put(update.task, key)
+        self._told.setdefault(key, []).extend(update.events)
+
+    def followed(self) -> Followed:
+        """Those that are over come first: a number has one open task, and another may have been opened since."""
+        updates = [Update(self._tasks[key], tuple(events)) for key, events in self._told.items()]
+        updates.sort(key=lambda update: update.task.is_open)
+        return Followed(tuple(updates), tuple(self._events), tuple(self.set_aside))
+
+
+def _callback_id(dial_id: str) -> int:
+    """The task that a dial is of; 0, which is none's, where it does not say."""
+    number = dial_id.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+
+
+def _operator(books: Books, operator_id: int) -> Operator:
+    found = books.operators.get(operator_id)
+    if found is None:
+        raise Unfitting("operator_id", f"there is no operator {operator_id}")
+    return found
+
+
+def _deed_about(action: str, task: Callback, actor: Actor, at: datetime, more: Mapping[str, Any] | None = None) -> Deed:
+    data = {"callback_id": task.id, **callbacks.told_of(task), "claimed_by": task.claimed_by, **(more or {})}
+    return Deed(at, actor, action, subject=f"callback/{task.id}", data=data, note=str((more or {}).get("reason", "")))

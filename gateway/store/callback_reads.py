@@ -1,0 +1,107 @@
+"""The API's view of callbacks: the list, page by page, and how many there are of each sort.
+
+Counterparts: `gateway/api/callbacks.py` asks; `repository.py` is the services' side.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.callbacks import Callback, State
+from gateway.store import rows
+from gateway.store.tables import IS_IMPOSSIBLE, callbacks, events
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFilter:
+    """Which tasks: all that is given must be true of them. `overdue_at` means those that are overdue then."""
+
+    state: State | None = None
+    number: str | None = None
+    claimed_by: int | None = None
+    is_open: bool = False
+    overdue_at: datetime | None = None
+
+    @property
+    def is_of_open_ones(self) -> bool:
+        """Whether none of them is over: then the most urgent one comes first."""
+        return self.is_open or self.overdue_at is not None or self.state in (State.OPEN, State.CLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackCounts:
+    """How many tasks are in nobody's hands, in somebody's, and past their time; and how many callers whom nobody heard
+    had no number to call."""
+
+    open: int
+    claimed: int
+    overdue: int
+    impossible: int
+
+
+class CallbackReads:
+    """`reading` opens a connection to read with, with the time limits of `database.py`; it may raise StoreAway."""
+
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._reading = reading
+
+    async def page(self, filter: CallbackFilter, *, after: int | None, limit: int) -> tuple[list[Callback], int | None]:
+        """At most `limit` tasks after the one with that id, and the cursor of the next page. Open ones: the soonest due
+        first; else the newest first. Raises StoreAway."""
+        query = _filtered(filter).limit(limit + 1)
+        async with self._reading() as connection:
+            if filter.is_of_open_ones:
+                query = query.order_by(callbacks.c.due_at, callbacks.c.id)
+                if after is not None:
+                    last = select(callbacks.c.due_at).where(callbacks.c.id == after)
+                    due_at = (await connection.execute(last)).scalar_one_or_none()
+                    if due_at is None:
+                        return [], None
+                    query = query.where(tuple_(callbacks.c.due_at, callbacks.c.id) > (due_at, after))
+            else:
+                query = query.order_by(callbacks.c.id.desc())
+                if after is not None:
+                    query = query.where(callbacks.c.id < after)
+            found = [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    async def one(self, callback_id: int) -> Callback | None:
+        """The task of that id. Raises StoreAway."""
+        async with self._reading() as connection:
+            found = await connection.execute(select(callbacks).where(callbacks.c.id == callback_id))
+            row = found.mappings().one_or_none()
+        return None if row is None else rows.callback_of(row)
+
+    async def counts(self, now: datetime, since: datetime) -> CallbackCounts:
+        """How things stand `now`; callers without a number are counted from `since` on. Raises StoreAway."""
+        is_overdue = (callbacks.c.due_at < now) & callbacks.c.first_dialled_at.is_(None)
+        tasks = select(
+            func.count(case((callbacks.c.claimed_by.is_(None), 1))),
+            func.count(case((callbacks.c.claimed_by.is_not(None), 1))),
+            func.count(case((is_overdue, 1))),
+        ).where(callbacks.c.closed_at.is_(None))
+        without = select(func.count()).select_from(events).where(IS_IMPOSSIBLE, events.c.at >= since)
+        async with self._reading() as connection:
+            free, claimed, overdue = (await connection.execute(tasks)).one()
+            impossible: int = (await connection.execute(without)).scalar_one()
+        return CallbackCounts(free, claimed, overdue, impossible)
+
+
+def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
+    query = select(callbacks)
+    if filter.state is not None:
+        query = query.where(callbacks.c.state == filter.state)
+    if filter.number is not None:
+        query = query.where(callbacks.c.number == filter.number)
+    if filter.claimed_by is not None:
+        query = query.where(callbacks.c.claimed_by == filter.claimed_by)
+    if filter.is_of_open_ones:
+        query = query.where(callbacks.c.closed_at.is_(None))
+    if filter.overdue_at is not None:
+        query = query.where(callbacks.c.due_at < filter.overdue_at, callbacks.c.first_dialled_at.is_(None))
+    return query

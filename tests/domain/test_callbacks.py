@@ -1,0 +1,246 @@
+"""Which calls open a task, which close one, and what a dial makes of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain import callbacks
+from gateway.domain.call import Attempt, Call, Outcome, Stage
+from gateway.domain.callbacks import Callback, Dial, OutOfTurn, State, Why
+from gateway.domain.facts import DialFact, DialResult, DialStep, Side
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def a_call(outcome: Outcome, **fields: Any) -> Call:
+    """A call that arrived at noon and that its caller ended a minute later."""
+    known: dict[str, Any] = {
+        "id": "112-1.1",
+        "trunk": "telkomsel",
+        "caller": "0811",
+        "arrived_at": NOON,
+        "ended_at": after(60),
+        "stage": Stage.ENDED,
+        "outcome": outcome,
+        "hung_up_by": Side.CALLER,
+        "cause": 16,
+    }
+    return Call(**known | fields)
+
+
+def talked(start: float, stop: float | None, phone: str = "1001", **fields: Any) -> Call:
+    """An answered call with one talk from `start` to `stop`, in seconds after noon."""
+    talk = Attempt("leg", phone, after(start - 1), after(start), None if stop is None else after(stop))
+    return a_call(Outcome.ANSWERED, **{"operator": phone, "answered_at": after(start), "attempts": (talk,)} | fields)
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (a_call(Outcome.CANCELLED), Why.CANCELLED),
+        (a_call(Outcome.ABANDONED), Why.ABANDONED),
+        (a_call(Outcome.FELL_BACK), Why.ABANDONED),
+        (a_call(Outcome.FAILED, hung_up_by=Side.CENTRE, cause=None), Why.LOST),
+        (a_call(Outcome.FAILED, hung_up_by=Side.CENTRE), Why.LOST),
+        (a_call(Outcome.FELL_BACK, message="m.raw"), Why.MESSAGE),
+        (talked(10, 14.9, ended_at=after(14.9)), Why.CUT),
+        (talked(10, 15, ended_at=after(15)), Why.HEARD),
+        (talked(10, 12, ended_at=after(12), hung_up_by=Side.CENTRE, cause=16), Why.CUT),
+        (talked(10, 60, message="m.raw"), Why.MESSAGE),
+        (talked(10, 60), Why.HEARD),
+    ],
+)
+def test_a_call_that_no_person_heard_is_a_try(call: Call, why: Why) -> None:
+    assert callbacks.why(call) is why
+
+
+def test_who_is_hung_up_on_by_the_operator_is_neither_a_task_nor_the_end_of_one() -> None:
+    assert callbacks.why(talked(10, 12, ended_at=after(12), hung_up_by=Side.OPERATOR)) is None
+
+
+def test_a_caller_whose_operator_vanished_and_who_gave_up_waiting_is_called_back() -> None:
+    assert callbacks.why(talked(10, 40)) is Why.CUT
+    # one whom an agency's person left has been heard
+    assert callbacks.why(talked(10, 40, operator=None, relieved_by="1001")) is Why.HEARD
+
+
+def test_a_call_that_asterisk_died_under_is_called_back_however_long_they_had_talked() -> None:
+    assert callbacks.why(talked(10, None, hung_up_by=Side.CENTRE, cause=None)) is Why.LOST
+
+
+def test_the_probes_calls_and_those_that_go_on_are_no_tries() -> None:
+    assert callbacks.why(a_call(Outcome.ABANDONED, trunk="probe")) is None
+    assert callbacks.why(replace(a_call(Outcome.ABANDONED), outcome=None, ended_at=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("caller", "number"),
+    [("0811-222.333", "0811222333"), ("+62 811 (22)", "+6281122"), ("110", "110"), ("+628119999", "+628119999")],
+)
+def test_a_number_is_what_can_be_dialled_of_what_the_carrier_said(caller: str, number: str) -> None:
+    assert callbacks.number_of(caller) == number
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        *("", "anonymous", "Anonymous", "unknown", "restricted", "unavailable", "11", "+", "+12"),
+        *("*21*0811#", "0811#", "0811;phone-context=x", "siti.rahayu", "112", "0000000000", "1" * 19),
+        *("0811+1", "++62811", "\u0660\u0661\u0661\u0662"),
+    ],
+)
+def test_a_withheld_number_and_one_that_does_something_else_cannot_be_dialled(caller: str) -> None:
+    assert callbacks.number_of(caller) is None
+
+
+# ---------------------------------------------------------------- one task a number
+
+
+def opened(**fields: Any) -> Callback:
+    """A stored task that a cancelled call opened."""
+    update = callbacks.follow_call(None, a_call(Outcome.CANCELLED), "0811", Why.CANCELLED, 10)
+    assert update is not None
+    return replace(update.task, id=7, version=1, **fields)
+
+
+def test_the_first_unheard_call_opens_a_task_whose_clock_runs_from_its_end() -> None:
+    update = callbacks.follow_call(None, a_call(Outcome.CANCELLED), "0811", Why.CANCELLED, 10)
+    assert update is not None
+    task = update.task
+    assert (task.state, task.opened_at, task.due_at) == (State.OPEN, after(60), after(660))
+    assert (task.try_count, task.tries[0].at, task.tries[0].why) == (1, NOON, Why.CANCELLED)
+    [event] = update.events
+    assert (event.type, event.call_id, event.data["why"]) == ("callback.opened", "112-1.1", Why.CANCELLED)
+    assert not task.is_overdue(after(660))
+    assert task.is_overdue(after(661))
+
+
+def test_another_try_joins_it_and_the_clock_runs_on() -> None:
+    again = a_call(Outcome.ABANDONED, id="112-1.2", trunk="indosat", arrived_at=after(90), ended_at=after(120))
+    update = callbacks.follow_call(opened(), again, "0811", Why.ABANDONED, 10)
+    assert update is not None
+    task = update.task
+    assert (task.try_count, task.trunk, task.due_at, task.last_try_at) == (2, "indosat", after(660), after(90))
+    assert [each.why for each in task.tries] == [Why.CANCELLED, Why.ABANDONED]
+    assert [event.type for event in update.events] == ["callback.tried_again"]
+
+
+def test_a_number_that_gets_through_closes_its_own_task_and_that_is_its_last_try() -> None:
+    claimed = callbacks.claim(opened(), 3, after(70))
+    update = callbacks.follow_call(claimed, talked(10, 60, operator_name="Siti"), "0811", Why.HEARD, 10)
+    assert update is not None
+    task = update.task
+    assert (task.state, task.closed_at, task.closed_by) == (State.GOT_THROUGH, after(60), "Siti")
+    assert (task.try_count, task.tries[-1].why) == (2, Why.HEARD)
+    assert [event.type for event in update.events] == ["callback.got_through"]
+    assert callbacks.follow_call(None, talked(10, 60), "0811", Why.HEARD, 10) is None
+
+
+def test_a_task_keeps_its_latest_tries_and_counts_all() -> None:
+    task = opened()
+    for number in range(60):
+        update = callbacks.follow_call(task, a_call(Outcome.CANCELLED, id=f"112-{number}"), "0811", Why.CANCELLED, 10)
+        assert update is not None
+        task = update.task
+    assert (task.try_count, len(task.tries), task.tries[-1].call_id) == (61, 50, "112-59")
+
+
+# ---------------------------------------------------------------- what people do
+
+
+def test_a_task_is_in_one_persons_hands() -> None:
+    claimed = callbacks.claim(opened(), 3, after(70))
+    assert (claimed.state, claimed.claimed_by, claimed.claimed_at) == (State.CLAIMED, 3, after(70))
+    assert callbacks.claim(claimed, 3, after(80)) is claimed
+    with pytest.raises(OutOfTurn, match="operator 3 has it"):
+        callbacks.claim(claimed, 4, after(80))
+    assert callbacks.release(claimed) == opened()
+    with pytest.raises(OutOfTurn, match="nobody has it"):
+        callbacks.release(opened())
+
+
+def test_what_is_over_stays_over() -> None:
+    over = callbacks.close(opened(), State.GIVEN_UP, after(70), "Siti", "wrong number")
+    assert (over.state, over.closed_by, over.reason, over.is_open) == (State.GIVEN_UP, "Siti", "wrong number", False)
+    for again in (
+        lambda: callbacks.claim(over, 3, after(80)),
+        lambda: callbacks.release(over),
+        lambda: callbacks.close(over, State.REACHED, after(80), "Ani"),
+        lambda: callbacks.begin_dial(over, Dial("7-a", 3, after(80))),
+    ):
+        with pytest.raises(OutOfTurn, match="it is over: given_up"):
+            again()
+
+
+def dialled(*steps: tuple[DialStep, float], result: DialResult | None = None) -> Callback:
+    """The task after a dial that went so, its steps at so many seconds."""
+    task = callbacks.begin_dial(opened(), Dial("7-a", 3, after(100)))
+    for step, seconds in steps:
+        fact = DialFact("7-a", after(seconds), step, result if step is DialStep.ENDED else None)
+        update = callbacks.follow_dial(task, fact, "Siti")
+        assert update is not None
+        task = update.task
+    return task
+
+
+RUNG, ANSWERED, ENDED = DialStep.RUNG, DialStep.ANSWERED, DialStep.ENDED
+
+
+def test_a_dial_claims_the_task_and_is_the_only_one() -> None:
+    task = dialled()
+    assert (task.claimed_by, task.dialling, task.first_dialled_at) == (3, "7-a", None)
+    with pytest.raises(OutOfTurn, match="being called already"):
+        callbacks.begin_dial(task, Dial("7-b", 3, after(101)))
+    with pytest.raises(OutOfTurn, match="being called"):
+        callbacks.release(task)
+
+
+def test_the_clock_stops_when_the_number_itself_is_called() -> None:
+    task = dialled((RUNG, 104))
+    assert task.first_dialled_at == after(104)
+    assert not task.is_overdue(after(10_000))
+    assert dialled((ENDED, 125)).is_overdue(after(10_000))
+
+
+def test_a_caller_who_talks_for_a_while_is_reached() -> None:
+    task = dialled((RUNG, 104), (ANSWERED, 110), (ENDED, 115), result=DialResult.ANSWERED)
+    assert (task.state, task.closed_at, task.closed_by) == (State.REACHED, after(115), "Siti")
+    assert (task.dials[0].result, task.dials[0].talk_s) == (DialResult.ANSWERED, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said", "result"),
+    [
+        (((RUNG, 104), (ANSWERED, 110), (ENDED, 114)), DialResult.ANSWERED, DialResult.ANSWERED),
+        (((RUNG, 104), (ENDED, 110)), DialResult.BUSY, DialResult.BUSY),
+        (((RUNG, 104), (ANSWERED, 110), (ENDED, 140)), DialResult.FAILED, DialResult.FAILED),
+        (((ENDED, 125),), None, DialResult.OPERATOR_MISSED),
+        (((RUNG, 104), (ENDED, 110)), None, DialResult.FAILED),
+    ],
+)
+def test_who_did_not_talk_long_enough_stays_a_task(
+    steps: tuple[tuple[DialStep, float], ...], said: DialResult | None, result: DialResult
+) -> None:
+    task = dialled(*steps, result=said)
+    assert (task.state, task.dials[0].result, task.dialling) == (State.CLAIMED, result, None)
+
+
+def test_what_is_told_twice_of_a_dial_changes_nothing() -> None:
+    task = dialled((RUNG, 104), (ENDED, 110), result=DialResult.BUSY)
+    assert callbacks.follow_dial(task, DialFact("7-a", after(111), ENDED), "Siti") is None
+    assert callbacks.follow_dial(dialled((RUNG, 104)), DialFact("7-a", after(105), RUNG), "Siti") is None
+    assert callbacks.follow_dial(task, DialFact("7-z", after(111), ENDED), "Siti") is None
+
+
+def test_the_end_of_a_dial_is_kept_although_its_task_is_over() -> None:
+    over = callbacks.close(dialled((RUNG, 104), (ANSWERED, 105)), State.REACHED, after(106), "Ani")
+    update = callbacks.follow_dial(over, DialFact("7-a", after(200), ENDED, DialResult.ANSWERED), "Siti")
+    assert update is not None
+    assert (update.task.closed_by, update.task.dials[0].result) == ("Ani", DialResult.ANSWERED)
+    assert [event.type for event in update.events] == ["callback.dial_ended"]
