@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def caller_talks(
         _PROVISIONAL,
         '<recv response="200" rrs="true" rtd="true"/>\n',
         _send(_request("ACK", caller, dialled, in_dialog=True, cseq="1 ACK")),
-        f'<nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>\n' if sound else "",
+        _play(sound),
         f'<pause milliseconds="{hold_ms}"/>\n',
         _send(_request("BYE", caller, dialled, in_dialog=True, cseq="2 BYE"), retrans=True),
         '<recv response="200"/>\n',
@@ -172,30 +173,50 @@ _ANSWER = """
 """
 
 
-def _answer(status: str, *, cseq: str = "[last_CSeq:]", sdp: bool = False, retrans: bool = False) -> str:
+def _answer(
+    status: str, *, cseq: str = "[last_CSeq:]", sdp: bool = False, plays: bool = False, retrans: bool = False
+) -> str:
     head = _ANSWER.format(status=status, cseq=cseq).rstrip() + "\n"
     body = "Content-Length: 0\n"
     if sdp:
         media = "m=audio [media_port] RTP/AVP 8 0\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000"
+        if plays:
+            media = ALAW.replace("[media_port]", "[rtpstream_audio_port]")
         body = "Content-Type: application/sdp\nContent-Length: [len]\n\n" + _SDP.format(media=media).strip()
     return _send(head + body, retrans=retrans)
 
 
-def phone_answers(*, after_ms: int = 0) -> str:
-    """A phone that rings `after_ms`, answers, and waits for the end."""
+def phone_answers(*, after_ms: int = 0, sound: Path | None = None) -> str:
+    """A phone that rings `after_ms`, answers, and waits for the end. `sound` as in `caller_talks`."""
     return _scenario(
         "phone_answers",
         '<recv request="INVITE"/>\n',
         _answer("180 Ringing"),
         f'<pause milliseconds="{after_ms}"/>\n' if after_ms else "",
-        _answer("200 OK", sdp=True, retrans=True),
-        '<recv request="ACK"/>\n<recv request="BYE"/>\n',
+        _answer("200 OK", sdp=True, plays=sound is not None, retrans=True),
+        '<recv request="ACK"/>\n',
+        _play(sound),
+        '<recv request="BYE"/>\n',
         _send(_OK),
     )
 
 
-def phone_hangs_up(*, talk_ms: int) -> str:
-    """A phone that answers at once and ends the call after `talk_ms`."""
+def _checks(headers: Mapping[str, str]) -> str:
+    """SIPp's actions that fail a call whose request has not these headers."""
+    return "".join(
+        f'<ereg regexp="{value}" search_in="hdr" header="{name}:" check_it="true" assign_to="checked"/>'
+        f'<log message="{name}:[$checked]"/>'
+        for name, value in headers.items()
+    )
+
+
+def _play(sound: Path | None) -> str:
+    return f'<nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>\n' if sound else ""
+
+
+def phone_hangs_up(*, talk_ms: int, sound: Path | None = None, invited: Mapping[str, str] | None = None) -> str:
+    """A phone that answers at once and ends the call after `talk_ms`. `sound` as in `caller_talks`; `invited` are
+    headers that the INVITE must have, each with a regular expression of its value: else the call fails."""
     bye = """
       BYE [next_url] SIP/2.0
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -210,13 +231,14 @@ def phone_hangs_up(*, talk_ms: int) -> str:
         '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>'
         '<assignstr assign_to="from_to" value="To:[$from]"/>'
         '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
-        '<assignstr assign_to="to_from" value="From:[$to];tag=[pid]p[call_number]"/></action>'
+        f'<assignstr assign_to="to_from" value="From:[$to];tag=[pid]p[call_number]"/>{_checks(invited or {})}</action>'
     )
     return _scenario(
         "phone_hangs_up",
         f'<recv request="INVITE" rrs="true">{keep}</recv>\n',
-        _answer("200 OK", sdp=True, retrans=True),
+        _answer("200 OK", sdp=True, plays=sound is not None, retrans=True),
         '<recv request="ACK"/>\n',
+        _play(sound),
         f'<pause milliseconds="{talk_ms}"/>\n',
         _send(bye, retrans=True),
         '<recv response="200"/>\n',

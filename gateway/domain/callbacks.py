@@ -144,7 +144,7 @@ class Update:
 
 _SEPARATORS = str.maketrans("", "", " .-()")
 _NUMBER = re.compile(r"\+?[0-9]{3,18}")
-_NOBODYS = re.compile(r"\+?0+|112")
+_NOBODYS = re.compile(r"\+?(0+|112)")
 """What carriers send of a phone without a SIM, and the centre's own number, which can only be forged."""
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.api.courier import Pace
-from tests.api.house import House, open_house
+from gateway.domain.facts import CallerLeft, Side
+from tests.api.house import START, House, answered, open_house
 
 PROJECT = Path(__file__).parents[2]
 LIMIT_S = 300
@@ -20,6 +21,7 @@ LIMIT_S = 300
 async def test_no_request_that_schemathesis_makes_of_the_document_finds_the_api_at_fault(tmp_path: Path) -> None:
     async with open_house(tmp_path, pace=Pace()) as house:
         await house.answered_call()
+        await house.tell(*answered("112-1.2", caller="08999")[:-4], CallerLeft("112-1.2", START, 16, Side.CALLER))
         await _seed(house)
         text = await _ask(house, tmp_path)
     tested = re.search(r"Tested: (\d+)", text)

@@ -91,7 +91,7 @@ def test_a_number_is_what_can_be_dialled_of_what_the_carrier_said(caller: str, n
     "caller",
     [
         *("", "anonymous", "Anonymous", "unknown", "restricted", "unavailable", "11", "+", "+12"),
-        *("*21*0811#", "0811#", "0811;phone-context=x", "siti.rahayu", "112", "0000000000", "1" * 19),
+        *("*21*0811#", "0811#", "0811;phone-context=x", "siti.rahayu", "112", "+112", "0000000000", "1" * 19),
         *("0811+1", "++62811", "\u0660\u0661\u0661\u0662"),
     ],
 )

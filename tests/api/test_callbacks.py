@@ -1,0 +1,196 @@
+"""Callbacks over HTTP: found by whoever looks, taken and dialled by operators, each for himself."""
+
+from datetime import timedelta
+
+from gateway.domain.facts import CallerLeft, DialFact, DialResult, DialStep, Entered, Side, TrunkAnswered
+from tests.api.house import START, House, Json
+from tests.api.test_duty import hired
+
+
+async def unheard(house: House, call_id: str = "112-1.1", caller: str = "08123", hour: int = 0) -> None:
+    """A caller who hung up before anybody spoke to him."""
+    at = START + timedelta(hours=hour)
+    await house.tell(
+        Entered(call_id, at, "telkomsel", caller),
+        TrunkAnswered(call_id, at + timedelta(seconds=1)),
+        CallerLeft(call_id, at + timedelta(seconds=30), 16, Side.CALLER),
+    )
+
+
+async def the_task(house: House) -> Json:
+    found: Json = (await house.get("/v1/callbacks", token="reader")).json["items"][0]
+    return found
+
+
+async def dialled(house: House, token: str, *steps: tuple[DialStep, int], result: DialResult | None = None) -> Json:
+    """The task after the bearer dialled it and the journal told these steps, each at a second."""
+    begun = await house.ask("POST", "/v1/callbacks/1/dial", token=token)
+    assert begun.status == 202, begun.text
+    dial_id = begun.json["dials"][-1]["id"]
+    for step, second in steps:
+        ends = {"result": result} if step is DialStep.ENDED else {}
+        await house.tell(DialFact(dial_id, START + timedelta(seconds=second), step, **ends))
+    return await the_task(house)
+
+
+async def test_a_caller_whom_nobody_heard_is_a_task_that_tells_his_tries(house: House) -> None:
+    await unheard(house)
+    await unheard(house, "112-1.2", hour=1)
+    await unheard(house, "112-1.3", "anonymous", hour=2)
+
+    listed = (await house.get("/v1/callbacks", token="reader")).json
+    one = await house.get("/v1/callbacks/1")
+
+    [task] = listed["items"]
+    assert listed["next"] is None
+    assert listed["summary"]["open"] == listed["summary"]["overdue"] == 1
+    assert (task["number"], task["state"], task["is_overdue"], task["try_count"]) == ("08123", "open", True, 2)
+    assert [(each["call_id"], each["why"]) for each in task["tries"]] == [
+        ("112-1.1", "abandoned"),
+        ("112-1.2", "abandoned"),
+    ]
+    assert (one.json, one.headers["ETag"]) == (task, '"2"')
+    assert (await house.get("/v1/callbacks/2")).status == 404
+
+
+async def test_the_list_is_filtered_and_paged(house: House) -> None:
+    for number in range(3):
+        await unheard(house, f"112-1.{number}", f"0812{number}", hour=number)
+    await house.post("/v1/callbacks/3/give-up", {"reason": "wrong number"})
+
+    async def numbers(query: str) -> list[str]:
+        return [each["number"] for each in (await house.get(f"/v1/callbacks?{query}")).json["items"]]
+
+    assert await numbers("") == ["08122", "08121", "08120"]
+    assert await numbers("open=true") == await numbers("overdue=true") == ["08120", "08121"]
+    assert await numbers("state=given_up") == await numbers("number=0812-2") == ["08122"]
+    page = (await house.get("/v1/callbacks?open=true&limit=1")).json
+    assert await numbers(f"open=true&cursor={page['next']}") == ["08121"]
+    assert await numbers("claimed_by=7") == []
+    for query, field in (("state=over", "?state"), ("limit=0", "?limit"), ("cursor=x", "?cursor"), ("x=1", "?x")):
+        refused = await house.get(f"/v1/callbacks?{query}")
+        assert (refused.status, refused.fields) == (422, [field])
+
+
+async def test_an_operator_claims_and_gives_back_and_nobody_takes_it_from_him_but_a_supervisor(house: House) -> None:
+    _, siti = await hired(house)
+    _, budi = await hired(house, "1002", "Budi")
+    await unheard(house)
+
+    claimed = await house.ask("POST", "/v1/callbacks/1/claim", token=siti)
+    also = await house.ask("POST", "/v1/callbacks/1/claim", token=budi)
+    taken = await house.ask("POST", "/v1/callbacks/1/release", token=budi)
+    closed = await house.post("/v1/callbacks/1/give-up", {"reason": "x"}, token=budi)
+    released = await house.ask("POST", "/v1/callbacks/1/release", token="supervisor")
+    again = await house.ask("POST", "/v1/callbacks/1/release", token="supervisor")
+
+    assert (claimed.status, claimed.json["state"], claimed.json["claimed_by"]) == (200, "claimed", 1)
+    assert (also.status, taken.status, closed.status) == (409, 403, 403)
+    assert also.json["detail"] == "operator 1 has it already."
+    assert (released.json["state"], released.json["claimed_by"]) == ("open", None)
+    assert (again.status, again.json["detail"]) == (409, "nobody has it.")
+    entries = (await house.get("/v1/audit?subject=callback/1")).json["items"]
+    assert [(entry["action"], entry["actor"]) for entry in entries] == [
+        ("callback.claimed", "Siti"),
+        ("callback.released", "supervisor"),
+    ]
+
+
+async def test_who_acts_for_whom_must_be_said_and_be_allowed(house: House) -> None:
+    _, siti = await hired(house)
+    await hired(house, "1002", "Budi")
+    await unheard(house)
+
+    unsaid = await house.ask("POST", "/v1/callbacks/1/claim", token="supervisor")
+    foreign = await house.post("/v1/callbacks/1/dial", {"operator_id": 2}, token=siti)
+    nobody = await house.post("/v1/callbacks/1/claim", {"operator_id": 4711}, token="supervisor")
+    named = await house.post("/v1/callbacks/1/claim", {"operator_id": 2}, token="supervisor")
+    auditors = await house.ask("POST", "/v1/callbacks/1/claim", token="reader")
+
+    assert (unsaid.status, unsaid.fields) == (422, ["/operator_id"])
+    assert (foreign.status, auditors.status) == (403, 403)
+    assert (nobody.status, nobody.fields) == (409, ["/operator_id"])
+    assert named.json["claimed_by"] == 2
+
+
+async def test_a_version_may_be_named_and_must_then_be_the_one_that_is_there(house: House) -> None:
+    await unheard(house)
+    stale = await house.post("/v1/callbacks/1/reached", {}, headers={"If-Match": '"7"'})
+    done = await house.post("/v1/callbacks/1/reached", {"note": "his wife answered"}, headers={"If-Match": '"1"'})
+    assert (stale.status, done.status) == (412, 200)
+    assert (done.json["state"], done.json["closed_by"], done.json["reason"]) == (
+        "reached",
+        "admin",
+        "his wife answered",
+    )
+
+
+async def test_who_gives_up_says_why(house: House) -> None:
+    await unheard(house)
+    for body in ({}, {"reason": "  "}, {"reason": "x" * 501}, {"reason": 7}):
+        refused = await house.post("/v1/callbacks/1/give-up", body)
+        assert (refused.status, refused.fields) == (422, ["/reason"])
+    assert (await house.post("/v1/callbacks/1/give-up", {"reason": "line is dead"})).json["reason"] == "line is dead"
+    over = await house.ask("POST", "/v1/callbacks/1/release")
+    assert (over.status, over.json["detail"]) == (409, "it is over: given_up.")
+
+
+async def test_an_operator_dials_and_sees_what_came_of_it(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house)
+
+    begun = await house.ask("POST", "/v1/callbacks/1/dial", token=siti)
+    twice = await house.ask("POST", "/v1/callbacks/1/dial", token=siti)
+    assert (begun.status, begun.json["state"], begun.json["claimed_by"]) == (202, "claimed", 1)
+    assert (begun.json["dials"][0]["result"], begun.json["dials"][0]["recording"]) == (None, None)
+    assert (twice.status, twice.json["detail"]) == (409, "its number is being called already.")
+    [dialling] = house.switchboard.diallings
+    assert (dialling.phone, dialling.number, dialling.trunk) == ("1001", "08123", "telkomsel")
+
+    dial_id = begun.json["dials"][0]["id"]
+    at = START + timedelta(hours=1)
+    await house.tell(
+        DialFact(dial_id, at, DialStep.RUNG),
+        DialFact(dial_id, at + timedelta(seconds=4), DialStep.ANSWERED),
+        DialFact(dial_id, at + timedelta(seconds=24), DialStep.ENDED, DialResult.ANSWERED),
+    )
+    task = await the_task(house)
+    assert (task["state"], task["closed_by"], task["is_overdue"]) == ("reached", "Siti", False)
+    assert (task["dials"][0]["result"], task["dials"][0]["talk_s"]) == ("answered", 20.0)
+
+
+async def test_a_dial_that_asterisk_refuses_or_cannot_hear_is_an_error(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house)
+    house.switchboard.refuses["1001"] = "the phone could not be rung"
+    refused = await house.ask("POST", "/v1/callbacks/1/dial", token=siti)
+    house.switchboard.is_away = True
+    unheard_of = await house.ask("POST", "/v1/callbacks/1/dial", token=siti)
+    assert (refused.status, unheard_of.status) == (502, 503)
+    assert [dial["result"] for dial in (await the_task(house))["dials"]] == ["operator_missed", None]
+
+
+async def test_the_sound_of_a_dial_is_a_recording_like_a_calls(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house)
+    task = await dialled(
+        house,
+        siti,
+        (DialStep.RUNG, 60),
+        (DialStep.ANSWERED, 62),
+        (DialStep.ENDED, 66),
+        result=DialResult.ANSWERED,
+    )
+    path = task["dials"][0]["recording"]
+    assert (await house.get(path)).status == 404  # no sound came yet
+    [dialling] = house.switchboard.diallings
+    (house.sounds / dialling.recording).parent.mkdir(parents=True)
+    samples = house.sound(dialling.recording, 2.0)
+
+    whole = await house.get(path, token="reader")
+    part = await house.get(path, headers={"Range": "bytes=44-47"})
+
+    assert (whole.status, len(whole.raw)) == (200, 44 + 4 * 8000 * 4)
+    assert (part.status, part.raw) == (206, samples[:4])
+    assert (await house.get(path, token=siti)).status == 403
+    assert (await house.get("/v1/callbacks/1/dials/1-x/recording")).status == 404

@@ -1,0 +1,255 @@
+"""Tasks open and close with the ends of calls, in one transaction; operators take them and dial."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.domain.call import Outcome
+from gateway.domain.callbacks import Callback, OutOfTurn, State, Why
+from gateway.domain.facts import (
+    CallerLeft,
+    DialFact,
+    DialResult,
+    DialStep,
+    Entered,
+    Fact,
+    LegConnected,
+    LegRung,
+    Queued,
+    Side,
+    TrunkAnswered,
+)
+from gateway.domain.kept import Unfitting
+from gateway.domain.operators import Operator
+from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Unknown
+from gateway.store.callback_reads import CallbackFilter
+from gateway.store.reads import Reads
+from tests.domain.values import local
+from tests.services.conftest import ANI
+from tests.services.test_centre import told
+from tests.services.test_office import hired
+from tests.services.test_watch import after, alarms, away, events, rules
+from tests.told import Services
+
+NUMBER = "0811"
+
+
+def allow(_: Callback) -> None:
+    """Everybody may."""
+
+
+def unheard(call_id: str, hour: float = 7, caller: str = NUMBER) -> list[Fact]:
+    """A caller who hung up in the queue, a minute after the hour."""
+    at = local(hour)
+    return [
+        Entered(call_id, at, "telkomsel", caller),
+        TrunkAnswered(call_id, at + timedelta(seconds=1)),
+        CallerLeft(call_id, at + timedelta(minutes=1), 16, Side.CALLER),
+    ]
+
+
+def heard(call_id: str, hour: float = 7, caller: str = NUMBER) -> list[Fact]:
+    at = local(hour)
+    return [
+        Entered(call_id, at, "telkomsel", caller),
+        TrunkAnswered(call_id, at + timedelta(seconds=1)),
+        Queued(call_id, at + timedelta(seconds=2), "emergency", 0, 1),
+        LegRung(call_id, at + timedelta(seconds=3), "leg", "1001"),
+        LegConnected(call_id, at + timedelta(seconds=5), "leg", "1001"),
+        CallerLeft(call_id, at + timedelta(minutes=1), 16, Side.CALLER),
+    ]
+
+
+async def newest(services: Services) -> Callback:
+    reads = Reads(services.store._engine)
+    found, _ = await reads.callbacks.page(CallbackFilter(), after=None, limit=1)
+    return found[0]
+
+
+async def dialled(services: Services) -> tuple[Operator, str]:
+    """A task whose number Siti dials, and that dial's id."""
+    siti = await hired(services)
+    await told(services, *unheard("112-1"))
+    task = await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
+    assert task.dialling is not None
+    return siti, task.dialling
+
+
+def step(services: Services, dial_id: str, step: DialStep, second: int = 0, **result: DialResult) -> DialFact:
+    return DialFact(dial_id, services.clock() + timedelta(seconds=second), step, **result)
+
+
+async def test_three_tries_in_one_reading_are_one_task_and_the_next_unheard_call_another(services: Services) -> None:
+    await hired(services)
+    await told(services, *unheard("112-1", 7), *unheard("112-2", 7.1), *heard("112-3", 7.2), *unheard("112-4", 7.3))
+    fresh = await newest(services)
+    first = await services.store.callback(fresh.id - 1)
+    assert first is not None
+    assert (first.state, first.try_count, first.closed_by) == (State.GOT_THROUGH, 3, "Petugas 1001")
+    assert (fresh.state, fresh.try_count, fresh.tries[0].call_id) == (State.OPEN, 1, "112-4")
+    assert await events(services, "callback") == [
+        *("callback.opened", "callback.tried_again", "callback.got_through", "callback.opened"),
+    ]
+    assert fresh.due_at == local(7.3) + timedelta(minutes=11)
+
+
+async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_for_new_ones(services: Services) -> None:
+    await told(services, *unheard("112-1"))
+    await rules(services, callback_target_min=3)
+    await told(services, *unheard("112-2", 7.1), *unheard("112-3", 7.1, caller="0822"))
+    [joined] = await services.store.open_callbacks([NUMBER])
+    [fresh] = await services.store.open_callbacks(["0822"])
+    assert (joined.try_count, joined.due_at) == (2, local(7) + timedelta(minutes=11))
+    assert fresh.due_at == local(7.1) + timedelta(minutes=4)
+
+
+async def test_the_end_of_a_call_and_its_task_are_stored_together_or_not_at_all(services: Services) -> None:
+    with away(services.store, "open_callbacks"), pytest.raises(StoreAway):
+        await told(services, *unheard("112-1"))
+    assert not await services.store.has_call("112-1")
+    await told(services, *unheard("112-1"))
+    assert (await newest(services)).tries[0].call_id == "112-1"
+
+
+async def test_a_withheld_number_is_told_and_is_no_task_and_the_probe_is_neither(services: Services) -> None:
+    await told(services, *unheard("112-1", caller="anonymous"), *heard("112-2", caller="anonymous"))
+    probe = [replace(fact, trunk="probe") if isinstance(fact, Entered) else fact for fact in unheard("112-3")]
+    await told(services, *probe)
+    assert await events(services, "callback") == ["callback.impossible"]
+    assert await services.store.open_callbacks([NUMBER]) == []
+
+
+async def test_calls_that_asterisk_died_under_are_called_back(services: Services) -> None:
+    await told(services, *unheard("112-1")[:-1])
+    await services.centre.settle()
+    await services.centre.settle()
+    task = await newest(services)
+    assert (task.tries[0].why, task.state) == (Why.LOST, State.OPEN)
+    call = await Reads(services.store._engine).call("112-1")
+    assert call is not None
+    assert call.outcome is Outcome.FAILED
+
+
+async def test_what_cannot_be_followed_is_set_aside_and_the_call_is_stored_all_the_same(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("gateway.domain.callbacks.follow_call", fail)
+    await told(services, *unheard("112-1"))
+    assert await services.store.has_call("112-1")
+    assert services.centre.set_aside_count == 1
+
+
+async def test_a_task_is_claimed_released_and_given_up_and_each_is_in_the_audit_log(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1"))
+    opened = await newest(services)
+    claimed = await services.callbacks.claim(opened.id, siti.id, ANI, opened.version)
+    assert await services.callbacks.claim(opened.id, siti.id, ANI, None) == claimed
+    with pytest.raises(Stale):
+        await services.callbacks.release(opened.id, ANI, opened.version, allow)
+    await services.callbacks.release(opened.id, ANI, claimed.version, allow)
+    over = await services.callbacks.give_up(opened.id, ANI, None, allow, "no such number")
+    assert (over.state, over.closed_by, over.reason) == (State.GIVEN_UP, "Ani", "no such number")
+    with pytest.raises(OutOfTurn):
+        await services.callbacks.reach(opened.id, ANI, None, allow, "")
+    with pytest.raises(Unknown, match="there is no callback 4711"):
+        await services.callbacks.claim(4711, siti.id, ANI, None)
+    entries = await Reads(services.store._engine).kept.audit(0, 100, subject=f"callback/{opened.id}")
+    assert [entry.action for entry in entries] == ["callback.claimed", "callback.released", "callback.given_up"]
+    assert entries[-1].note == "no such number"
+    await told(services, *unheard("112-2", 8))
+    fresh = await newest(services)
+    with pytest.raises(Unfitting, match="there is no operator 4711"):
+        await services.callbacks.claim(fresh.id, 4711, ANI, None)
+
+
+async def test_a_dial_is_stored_before_it_is_placed_and_the_journal_says_how_it_went(services: Services) -> None:
+    siti, dial_id = await dialled(services)
+    [dialling] = services.switchboard.diallings
+    assert (dialling.phone, dialling.number, dialling.trunk) == (siti.phone, NUMBER, "telkomsel")
+    assert dialling.recording == f"2026/08/16/callback-{dial_id}.raw"
+    await told(services, step(services, dial_id, DialStep.RUNG, 3), step(services, dial_id, DialStep.ANSWERED, 9))
+    await told(services, step(services, dial_id, DialStep.ENDED, 20, result=DialResult.ANSWERED))
+    await told(services, step(services, dial_id, DialStep.ENDED, 20))
+    task = await newest(services)
+    assert (task.state, task.closed_by, task.dials[0].talk_s) == (State.REACHED, siti.name, 11.0)
+    assert await events(services, "callback") == [
+        f"callback.{each}" for each in ("opened", "dialled", "rung", "answered", "dial_ended", "reached")
+    ]
+
+
+async def test_a_phone_that_is_not_picked_up_ends_the_dial_whoever_tells_it_first(services: Services) -> None:
+    _, dial_id = await dialled(services)
+    services.callbacks.ring_failed("of-another")
+    services.callbacks.ring_failed(dial_id)
+    with away(services.store, "callback"):
+        await services.watch.tick(services.clock())
+    assert (await newest(services)).dialling == dial_id
+    await services.watch.tick(services.clock())
+    await told(services, step(services, dial_id, DialStep.ENDED))
+    task = await newest(services)
+    assert (task.dials[0].result, task.first_dialled_at) == (DialResult.OPERATOR_MISSED, None)
+    assert (await events(services, "callback"))[2:] == ["callback.dial_ended"]
+
+
+async def test_a_dial_that_asterisk_refuses_is_over_and_one_of_which_nothing_is_known_goes_on(
+    services: Services,
+) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1"))
+    task = await newest(services)
+    services.switchboard.refuses[siti.phone] = "no such phone"
+    with pytest.raises(Refused):
+        await services.callbacks.dial(task.id, siti.id, ANI, None)
+    assert (await newest(services)).dials[0].result is DialResult.OPERATOR_MISSED
+    services.switchboard.refuses.clear()
+    services.switchboard.is_away = True
+    with pytest.raises(SwitchboardAway):
+        await services.callbacks.dial(task.id, siti.id, ANI, None)
+    with pytest.raises(OutOfTurn, match="being called already"):
+        await services.callbacks.dial(task.id, siti.id, ANI, None)
+    services.switchboard.is_away = False
+    await services.centre.resume()  # as after a start
+    await services.centre.settle()
+    await services.centre.settle()
+    assert [dial.result for dial in (await newest(services)).dials] == [DialResult.OPERATOR_MISSED, DialResult.FAILED]
+
+
+async def test_a_task_is_not_dialled_over_a_trunk_that_is_no_more(services: Services) -> None:
+    siti = await hired(services)
+    facts = [replace(fact, trunk="gone") if isinstance(fact, Entered) else fact for fact in unheard("112-1")]
+    await told(services, *facts)
+    with pytest.raises(OutOfTurn, match="trunk gone"):
+        await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
+    assert services.switchboard.diallings == []
+
+
+async def test_callers_who_wait_past_their_time_are_one_alarm_until_somebody_calls(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1"), *unheard("112-2", 7.1, caller="0822"))
+    services.clock.at = local(7) + timedelta(minutes=10)
+    await after(services, 0)
+    assert "callbacks_overdue" not in await alarms(services)
+    services.clock.at = local(8)
+    await after(services, 6)
+    assert (await alarms(services))["callbacks_overdue"] == "callbacks"
+    [alarm] = [each for each in await services.store.standing_alarms() if each.kind == "callbacks_overdue"]
+    assert alarm.detail == "2 callers wait to be called back, the first one since 2026-08-17 07:11"
+    # it stands though the store and Asterisk are away
+    services.switchboard.is_away = True
+    with away(services.store, "overdue_callbacks"):
+        await after(services, 6)
+    services.switchboard.is_away = False
+    assert "callbacks_overdue" in await alarms(services)
+
+    [first] = await services.store.open_callbacks([NUMBER])
+    [second] = await services.store.open_callbacks(["0822"])
+    task = await services.callbacks.dial(first.id, siti.id, ANI, None)
+    await told(services, DialFact(task.dialling or "", local(8), DialStep.RUNG))
+    await services.callbacks.reach(second.id, ANI, None, allow, "met in person")
+    await after(services, 6)
+    assert "callbacks_overdue" not in await alarms(services)
