@@ -78,7 +78,11 @@ class Callbacks:
         """The dials that go on, by id."""
         self._missing: frozenset[str] = frozenset()
         self._failed: deque[str] = deque(maxlen=FAILED_KEPT)
-        self._overdue: tuple[float, Overdue | None] | None = None
+        self._overdue: Overdue | None = None
+        """As it was looked at last; the next look is at `_look_at_s`."""
+        self._look_at_s = 0.0
+        self._is_away = False
+        """Whether the store was, at the last look."""
 
     # ---------------------------------------------------------------- what the journal tells: in the saving turn
 
@@ -132,17 +136,19 @@ class Callbacks:
 
     async def overdue(self, now: datetime) -> Overdue | None:
         """The callers who wait past their time; None where nobody does. Once a second, for the watch: it also writes
-        down which rings failed. Whatever the store does, it says what it knew last."""
+        down which rings failed. Whatever the store does, it says what it knew last, and asks again later."""
+        is_due = self._clock_s() >= self._look_at_s
         try:
-            while self._failed:
+            while self._failed and (is_due or not self._is_away):
                 await self._end_missed(self._failed.popleft())
-            known = self._overdue
-            if known is None or not 0 <= self._clock_s() - known[0] < OVERDUE_EVERY_S:
+            if is_due:
+                self._look_at_s = self._clock_s() + OVERDUE_EVERY_S
                 count, first = await self._store.overdue_callbacks(now)
-                self._overdue = self._clock_s(), Overdue(count, first) if first else None
+                self._overdue, self._is_away = Overdue(count, first) if first else None, False
         except StoreAway as error:
             log.warning("overdue_not_looked_at", extra={"reason": str(error)})
-        return self._overdue[1] if self._overdue else None
+            self._look_at_s, self._is_away = self._clock_s() + OVERDUE_EVERY_S, True
+        return self._overdue
 
     async def _end_missed(self, dial_id: str) -> None:
         try:
@@ -223,7 +229,7 @@ class Callbacks:
 
     async def _save(self, task: Callback, deed: Deed) -> Callback:
         committed = await self._saving.save_in_turn(Change(callbacks=(Update(task),), deeds=(deed,)))
-        self._overdue = None
+        self._look_at_s = 0.0
         self.remember(committed.callbacks)
         return committed.callbacks[0]
 

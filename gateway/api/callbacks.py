@@ -10,12 +10,12 @@ from typing import Annotated, Self
 from urllib.parse import quote
 
 from aiohttp import web
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
-from gateway.api.problems import unprocessable
+from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
 from gateway.api.sounds import RangeHeaders, serve_sound
@@ -47,12 +47,6 @@ class CallbacksQuery(Parameters):
 class DialPath(Parameters):
     id: ThingId
     dial: Word
-
-
-class IfMatch(MatchHeaders):
-    """May be left out: who does what to a task is settled by how the task stands."""
-
-    model_config = ConfigDict(json_schema_extra={})
 
 
 class ForOperator(Body):
@@ -185,45 +179,46 @@ async def get_callback(context: Context, path: ThingPath) -> Answer[CallbackMode
 
 
 async def claim_callback(
-    context: Context, path: ThingPath, headers: IfMatch, body: ForOperator, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, body: ForOperator, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """An operator takes it: nobody else calls the number meanwhile."""
-    operator_id = _operator_id(body, token)
-    return _told(context, await context.callbacks.claim(path.id, operator_id, actor, _version(headers)))
+    version = version_of(headers)
+    return _told(context, await context.callbacks.claim(path.id, _operator_id(body, token), actor, version))
 
 
 async def release_callback(
-    context: Context, path: ThingPath, headers: IfMatch, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """The operator gives it back, or a supervisor takes it away."""
-    return _told(context, await context.callbacks.release(path.id, actor, _version(headers), _allow(token)))
+    return _told(context, await context.callbacks.release(path.id, actor, version_of(headers), _allow(token)))
 
 
 async def reach_callback(
-    context: Context, path: ThingPath, headers: IfMatch, body: ReachedBody, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, body: ReachedBody, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """Somebody spoke with the caller, by whatever way: the task is over. A dial that the caller answered for 5 seconds
     or more says so by itself."""
-    task = await context.callbacks.reach(path.id, actor, _version(headers), _allow(token), body.note)
+    task = await context.callbacks.reach(path.id, actor, version_of(headers), _allow(token), body.note)
     return _told(context, task)
 
 
 async def give_up_callback(
-    context: Context, path: ThingPath, headers: IfMatch, body: GiveUpBody, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, body: GiveUpBody, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """The caller is not called any more. Who calls 112 again and is not heard has a new task."""
-    task = await context.callbacks.give_up(path.id, actor, _version(headers), _allow(token), body.reason)
+    task = await context.callbacks.give_up(path.id, actor, version_of(headers), _allow(token), body.reason)
     return _told(context, task)
 
 
 async def dial_callback(
-    context: Context, path: ThingPath, headers: IfMatch, body: ForOperator, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, body: ForOperator, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """Rings the operator's own phone for 25 s and then, once it is picked up, the number for 45 s, over the trunk that
     the caller came on, as 112 and marked as a call back (RFC 7090). It is recorded. The task is in that operator's
     hands from now on; what comes of it stands in its `dials`."""
-    operator_id = _operator_id(body, token)
-    return _told(context, await context.callbacks.dial(path.id, operator_id, actor, _version(headers)), status=202)
+    version = version_of(headers)
+    task = await context.callbacks.dial(path.id, _operator_id(body, token), actor, version)
+    return _told(context, task, status=202)
 
 
 async def get_callback_recording(
@@ -252,15 +247,11 @@ def _told(context: Context, task: Callback, status: int = 200) -> Answer[Callbac
     return Answer(CallbackModel.of(task, context.clock()), status, {"ETag": f'"{task.version}"'})
 
 
-def _version(headers: IfMatch) -> int | None:
-    return None if headers.if_match is None else version_of(headers)
-
-
 def _operator_id(body: ForOperator, token: Token) -> int:
     """Raises Problem where nobody is named, or somebody for whom the token may not act."""
     operator_id = body.operator_id or token.operator_id
     if operator_id is None:
-        raise unprocessable("/operator_id", "must be said: this token is no operator's")
+        raise conflict("/operator_id", "must be said: this token is no operator's")
     refuse_foreign(token, operator_id)
     return operator_id
 
@@ -290,7 +281,7 @@ def _act(
         summary,
         may=May.ACT_FOR_SELF,
         statuses=statuses,
-        problems=(409, 412, *problems),
+        problems=(409, 412, 428, *problems),
     )
 
 

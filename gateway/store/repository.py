@@ -260,9 +260,10 @@ class Repository:
             return count, first
 
     async def _callbacks(self, condition: ColumnElement[bool]) -> list[Callback]:
-        query = select(tables.callbacks).where(condition).order_by(tables.callbacks.c.id)
+        # not ordered by the database: SQLite would go through all of them by id rather than to a few by an index
         async with reading(self._engine) as connection:
-            return [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
+            found = (await connection.execute(select(tables.callbacks).where(condition))).mappings()
+            return sorted((rows.callback_of(row) for row in found), key=lambda task: task.id)
 
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""

@@ -23,7 +23,10 @@ def declared(house: House) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (
             method.upper(),
-            path.replace("{name}", "emergency").replace("{phone}", "1001").replace("{id}", "1"),
+            path.replace("{name}", "emergency")
+            .replace("{phone}", "1001")
+            .replace("{id}", "1")
+            .replace("{dial}", "1-a"),
             operation,
         )
         for path, methods in house.document["paths"].items()

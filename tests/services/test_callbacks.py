@@ -189,7 +189,7 @@ async def test_a_phone_that_is_not_picked_up_ends_the_dial_whoever_tells_it_firs
     with away(services.store, "callback"):
         await services.watch.tick(services.clock())
     assert (await newest(services)).dialling == dial_id
-    await services.watch.tick(services.clock())
+    await after(services, 6)
     await told(services, step(services, dial_id, DialStep.ENDED))
     task = await newest(services)
     assert (task.dials[0].result, task.first_dialled_at) == (DialResult.OPERATOR_MISSED, None)
