@@ -56,12 +56,22 @@ async def the_task(api: Api, number: str, *, tries: int = 1, limit_s: float = 20
 
 async def over(api: Api, task: Json, limit_s: float = 30) -> tuple[Json, Json]:
     """The task and its last dial, once that is over."""
-    async with asyncio.timeout(limit_s):
-        while True:
-            told = await api.get(f"/v1/callbacks/{task['id']}")
-            if told["dials"] and told["dials"][-1]["result"]:
-                return told, told["dials"][-1]
-            await asyncio.sleep(0.1)
+    told = task
+    try:
+        async with asyncio.timeout(limit_s):
+            while not told["dials"] or not told["dials"][-1]["result"]:
+                await asyncio.sleep(0.1)
+                told = await api.get(f"/v1/callbacks/{task['id']}")
+    except TimeoutError:
+        raise AssertionError(f"the dial is not over: {told}") from None
+    return told, told["dials"][-1]
+
+
+async def dial_in_vain(api: Api, task: Json, operator: Json) -> None:
+    """Dials from a phone that cannot be rung: Asterisk may know that before it has answered."""
+    path = f"/v1/callbacks/{task['id']}/dial"
+    async with api.session.post(path, json={"operator_id": operator["id"]}, headers={"If-Match": "*"}) as response:
+        assert response.status in (202, 502), await response.text()
 
 
 async def events(api: Api, task: Json) -> list[str]:
@@ -152,7 +162,7 @@ async def test_a_caller_is_called_back_over_his_trunk_as_a_psap_callback_once_th
     [
         ("08101", "486 Busy Here", "busy"),
         ("08102", "480 Temporarily Unavailable", "no_answer"),
-        ("08103", "", "failed"),
+        ("08103", "404 Not Found", "failed"),
     ],
 )
 async def test_who_is_busy_does_not_answer_or_cannot_be_called_stays_a_task(
@@ -174,9 +184,27 @@ async def test_an_operator_who_does_not_pick_up_has_called_nobody(centre: RealCe
     task = await a_task(centre, api, "08104")
     async with Sipp(sip.phone_refuses("486 Busy Here"), address=PHONE) as phone:
         siti = await api.operator("1001", phone, queue="")
-        await api.send("POST", f"/v1/callbacks/{task['id']}/dial", {"operator_id": siti["id"]}, status=202)
+        await dial_in_vain(api, task, siti)
         told, dial = await over(api, task)
     assert (dial["result"], dial["rung_at"], told["first_dialled_at"]) == ("operator_missed", None, None)
+    # one whose phone is not even there: no line is begun, and the journal has nothing of it
+    nobody = await api.operator("1002", None, queue="")
+    await api.send("POST", f"/v1/callbacks/{task['id']}/release")
+    await dial_in_vain(api, task, nobody)
+    told, dial = await over(api, task)
+    assert (dial["operator_id"], dial["result"], len(told["dials"])) == (nobody["id"], "operator_missed", 2)
+
+
+async def test_an_operator_who_hangs_up_while_it_rings_has_withdrawn_the_call(centre: RealCentre, api: Api) -> None:
+    task = await a_task(centre, api, "08106")
+    async with (
+        Sipp(sip.phone_hangs_up(talk_ms=500), address=PHONE) as phone,
+        Sipp(sip.phone_rings(), address=CARRIER, port=5060),
+    ):
+        siti = await api.operator("1001", phone, queue="")
+        await api.send("POST", f"/v1/callbacks/{task['id']}/dial", {"operator_id": siti["id"]}, status=202)
+        told, dial = await over(api, task)
+    assert (told["state"], dial["result"], dial["answered_at"]) == ("claimed", "withdrawn", None)
 
 
 async def test_a_dial_that_asterisk_dies_under_is_told_as_failed_and_one_without_the_gateway_as_it_went(
