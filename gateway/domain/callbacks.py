@@ -22,7 +22,7 @@ from gateway.domain.facts import DialFact, DialResult, DialStep, Side
 HEARD_S = 5.0
 """A talk of fewer seconds is a line that was cut, but where the operator ended it."""
 LEFT_ALONE = timedelta(seconds=2)
-"""An operator's phone that went so long before its caller did vanished, and nobody took over."""
+"""A person's phone that went so long before its caller did vanished, and nobody took over."""
 TRIES_KEPT, DIALS_KEPT = 50, 20
 """The latest of each that a task keeps."""
 
@@ -49,7 +49,7 @@ class Why(StrEnum):
     ABANDONED = "abandoned"
     """Gone before a person spoke."""
     MESSAGE = "message"
-    """A message was left."""
+    """A message was left, and no person spoke after it."""
     CUT = "cut"
     """Cut in the first seconds of talk."""
     LOST = "lost"
@@ -159,26 +159,26 @@ def why(call: Call) -> Why | None:
     """What an ended call was to its caller's task; None where it neither opens nor closes one."""
     if call.is_probe or call.outcome is None:
         return None
-    if call.message is not None:
-        return Why.MESSAGE
+    left = None if call.message is None else Why.MESSAGE  # whoever left one went on waiting, and may have been heard
     if call.hung_up_by is Side.CENTRE and call.cause is None:
-        return Why.LOST  # Asterisk died under it: nobody knows how long they talked
+        return left or Why.LOST  # Asterisk died under it: nobody knows how long they talked
     talks = [attempt for attempt in call.attempts if attempt.answered_at is not None]
     if call.answered_at is None or not talks:
-        return _UNHEARD.get(call.outcome, Why.ABANDONED)
+        return left or _UNHEARD.get(call.outcome, Why.ABANDONED)
     if _was_left_alone(call, max(talks, key=lambda talk: talk.answered_at or call.arrived_at)):
-        return Why.CUT
+        return left or Why.CUT
     if sum(_talk_s(talk, call) for talk in talks) >= HEARD_S:
         return Why.HEARD
-    return None if call.hung_up_by is Side.OPERATOR else Why.CUT
+    return left or (None if call.hung_up_by is Side.OPERATOR else Why.CUT)
 
 
 _UNHEARD: Mapping[Outcome, Why] = {Outcome.CANCELLED: Why.CANCELLED, Outcome.FAILED: Why.LOST}
 
 
 def _was_left_alone(call: Call, last: Attempt) -> bool:
-    """Whether the caller's operator vanished, and the caller gave up before another came."""
-    if last.left_at is None or call.ended_at is None or last.phone == call.relieved_by:
+    """Whether whoever spoke with the caller vanished, and the caller gave up before another came: a person who hangs
+    up ends the call."""
+    if last.left_at is None or call.ended_at is None:
         return False
     return call.hung_up_by is Side.CALLER and call.ended_at - last.left_at > LEFT_ALONE
 

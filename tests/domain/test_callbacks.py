@@ -52,7 +52,10 @@ def talked(start: float, stop: float | None, phone: str = "1001", **fields: Any)
         (talked(10, 14.9, ended_at=after(14.9)), Why.CUT),
         (talked(10, 15, ended_at=after(15)), Why.HEARD),
         (talked(10, 12, ended_at=after(12), hung_up_by=Side.CENTRE, cause=16), Why.CUT),
-        (talked(10, 60, message="m.raw"), Why.MESSAGE),
+        (talked(10, 60, message="m.raw"), Why.HEARD),
+        (talked(10, 12, ended_at=after(12), hung_up_by=Side.OPERATOR, message="m.raw"), Why.MESSAGE),
+        (talked(10, 40, message="m.raw"), Why.MESSAGE),
+        (a_call(Outcome.FAILED, hung_up_by=Side.CENTRE, cause=None, message="m.raw"), Why.MESSAGE),
         (talked(10, 60), Why.HEARD),
     ],
 )
@@ -66,8 +69,7 @@ def test_who_is_hung_up_on_by_the_operator_is_neither_a_task_nor_the_end_of_one(
 
 def test_a_caller_whose_operator_vanished_and_who_gave_up_waiting_is_called_back() -> None:
     assert callbacks.why(talked(10, 40)) is Why.CUT
-    # one whom an agency's person left has been heard
-    assert callbacks.why(talked(10, 40, operator=None, relieved_by="1001")) is Why.HEARD
+    assert callbacks.why(talked(10, 40, operator=None, relieved_by="1001")) is Why.CUT
 
 
 def test_a_call_that_asterisk_died_under_is_called_back_however_long_they_had_talked() -> None:
