@@ -8,19 +8,30 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.domain import call as calls
-from gateway.domain import duty
-from gateway.domain.audit import Actor
+from gateway.domain import disposing, duty
+from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Call, OutOfPlace
 from gateway.domain.change import Change, Position, SetAside
+from gateway.domain.dispositions import Disposed, Verdict
 from gateway.domain.duty import Step, Told
 from gateway.domain.events import Event
-from gateway.domain.facts import AnyFact, DialFact, Entered, Fact, LegLeft, PhoneFact, RingFact, Vanished
+from gateway.domain.facts import (
+    AnyFact,
+    DialFact,
+    DispositionFact,
+    Entered,
+    Fact,
+    LegLeft,
+    PhoneFact,
+    RingFact,
+    Vanished,
+)
 from gateway.domain.presence import Presence
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
@@ -31,6 +42,9 @@ log = logging.getLogger(__name__)
 
 JUDGE_AFTER_S = 0.3
 """How long after a withdrawn ring it is clear that the caller did not leave with it."""
+
+LONGEST_CALL = timedelta(hours=4)
+"""A call that arrived so long before its talk ended is not looked for by a code on a phone."""
 
 STEPS: Mapping[str, Step] = {"login": Step.LOG_IN, "logout": Step.LOG_OUT, "pause": Step.PAUSE, "resume": Step.RESUME}
 """What a phone's code means, by the word that the dialplan writes."""
@@ -162,7 +176,8 @@ class Centre:
                 positions=positions,
                 set_aside=tuple(tally.set_aside),
                 presences=tuple(tally.presences.values()),
-                deeds=tuple(each.deed for each in tally.told),
+                dispositions=tuple(tally.dispositions.values()),
+                deeds=(*(each.deed for each in tally.told), *tally.deeds),
             )
         )
         self.set_aside_count += len(tally.set_aside)
@@ -191,6 +206,8 @@ class Centre:
         match fact:
             case PhoneFact():
                 tally.tell(await self._dialled(fact, tally))
+            case DispositionFact():
+                await self._dispose(fact, tally)
             case RingFact():
                 tally.rings.append(fact)
             case DialFact():
@@ -223,6 +240,25 @@ class Centre:
             raise OutOfPlace(f"operator {operator.id} has said something else since")
         actor = Actor(operator.name, Role.OPERATOR, f"phone {fact.phone}")
         return duty.step(books, operator, step, fact.at, actor, reason=fact.reason)
+
+    async def _dispose(self, fact: DispositionFact, tally: "_Tally") -> None:
+        """Takes what was said on a phone of its last call. Raises OutOfPlace where there is none, or where somebody has
+        said something of it since."""
+        arrived_after = fact.at - disposing.WRAP_UP - LONGEST_CALL
+        stored = await self._store.calls_rung_at(fact.phone, arrived_after, fact.at)
+        known = {**{call.id: call for call in stored}, **self._calls, **tally.calls}
+        call = disposing.last_taken(known.values(), fact.phone, fact.at)
+        if call is None:
+            raise OutOfPlace(f"phone {fact.phone} has taken no call that could be {fact.disposition}")
+        before = tally.dispositions.get(call.id) or await self._store.disposition(call.id)
+        if before is not None and before.set_at >= fact.at:
+            raise OutOfPlace(f"somebody has said since what call {call.id} was")
+        person = (await self._books(tally)).operator_at(fact.phone)
+        name = f"phone {fact.phone}" if person is None else person.name
+        actor = Actor(name, Role.OPERATOR, f"phone {fact.phone}")
+        verdict = Verdict(fact.disposition, fact.category)
+        tally.dispositions[call.id], deed = disposing.dispose(call, before, verdict, fact.at, actor)
+        tally.deeds.append(deed)
 
     async def _rung(self, event: Event, tally: "_Tally") -> None:
         books = await self._books(tally)
@@ -267,6 +303,8 @@ class _Tally:
     told: list[Told] = field(default_factory=list)
     rings: list[RingFact] = field(default_factory=list)
     dials: list[DialFact] = field(default_factory=list)
+    dispositions: dict[str, Disposed] = field(default_factory=dict)
+    deeds: list[Deed] = field(default_factory=list)
 
     def tell(self, told: Told) -> None:
         self.told.append(told)

@@ -14,10 +14,12 @@ from typing import TypeVar
 
 from gateway import importing, rulings
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import duty
+from gateway.domain import disposing, duty
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.books import Books, Rules
+from gateway.domain.call import Call
 from gateway.domain.change import Change
+from gateway.domain.dispositions import Disposed, Verdict
 from gateway.domain.duty import Step, Told
 from gateway.domain.exchange import Sheet
 from gateway.domain.holding import Holding, Member
@@ -214,6 +216,14 @@ class Office:
             return duty.step(books, operator, what, now, actor, reason=reason, queues=queues)
 
         await self._level.enforce(decide)
+
+    async def dispose(self, call: Call, verdict: Verdict, actor: Actor) -> Disposed:
+        """What the call was from now on; the last word counts. Raises Invalid, StoreAway."""
+        async with self._saving.turn:
+            before = await self._store.disposition(call.id)
+            disposed, deed = disposing.dispose(call, before, verdict, self._clock(), actor)
+            await self._saving.save_in_turn(Change(dispositions=(disposed,), deeds=(deed,)))
+        return disposed
 
     # ---------------------------------------------------------------- the first start
 

@@ -5,6 +5,7 @@ Counterpart: `gateway/store/reads.py` for what is told, `gateway/vault/recording
 
 import asyncio
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
 
@@ -27,9 +28,10 @@ from gateway.api.models import (
 from gateway.api.routes import route
 from gateway.api.sounds import RangeHeaders, serve_sound
 from gateway.domain.call import Call, Outcome
+from gateway.domain.dispositions import Disposed, Disposition
 from gateway.domain.tokens import May
 from gateway.ports import Unknown
-from gateway.store.reads import CallFilter
+from gateway.store.reads import CallFilter, Unsaid
 from gateway.vault.recordings import NoRecording, Recording, Recordings
 
 
@@ -37,11 +39,34 @@ class CallPath(Parameters):
     id: Word
 
 
+class DispositionFilter(StrEnum):
+    """A disposition, or that there is none."""
+
+    EMERGENCY = "emergency"
+    INFORMATION = "information"
+    PRANK = "prank"
+    GHOST = "ghost"
+    TEST = "test"
+    WRONG_REGION = "wrong_region"
+    TRANSFERRED = "transferred"
+    NONE = "none"
+
+    @property
+    def meant(self) -> Disposition | Unsaid:
+        return Unsaid.NONE if self is DispositionFilter.NONE else Disposition(self.value)
+
+
 class CallsQuery(PageQuery):
     trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
     outcome: Outcome | None = None
     operator: Annotated[Word | None, Field(description="Only calls that this phone answered.")] = None
     caller: Annotated[Word | None, Field(description="Only calls from exactly this number.")] = None
+    disposition: Annotated[
+        DispositionFilter | None,
+        Field(
+            description="Only calls of which this was said; `none`: those that an operator answered, and nobody said."
+        ),
+    ] = None
     since: Annotated[Moment | None, Field(description="Only calls that arrived at this time or later.")] = None
     until: Annotated[Moment | None, Field(description="Only calls that arrived before this time.")] = None
     include_probes: Annotated[bool, Field(description="With the centre's own test calls.")] = False
@@ -55,6 +80,7 @@ async def list_calls(context: Context, query: CallsQuery) -> CallPage:
             outcome=query.outcome,
             operator=query.operator,
             caller=query.caller,
+            disposition=None if query.disposition is None else query.disposition.meant,
             since=query.since,
             until=query.until,
             include_probes=query.include_probes,
@@ -66,13 +92,13 @@ async def list_calls(context: Context, query: CallsQuery) -> CallPage:
 
 
 async def get_call(context: Context, path: CallPath) -> CallModel:
-    [model] = await _models(context, [await _call(context, path.id)])
+    [model] = await _models(context, [await call_of(context, path.id)])
     return model
 
 
 async def list_call_events(context: Context, path: CallPath, query: AfterQuery) -> EventPage:
     """What happened to one call, in order."""
-    call = await _call(context, path.id)
+    call = await call_of(context, path.id)
     return page(await context.reads.events(query.after, query.limit + 1, call.id), query.limit)
 
 
@@ -80,7 +106,7 @@ async def get_recording(
     context: Context, path: CallPath, headers: RangeHeaders, request: web.Request
 ) -> web.StreamResponse:
     """The call's sound as WAV: the caller left, the centre right. Of a running call, as much as there is now."""
-    call = await _call(context, path.id)
+    call = await call_of(context, path.id)
     if call.recording is None:
         raise NoRecording(NoRecording.__doc__)
     recording = await asyncio.to_thread(context.recordings.find, call.recording, call.line_s)
@@ -91,14 +117,15 @@ async def get_message(
     context: Context, path: CallPath, headers: RangeHeaders, request: web.Request
 ) -> web.StreamResponse:
     """The message that the caller left, as WAV."""
-    call = await _call(context, path.id)
+    call = await call_of(context, path.id)
     if call.message is None:
         raise NoRecording("The caller left no message.")
     recording = await asyncio.to_thread(context.recordings.find_message, call.message)
     return await serve_sound(request, headers, recording, f"{call.id}-message")
 
 
-async def _call(context: Context, call_id: str) -> Call:
+async def call_of(context: Context, call_id: str) -> Call:
+    """The call of that id. Raises Unknown, StoreAway."""
     call = await context.reads.call(call_id)
     if call is None:
         raise Unknown(f"there is no call {call_id}")
@@ -106,16 +133,20 @@ async def _call(context: Context, call_id: str) -> Call:
 
 
 async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
-    """The calls with the sizes of their recordings: a look at the disk, all in one thread."""
-    return await asyncio.to_thread(lambda: [_model(context.recordings, call) for call in calls])
+    """The calls with what was said of them, and the sizes of their recordings: a look at the disk, all in one
+    thread."""
+    listed = list(calls)
+    said = await context.reads.dispositions.of_calls([call.id for call in listed])
+    return await asyncio.to_thread(lambda: [_model(context.recordings, call, said.get(call.id)) for call in listed])
 
 
-def _model(recordings: Recordings, call: Call) -> CallModel:
+def _model(recordings: Recordings, call: Call, disposed: Disposed | None) -> CallModel:
     sound, message = call.recording, call.message
     return CallModel.of(
         call,
         None if sound is None else _told(call, "recording", lambda: recordings.find(sound, call.line_s)),
         None if message is None else _told(call, "message", lambda: recordings.find_message(message)),
+        disposed,
     )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
+from gateway.domain.dispositions import MINISTRY_KINDS, Category, Disposed, Disposition, MinistryKind
 from gateway.domain.events import StoredEvent
 from gateway.domain.facts import Side
 from gateway.domain.operators import PHONE_PATTERN
@@ -148,6 +149,26 @@ class RecordingModel(Told):
     size_bytes: int
 
 
+class DispositionModel(Told):
+    """What a call was, as a person said last."""
+
+    disposition: Disposition
+    category: Annotated[Category | None, Field(description="What an emergency is about; null for anything else.")]
+    note: str
+    set_by: Annotated[str, Field(description="Who said it: a token's name, or of an operator who dialled it.")]
+    set_at: datetime
+
+    @classmethod
+    def of(cls, disposed: Disposed) -> Self:
+        return cls(
+            disposition=disposed.disposition,
+            category=disposed.category,
+            note=disposed.note,
+            set_by=disposed.set_by,
+            set_at=disposed.set_at,
+        )
+
+
 class CallModel(Told):
     """Everything known of one call. A time is null until it happened."""
 
@@ -185,11 +206,21 @@ class CallModel(Told):
     wait_s: Annotated[float | None, Field(description="Seconds from arrival to the first person's voice, or the end.")]
     ring_s: Annotated[float | None, Field(description="Seconds that the phone which answered had rung.")]
     talk_s: Annotated[float | None, Field(description="Seconds with a person on the line; null while it lasts.")]
+    disposition: Annotated[DispositionModel | None, Field(description="Null where nobody has said what it was.")]
+    ministry_kind: Annotated[
+        MinistryKind | None, Field(description="How the ministry counts that disposition: one of its four kinds.")
+    ]
     recording: RecordingModel | None
     message: Annotated[RecordingModel | None, Field(description="What the caller left in the fallback: one channel.")]
 
     @classmethod
-    def of(cls, call: Call, recording: RecordingModel | None, message: RecordingModel | None) -> Self:
+    def of(
+        cls,
+        call: Call,
+        recording: RecordingModel | None,
+        message: RecordingModel | None,
+        disposed: Disposed | None = None,
+    ) -> Self:
         return cls(
             id=call.id,
             trunk=call.trunk,
@@ -223,6 +254,8 @@ class CallModel(Told):
             wait_s=call.wait_s,
             ring_s=call.ring_s,
             talk_s=call.talk_s,
+            disposition=None if disposed is None else DispositionModel.of(disposed),
+            ministry_kind=None if disposed is None else MINISTRY_KINDS[disposed.disposition],
             recording=recording,
             message=message,
         )

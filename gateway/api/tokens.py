@@ -61,7 +61,7 @@ class EntryModel(Told):
     action: str
     subject: str
     before: Annotated[dict[str, Any] | None, Field(description="How it was; null for what is new.")]
-    after: Annotated[dict[str, Any] | None, Field(description="How it is; null where it is about no kept thing.")]
+    after: Annotated[dict[str, Any] | None, Field(description="How it is; null where nothing that is kept came of it.")]
     note: str
     previous: Annotated[str, Field(description="The hash of the entry before.")]
     hash: Annotated[str, Field(description="SHA-256 of this entry and of that hash.")]

@@ -6,6 +6,7 @@ Counterparts: the events that `dialplan/*.conf` writes by CELGenUserEvent, and `
 from collections.abc import Callable, Mapping
 
 from gateway.asterisk.record import Record, Unreadable
+from gateway.domain.dispositions import Category, Disposition, Verdict, check
 from gateway.domain.facts import (
     AgencyLeft,
     AnyFact,
@@ -14,6 +15,7 @@ from gateway.domain.facts import (
     DialFact,
     DialResult,
     DialStep,
+    DispositionFact,
     Entered,
     Fact,
     FellBack,
@@ -31,6 +33,7 @@ from gateway.domain.facts import (
     Side,
     TrunkAnswered,
 )
+from gateway.domain.kept import Invalid
 
 TECHNOLOGY = "PJSIP/"
 NORMAL_END = 16
@@ -52,7 +55,8 @@ def translate(record: Record) -> AnyFact | None:
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
     if record.is_callers and is_phone(endpoint(record.channel)):
         # a phone's own call: a code that was dialled, or an echo test
-        return _duty(record) if record.kind == "DUTY" and record.is_user_defined else None
+        said = _DIALLED.get(record.kind) if record.is_user_defined else None
+        return said(record) if said else None
     kinds = _STEPS if record.is_user_defined else _CHANNEL
     rule = kinds.get(record.kind)
     if rule is None:
@@ -179,6 +183,19 @@ def _duty(record: Record) -> AnyFact:
     return PhoneFact(endpoint(record.channel), record.at, values["action"], values.get("reason", ""))
 
 
+def _disposition(record: Record) -> AnyFact:
+    values = record.values
+    disposition, digit = DISPOSITIONS.get(values.get("digit", "")), values.get("category", "")
+    if disposition is None or digit not in ("", *CATEGORIES):
+        raise Unreadable("a DISPOSITION whose digit means nothing")
+    category = CATEGORIES.get(digit)
+    try:
+        check(Verdict(disposition, category))
+    except Invalid as error:
+        raise Unreadable(f"a DISPOSITION whose {error.field} {error}") from error
+    return DispositionFact(endpoint(record.channel), record.at, disposition, category)
+
+
 def _ring(record: Record) -> AnyFact:
     values = record.values
     if not {"id", "step", "about", "key"} <= values.keys():
@@ -214,6 +231,28 @@ _DIAL_RESULTS: Mapping[str, DialResult] = {
 }
 """DIALSTATUS, as Dial() leaves it; any other means that the carrier did not take the call."""
 
+DISPOSITIONS: Mapping[str, Disposition] = {
+    "1": Disposition.EMERGENCY,
+    "2": Disposition.INFORMATION,
+    "3": Disposition.PRANK,
+    "4": Disposition.GHOST,
+    "5": Disposition.TEST,
+    "6": Disposition.WRONG_REGION,
+    "7": Disposition.TRANSFERRED,
+}
+"""What the digit after *48 means."""
+
+CATEGORIES: Mapping[str, Category] = {
+    "1": Category.FIRE,
+    "2": Category.MEDICAL,
+    "3": Category.ORDER,
+    "4": Category.ACCIDENT,
+    "5": Category.DISASTER,
+}
+"""What the digit after an emergency's means."""
+
+_DIALLED: Mapping[str, Callable[[Record], AnyFact]] = {"DUTY": _duty, "DISPOSITION": _disposition}
+"""What a phone's own call can tell."""
 
 _CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {
     "CHAN_START": _channel_started,

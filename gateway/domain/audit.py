@@ -47,13 +47,18 @@ class Deed:
     data: Mapping[str, Any] = field(default_factory=dict)
     """What its event tells, where it is about no kept thing."""
     note: str = ""
+    call_id: str | None = None
+    """The call that its event is about."""
+    was: Mapping[str, Any] | None = None
+    became: Mapping[str, Any] | None = None
+    """What the log keeps as `before` and `after`, where it is about no kept thing."""
 
     @property
     def event(self) -> Event:
         """The event that tells of it."""
         about = self.after or self.before
         told = as_json(about) if about else self.data
-        return Event(self.action, self.at, data={**told, "by": self.actor.name})
+        return Event(self.action, self.at, self.call_id, {**told, "by": self.actor.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,8 @@ def entry(seq: int, previous: str, deed: Deed, clean: Callable[[str], str] = str
         address=clean(deed.actor.address),
         action=deed.action,
         subject=clean(f"{about.KIND}/{about.id}" if about else deed.subject),
-        before=clean(_text(deed.before)),
-        after=clean(_text(deed.after)),
+        before=clean(_text(deed.before, deed.was)),
+        after=clean(_text(deed.after, deed.became)),
         note=clean(deed.note),
         previous=previous,
         hash="",
@@ -120,5 +125,6 @@ def _sealed(bare: Entry) -> Entry:
     return Entry(**values | {"hash": bare.true_hash})
 
 
-def _text(thing: Kept | None) -> str:
-    return "" if thing is None else json.dumps(as_json(thing), ensure_ascii=False, separators=(",", ":"))
+def _text(thing: Kept | None, values: Mapping[str, Any] | None) -> str:
+    told = values if thing is None else as_json(thing)
+    return "" if told is None else json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -11,6 +11,7 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Deed
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Update
+from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
@@ -69,6 +70,8 @@ class Change:
     members_removed: tuple[tuple[str, str], ...] = ()
     """Queue and phone of each standing place that is given up."""
     presences: tuple[Presence, ...] = ()
+    dispositions: tuple[Disposed, ...] = ()
+    """What calls were; each replaces what was stored of its call."""
     alarms: tuple[Alarm, ...] = ()
     """Alarms as they are to be, each known by its kind and subject."""
     deeds: tuple[Deed, ...] = ()

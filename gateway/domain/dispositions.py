@@ -1,12 +1,14 @@
 """Dispositions: what a call was, in the words of the person who took it. No machine says it.
 
-Counterparts: `gateway/api/dispositions.py` sets them; `reputation.py` learns from them which numbers play pranks.
+Counterparts: `disposing.py` sets them; `reputation.py` learns from them which numbers play pranks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from gateway.domain.kept import Invalid
 
 
 class Disposition(StrEnum):
@@ -67,3 +69,20 @@ class Disposed:
     """The operator who took the call, whoever said what it was."""
     set_by: str
     set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What somebody says that a call was."""
+
+    disposition: Disposition
+    category: Category | None = None
+    note: str = ""
+
+
+def check(verdict: Verdict) -> None:
+    """Raises Invalid for an emergency without its category, or a category of anything else."""
+    if verdict.disposition is Disposition.EMERGENCY and verdict.category is None:
+        raise Invalid("category", f"must say what the emergency is about: {', '.join(Category)}")
+    if verdict.disposition is not Disposition.EMERGENCY and verdict.category is not None:
+        raise Invalid("category", f"is for an emergency only, and this is {verdict.disposition}")

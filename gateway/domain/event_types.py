@@ -36,6 +36,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "call.agency_left": "a duty phone of an agency was rung, and is not on the line any more",
     "call.message_left": "the caller leaves a message",
     "call.ended": "it is over, with its outcome",
+    "call.disposed": "a person said what it was, or corrected that",
     "operator.logged_in": "an operator says to be there",
     "operator.logged_out": "an operator says to be away",
     "operator.paused": "an operator is not rung any more, with the reason",

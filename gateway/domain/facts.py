@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.domain.dispositions import Category, Disposition
+
 
 class Side(StrEnum):
     """Who ended a call."""
@@ -213,4 +215,14 @@ class DialFact:
     result: DialResult | None = None
 
 
-AnyFact = Fact | PhoneFact | RingFact | DialFact
+@dataclass(frozen=True, slots=True)
+class DispositionFact:
+    """Somebody said on an operator's phone what that phone's last call was."""
+
+    phone: str
+    at: datetime
+    disposition: Disposition
+    category: Category | None = None
+
+
+AnyFact = Fact | PhoneFact | RingFact | DialFact | DispositionFact

@@ -27,7 +27,7 @@ class May(StrEnum):
     SEE_ROSTER = "see operators, shifts and the roster"
     SEE_CALLS = "see calls and events"
     HEAR_CALLS = "hear recordings"
-    ACT_FOR_SELF = "log in and out, pause and come back, ask for or take a swap, and call back, as oneself"
+    ACT_FOR_SELF = "log in and out, pause, say what calls were, ask for or take a swap, and call back, as oneself"
     ACT_FOR_OTHERS = "do the same for any operator"
     PLAN = "change shifts, assignments, absences, swaps and the on-call list"
     SET_UP = "change operators, queues, trunks, agencies, pause reasons, rules and webhooks"

@@ -10,22 +10,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
+from gateway.domain.dispositions import Disposition
 from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
 from gateway.store import rows
 from gateway.store.callback_reads import CallbackReads
 from gateway.store.database import POOL_SIZE, in_turn, reading
+from gateway.store.disposition_reads import DispositionReads, is_undisposed
 from gateway.store.flow_reads import FlowReads
 from gateway.store.kept_reads import KeptReads
 from gateway.store.level_reads import LevelReads
 from gateway.store.shelves import SHELVES
-from gateway.store.tables import NEWEST_CALL_FIRST, calls, events, set_aside
+from gateway.store.tables import calls, dispositions, events, set_aside
 from gateway.store.workload_reads import WorkloadReads
 
 CONNECTIONS_LEFT_TO_REPOSITORY = 3
@@ -38,6 +41,12 @@ class BadCursor(ValueError):
     """The cursor is not one that this list gave out."""
 
 
+class Unsaid(StrEnum):
+    """The word for calls that an operator answered and of which nobody has said what they were."""
+
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class CallFilter:
     """Which calls: all that is given must be true of them. `since` is the first moment, `until` the first one after."""
@@ -46,6 +55,7 @@ class CallFilter:
     outcome: Outcome | None = None
     operator: str | None = None
     caller: str | None = None
+    disposition: Disposition | Unsaid | None = None
     since: datetime | None = None
     until: datetime | None = None
     include_probes: bool = False
@@ -80,15 +90,17 @@ class Reads:
         self.flow = FlowReads(self._reading, self.levels)
         self.workload = WorkloadReads(self._reading)
         self.callbacks = CallbackReads(self._reading)
+        self.dispositions = DispositionReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
 
         A call that arrives while pages are turned is in none of the later ones. Raises BadCursor, StoreAway.
         """
-        query = _filtered(filter).order_by(*NEWEST_CALL_FIRST).limit(limit + 1)
+        key = _key(filter)
+        query = _filtered(filter).order_by(*(column.desc() for column in key)).limit(limit + 1)
         if cursor is not None:
-            query = query.where(tuple_(calls.c.arrived_at, calls.c.id) < _place(cursor))
+            query = query.where(tuple_(*key) < _place(cursor))
         async with self._reading() as connection:
             found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
         return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
@@ -152,6 +164,14 @@ class Reads:
             yield connection
 
 
+def _key(filter: CallFilter) -> tuple[ColumnElement[datetime], ColumnElement[str]]:
+    """The time and id that the list is ordered by. The calls of one disposition are walked by an index of its table,
+    where the same times and ids stand."""
+    if isinstance(filter.disposition, Disposition):
+        return dispositions.c.arrived_at, dispositions.c.call_id
+    return calls.c.arrived_at, calls.c.id
+
+
 def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
     query = select(calls)
     for column, value in (
@@ -162,10 +182,16 @@ def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
     ):
         if value is not None:
             query = query.where(column == value)
+    arrived_at, _ = _key(filter)
+    if isinstance(filter.disposition, Disposition):
+        query = query.join(dispositions, dispositions.c.call_id == calls.c.id)
+        query = query.where(dispositions.c.disposition == filter.disposition)
+    elif filter.disposition is Unsaid.NONE:
+        query = query.where(is_undisposed())
     if filter.since is not None:
-        query = query.where(calls.c.arrived_at >= filter.since)
+        query = query.where(arrived_at >= filter.since)
     if filter.until is not None:
-        query = query.where(calls.c.arrived_at < filter.until)
+        query = query.where(arrived_at < filter.until)
     if not filter.include_probes:
         query = query.where(calls.c.trunk != PROBE_TRUNK)
     return query

@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, Text, bindparam, delete, func, select, update
+from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,6 +25,7 @@ from gateway.domain.audit import Deed
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Update
 from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
@@ -43,6 +45,8 @@ NUMBERS_AT_ONCE = 500
 """Numbers that one query asks for: both databases have a limit."""
 
 Thing = TypeVar("Thing", bound=Kept)
+RUNG_AT_MOST = 200
+"""Calls of one phone that are looked at."""
 
 
 class Repository:
@@ -58,6 +62,10 @@ class Repository:
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
+        arrived_at = select(tables.calls.c.arrived_at).where(tables.calls.c.id == bindparam("of_call"))
+        self._put_dispositions = _upsert(
+            insert(tables.dispositions).values(arrived_at=arrived_at.scalar_subquery()), tables.dispositions
+        )
         positions = tables.journal_positions
         put = insert(positions)
         self._put_position = _upsert(put, positions)
@@ -113,6 +121,9 @@ class Repository:
             connection.execute(self._put_members, [rows.member_row(member) for member in change.members_put])
         if change.presences:
             connection.execute(self._put_presences, [rows.presence_row(each) for each in change.presences])
+        if change.dispositions:
+            disposed = [{**rows.disposition_row(each), "of_call": each.call_id} for each in change.dispositions]
+            connection.execute(self._put_dispositions, disposed)
         for alarm in change.alarms:
             _put_alarm(connection, alarm)
         if change.webhooks_removed:
@@ -169,6 +180,23 @@ class Repository:
         async with reading(self._engine) as connection:
             found = await connection.execute(select(tables.calls.c.id).where(tables.calls.c.id == call_id))
             return found.one_or_none() is not None
+
+    async def disposition(self, call_id: str) -> Disposed | None:
+        """What people said last that the call was; None where nobody did. Raises StoreAway."""
+        query = select(tables.dispositions).where(tables.dispositions.c.call_id == call_id)
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+            return None if row is None else rows.disposed_of(row)
+
+    async def calls_rung_at(self, phone: str, since: datetime, until: datetime) -> list[Call]:
+        """The newest calls that arrived in that time and for which that phone was rung. Raises StoreAway."""
+        arrived_at = tables.calls.c.arrived_at
+        # the attempts are JSON as `columns.to_json` writes it, and a phone is digits
+        is_rung = as_type(tables.calls.c.attempts, Text).contains(f'"phone":"{phone}"', autoescape=True)
+        query = select(tables.calls).where(arrived_at > since, arrived_at <= until, is_rung)
+        async with reading(self._engine) as connection:
+            found = await connection.execute(query.order_by(*tables.NEWEST_CALL_FIRST).limit(RUNG_AT_MOST))
+            return [rows.call_of(row) for row in found.mappings()]
 
     async def journal_positions(self) -> dict[str, Position]:
         """How far each segment of the journal is stored. Raises StoreAway."""

@@ -15,6 +15,7 @@ from gateway.domain.audit import Entry
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.callbacks import Callback, Dial, Try, Why
 from gateway.domain.change import Webhook
+from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import DialResult, Side
 from gateway.domain.holding import Member
@@ -61,6 +62,14 @@ def member_row(member: Member) -> dict[str, Any]:
 
 def presence_row(presence: Presence) -> dict[str, Any]:
     return {field.name: getattr(presence, field.name) for field in fields(presence)}
+
+
+def disposition_row(disposed: Disposed) -> dict[str, Any]:
+    return {field.name: getattr(disposed, field.name) for field in fields(disposed)}
+
+
+def disposed_of(row: RowMapping) -> Disposed:
+    return Disposed(**{field.name: row[field.name] for field in fields(Disposed)})
 
 
 def alarm_row(alarm: Alarm) -> dict[str, Any]:

@@ -148,7 +148,10 @@ dispositions = Table(
     Column("operator_id", Number),
     Column("set_by", Words, nullable=False),
     Column("set_at", UtcTime, nullable=False),
+    # the call's own, copied by the repository: so the calls of one disposition are walked by an index
+    Column("arrived_at", UtcTime),
     Index("ix_dispositions_caller_set_at", "caller", "set_at"),
+    Index("ix_dispositions_disposition_arrived_at_call_id", "disposition", "arrived_at", "call_id"),
 )
 """What calls were, as people said; one row a call."""
 

@@ -48,6 +48,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.headers["If-Match"] = "*"
     if case.query and case.query.keys() & {"from", "to"}:
         case.query.update({"from": "2027-01-01", "to": "2027-01-20"})
+    if case.path == "/v1/dispositions/missing" and case.query:
+        case.query.update({"since": "2026-08-01T00:00:00Z", "until": "2026-08-31T00:00:00Z"})
     if case.path == "/v1/roster/import":
         case.body = "date,until,shift,phone,queue,penalty\n2027-01-01,2027-01-31,pagi,1001,emergency,0\n"
     elif isinstance(case.body, dict):
@@ -58,6 +60,8 @@ def _agree(body: dict[str, Any]) -> None:
     """Fields that depend on one another are named together: a patch of one of them would meet what it cannot know."""
     if isinstance(body.get("operator_id"), int) or body.get("role") == "operator":
         body["operator_id"] = SEEDED
+    if "disposition" in body:
+        body["category"] = "fire" if body["disposition"] == "emergency" else None
     if body.keys() & {"number", "trunk"}:
         body.update(number=None, trunk=None)
     if body.keys() & {"from_at", "until_at"}:

@@ -59,6 +59,8 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "wait_s": 12.0,
         "ring_s": 7.5,
         "talk_s": 30.0,
+        "disposition": None,
+        "ministry_kind": None,
         "recording": {
             "url": "/v1/calls/112-1.1/recording",
             "duration_s": 41.0,

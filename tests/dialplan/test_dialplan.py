@@ -21,7 +21,7 @@ QUEUESTATUSES = {
 }
 """Every value that the application Queue documents."""
 
-OWN_PEOPLES = {"from-operator", "duty", "from-centre", "from-callback", "callback-line"}
+OWN_PEOPLES = {"from-operator", "duty", "disposition", "from-centre", "from-callback", "callback-line"}
 """Where the centre's own people are on the line: there a call may end. A caller's may not."""
 
 ALL_STEPS = list(steps(CONTEXTS))
@@ -123,6 +123,9 @@ def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
             played |= set(step.arguments.split(",")[1].split("&")) - {"${MENU}"}
         if step.arguments.startswith("MENU="):
             played |= set(re.findall(r"menu-[a-z]+", step.arguments))
+    for stem, digits in (("disposition-${DIGIT}", "234567"), ("category-${CATEGORY}", "12345")):
+        played.remove(stem)
+        played |= {f"{stem.partition('$')[0]}{digit}" for digit in digits}
     played |= {"greeting", "please-wait", "queue-thereare", "queue-callswaiting", "queue-youarenext"}
     for language in ("id", "en"):
         texts = {path.stem for path in (PROJECT / "dialplan/prompts" / language).glob("*.txt")}
@@ -130,10 +133,10 @@ def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
 
 
 def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_knows() -> None:
-    from gateway.asterisk.translator import _STEPS
+    from gateway.asterisk.translator import _DIALLED, _STEPS
 
     written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
-    assert written == {*_STEPS, "DUTY", "RING", "CALLBACK"}
+    assert written == {*_STEPS, *_DIALLED, "RING", "CALLBACK"}
 
 
 def applications_and_functions() -> tuple[set[str], set[str]]:

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.change import Change, SetAside
+from gateway.domain.dispositions import Disposition
 from gateway.domain.tokens import Role, Token
-from gateway.store.reads import BadCursor, CallFilter, Page, Reads, TrunkSummary
+from gateway.store.reads import BadCursor, CallFilter, Page, Reads, TrunkSummary, Unsaid
 from gateway.store.repository import Repository
 from tests.store.values import NOON, a_call, ended
 
@@ -134,8 +135,10 @@ async def test_a_cursor_holds_any_id(repository: Repository, reads: Reads) -> No
         (CallFilter(outcome=Outcome.FAILED), "ix_calls_outcome_arrived_at_id_trunk"),
         (CallFilter(operator="1001"), "ix_calls_operator_arrived_at_id"),
         (CallFilter(caller="0811"), "ix_calls_caller_arrived_at_id"),
+        (CallFilter(disposition=Disposition.PRANK), "ix_dispositions_disposition_arrived_at_call_id"),
+        (CallFilter(disposition=Unsaid.NONE), "ix_calls_outcome_arrived_at_id_trunk"),
     ],
-    ids=lambda value: value.removeprefix("ix_calls_") if isinstance(value, str) else "",
+    ids=lambda value: value.removeprefix("ix_") if isinstance(value, str) else "",
 )
 async def test_each_filter_walks_its_index(
     engine: AsyncEngine, repository: Repository, reads: Reads, filter: CallFilter, index: str

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import Call
 from gateway.domain.change import Change, SetAside, Webhook
+from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
@@ -26,6 +27,7 @@ from tests.store.values import (
     a_call,
     an_event,
     any_call,
+    any_disposed,
     any_event,
     any_kept,
     any_member,
@@ -71,18 +73,26 @@ async def test_whatever_admins_keep_comes_back_equal(repository: Repository, thi
 
 
 @on_one_database
-@given(member=any_member, webhook=any_webhook, record=any_set_aside, presence=any_presence)
-async def test_places_webhooks_records_and_presences_come_back_equal(
+@given(member=any_member, webhook=any_webhook, record=any_set_aside, presence=any_presence, disposed=any_disposed)
+async def test_places_webhooks_records_presences_and_dispositions_come_back_equal(
     repository: Repository,
     engine: AsyncEngine,
     member: Member,
     webhook: Webhook,
     record: SetAside,
     presence: Presence,
+    disposed: Disposed,
 ) -> None:
     await repository.commit(
-        Change(members_put=(member,), webhooks_put=(webhook,), set_aside=(record,), presences=(presence,))
+        Change(
+            members_put=(member,),
+            webhooks_put=(webhook,),
+            set_aside=(record,),
+            presences=(presence,),
+            dispositions=(disposed,),
+        )
     )
+    assert await repository.disposition(disposed.call_id) == disposed
     assert (await repository.presences())[presence.operator_id] == presence
     assert member in await repository.members()
     assert webhook in await repository.webhooks()

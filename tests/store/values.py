@@ -10,6 +10,7 @@ from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.dispositions import Category, Disposed, Disposition
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import Side
 from gateway.domain.holding import Member
@@ -40,6 +41,13 @@ def a_call(number: int, **fields: Any) -> Call:
 def ended(number: int, outcome: Outcome = Outcome.ANSWERED, **fields: Any) -> Call:
     at = NOON + timedelta(seconds=number + 60)
     return a_call(number, stage=Stage.ENDED, ended_at=at, outcome=outcome, **fields)
+
+
+def disposed(call: Call, disposition: Disposition, **fields: Any) -> Disposed:
+    """What that call was, as Siti said a minute after it arrived."""
+    known: dict[str, Any] = {"category": None, "note": "", "operator_id": call.operator_id, "set_by": "Siti"}
+    set_at = call.arrived_at + timedelta(minutes=1)
+    return Disposed(call.id, call.caller, disposition, **known | {"set_at": set_at} | fields)
 
 
 def an_event(call_id: str | None = None, **data: Any) -> Event:
@@ -236,6 +244,17 @@ any_presence = st.builds(
     pause=st.none() | words,
     paused_at=st.none() | times,
     misses=small,
+)
+any_disposed = st.builds(
+    Disposed,
+    call_id=keys,
+    caller=words,
+    disposition=st.sampled_from(Disposition),
+    category=st.none() | st.sampled_from(Category),
+    note=words,
+    operator_id=st.none() | ids,
+    set_by=words,
+    set_at=times,
 )
 any_member = st.builds(Member, queue=keys, phone=keys, penalty=st.integers(0, 1000))
 any_webhook = st.builds(

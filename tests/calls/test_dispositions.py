@@ -1,0 +1,93 @@
+"""What a call was, as an operator says it on the phone in the wrap-up, on a real Asterisk."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests import sip
+from tests.calls.phones import Softphone, a_phone
+from tests.calls.test_duty import told
+from tests.centre import Api, Json, RealCentre, real_centre
+from tests.sip import Sipp
+
+pytestmark = pytest.mark.asterisk
+
+
+@pytest.fixture(scope="module")
+def own_centre() -> Iterator[RealCentre]:
+    with real_centre({"call": {"queue_max_wait_s": 30}}) as centre:
+        centre.start_asterisk()
+        centre.start_gateway()
+        yield centre
+
+
+@pytest.fixture
+async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
+    await own_centre.ready()
+    async with own_centre.api() as api:
+        yield api
+        await api.retire_everybody()
+
+
+@pytest.fixture
+async def phone(own_centre: RealCentre, api: Api) -> AsyncIterator[Softphone]:
+    operator = await api.operator("1001", None)
+    async with a_phone(own_centre, "1001", operator["secret"]) as phone:
+        yield phone
+
+
+async def talk(centre: RealCentre, phone: Softphone) -> None:
+    """A call that the phone answers and the caller ends."""
+    async with Sipp.caller(sip.caller_talks(hold_ms=1500), centre.sip_port) as caller:
+        await phone.take()
+        assert (await caller.result()).failed == 0
+
+
+async def said(api: Api, call_id: str, what: str) -> Json:
+    """The call, once that is said of it."""
+    path = f"/v1/calls/{call_id}"
+    return await told(api, lambda call: bool(call["disposition"]) and call["disposition"]["disposition"] == what, path)
+
+
+async def test_a_phone_says_after_a_call_what_it_was_and_corrects_it_by_key(
+    own_centre: RealCentre, api: Api, phone: Softphone
+) -> None:
+    await talk(own_centre, phone)
+    [call] = await api.calls()
+    await phone.dial("*483")
+    assert (await said(api, call["id"], "prank"))["ministry_kind"] == "prank"
+    asked = await phone.agent.dial(f"sip:*48@127.0.0.1:{own_centre.sip_port}")
+    await asked.wait_established()
+    for key in "12":
+        await asyncio.sleep(0.5)  # each key has a question of its own
+        await asked.send_dtmf(key)
+    corrected = await said(api, call["id"], "emergency")
+    assert (corrected["disposition"]["category"], corrected["disposition"]["set_by"]) == ("medical", "Siti")
+
+    entries = (await api.get("/v1/audit", subject=f"call/{call['id']}"))["items"]
+    assert [(entry["actor"], entry["role"], entry["address"]) for entry in entries] == [
+        ("Siti", "operator", "phone 1001")
+    ] * 2
+    assert (entries[0]["before"], entries[1]["before"]["disposition"]) == (None, "prank")
+    for code in ("*489", "*4816", "*4831"):
+        assert "404" in await phone.refused(code), code
+
+
+async def test_with_the_gateway_dead_the_code_is_kept_and_lands_on_its_call(
+    own_centre: RealCentre, api: Api, phone: Softphone
+) -> None:
+    before = len(await api.calls())
+    own_centre.stop_gateway(9)
+    await talk(own_centre, phone)
+    await phone.dial("*483")
+    await talk(own_centre, phone)
+    await phone.dial("*4813")
+    own_centre.start_gateway()
+    await own_centre.ready()
+    first, second = (await api.ended_calls(before + 2))[before:]
+    assert (await said(api, first["id"], "prank"))["disposition"]["set_by"] == "Siti"
+    assert (await said(api, second["id"], "emergency"))["disposition"]["category"] == "order"
+    entries = (await api.get("/v1/audit", subject=f"call/{first['id']}"))["items"]
+    assert [(entry["action"], entry["address"]) for entry in entries] == [("call.disposed", "phone 1001")]
+    assert (await api.get("/v1/dispositions/missing"))["count"] == 0
