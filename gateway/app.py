@@ -19,7 +19,7 @@ from gateway.api.health import Status
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
 from gateway.api.workload import Workload
-from gateway.asterisk import music, site
+from gateway.asterisk import music, site, voices
 from gateway.asterisk.advisor import Advisor
 from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
@@ -35,7 +35,8 @@ from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.keeper import Keeper
 from gateway.level import Level
-from gateway.notices import Notices
+from gateway.listening import Listening
+from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
@@ -88,6 +89,8 @@ class App:
             board.hear(event)
             if board.is_touched_by(event):
                 keeper.touch()
+            elif (voice := voices.heard(event, _now())) is not None:
+                listening.hear(voice)
             elif (ring_id := switchboard.ring_that_failed(event)) is not None:
                 watch.ring_failed(ring_id)
                 callbacks.ring_failed(ring_id)
@@ -166,6 +169,15 @@ class App:
             clock=_now,
             on_duty_changed=duty_changed,
             on_ring_told=watch.hear,
+            on_code_in_vain=lambda phone: notices.show(phone, IN_VAIN),
+        )
+        listening = Listening(
+            centre=centre,
+            switchboard=switchboard,
+            notices=notices,
+            listens_since=lambda: link.since if link.state is LinkState.UP else None,
+            clock=_now,
+            clock_s=time.monotonic,
         )
         keeper = Keeper(
             level=level,
@@ -209,6 +221,7 @@ class App:
             office=office,
             callbacks=callbacks,
             level=level,
+            listening=listening,
             bookkeeper=bookkeeper,
             feed=feed,
             store=store,
@@ -225,6 +238,7 @@ class App:
                 feed=feed,
                 status=status,
                 catch_up=journal.catch_up,
+                silent_calls=lambda: listening.silent_calls,
                 clock=_now,
             ),
             status=status,
@@ -243,6 +257,7 @@ class App:
                     edges.create_task(centre.judge_rings(lambda: journal.is_drained)),
                     edges.create_task(keeper.run()),
                     edges.create_task(notices.run()),
+                    edges.create_task(listening.run()),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
                 ]

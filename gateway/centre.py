@@ -6,14 +6,14 @@ Counterparts: `gateway/asterisk/journal.py` brings the facts; `saving.py` stores
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.domain import call as calls
-from gateway.domain import disposing, duty
+from gateway.domain import disposing, duty, hearing
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Call, OutOfPlace
@@ -46,13 +46,17 @@ JUDGE_AFTER_S = 0.3
 LONGEST_CALL = timedelta(hours=4)
 """A call that arrived so long before its talk ended is not looked for by a code on a phone."""
 
+JUST_NOW = timedelta(seconds=30)
+"""Whoever dialled a code longer ago is not told any more that it was in vain."""
+
 STEPS: Mapping[str, Step] = {"login": Step.LOG_IN, "logout": Step.LOG_OUT, "pause": Step.PAUSE, "resume": Step.RESUME}
 """What a phone's code means, by the word that the dialplan writes."""
 
 
 class Centre:
     """The calls' one writer. `clock` returns the time now, in UTC; `on_duty_changed` is told that somebody's presence
-    was changed by what the journal said, and `on_ring_told` what came of a ring of the centre's own."""
+    was changed by what the journal said, `on_ring_told` what came of a ring of the centre's own, and `on_code_in_vain`
+    which phone has just said of a call what it was, and there is none."""
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Centre:
         clock: Callable[[], datetime],
         on_duty_changed: Callable[[list[Told]], None],
         on_ring_told: Callable[[RingFact], None],
+        on_code_in_vain: Callable[[str], None] = lambda phone: None,
     ) -> None:
         self._store = store
         self._switchboard = switchboard
@@ -76,6 +81,7 @@ class Centre:
         self._clock = clock
         self._on_duty_changed = on_duty_changed
         self._on_ring_told = on_ring_told
+        self._on_code_in_vain = on_code_in_vain
         self._calls: dict[str, Call] = {}
         self._missing: frozenset[str] = frozenset()
         self._last_talks: dict[str, datetime] = {}
@@ -120,6 +126,19 @@ class Centre:
                     tally.set_aside.append(SetAside(self._clock(), "journal", repr(error), repr(fact)))
             await self._store_tally(tally, reading.positions)
         self._hand_on(tally)
+
+    async def hear(self, heard: Sequence[hearing.Heard]) -> None:
+        """Stores what was heard of running calls, and announces it; what is about another call is left out. Raises
+        StoreAway; nothing is stored then."""
+        async with self._saving.turn:
+            tally = _Tally([])
+            for each in heard:
+                call = tally.calls.get(each.call_id) or self._calls.get(each.call_id)
+                if call is not None:
+                    tally.calls[call.id], events = hearing.hear(call, each)
+                    tally.events += events
+            if tally.events:
+                await self._store_tally(tally, {})
 
     async def judge_rings(self, is_drained: Callable[[], bool]) -> None:
         """Says of each ring that the centre withdrew that nobody picked it up, once it is clear that the caller is
@@ -194,6 +213,8 @@ class Centre:
             self._on_duty_changed(tally.told)
         for ring in tally.rings:
             self._on_ring_told(ring)
+        for phone in tally.in_vain:
+            self._on_code_in_vain(phone)
 
     async def _tell(self, events: Iterable[Event], tally: "_Tally") -> None:
         for event in events:
@@ -249,6 +270,8 @@ class Centre:
         known = {**{call.id: call for call in stored}, **self._calls, **tally.calls}
         call = disposing.last_taken(known.values(), fact.phone, fact.at)
         if call is None:
+            if self._clock() - fact.at < JUST_NOW:
+                tally.in_vain.append(fact.phone)
             raise OutOfPlace(f"phone {fact.phone} has taken no call that could be {fact.disposition}")
         before = tally.dispositions.get(call.id) or await self._store.disposition(call.id)
         if before is not None and before.set_at >= fact.at:
@@ -305,6 +328,7 @@ class _Tally:
     dials: list[DialFact] = field(default_factory=list)
     dispositions: dict[str, Disposed] = field(default_factory=dict)
     deeds: list[Deed] = field(default_factory=list)
+    in_vain: list[str] = field(default_factory=list)
 
     def tell(self, told: Told) -> None:
         self.told.append(told)

@@ -1,4 +1,5 @@
-"""Notices: what the centre shows on an operator's phone, because something was done to his duty that he did not do.
+"""Notices: what the centre shows on an operator's phone: that something was done to his duty that he did not do, that
+his caller is silent, that a code he dialled was in vain.
 
 Counterpart: `gateway/asterisk/switchboard.py` sends them (SIP MESSAGE). A notice is a courtesy: the event, the board
 and the audit log tell the same, so one that cannot be shown is logged and no more.
@@ -20,8 +21,14 @@ WAITING = 100
 PAUSED = "112: Anda dijeda karena panggilan tidak dijawab. Tekan *47 untuk kembali. (Paused: calls were not answered.)"
 
 
+SILENT = "112: Penelepon diam. Tekan *9 untuk memintanya menekan tombol. (The caller is silent: *9 asks for a key.)"
+
+
+IN_VAIN = "112: Tidak ada panggilan dalam satu jam terakhir untuk dicatat. (No call of the last hour to note.)"
+
+
 class Notices:
-    """Takes what became of operators' duties, and shows what concerns them."""
+    """Takes what became of operators' duties and what else they should see, and shows it to them."""
 
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
@@ -32,10 +39,14 @@ class Notices:
         for each in told:
             data = each.deed.data
             if each.deed.action == f"operator.{Step.PAUSE}" and data.get("reason") == NO_ANSWER:
-                try:
-                    self._waiting.put_nowait((str(data["phone"]), PAUSED))
-                except asyncio.QueueFull:
-                    log.warning("notice_not_shown", extra={"phone": data["phone"], "reason": "too many wait"})
+                self.show(str(data["phone"]), PAUSED)
+
+    def show(self, phone: str, text: str) -> None:
+        """Takes a text for a phone. Never waits."""
+        try:
+            self._waiting.put_nowait((phone, text))
+        except asyncio.QueueFull:
+            log.warning("notice_not_shown", extra={"phone": phone, "reason": "too many wait"})
 
     async def run(self) -> None:
         """Shows one after the other, for ever."""

@@ -113,6 +113,10 @@ class Switchboard(Protocol):
     async def tell(self, phone: str, text: str) -> None:
         """Shows the text on the phone. Raises Refused where it does not take texts."""
 
+    async def ask_for_key(self, call_id: str, by: str) -> None:
+        """Has the caller of that call hear, while he talks: if you cannot speak, press any key. `by` is who asks, as
+        the journal is to tell it. Raises Refused."""
+
     async def ring(self, ring: "Ring") -> None:
         """Begins to ring somebody; what comes of it is told by the journal. Raises Refused."""
 

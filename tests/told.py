@@ -34,6 +34,8 @@ from gateway.domain.places import Place
 from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.level import Level
+from gateway.listening import Listening
+from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
@@ -56,6 +58,7 @@ class ToldSwitchboard:
         self.rings: list[Ring] = []
         self.diallings: list[Dialling] = []
         self.texts: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str]] = []
         self.commands: list[Command] = []
 
     async def holding(self) -> Held:
@@ -81,6 +84,10 @@ class ToldSwitchboard:
     async def tell(self, phone: str, text: str) -> None:
         self._answer()
         self.texts.append((phone, text))
+
+    async def ask_for_key(self, call_id: str, by: str) -> None:
+        self._answer()
+        self.asked.append((call_id, by))
 
     async def ring(self, ring: Ring) -> None:
         self._answer()
@@ -198,6 +205,7 @@ class Services:
     line: ToldLine = field(default_factory=ToldLine)
     journal: ToldJournal = field(default_factory=ToldJournal)
     told: list[Told] = field(default_factory=list)
+    listens_since: datetime | None = None
 
     def __post_init__(self) -> None:
         store, clock, switchboard = self.store, self.clock, self.switchboard
@@ -261,6 +269,16 @@ class Services:
             clock=clock,
             on_duty_changed=self.told.extend,
             on_ring_told=self.watch.hear,
+            on_code_in_vain=lambda phone: self.notices.show(phone, IN_VAIN),
+        )
+        self.notices = Notices(switchboard)
+        self.listening = Listening(
+            centre=self.centre,
+            switchboard=switchboard,
+            notices=self.notices,
+            listens_since=lambda: self.listens_since,
+            clock=clock,
+            clock_s=clock.seconds,
         )
 
     async def set_up(self) -> None:

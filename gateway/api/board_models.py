@@ -103,6 +103,9 @@ class OperatorSeen(Told):
     pause: Annotated[str | None, Field(description="Why paused; null in any other state.")]
     queues: list[str]
     call_id: Annotated[str | None, Field(description="The call that the phone is rung or used for.")]
+    is_caller_silent: Annotated[
+        bool, Field(description="Whether that call's caller has said nothing since the operator answered.")
+    ]
 
     @classmethod
     def of(cls, operator: OperatorPicture) -> Self:
@@ -115,6 +118,7 @@ class OperatorSeen(Told):
             pause=operator.pause,
             queues=list(operator.queues),
             call_id=operator.call_id,
+            is_caller_silent=operator.is_caller_silent,
         )
 
 

@@ -27,9 +27,10 @@ from gateway.api.models import (
 )
 from gateway.api.routes import route
 from gateway.api.sounds import RangeHeaders, serve_sound
+from gateway.domain import disposing
 from gateway.domain.call import Call, Outcome
 from gateway.domain.dispositions import Disposed, Disposition
-from gateway.domain.tokens import May
+from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.reads import CallFilter, Unsaid
 from gateway.vault.recordings import NoRecording, Recording, Recordings
@@ -130,6 +131,16 @@ async def call_of(context: Context, call_id: str) -> Call:
     if call is None:
         raise Unknown(f"there is no call {call_id}")
     return call
+
+
+async def has_taken(context: Context, token: Token, call: Call) -> bool:
+    """Whether the bearer is an operator who answered the call, first or after another one."""
+    if token.operator_id is None:
+        return False
+    if call.operator_id == token.operator_id:
+        return True
+    operator = (await context.bookkeeper.books()).operators.get(token.operator_id)
+    return operator is not None and disposing.took(call, operator.phone, operator.created_at)
 
 
 async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:

@@ -15,6 +15,7 @@ from gateway.centre import Centre
 from gateway.feed import Feed
 from gateway.level import Level
 from gateway.line import Line
+from gateway.listening import Listening
 from gateway.office import Office
 from gateway.store.kept_reads import KeptReads
 from gateway.store.reads import Reads
@@ -37,6 +38,7 @@ class Context:
     office: Office
     callbacks: Callbacks
     level: Level
+    listening: Listening
     bookkeeper: Bookkeeper
     feed: Feed
     store: Repository

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints
 
 from gateway.api.auth import forbidden
-from gateway.api.calls import CallPath, call_of
+from gateway.api.calls import CallPath, call_of, has_taken
 from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, DispositionModel, Moment, Parameters, Told
 from gateway.api.problems import unprocessable
@@ -19,7 +19,6 @@ from gateway.api.resources import ThingId
 from gateway.api.routes import route
 from gateway.domain import disposing
 from gateway.domain.audit import Actor
-from gateway.domain.call import Call
 from gateway.domain.disposing import Missing
 from gateway.domain.dispositions import Category, Disposition, Verdict
 from gateway.domain.shifts import Shift
@@ -101,7 +100,7 @@ async def put_disposition(
     the caller: it may be said while the call goes on. Operators say it of calls that they answered themselves,
     supervisors and admins of any. The same as `*48` on the phone."""
     call = await call_of(context, path.id)
-    if not token.may(May.ACT_FOR_OTHERS) and not await _took(context, token, call):
+    if not token.may(May.ACT_FOR_OTHERS) and not await has_taken(context, token, call):
         raise forbidden(token, "say what a call was that somebody else answered")
     verdict = Verdict(body.disposition, body.category, body.note)
     return DispositionModel.of(await context.office.dispose(call, verdict, actor))
@@ -135,16 +134,6 @@ async def list_missing_dispositions(context: Context, query: MissingQuery) -> Mi
         is_whole=len(found) <= CALLS_AT_MOST,
         groups=await asyncio.to_thread(grouped),
     )
-
-
-async def _took(context: Context, token: Token, call: Call) -> bool:
-    """Whether the bearer is an operator who answered the call, first or after another one."""
-    if token.operator_id is None:
-        return False
-    if call.operator_id == token.operator_id:
-        return True
-    operator = (await context.bookkeeper.books()).operators.get(token.operator_id)
-    return operator is not None and disposing.took(call, operator.phone, operator.created_at)
 
 
 ROUTES = (

@@ -73,7 +73,8 @@ class Shown:
 
 class Pictures:
     """`status` says how Asterisk and the journal stand; `catch_up` returns once what Asterisk had written to its
-    journal is stored, or after a moment; `clock` returns the time now, in UTC."""
+    journal is stored, or after a moment; `silent_calls` are those whose caller does not speak; `clock` returns the time
+    now, in UTC."""
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Pictures:
         feed: Feed,
         status: Callable[[], Status],
         catch_up: Callable[[], Awaitable[bool]],
+        silent_calls: Callable[[], frozenset[str]],
         clock: Callable[[], datetime],
         store_wait_s: float = STORE_WAIT_S,
     ) -> None:
@@ -95,6 +97,7 @@ class Pictures:
         self._feed = feed
         self._status = status
         self._catch_up = catch_up
+        self._silent_calls = silent_calls
         self._clock = clock
         self._store_wait_s = store_wait_s
         self._turn = asyncio.Lock()
@@ -142,7 +145,8 @@ class Pictures:
         if not self._status().journal_waits:
             await self._catch_up()  # a line that rings was seen: of what call, the journal tells
         status, at = self._status(), self._clock()
-        seen = Seen(places, trunks_up, dict(self._centre.last_talks)) if status.is_seeing else None
+        last_talks, silent_calls = dict(self._centre.last_talks), self._silent_calls()
+        seen = Seen(places, trunks_up, last_talks, silent_calls) if status.is_seeing else None
         self._state, self._made_s = state, made_s
         return Shown(
             number=self._shown.number + 1 if self._shown else 1,

@@ -18,6 +18,7 @@ from gateway.api.wording import in_words
 from gateway.domain.callbacks import OutOfTurn
 from gateway.domain.coverage import Hole
 from gateway.domain.kept import Invalid, Unfitting
+from gateway.listening import NobodyTalks
 from gateway.office import NotOnDuty
 from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown
 from gateway.rulings import LeavesGaps
@@ -102,7 +103,7 @@ def translate(error: Exception) -> Problem | None:
             return _later("Asterisk cannot be reached.")
         case Refused():
             return Problem(502, f"Asterisk refused: {error}.")
-        case Taken() | NotOnDuty() | OutOfTurn():
+        case Taken() | NotOnDuty() | OutOfTurn() | NobodyTalks():
             return Problem(409, f"{str(error).rstrip('.')}.")
         case LeavesGaps():
             return Problem(

@@ -5,6 +5,7 @@ how Asterisk writes things.
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -14,7 +15,7 @@ from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
-from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, TECHNOLOGY, is_phone
+from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, TECHNOLOGY, WHISPER, is_phone
 from gateway.domain.holding import (
     AddMember,
     Command,
@@ -44,6 +45,7 @@ NOTES = "gateway112"
 RINGS_KEPT = 100
 OPERATOR_RING_S = 25
 """How long an operator's own phone rings before somebody is called back: whoever asked for it sits beside it."""
+_PLAIN = re.compile(r"[^\w .@+-]")
 EDITS_AT_ONCE = (LINES_LIMIT - 8) // 5
 """Edits of one UpdateConfig: each has five lines at most."""
 
@@ -173,6 +175,22 @@ class AsteriskSwitchboard:
             del self._early_failures[answer.action_id]
             raise Refused("the phone could not be rung")
         _keep(self._rings, answer.action_id, ring_id)
+
+    async def ask_for_key(self, call_id: str, by: str) -> None:
+        """See ports.Switchboard: a channel of Asterisk's own whispers it (`dialplan/centre.conf`). A call's id is that
+        of its caller's channel."""
+        await self._do(
+            "Originate",
+            ("Channel", f"{WHISPER}/n"),
+            ("Context", "whisper"),
+            ("Exten", "into-call"),
+            ("Priority", "1"),
+            ("Timeout", "5000"),
+            ("Variable", f"ASKED={call_id}"),
+            ("Variable", f"WHISPER_TO={call_id}"),
+            # a comma would part one variable from the next
+            ("Variable", f"ASKED_BY={_PLAIN.sub(' ', by)}"),
+        )
 
     async def _do(self, action: str, *pairs: tuple[str, str]) -> Message:
         try:

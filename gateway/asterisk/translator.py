@@ -10,6 +10,7 @@ from gateway.domain.dispositions import Category, Disposition, Verdict, check
 from gateway.domain.facts import (
     AgencyLeft,
     AnyFact,
+    AskedForKey,
     CallerLeft,
     Described,
     DialFact,
@@ -38,6 +39,10 @@ from gateway.domain.kept import Invalid
 TECHNOLOGY = "PJSIP/"
 NORMAL_END = 16
 """Normal call clearing, ITU-T Q.850."""
+WHISPER = "Local/words@whisper"
+"""The channel that speaks to a caller in his talk (dialplan/centre.conf): it is no part of the call."""
+ASKED_FOR_KEY = "ASKED_FOR_KEY"
+"""What is written on it."""
 RING_ID_LEAD = "centre-"
 """Leads the channel's id of a call that the centre itself places."""
 DIAL_ID_LEAD = f"{RING_ID_LEAD}callback-"
@@ -51,6 +56,8 @@ def translate(record: Record) -> AnyFact | None:
     """
     if record.linked_id.startswith(DIAL_ID_LEAD):
         return _dial(record)
+    if record.channel.startswith(WHISPER):
+        return _asked_for_key(record) if record.kind == ASKED_FOR_KEY and record.is_user_defined else None
     if record.linked_id.startswith(RING_ID_LEAD):
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
     if record.is_callers and is_phone(endpoint(record.channel)):
@@ -194,6 +201,15 @@ def _disposition(record: Record) -> AnyFact:
     except Invalid as error:
         raise Unreadable(f"a DISPOSITION whose {error.field} {error}") from error
     return DispositionFact(endpoint(record.channel), record.at, disposition, category)
+
+
+def _asked_for_key(record: Record) -> AnyFact | None:
+    values = record.values
+    if not values.get("call"):
+        raise Unreadable("an ASKED_FOR_KEY without its call")
+    if values["call"].startswith(RING_ID_LEAD):
+        return None  # in a call of the centre's own
+    return AskedForKey(values["call"], record.at, by=values.get("by", ""))
 
 
 def _ring(record: Record) -> AnyFact:

@@ -17,6 +17,7 @@ from typing import Any
 from gateway.domain.events import Event
 from gateway.domain.facts import (
     AgencyLeft,
+    AskedForKey,
     CallerLeft,
     Described,
     Entered,
@@ -197,6 +198,7 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.TALKING, LegRung): Stage.TALKING,
     (Stage.TALKING, LegLeft): Stage.TALKING,
     (Stage.TALKING, LegConnected): Stage.TALKING,
+    (Stage.TALKING, AskedForKey): Stage.TALKING,
     (Stage.TALKING, QueueLeft): Stage.FALLBACK,
     (Stage.TALKING, LastResortLeft): Stage.FALLBACK,
     (Stage.TALKING, AgencyLeft): Stage.FALLBACK,
@@ -212,6 +214,9 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.FALLBACK, Queued): Stage.QUEUED,
     (Stage.FALLBACK, CallerLeft): Stage.ENDED,
     (Stage.FALLBACK, Vanished): Stage.ENDED,
+    # what was asked for in a talk may begin a moment after the phone has left
+    (Stage.QUEUED, AskedForKey): Stage.QUEUED,
+    (Stage.FALLBACK, AskedForKey): Stage.FALLBACK,
     # a phone's line may go a moment after the caller's
     (Stage.ENDED, LegLeft): Stage.ENDED,
 }
@@ -379,6 +384,10 @@ def _last_resort_left(call: Call, fact: LastResortLeft) -> tuple[Call, tuple[Eve
     return call, (_event("call.last_resort_left", fact, status=fact.status),)
 
 
+def _asked_for_key(call: Call, fact: AskedForKey) -> tuple[Call, tuple[Event, ...]]:
+    return call, (_event("call.asked_for_key", fact, by=fact.by),)
+
+
 def _caller_left(call: Call, fact: CallerLeft) -> tuple[Call, tuple[Event, ...]]:
     return _end(call, fact, _outcome(call, fact.hung_up_by), fact.hung_up_by, fact.cause)
 
@@ -402,6 +411,7 @@ _EFFECTS: Mapping[type[Fact], Effect] = {
     LastResortLeft: _last_resort_left,
     AgencyLeft: _agency_left,
     MessageBegun: _message_begun,
+    AskedForKey: _asked_for_key,
     CallerLeft: _caller_left,
     Vanished: _vanished,
 }

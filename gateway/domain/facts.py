@@ -145,6 +145,13 @@ class LastResortLeft(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AskedForKey(Fact):
+    """The caller hears: if you cannot speak, press any key. `by` is the phone or the person who had it played."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft(Fact):
     """The caller's line is gone: the call is over. `cause` is ITU-T Q.850's."""
 

@@ -71,11 +71,13 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the live board shows, while it is true, and when each phone's last talk ended, where that is known."""
+    """What the live board shows, while it is true, when each phone's last talk ended, where that is known, and the
+    calls whose caller does not speak."""
 
     places: tuple[Place, ...] = ()
     trunks_up: Mapping[str, bool] = field(default_factory=dict)
     last_talks: Mapping[str, datetime] = field(default_factory=dict)
+    silent_calls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class OperatorPicture:
     pause: str | None
     queues: tuple[str, ...]
     call_id: str | None
+    is_caller_silent: bool = False
+    """Whether that call's caller has said nothing since the phone answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ def picture(books: Books, seen: Seen | None, calls: Iterable[Call], history: His
         _operator(books, each, places.get(each.phone, []), due.get(each.phone, []), attempts.get(each.phone), at)
         for each in books.operators.values()
     ]
+    if seen and seen.silent_calls:
+        operators = [replace(each, is_caller_silent=each.call_id in seen.silent_calls) for each in operators]
     return Picture(
         trunks=tuple(_trunk(each, seen, going_on, history) for _, each in sorted(books.trunks.items())),
         queues=tuple(_queue(each, seen, going_on, history, at) for _, each in sorted(books.queues.items())),

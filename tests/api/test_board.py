@@ -113,6 +113,7 @@ async def test_the_board_tells_of_a_call_from_its_arrival_to_its_end(house: Hous
         "pause": None,
         "queues": ["emergency"],
         "call_id": "112-1.1",
+        "is_caller_silent": False,
     }
     house.services.line.stand("1001", "talking")
     await house.tell(facts[RINGING])

@@ -1,39 +1,26 @@
 """What a call was, as an operator says it on the phone in the wrap-up, on a real Asterisk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests import sip
+from tests.calls.ears import listening
 from tests.calls.phones import Softphone, a_phone
 from tests.calls.test_duty import told
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.calls.test_silence import by_code, heard, hears_the_prompt
+from tests.calls.test_stories import since, the_call
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
 
 
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"call": {"queue_max_wait_s": 30}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
-
-
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        await api.retire_everybody()
-
-
-@pytest.fixture
-async def phone(own_centre: RealCentre, api: Api) -> AsyncIterator[Softphone]:
+async def phone(centre: RealCentre, api: Api) -> AsyncIterator[Softphone]:
     operator = await api.operator("1001", None)
-    async with a_phone(own_centre, "1001", operator["secret"]) as phone:
+    async with a_phone(centre, "1001", operator["secret"]) as phone:
         yield phone
 
 
@@ -51,13 +38,14 @@ async def said(api: Api, call_id: str, what: str) -> Json:
 
 
 async def test_a_phone_says_after_a_call_what_it_was_and_corrects_it_by_key(
-    own_centre: RealCentre, api: Api, phone: Softphone
+    centre: RealCentre, api: Api, phone: Softphone
 ) -> None:
-    await talk(own_centre, phone)
-    [call] = await api.calls()
+    mark = await since(api)
+    await talk(centre, phone)
+    call = await the_call(api, mark)
     await phone.dial("*483")
     assert (await said(api, call["id"], "prank"))["ministry_kind"] == "prank"
-    asked = await phone.agent.dial(f"sip:*48@127.0.0.1:{own_centre.sip_port}")
+    asked = await phone.agent.dial(f"sip:*48@127.0.0.1:{centre.sip_port}")
     await asked.wait_established()
     for key in "12":
         await asyncio.sleep(0.5)  # each key has a question of its own
@@ -74,20 +62,29 @@ async def test_a_phone_says_after_a_call_what_it_was_and_corrects_it_by_key(
         assert "404" in await phone.refused(code), code
 
 
-async def test_with_the_gateway_dead_the_code_is_kept_and_lands_on_its_call(
-    own_centre: RealCentre, api: Api, phone: Softphone
+async def test_with_the_gateway_dead_the_code_is_kept_and_lands_on_its_call_and_a_silent_caller_is_asked(
+    centre: RealCentre, api: Api, phone: Softphone
 ) -> None:
-    before = len(await api.calls())
-    own_centre.stop_gateway(9)
-    await talk(own_centre, phone)
-    await phone.dial("*483")
-    await talk(own_centre, phone)
-    await phone.dial("*4813")
-    own_centre.start_gateway()
-    await own_centre.ready()
-    first, second = (await api.ended_calls(before + 2))[before:]
+    mark = await since(api)
+    centre.stop_gateway(9)
+    try:
+        async with (
+            listening() as ear,
+            Sipp.caller(sip.caller_talks(hold_ms=4000, media=ear.media), centre.sip_port) as caller,
+        ):
+            call = await phone.take()
+            await hears_the_prompt(ear, lambda: by_code(call), to_its_end=False)
+            assert (await caller.result()).failed == 0
+        await phone.dial("*483")
+    finally:
+        centre.start_gateway()  # while the next one calls
+    await talk(centre, phone)
+    await centre.ready()
+    first, second = await api.ended_calls(2, after=mark)
     assert (await said(api, first["id"], "prank"))["disposition"]["set_by"] == "Siti"
-    assert (await said(api, second["id"], "emergency"))["disposition"]["category"] == "order"
+    assert (await api.get(f"/v1/calls/{second['id']}"))["disposition"] is None
     entries = (await api.get("/v1/audit", subject=f"call/{first['id']}"))["items"]
     assert [(entry["action"], entry["address"]) for entry in entries] == [("call.disposed", "phone 1001")]
-    assert (await api.get("/v1/dispositions/missing"))["count"] == 0
+    asked = [data for name, data in await heard(api, first) if name == "call.asked_for_key"]
+    assert asked == [{"by": "1001"}]
+    assert first["spoke_at"] is None

@@ -21,7 +21,10 @@ QUEUESTATUSES = {
 }
 """Every value that the application Queue documents."""
 
-OWN_PEOPLES = {"from-operator", "duty", "disposition", "from-centre", "from-callback", "callback-line"}
+OWN_PEOPLES = {
+    *("from-operator", "duty", "disposition", "ask-for-key", "whisper"),
+    *("from-centre", "from-callback", "callback-line"),
+}
 """Where the centre's own people are on the line: there a call may end. A caller's may not."""
 
 ALL_STEPS = list(steps(CONTEXTS))
@@ -133,10 +136,10 @@ def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
 
 
 def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_knows() -> None:
-    from gateway.asterisk.translator import _DIALLED, _STEPS
+    from gateway.asterisk.translator import _DIALLED, _STEPS, ASKED_FOR_KEY
 
     written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
-    assert written == {*_STEPS, *_DIALLED, "RING", "CALLBACK"}
+    assert written == {*_STEPS, *_DIALLED, "RING", "CALLBACK", ASKED_FOR_KEY}
 
 
 def applications_and_functions() -> tuple[set[str], set[str]]:

@@ -1,0 +1,39 @@
+"""Which of Asterisk's events tell of a caller's voice or keys."""
+
+import pytest
+
+from gateway.asterisk.framing import Message
+from gateway.asterisk.voices import heard
+from gateway.domain.hearing import Key, Voice
+from tests.domain.values import MONDAY
+
+CALLER = {"Channel": "PJSIP/telkomsel-00000000", "Uniqueid": "112-1.0", "Linkedid": "112-1.0"}
+PHONE = {"Channel": "PJSIP/1001-00000001", "Uniqueid": "112-1.7", "Linkedid": "112-1.0"}
+DIALLING = {"Channel": "PJSIP/1001-00000001", "Uniqueid": "112-2.7", "Linkedid": "112-2.7"}
+
+
+def event(name: str, of: dict[str, str], **more: str) -> Message:
+    return Message((("Event", name), *of.items(), *more.items()))
+
+
+def test_a_callers_voice_and_keys_are_heard() -> None:
+    assert heard(event("ChannelTalkingStart", CALLER), MONDAY) == Voice("112-1.0", MONDAY, True)
+    assert heard(event("ChannelTalkingStop", CALLER, Duration="900"), MONDAY) == Voice("112-1.0", MONDAY, False)
+    pressed = event("DTMFEnd", CALLER, Digit="5", Direction="Received")
+    assert heard(pressed, MONDAY) == Key("112-1.0", MONDAY, "5")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event("DTMFEnd", PHONE, Digit="5", Direction="Received"),
+        event("DTMFEnd", DIALLING, Digit="5", Direction="Received"),
+        event("DTMFEnd", CALLER, Digit="5", Direction="Sent"),
+        event("DTMFEnd", CALLER, Digit="55", Direction="Received"),
+        event("DTMFEnd", {}, Digit="5", Direction="Received"),
+        event("ChannelTalkingStart", PHONE),
+        event("QueueMemberStatus", CALLER),
+    ],
+)
+def test_nothing_else_is(other: Message) -> None:
+    assert heard(other, MONDAY) is None
