@@ -175,7 +175,7 @@ class App:
             centre=centre,
             switchboard=switchboard,
             notices=notices,
-            listens_since=lambda: link.since if link.state is LinkState.UP else None,
+            listens_since=lambda: link.since if link.state is LinkState.UP and switchboard.can_hear else None,
             clock=_now,
             clock_s=time.monotonic,
         )

@@ -42,6 +42,8 @@ T = TypeVar("T")
 LIST_TIMEOUT_S = 10.0
 NOTES = "gateway112"
 """The family of AstDB in which the notes for the dialplan stand."""
+LISTENS = "func_talkdetect.so"
+"""The module that hears whether callers speak."""
 RINGS_KEPT = 100
 OPERATOR_RING_S = 25
 """How long an operator's own phone rings before somebody is called back: whoever asked for it sits beside it."""
@@ -64,6 +66,8 @@ class AsteriskSwitchboard:
         """The centre's own rings that go on, by the id of the action that began each."""
         self._early_failures: dict[str, None] = {}
         """Actions of which Asterisk said that their ring failed before `ring` had heard that it began."""
+        self.can_hear = False
+        """Whether Asterisk tells who speaks, by the last full look; one that an older gateway started does not."""
         self._seen_in_login = 0
         self._owed_in_login = 0
         self._owed: set[str] = set()
@@ -95,6 +99,7 @@ class AsteriskSwitchboard:
             self._board.look(status)
             self._board.look_at_contacts(await self._contacts())
             self._seen_in_login = login
+            self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             return Held(
@@ -205,6 +210,13 @@ class AsteriskSwitchboard:
             return await self._link.ask("GetConfig", ("Filename", file), timeout_s=LIST_TIMEOUT_S)
         except AsteriskRefused:
             return Message((("Response", "Success"),))  # Asterisk says so of a file without sections
+
+    async def _has_module(self, name: str) -> bool:
+        try:
+            await self._link.ask("ModuleCheck", ("Module", name), timeout_s=LIST_TIMEOUT_S)
+        except AsteriskRefused:
+            return False
+        return True
 
     async def _contacts(self) -> list[Message]:
         try:

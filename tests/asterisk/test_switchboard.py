@@ -39,7 +39,8 @@ class ToldLink:
 
     async def ask(self, action: str, *pairs: tuple[str, str], **_: Any) -> Message:
         if action != "GetConfig":
-            self.done.append(action)
+            if action != "ModuleCheck":  # a question, which does nothing
+                self.done.append(action)
             if action in self.refuses:
                 raise AsteriskRefused(action, "not now")
             return Message((("Response", "Success"), ("ActionID", "a-1")))
@@ -174,3 +175,14 @@ async def test_a_ring_that_failed_before_it_was_said_to_have_begun_is_refused(
         await switchboard.ring(ring)
     await switchboard.ring(ring)
     assert switchboard.ring_that_failed(failed) == "r1"
+
+
+async def test_an_asterisk_that_does_not_tell_who_speaks_is_known_as_one(
+    switchboard: AsteriskSwitchboard, link: ToldLink
+) -> None:
+    assert not switchboard.can_hear  # nobody has looked yet
+    await switchboard.holding()
+    assert switchboard.can_hear
+    link.refuses.add("ModuleCheck")
+    await switchboard.holding()
+    assert not switchboard.can_hear
