@@ -9,7 +9,7 @@ from tests import sip
 from tests.calls.ears import listening
 from tests.calls.phones import Softphone, a_phone
 from tests.calls.test_duty import told
-from tests.calls.test_silence import by_code, heard, hears_the_prompt
+from tests.calls.test_silent_calls import by_code, heard, hears_the_prompt
 from tests.calls.test_stories import since, the_call
 from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
