@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import framing, report, ring, roster, stream, throughput
+from bench import framing, report, reports, ring, roster, stream, throughput
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -39,10 +39,11 @@ class Lengths:
     stream_s: float
     framing_events: int
     changes: int
+    report_calls: int
 
 
-FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000, changes=400)
-QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000, changes=200)
+FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000, changes=400, report_calls=1_000_000)
+QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000, changes=200, report_calls=200_000)
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,6 +63,7 @@ BESIDE: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
 ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
     "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
+    "reports": lambda say, lengths: reports.measure(say, calls=lengths.report_calls),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
 BLOCKS = (*BESIDE, *ALONE)
@@ -90,6 +92,7 @@ def main() -> int:
         stream_s=base.stream_s,
         framing_events=base.framing_events,
         changes=base.changes,
+        report_calls=base.report_calls,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -42,6 +43,13 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The session's PostgreSQL server."""
+    with running_postgres() as server:
+        yield server
+
+
+@contextmanager
+def running_postgres(**settings: str) -> Iterator[Postgres]:
+    """A PostgreSQL server of its own; `settings` are PostgreSQL's."""
     programs = _programs()
     # a socket's path has at most 107 bytes, and pytest's own folders are long
     folder = Path(tempfile.mkdtemp(prefix="gateway112-pg-", dir="/tmp"))
@@ -60,7 +68,7 @@ def postgres() -> Iterator[Postgres]:
                     *("setpriv", "--pdeathsig", "QUIT"),
                     *(str(programs / "postgres"), "-D", data),
                     *_settings(listen_addresses="", unix_socket_directories=str(folder)),
-                    *_settings(fsync="off", shared_buffers="32MB", max_connections="60"),
+                    *_settings(**{"fsync": "off", "shared_buffers": "32MB", "max_connections": "60"} | settings),
                     # not UTC, so that a time which loses its zone is seen
                     *_settings(timezone="Asia/Jakarta", log_timezone="UTC"),
                 ],

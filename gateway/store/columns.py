@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Integer, Text, extract, func
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Integer, Text, cast, extract, func
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -179,3 +179,23 @@ def seconds_between(dialect: Dialect, start: ColumnElement[Any], end: ColumnElem
     if dialect.name == "postgresql":
         return extract("epoch", end - start)
     return (func.julianday(end) - func.julianday(start)) * 86400
+
+
+def epoch_s(dialect: Dialect, at: ColumnElement[Any]) -> ColumnElement[int]:
+    """Whole seconds since 1970; a part of one is cut off."""
+    if dialect.name == "postgresql":
+        return cast(func.floor(func.date_part("epoch", at)), BigInteger)
+    # SQLite would round the last fractions of a second up
+    return func.unixepoch(func.substr(at, 1, 19), type_=Integer)
+
+
+def tenths_between(dialect: Dialect, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[int]:
+    """Tenths of a second from one moment to another, rounded up, exact to the microsecond on both databases."""
+    if dialect.name == "postgresql":
+        return cast(func.ceil(func.date_part("epoch", end - start) * 10), Integer)
+    return (_microseconds(end) - _microseconds(start) + 99_999) // 100_000
+
+
+def _microseconds(at: ColumnElement[Any]) -> ColumnElement[int]:
+    """Of SQLite's digits, which always have six of a second's fraction."""
+    return func.unixepoch(func.substr(at, 1, 19), type_=Integer) * 1_000_000 + func.substr(at, 21, 6, type_=Integer)

@@ -27,6 +27,7 @@ from gateway.store.disposition_reads import DispositionReads, is_undisposed
 from gateway.store.flow_reads import FlowReads
 from gateway.store.kept_reads import KeptReads
 from gateway.store.level_reads import LevelReads
+from gateway.store.report_reads import ReportReads
 from gateway.store.shelves import SHELVES
 from gateway.store.tables import calls, dispositions, events, set_aside
 from gateway.store.workload_reads import WorkloadReads
@@ -91,6 +92,7 @@ class Reads:
         self.workload = WorkloadReads(self._reading)
         self.callbacks = CallbackReads(self._reading)
         self.dispositions = DispositionReads(self._reading)
+        self.reports = ReportReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.

@@ -1,0 +1,244 @@
+"""What a report counts: calls by group, by what became of them and by their wait; what they were; and callbacks.
+
+Counterparts: `gateway/domain/report_groups.py` says what is counted together, `gateway/domain/reports.py` makes figures
+of it; `gateway/api/reports.py` asks.
+
+The database counts and the domain does the rest: of a month with a million calls some thousand rows come back. Calls
+that are over lie in an index of their own (`ix_calls_report`), those that go on in `ix_calls_running`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Dialect,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+
+from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.callbacks import State
+from gateway.domain.report_groups import DAY_S, HOUR_S, HOURS_OF_DAY, By, Piece, Wanted
+from gateway.domain.reports import NO_CALLBACKS, Became, CallbackCount, CallCount, Counts, DisposedCount
+from gateway.store.columns import UtcTime, epoch_s, tenths_between
+from gateway.store.database import in_turn
+from gateway.store.tables import callbacks, calls, dispositions
+
+REPORTS_AT_ONCE = 2
+"""A report reads much: it must not keep everybody else from the database."""
+_TELL_CALLBACKS_APART = frozenset({By.NONE, By.HOUR, By.DAY, By.MONTH, By.HOUR_OF_DAY, By.TRUNK})
+
+
+class ReportReads:
+    """`reading` opens a connection to read with, with the time limits of `database.py`; it may raise StoreAway."""
+
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._reading = reading
+        self._places = asyncio.Semaphore(REPORTS_AT_ONCE)
+
+    async def counts(self, wanted: Wanted, now: datetime) -> list[Counts]:
+        """What came in each piece of the time, without the probe's calls, each as the database was at one moment.
+        Raises StoreAway."""
+        found: list[Counts] = []
+        async with in_turn(self._places):
+            for piece in wanted.pieces:
+                async with self._reading() as connection:
+                    if connection.dialect.name == "postgresql":  # SQLite's transactions see one moment by themselves
+                        await connection.execution_options(isolation_level="REPEATABLE READ")
+                    found.append(await _counts(connection, wanted, piece, now))
+        return found
+
+
+async def _counts(connection: AsyncConnection, wanted: Wanted, piece: Piece, now: datetime) -> Counts:
+    ask = _Statements(connection.dialect, wanted, piece, now)
+    came = await connection.execute(ask.calls())
+    there = tuple(CallCount(key, Became(became), tenths, count) for key, became, tenths, count in came)
+    were = await connection.execute(ask.dispositions())
+    disposed = tuple(DisposedCount(key, disposition, count) for key, disposition, count in were)
+    if wanted.queue is not None:  # a callback is of a number, not of a queue
+        return Counts(there, disposed, None, None)
+    tasks = await connection.execute(ask.callbacks())
+    each = tuple(CallbackCount(*row) for row in tasks if row[1])
+    together = sum((replace(one, key=None) for one in each), NO_CALLBACKS)
+    return Counts(there, disposed, each if wanted.by in _TELL_CALLBACKS_APART else None, together)
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """What the database is asked of one piece of a report's time."""
+
+    dialect: Dialect
+    wanted: Wanted
+    piece: Piece
+    now: datetime
+
+    def calls(self) -> CompoundSelect[Any]:
+        came, answered = calls.c.arrived_at, calls.c.answered_at
+        waited = case((answered.is_not(None), tenths_between(self.dialect, came, answered)))
+        so_far = tenths_between(self.dialect, came, func.coalesce(answered, literal(self.now, UtcTime())))
+        stands = case(
+            (answered.is_(None), Became.WAITING.value),
+            (calls.c.operator.is_not(None), Became.TALKING.value),
+            else_=Became.RELIEVED.value,
+        )
+        return union_all(
+            self._of_calls(calls.c.outcome, waited).where(*self._over()),
+            self._of_calls(stands, so_far).where(*self._going_on()),
+        )
+
+    def dispositions(self) -> Select[Any]:
+        """Of calls that are over, or that somebody has answered: the same that are presented."""
+        which = select(self._key.label("key"), calls.c.id).select_from(self._source()).where(*self._asked_for())
+        there = union_all(
+            which.where(*self._over()), which.where(*self._going_on(), calls.c.answered_at.is_not(None))
+        ).cte("there")
+        if self.wanted.by is By.SHIFT:  # else SQLite looks through all stints for each call
+            there = there.prefix_with("MATERIALIZED", dialect="sqlite")
+        what = dispositions.c.disposition
+        both = there.join(dispositions, dispositions.c.call_id == there.c.id)
+        return select(there.c.key, what, func.count()).select_from(both).group_by(there.c.key, what)
+
+    def callbacks(self) -> Select[Any]:
+        """In the order of `CallbackCount`'s fields."""
+        table = callbacks.c
+        is_dialled = table.first_dialled_at.is_not(None)
+        needed_none = and_(table.state == State.GOT_THROUGH, not_(is_dialled))
+        is_not_due = and_(table.closed_at.is_(None), not_(is_dialled), table.due_at >= self.now)
+        counted = (
+            not_(or_(needed_none, is_not_due)),
+            and_(is_dialled, table.first_dialled_at <= table.due_at),
+            *(table.state == state for state in (State.REACHED, State.GIVEN_UP, State.GOT_THROUGH)),
+        )
+        key = table.trunk if self.wanted.by is By.TRUNK else self._clock(table.opened_at)
+        query = (
+            select(key.label("key"), func.count(), *(func.count(case((each, 1))) for each in counted))
+            .where(table.opened_at >= self.piece.since, table.opened_at < self.piece.until, table.trunk != PROBE_TRUNK)
+            .group_by(text("1"))
+        )
+        return query if self.wanted.trunk is None else query.where(table.trunk == self.wanted.trunk)
+
+    def _of_calls(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """The piece's calls, counted by their group and those columns."""
+        named = [each.label(f"column_{place}") for place, each in enumerate((self._key, *columns))]
+        query = select(*named, func.count()).select_from(self._source()).where(*self._asked_for())
+        return query.group_by(*(text(str(place + 1)) for place in range(len(named))))
+
+    def _source(self) -> FromClause:
+        if self.wanted.by is not By.SHIFT:
+            return calls
+        stints = self._stints.c
+        works = (stints.operator_id == calls.c.operator_id, stints.since <= calls.c.arrived_at)
+        return calls.outerjoin(self._stints, and_(*works, stints.until > calls.c.arrived_at))
+
+    def _over(self) -> tuple[ColumnElement[bool], ...]:
+        return calls.c.outcome.is_not(None), *self._within(calls.c.arrived_at)
+
+    def _going_on(self) -> tuple[ColumnElement[bool], ...]:
+        """Calls that are few, and in an index of their own. SQLite would go through the month's for them: a sign before
+        the time keeps it from that (https://www.sqlite.org/optoverview.html, disqualifying terms)."""
+        at: ColumnElement[Any] = calls.c.arrived_at
+        if self.dialect.name == "sqlite":
+            at = UnaryExpression(at, operator=custom_op("+"), type_=at.type)
+        return calls.c.ended_at.is_(None), *self._within(at)
+
+    def _within(self, at: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+        return at >= self.piece.since, at < self.piece.until
+
+    def _asked_for(self) -> Iterator[ColumnElement[bool]]:
+        yield calls.c.trunk != PROBE_TRUNK
+        if self.wanted.queue is not None:
+            yield calls.c.queue == self.wanted.queue
+        if self.wanted.trunk is not None:
+            yield calls.c.trunk == self.wanted.trunk
+
+    @property
+    def _key(self) -> ColumnElement[Any]:
+        match self.wanted.by:
+            case By.QUEUE:
+                return calls.c.queue
+            case By.TRUNK:
+                return calls.c.trunk
+            case By.OPERATOR:
+                return calls.c.operator_id
+            case By.SHIFT:
+                return self._stints.c.place
+        return self._clock(calls.c.arrived_at)
+
+    def _clock(self, at: ColumnElement[Any]) -> ColumnElement[int]:
+        """The key of the group of `at`; one for all where they are not told apart by the clock."""
+        ahead_s = self._ahead_s(at)
+        local_s = epoch_s(self.dialect, at) + ahead_s
+        match self.wanted.by:
+            case By.HOUR:
+                return local_s // HOUR_S * HOUR_S - ahead_s
+            case By.HOUR_OF_DAY:
+                return local_s // HOUR_S % HOURS_OF_DAY
+            case By.DAY:
+                return local_s // DAY_S
+        return literal_column(str(self.piece.month if self.wanted.by is By.MONTH else 0), Integer)
+
+    def _ahead_s(self, at: ColumnElement[Any]) -> ColumnElement[int]:
+        first, *changes = self.piece.offsets
+        ahead_s = literal_column(str(first.ahead_s), Integer)
+        if not changes:
+            return ahead_s
+        return case(*((at >= each.since, each.ahead_s) for each in reversed(changes)), else_=ahead_s)
+
+    @cached_property
+    def _stints(self) -> FromClause:
+        """The stints as a table: in one value, for thousands would be more values than a statement may have."""
+        times = "%Y-%m-%d %H:%M:%S.%f" if self.dialect.name == "sqlite" else "%Y-%m-%dT%H:%M:%S.%fZ"
+        written = literal(
+            json.dumps(
+                [
+                    (each.operator_id, each.since.strftime(times), each.until.strftime(times), each.place)
+                    for each in self.wanted.stints
+                ]
+            ),
+            Text,
+        )
+        read: Callable[[int], ColumnElement[Any]]
+        if self.dialect.name == "postgresql":
+            row = func.json_array_elements(cast(written, postgresql.JSON)).table_valued("value").c.value
+            read = row.op("->>")
+        else:
+            row = func.json_each(written).table_valued("value").c.value
+            read = lambda place: func.json_extract(row, f"$[{place}]", type_=Text)  # noqa: E731
+        time: Callable[[ColumnElement[Any]], ColumnElement[Any]] = lambda at: type_coerce(at, UtcTime())  # noqa: E731
+        if self.dialect.name == "postgresql":
+            time = lambda at: cast(at, UtcTime())  # noqa: E731
+        stints = select(
+            cast(read(0), BigInteger).label("operator_id"),
+            time(read(1)).label("since"),
+            time(read(2)).label("until"),
+            cast(read(3), Integer).label("place"),
+        )
+        # else SQLite would read it anew for each call
+        return stints.cte("stints").prefix_with("MATERIALIZED")

@@ -1,0 +1,273 @@
+"""A report's counts: the database's are those that go through call by call comes to, on both databases."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.domain.call import PROBE_TRUNK, Call, Outcome, Stage
+from gateway.domain.callbacks import State
+from gateway.domain.change import Change
+from gateway.domain.dispositions import MINISTRY_KINDS, Disposition
+from gateway.domain.report_groups import By, Stint, Wanted, pieces, spans
+from gateway.domain.reports import CallbackCount, Figures, Key, report
+from gateway.store.database import writing
+from gateway.store.reads import Reads
+from gateway.store.repository import Repository
+from gateway.store.tables import callbacks, calls, dispositions
+from tests.store.values import a_call
+
+BERLIN, JAKARTA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Jakarta")
+FIRST, LAST = date(2026, 10, 24), date(2026, 10, 26)
+"""In the night to the 25th Berlin's clocks go back."""
+FROM = datetime(2026, 10, 23, 20, 0, tzinfo=UTC)
+NOW = datetime(2026, 10, 27, 0, 0, tzinfo=UTC)
+STINTS = (
+    Stint(1, FROM, datetime(2026, 10, 25, 3, 30, tzinfo=UTC), 0),
+    Stint(1, datetime(2026, 10, 25, 3, 30, tzinfo=UTC), NOW, 1),
+    Stint(2, datetime(2026, 10, 25, 0, 0, 0, 1, tzinfo=UTC), NOW, 1),
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A call, what somebody said it was, and a callback that was opened when it came."""
+
+    call: Call
+    disposition: Disposition | None = None
+    callback: dict[str, Any] | None = None
+
+
+@st.composite
+def any_given(draw: st.DrawFn) -> Given:
+    arrived_at = FROM + draw(
+        st.timedeltas(timedelta(0), timedelta(days=4))
+        | st.integers(0, 96 * 4).map(lambda quarters: timedelta(minutes=15 * quarters))
+    )
+    wait = draw(
+        st.timedeltas(timedelta(0), timedelta(seconds=90))
+        | st.sampled_from([5, 10, 15, 20, 60]).map(lambda limit_s: timedelta(seconds=limit_s))
+        | st.sampled_from([5, 10, 15, 20, 60]).map(lambda limit_s: timedelta(seconds=limit_s, microseconds=1))
+    )
+    fields: dict[str, Any] = {
+        "arrived_at": arrived_at,
+        "trunk": draw(st.sampled_from(["telkomsel", "indosat", PROBE_TRUNK])),
+        "queue": draw(st.sampled_from(["emergency", "fire", None])),
+    }
+    what = draw(st.sampled_from([*Outcome, "relieved", "talking", "relief", "waiting"]))
+    if what in (Outcome.ANSWERED, "talking"):
+        fields |= {"answered_at": arrived_at + wait, "operator": "1001"}
+        fields["operator_id"] = draw(st.sampled_from([1, 2, None]))
+    elif what in ("relieved", "relief"):
+        fields |= {"answered_at": arrived_at + wait, "relieved_by": "08123"}
+    if what == "waiting":
+        fields["arrived_at"] = NOW - wait
+    elif what not in ("talking", "relief"):
+        outcome = Outcome.FELL_BACK if what == "relieved" else what
+        fields |= {"outcome": outcome, "stage": Stage.ENDED, "ended_at": arrived_at + wait + timedelta(seconds=9)}
+    disposition = draw(st.none() | st.sampled_from(Disposition)) if what != "waiting" else None
+    callback = None
+    if draw(st.booleans()):
+        due_at = arrived_at + timedelta(minutes=10)
+        dialled_at = draw(st.sampled_from([None, due_at, due_at + timedelta(microseconds=1), due_at - timedelta(1)]))
+        state = draw(st.sampled_from(State))
+        closed_at = None if state in (State.OPEN, State.CLAIMED) else due_at
+        callback = {"opened_at": arrived_at, "due_at": due_at, "first_dialled_at": dialled_at, "state": state}
+        callback |= {"closed_at": closed_at, "trunk": fields["trunk"]}
+        if draw(st.booleans()):
+            callback |= {"due_at": NOW + timedelta(days=1)}
+    return Given(a_call(0, **fields), disposition, callback)
+
+
+async def fill(engine: AsyncEngine, repository: Repository, there: Sequence[Given]) -> None:
+    async with writing(engine) as connection:
+        for table in (calls, dispositions, callbacks):
+            await connection.execute(delete(table))
+    await repository.commit(Change(calls=tuple(each.call for each in there)))
+    async with writing(engine) as connection:
+        for place, each in enumerate(there):
+            if each.disposition is not None:
+                await connection.execute(insert(dispositions).values(**disposed(each.call, each.disposition)))
+            if each.callback is not None:
+                await connection.execute(insert(callbacks).values(**task(place, each.callback)))
+
+
+def disposed(call: Call, disposition: Disposition) -> dict[str, Any]:
+    return {
+        **{"call_id": call.id, "caller": call.caller, "disposition": disposition, "note": "", "set_by": "Siti"},
+        "set_at": call.arrived_at + timedelta(minutes=2),
+    }
+
+
+def task(number: int, fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{"version": 1, "number": f"0812{number}", "tries": [], "try_count": 1, "dials": []},
+        **{"closed_by": "", "reason": "", "last_try_at": fields["opened_at"], **fields},
+    }
+
+
+# ---------------------------------------------------------------- the same, call by call
+
+
+def hour_of(at: datetime, zone: ZoneInfo) -> int:
+    """The start of the hour by the zone's clock, of the two that there may be the one that `at` is in."""
+    there = at.astimezone(zone)
+    return int(there.replace(minute=0, second=0, microsecond=0, fold=there.fold).timestamp())
+
+
+def key_of(by: By, at: datetime, zone: ZoneInfo, call: Call | None) -> Key:
+    there = at.astimezone(zone)
+    match by:
+        case By.HOUR:
+            return hour_of(at, zone)
+        case By.DAY:
+            return (there.date() - date(1970, 1, 1)).days
+        case By.MONTH:
+            return there.year * 12 + there.month - 1
+        case By.HOUR_OF_DAY:
+            return there.hour
+    if by is By.NONE or call is None:
+        return 0
+    if by is By.SHIFT:
+        return next(
+            (s.place for s in STINTS if s.operator_id == call.operator_id and s.since <= call.arrived_at < s.until),
+            None,
+        )
+    own: dict[By, Key] = {By.QUEUE: call.queue, By.TRUNK: call.trunk, By.OPERATOR: call.operator_id}
+    return own[by]
+
+
+def naive(there: Sequence[Given], of_callbacks: Iterable[dict[str, Any]] | None) -> dict[str, Any]:
+    """The figures of those calls, by the definitions."""
+    came = [each.call for each in there]
+    decided = [call for call in came if call.answered_at or call.ended_at]
+    waiting = [call for call in came if not call.answered_at and not call.ended_at]
+    answered = [call for call in decided if call.operator]
+    waits = sorted((waited(call) for call in answered), reverse=True)
+    slowest = waits[: math.ceil(len(waits) / 10)]
+    were = Counter(each.disposition for each in there if each.disposition is not None)
+    false = were[Disposition.PRANK] + were[Disposition.GHOST]
+    within = []
+    for limit_s in (5, 10, 15, 20, 60):
+        limit = timedelta(seconds=limit_s)
+        in_time = [call for call in answered if call.answered_at and call.answered_at - call.arrived_at <= limit]
+        late = [call for call in waiting if (NOW - call.arrived_at).total_seconds() > limit_s]
+        within.append((limit_s, len(in_time), len(decided) + len(late)))
+    tasks = None if of_callbacks is None else list(of_callbacks)
+    return {
+        "calls": len(came),
+        "presented": len(decided),
+        "answered": len(answered),
+        "relieved": sum(call.answered_at is not None and not call.operator for call in decided),
+        "going_on": sum(call.outcome is None for call in decided),
+        "outcomes": {outcome: sum(call.outcome is outcome for call in came) for outcome in Outcome},
+        "within": within,
+        "mean_s": sum(waits) / len(waits) / 10 if waits else None,
+        "slowest": (len(slowest), sum(slowest) / len(slowest) / 10 if slowest else None),
+        "false": (false, sum(were.values()), len(decided)),
+        "kinds": Counter(MINISTRY_KINDS[each] for each in were.elements()),
+        "callbacks": None if tasks is None else naive_callbacks(tasks),
+    }
+
+
+def waited(call: Call) -> int:
+    """Tenths of a second, rounded up."""
+    assert call.answered_at
+    return -((call.arrived_at - call.answered_at) // timedelta(milliseconds=100))
+
+
+def naive_callbacks(tasks: Sequence[dict[str, Any]]) -> tuple[int, ...]:
+    to_make = [
+        each
+        for each in tasks
+        if each["first_dialled_at"]
+        or not (each["state"] is State.GOT_THROUGH or (each["closed_at"] is None and each["due_at"] >= NOW))
+    ]
+    in_time = [each for each in tasks if each["first_dialled_at"] and each["first_dialled_at"] <= each["due_at"]]
+    states = Counter(each["state"] for each in tasks)
+    closed = (states[State.REACHED], states[State.GIVEN_UP], states[State.GOT_THROUGH])
+    return len(tasks), len(to_make), len(in_time), *closed
+
+
+def told(figures: Figures) -> dict[str, Any]:
+    """The report's figures in the same form."""
+    waits, callbacks = figures.waits, figures.callbacks
+    assert figures.presented == figures.going_on + sum(figures.outcomes.values())
+    return {
+        "calls": figures.calls,
+        "presented": figures.presented,
+        "answered": figures.answered.count,
+        "relieved": figures.relieved.count,
+        "going_on": figures.going_on,
+        "outcomes": dict(figures.outcomes),
+        "within": [(each.limit_s, each.share.count, each.share.of) for each in figures.within],
+        "mean_s": waits.mean_s,
+        "slowest": (waits.slowest, waits.slowest_mean_s),
+        "false": (figures.false_of_disposed.count, figures.false_of_disposed.of, figures.false_of_presented.of),
+        "kinds": +Counter(figures.kinds),
+        "callbacks": None if callbacks is None else numbers(callbacks),
+    }
+
+
+def numbers(count: CallbackCount) -> tuple[int, ...]:
+    return count.opened, count.to_make, count.in_time, count.reached, count.given_up, count.got_through
+
+
+@settings(
+    deadline=None, max_examples=15, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    there=st.lists(any_given(), max_size=30),
+    zone=st.sampled_from([BERLIN, JAKARTA]),
+    queue=st.sampled_from([None, None, "fire"]),
+    trunk=st.sampled_from([None, None, "indosat"]),
+)
+async def test_both_databases_count_what_going_through_the_calls_one_by_one_comes_to(
+    engine: AsyncEngine,
+    repository: Repository,
+    reads: Reads,
+    there: list[Given],
+    zone: ZoneInfo,
+    queue: str | None,
+    trunk: str | None,
+) -> None:
+    there = [replace(each, call=replace(each.call, id=f"c{place}")) for place, each in enumerate(there)]
+    await fill(engine, repository, there)
+    counted = [
+        each
+        for each in there
+        if each.call.trunk not in (PROBE_TRUNK, *({"telkomsel", "indosat"} - {trunk} if trunk else ()))
+        and (queue is None or each.call.queue == queue)
+        and FIRST <= each.call.arrived_at.astimezone(zone).date() <= LAST
+    ]
+    tasks = [
+        each.callback
+        for each in there
+        if each.callback
+        and each.callback["trunk"] not in (PROBE_TRUNK, *({"telkomsel", "indosat"} - {trunk} if trunk else ()))
+        and FIRST <= each.callback["opened_at"].astimezone(zone).date() <= LAST
+    ]
+    for by in By:
+        wanted = Wanted(by, pieces(by, FIRST, LAST, zone), queue, trunk, STINTS if by is By.SHIFT else ())
+        found = report(await reads.reports.counts(wanted, NOW), [span.key for span in spans(by, FIRST, LAST, zone)])
+
+        assert told(found.total) == naive(counted, None if queue else tasks), by
+        of_group: dict[Key, list[Given]] = {key: [] for key, _ in found.groups}
+        for each in counted:
+            of_group[key_of(by, each.call.arrived_at, zone, each.call)].append(each)
+        are_apart = not queue and by not in (By.QUEUE, By.OPERATOR, By.SHIFT)
+        for key, figures in found.groups:
+            own = [each for each in tasks if (each["trunk"] if by is By.TRUNK else _time_key(by, each, zone)) == key]
+            assert told(figures) == naive(of_group[key], own if are_apart else None), (by, key)
+
+
+def _time_key(by: By, task: dict[str, Any], zone: ZoneInfo) -> Key:
+    return key_of(by, task["opened_at"], zone, None)
