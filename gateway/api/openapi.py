@@ -144,6 +144,8 @@ def _response(each: Route, status: int, schemas: _Schemas) -> Document:
         response["content"] = {JSON: {"schema": schemas.of(each.answer)}}
     elif status not in (204, 304):
         response["content"] = {each.media_type: {}}
+    if "content" in response:
+        response["content"] |= {media: {} for media in each.also}
     if status == 201 and each.method == "POST":
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     return response

@@ -5,14 +5,15 @@ the two cannot differ.
 
 A serving function takes the `Context`, and what it names of `path`, `query`, `headers` and `body` (pydantic models; a
 body may also be a `TextBody`), `request`, `token` (whoever asks) and `actor` (the same for the audit log). It returns a
-model, an `Answer` around one, None (204), or a response of its own.
+model, an `Answer` around one, None (204), or a response of its own; one that returns either a model or a response tells
+the same in another form, which `also` names.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from aiohttp import web
@@ -57,6 +58,8 @@ class Route:
     statuses: tuple[int, ...]
     problems: frozenset[int]
     media_type: str
+    also: tuple[str, ...]
+    """Other media types in which it tells the same."""
     subject: str
     """What it is about; the documentation has a part for each."""
     answer: type[BaseModel] | None
@@ -88,12 +91,15 @@ def route(
     statuses: tuple[int, ...] = (),
     problems: tuple[int, ...] = (),
     media_type: str = JSON,
+    also: tuple[str, ...] = (),
     subject: str = "",
 ) -> Route:
     """The route that `serve` serves. `statuses` are its answers' (default 200; 204 where it returns nothing);
     `problems` are those that do not follow from its signature."""
     hints = get_type_hints(serve)
     told = hints["return"]
+    if get_origin(told) is UnionType:
+        told = next((each for each in get_args(told) if _is_of(each, BaseModel)), told)
     if get_origin(told) is Answer:
         told = get_args(told)[0]
     answer = told if isinstance(told, type) and issubclass(told, BaseModel) else None
@@ -107,6 +113,7 @@ def route(
         statuses=statuses or ((204,) if told is NoneType else (200,)),
         problems=frozenset(problems) | _problems(may, models),
         media_type=media_type,
+        also=also,
         subject=subject or serve.__module__.rpartition(".")[2].replace("_", " "),
         answer=answer,
         path_model=models["path"],

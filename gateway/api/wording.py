@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     r"^[0-9A-Za-z_.+-]{1,64}$": "letters, digits and _ . + -, 64 at most",
     r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$": "a time of day, such as 06:30",
     r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}$": "a day such as 2026-08-17, in the years 2000 to 2199",
+    r"^2[01][0-9]{2}-(?:0[1-9]|1[0-2])$": "a month such as 2026-11, in the years 2000 to 2199",
     r"^2[01][0-9]{2}-": "of the years 2000 to 2199",
     r"^(19|[2-8][0-9])[0-9]{2}-": "of the years 1900 to 8999",
     r'^(\*|(W/)?"[\x21\x23-\x7e]{0,64}")$': 'an ETag such as "3", or *',

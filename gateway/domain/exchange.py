@@ -223,9 +223,10 @@ def write(lines: Iterable[Line]) -> str:
     for line in lines:
         until = line.last.isoformat() if line.last != line.first else ""
         cells = (line.first.isoformat(), until, line.shift, line.phone, line.queue, str(line.penalty), line.name)
-        writer.writerow([_guarded(cell) for cell in cells])
+        writer.writerow([guarded(cell) for cell in cells])
     return out.getvalue()
 
 
-def _guarded(cell: str) -> str:
+def guarded(cell: str) -> str:
+    """The cell as a spreadsheet shows it, whatever it begins with."""
     return f"'{cell}" if _FORMULA.match(cell) else cell

@@ -49,13 +49,13 @@ BY_OPERATOR = frozenset({Became.ANSWERED, Became.TALKING})
 
 @dataclass(frozen=True, slots=True)
 class CallCount:
-    """So many calls of one group became the same, after the same wait; None where nobody answered. Of calls that nobody
-    has answered yet it is how long they have waited."""
+    """Calls of one group that became the same: how many after each wait, in tenths of a second, and how many nobody
+    answered. Of calls that nobody has answered yet the wait is how long it has been so far."""
 
     key: Key
     became: Became
-    tenths: int | None
-    calls: int
+    waits: Mapping[int, int]
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +187,14 @@ class Tally:
     callbacks: CallbackCount | None = None
 
     def add_calls(self, count: CallCount) -> None:
-        self.became[count.became] += count.calls
+        calls = sum(count.waits.values())
+        self.became[count.became] += calls + count.unanswered
         if count.became is Became.WAITING:
-            self.ages[max(0, count.tenths or 0)] += count.calls
-        elif count.tenths is not None:
-            if count.became in BY_OPERATOR:
-                self.waits[max(0, count.tenths)] += count.calls
-            else:
-                self.relieved += count.calls
+            self.ages.update(count.waits)
+        elif count.became in BY_OPERATOR:
+            self.waits.update(count.waits)
+        else:
+            self.relieved += calls
 
     def add_disposed(self, count: DisposedCount) -> None:
         self.disposed[count.disposition] += count.calls

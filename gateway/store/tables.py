@@ -161,6 +161,8 @@ dispositions = Table(
     Column("arrived_at", UtcTime),
     Index("ix_dispositions_caller_set_at", "caller", "set_at"),
     Index("ix_dispositions_disposition_arrived_at_call_id", "disposition", "arrived_at", "call_id"),
+    # a report reads what was said since its first day from this alone
+    Index("ix_dispositions_set_at_call_id_disposition", "set_at", "call_id", "disposition"),
 )
 """What calls were, as people said; one row a call."""
 

@@ -1,4 +1,4 @@
-"""An index from which a report counts a month of calls.
+"""Indexes from which a report counts a month of calls, and what they were.
 
 Counterpart: `gateway/store/report_reads.py` reads it. This file stays as it is for ever.
 """
@@ -20,3 +20,4 @@ def upgrade() -> None:
         sqlite_where=_OVER,
         postgresql_where=_OVER,
     )
+    op.create_index("ix_dispositions_set_at_call_id_disposition", "dispositions", ["set_at", "call_id", "disposition"])

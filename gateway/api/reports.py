@@ -1,0 +1,370 @@
+"""Honest clocks over HTTP: what became of the calls and how long callers waited, as JSON or as a table.
+
+Counterparts: `gateway/domain/reports.py` for the figures, `definitions.py` beside it for what each means,
+`gateway/store/report_reads.py` counts; `monthly.py` tells a month of the same as a page.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from aiohttp import hdrs, web
+from pydantic import ConfigDict, Field
+
+from gateway.api import report_table
+from gateway.api.context import Context
+from gateway.api.models import Day, Parameters, Told, Word
+from gateway.api.problems import unprocessable
+from gateway.api.routes import JSON, route
+from gateway.domain.definitions import DEFINITIONS
+from gateway.domain.operators import Operator
+from gateway.domain.report_groups import (
+    HOURS_OF_DAY,
+    By,
+    Stint,
+    Wanted,
+    first_day_of_roster,
+    midnight,
+    name_of_hour,
+    pieces,
+    spans,
+    stints,
+)
+from gateway.domain.reports import CallbackCount, Figures, Key, Report, Share, Within, report
+from gateway.domain.roster import Plan
+from gateway.domain.shifts import occurrence
+from gateway.domain.tokens import May
+from gateway.domain.trunks import Trunk
+
+CSV = "text/csv"
+DAY = timedelta(days=1)
+
+
+class Format(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+
+
+class ReportQuery(Parameters):
+    """Days of the centre's zone; today if none are said."""
+
+    first: Annotated[Day | None, Field(alias="from", description="The first day; today if not said.")] = None
+    last: Annotated[
+        Day | None,
+        Field(
+            alias="to",
+            description=f"The last day; today, or the first day, if not said. {By.DAY.most_days} days at most in all, "
+            f"and {By.HOUR.most_days} by hour or by shift.",
+        ),
+    ] = None
+    by: Annotated[By, Field(description="What the calls are told apart by.")] = By.NONE
+    queue: Annotated[Word | None, Field(description="Only calls that came to this queue.")] = None
+    trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
+    format: Annotated[Format | None, Field(description="Else what Accept asks for: JSON, or text/csv.")] = None
+
+
+class ShareModel(Told):
+    """So many of so many."""
+
+    count: int
+    of: int
+    share: Annotated[float | None, Field(description="From 0 to 1; null of none.")]
+
+    @classmethod
+    def of_share(cls, share: Share) -> Self:
+        return cls(count=share.count, of=share.of, share=share.share)
+
+
+class WithinModel(ShareModel):
+    """Calls that an operator answered within so many seconds."""
+
+    limit_s: int
+
+    @classmethod
+    def of_within(cls, within: Within) -> Self:
+        share = within.share
+        return cls(limit_s=within.limit_s, count=share.count, of=share.of, share=share.share)
+
+
+class WaitsModel(Told):
+    """From the INVITE to the operator's answer."""
+
+    count: int
+    mean_s: float | None
+    slowest: Annotated[int, Field(description="How many calls are the slowest tenth.")]
+    slowest_mean_s: float | None
+
+
+class CallbacksModel(Told):
+    """Callbacks that were opened in that time."""
+
+    opened: int
+    in_time: Annotated[ShareModel, Field(description="Dialled in time, of those to be made.")]
+    closed: int
+    reached: int
+    given_up: int
+    got_through: int
+
+    @classmethod
+    def of(cls, count: CallbackCount) -> Self:
+        return cls(
+            opened=count.opened,
+            in_time=ShareModel.of_share(Share(count.in_time, count.to_make)),
+            closed=count.closed,
+            reached=count.reached,
+            given_up=count.given_up,
+            got_through=count.got_through,
+        )
+
+
+class FiguresModel(Told):
+    """Each figure with its count. The report's `definitions` say what each means."""
+
+    calls: int
+    waiting: int
+    presented: int
+    outcomes: Annotated[dict[str, int], Field(description="By outcome, and `going_on`: they add up to `presented`.")]
+    answered: ShareModel
+    relieved: ShareModel
+    within: list[WithinModel]
+    waits: WaitsModel
+    abandoned: ShareModel
+    cancelled: ShareModel
+    disposed: ShareModel
+    undisposed: int
+    dispositions: dict[str, int]
+    kinds: dict[str, int]
+    false_of_disposed: ShareModel
+    false_of_presented: ShareModel
+    callbacks: Annotated[CallbacksModel | None, Field(description="Null where callbacks cannot be told apart so.")]
+
+    @classmethod
+    def of(cls, figures: Figures) -> Self:
+        waits, callbacks = figures.waits, figures.callbacks
+        return cls(
+            calls=figures.calls,
+            waiting=figures.waiting,
+            presented=figures.presented,
+            outcomes={**{each.value: count for each, count in figures.outcomes.items()}, "going_on": figures.going_on},
+            answered=ShareModel.of_share(figures.answered),
+            relieved=ShareModel.of_share(figures.relieved),
+            within=[WithinModel.of_within(each) for each in figures.within],
+            waits=WaitsModel(
+                count=waits.count, mean_s=waits.mean_s, slowest=waits.slowest, slowest_mean_s=waits.slowest_mean_s
+            ),
+            abandoned=ShareModel.of_share(figures.abandoned),
+            cancelled=ShareModel.of_share(figures.cancelled),
+            disposed=ShareModel.of_share(figures.disposed),
+            undisposed=figures.undisposed,
+            dispositions={each.value: count for each, count in figures.dispositions.items()},
+            kinds={each.value: count for each, count in figures.kinds.items()},
+            false_of_disposed=ShareModel.of_share(figures.false_of_disposed),
+            false_of_presented=ShareModel.of_share(figures.false_of_presented),
+            callbacks=None if callbacks is None else CallbacksModel.of(callbacks),
+        )
+
+
+class GroupModel(Told):
+    """One group of calls."""
+
+    key: Annotated[str | None, Field(description="Null: the calls of no queue, of no operator, out of every shift.")]
+    name: Annotated[str, Field(description="For people: a carrier, a person, a shift; else the key.")]
+    starts_at: Annotated[datetime | None, Field(description="Where it is a time.")]
+    ends_at: datetime | None
+    figures: FiguresModel
+
+
+class DefinitionModel(Told):
+    text: str
+    source: Annotated[str, Field(description="Whose measure it is; empty: this project's own.")]
+    goal: Annotated[str, Field(description="What the source asks for, where it asks for something.")]
+
+
+class ServiceLevelModel(Told):
+    """A report of the days from the first to the last."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date, Field(alias="to")]
+    timezone: str
+    as_of: Annotated[datetime, Field(description="When the calls were counted.")]
+    by: By
+    queue: str | None
+    trunk: str | None
+    total: FiguresModel
+    groups: list[GroupModel]
+    definitions: dict[str, DefinitionModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a group is called, and when it is, where it is a time."""
+
+    key: str | None
+    name: str
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A report with a label for each of its groups."""
+
+    report: Report
+    labels: Mapping[Key, Label]
+    as_of: datetime
+
+    @property
+    def groups(self) -> list[tuple[Label, Figures]]:
+        return [(self.labels.get(key, Label(None, "")), figures) for key, figures in self.report.groups]
+
+
+async def get_service_level(
+    context: Context, query: ReportQuery, request: web.Request
+) -> ServiceLevelModel | web.StreamResponse:
+    """What became of the calls that arrived on those days, counted now: outcomes, answers within 5, 10, 15, 20 and 60
+    seconds, waits, abandoned and false calls, callbacks. Time counts from the carrier's INVITE, and the centre's own
+    test calls are left out. `definitions` say what each figure means.
+
+    By hour, day or month each group is told, also where nothing came; an hour that the clocks go through twice is two.
+    By operator the calls are those that he answered, by shift those that were answered by an operator who was on the
+    roster for it; all others are in the group without a key, so that the groups add up to the total."""
+    first, last = _days(context, query)
+    counted = await count(context, query.by, first, last, queue=query.queue, trunk=query.trunk)
+    if wanted_media(request, query.format and {Format.JSON: JSON, Format.CSV: CSV}[query.format], (JSON, CSV)) == CSV:
+        text = await asyncio.to_thread(report_table.write, counted)
+        return csv_response(text, f"service-level-{query.by}-{first}-{last}.csv")
+    return await asyncio.to_thread(_model, context, query, (first, last), counted)
+
+
+async def count(
+    context: Context, by: By, first: date, last: date, *, queue: str | None = None, trunk: str | None = None
+) -> Counted:
+    """The report of those days. Raises StoreAway."""
+    zone, now = context.bookkeeper.zone, context.clock()
+    working: tuple[Stint, ...] = ()
+    labels: dict[Key, Label] = {}
+    if by is By.SHIFT:
+        plan = await context.bookkeeper.plan(first_day_of_roster(first), last)
+        working, labels = await asyncio.to_thread(_shifts, plan, first, last)
+    elif by is By.TRUNK:
+        labels = {
+            each.name: Label(each.name, each.carrier) for each in await context.store.kept(Trunk, include_retired=True)
+        }
+    elif by is By.OPERATOR:
+        people = await context.store.kept(Operator, include_retired=True)
+        labels = {each.id: Label(str(each.id), each.name) for each in people}
+    else:
+        labels = {span.key: _of_time(by, span.starts_at, span.ends_at) for span in spans(by, first, last, zone)}
+    wanted = Wanted(by, pieces(by, first, last, zone), queue, trunk, working)
+    counts = await context.reads.reports.counts(wanted, now)
+    always = labels if by not in (By.TRUNK, By.OPERATOR) else ()
+    if by is By.HOUR_OF_DAY:
+        always = labels = {hour: Label(f"{hour:02}", f"{hour:02}:00") for hour in range(HOURS_OF_DAY)}
+    made = await asyncio.to_thread(report, counts, tuple(always))
+    if by is By.NONE:
+        made = Report(made.total, ())
+    for key, _ in made.groups:
+        if key is not None and key not in labels:
+            labels[key] = Label(str(key), str(key))
+    return Counted(made, labels, now)
+
+
+def _of_time(by: By, starts_at: datetime, ends_at: datetime) -> Label:
+    name = {
+        By.HOUR: name_of_hour(starts_at),
+        By.DAY: f"{starts_at:%Y-%m-%d}",
+        By.MONTH: f"{starts_at:%Y-%m}",
+    }[by]
+    return Label(name, name, starts_at, ends_at)
+
+
+def _shifts(plan: Plan, first: date, last: date) -> tuple[tuple[Stint, ...], dict[Key, Label]]:
+    """Who worked when in those days, and the shifts by their places."""
+    since, until = midnight(first, plan.zone), midnight(last + DAY, plan.zone)
+    working, places = stints(duty for duty in plan.duties if duty.starts_at < until and duty.leaves_at > since)
+    labels: dict[Key, Label] = {}
+    for place, (shift_id, day) in enumerate(places):
+        shift = plan.shifts[shift_id]
+        there = occurrence(shift, day, plan.zone)
+        starts_at, ends_at = there.starts_at.astimezone(plan.zone), there.ends_at.astimezone(plan.zone)
+        labels[place] = Label(f"{shift_id}/{day}", f"{shift.name}, {day}", starts_at, ends_at)
+    return working, labels
+
+
+def _days(context: Context, query: ReportQuery) -> tuple[date, date]:
+    today = context.clock().astimezone(context.bookkeeper.zone).date()
+    first = query.first or min(today, query.last or today)
+    last = query.last or max(today, first)
+    if last < first:
+        raise unprocessable("?to", f"is before {first}, the first day")
+    if last - first >= query.by.most_days * DAY:
+        raise unprocessable("?to", f"is {query.by.most_days} days or more after {first}, the first day")
+    return first, last
+
+
+def _model(context: Context, query: ReportQuery, days: tuple[date, date], counted: Counted) -> ServiceLevelModel:
+    return ServiceLevelModel(
+        first=days[0],
+        last=days[1],
+        timezone=context.bookkeeper.zone.key,
+        as_of=counted.as_of,
+        by=query.by,
+        queue=query.queue,
+        trunk=query.trunk,
+        total=FiguresModel.of(counted.report.total),
+        groups=[
+            GroupModel(
+                key=label.key,
+                name=label.name,
+                starts_at=label.starts_at,
+                ends_at=label.ends_at,
+                figures=FiguresModel.of(figures),
+            )
+            for label, figures in counted.groups
+        ],
+        definitions={
+            name: DefinitionModel(text=each.english, source=each.source, goal=each.goal)
+            for name, each in DEFINITIONS.items()
+        },
+    )
+
+
+def wanted_media(request: web.Request, said: str | None, offered: Sequence[str]) -> str:
+    """The media type to answer with: `said` where the query says it, else what Accept likes best (RFC 9110, 12.5.1), and
+    the first of those offered where it likes none better."""
+    if said is not None:
+        return said
+    weights: dict[str, float] = {}
+    for part in ",".join(request.headers.getall(hdrs.ACCEPT, [])).split(","):
+        name, *parameters = [each.strip().lower() for each in part.split(";")]
+        weight = next((each[2:] for each in parameters if each.startswith("q=")), "1")
+        weights[name] = float(weight) if weight.replace(".", "", 1).isdigit() and weight.isascii() else 0.0
+
+    def liking(media: str) -> float:
+        ranges = (media, f"{media.partition('/')[0]}/*", "*/*")
+        return next((weights[each] for each in ranges if each in weights), 0.0)
+
+    return max(offered, key=liking)
+
+
+def csv_response(text: str, name: str) -> web.Response:
+    headers = {hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"'}
+    return web.Response(body=text.encode(), content_type=CSV, charset="utf-8", headers=headers)
+
+
+ROUTES = (
+    route(
+        "GET",
+        "/v1/reports/service-level",
+        get_service_level,
+        "Service level, and what became of the calls",
+        may=May.SEE_CALLS,
+        also=(CSV,),
+        subject="reports",
+    ),
+)
