@@ -335,7 +335,7 @@ def _model(context: Context, query: ReportQuery, days: tuple[date, date], counte
 
 
 def wanted_media(request: web.Request, said: str | None, offered: Sequence[str]) -> str:
-    """The media type to answer with: `said` where the query says it, else what Accept likes best (RFC 9110, 12.5.1), and
+    """The media type to answer with: `said` where the query says it, else what Accept likes best (RFC 9110, 12.5.1), or
     the first of those offered where it likes none better."""
     if said is not None:
         return said
