@@ -141,9 +141,7 @@ async def test_the_reports_figures_are_those_of_sipps_own_logs(centre: RealCentr
             await api.ended_calls(5, after=mark)
     finally:
         centre.cli("dialplan set global RING_BEFORE_ANSWER_S 0")
-        await api.send(
-            "PATCH", f"/v1/queues/{queue['id']}", {"max_wait_s": queue["max_wait_s"], "ring_s": queue["ring_s"]}
-        )
+        await api.send("PATCH", f"/v1/queues/{queue['id']}", usual)
 
     expected = recomputed(all_messages(tmp_path, "carrier-*"), all_messages(tmp_path, "phone-*"))
     told = less(await reported(api), before)
