@@ -110,11 +110,12 @@ class Api:
         body: Json | None = None,
         csv: bytes | None = None,
         seen: int | None = None,
+        also: str = "text/csv",
     ) -> Any:
         """What the API answers: JSON as values, text as a string, None where it tells nothing.
 
-        `query` leaves out what is None; `seen` is the version that a change is about (If-Match). Raises Problem, and
-        Failed where no API of ours answers.
+        `query` leaves out what is None; `seen` is the version that a change is about (If-Match); `also` another
+        media type of text that the answer may have. Raises Problem, and Failed where no API of ours answers.
         """
         headers = {"Authorization": f"Bearer {self._token.secret}"}
         if seen is not None:
@@ -139,7 +140,7 @@ class Api:
             ) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Failed(self._broken(method, error)) from None
-        return self._told(answer, raw)
+        return self._told(answer, raw, also)
 
     async def every(self, path: str, **query: object) -> Json:
         """A list to its end, as one page."""
@@ -164,10 +165,10 @@ class Api:
             f"There is no {noun} {called}{value}. Remedy: see those that are there with `gateway112 {noun} list`."
         )
 
-    def _told(self, answer: aiohttp.ClientResponse, raw: bytes) -> Any:
+    def _told(self, answer: aiohttp.ClientResponse, raw: bytes, also: str) -> Any:
         text = raw.decode("utf-8", "replace")
         try:
-            told = _content(answer, text)
+            told = _content(answer, text, also)
             if answer.status < 300:
                 return told
             detail = str(told["detail"])
@@ -198,11 +199,11 @@ async def open_api(url: str, token: Token) -> AsyncIterator[Api]:
         yield Api(session, url, token)
 
 
-def _content(answer: aiohttp.ClientResponse, text: str) -> Any:
+def _content(answer: aiohttp.ClientResponse, text: str, also: str) -> Any:
     """What an answer of the API holds. Raises ValueError for one that is not the API's."""
     if answer.status == 204:
         return None
-    if answer.content_type == "text/csv":
+    if answer.content_type in ("text/csv", also):
         return text
     if answer.content_type in ("application/json", "application/problem+json"):
         return json.loads(text)

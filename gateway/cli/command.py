@@ -11,12 +11,13 @@ import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
 
-from gateway.cli.client import TOKEN_VARIABLE, Api
+from gateway.cli.client import TOKEN_VARIABLE, Api, Failed
 from gateway.settings import Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -81,6 +82,16 @@ def command(commands: Commands, name: str, serve: Serve, *, example: str) -> arg
     )
     asking.add_argument("--json", action="store_true", help="print the API's answer as it is")
     return parser
+
+
+def write_file(path: Path, text: str) -> None:
+    """Writes what the API told as a file. Raises Failed."""
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        raise Failed(
+            f"{path} cannot be written: {error.strerror}. Remedy: name a file in a folder that you may write to."
+        ) from None
 
 
 # ---------------------------------------------------------------- what may stand in an argument

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gateway.cli import tables, week
 from gateway.cli.client import Failed, Json, Problem
-from gateway.cli.command import Commands, Desk, Reply, command, day, subject
+from gateway.cli.command import Commands, Desk, Reply, command, day, subject, write_file
 from gateway.domain.coverage import Hole
 from gateway.domain.roster import Duty
 from gateway.domain.shifts import Shift
@@ -104,13 +104,7 @@ async def export_roster(desk: Desk, arguments: Namespace) -> Reply:
     text = await desk.api.ask("GET", "/v1/roster.csv", query={"from": first, "to": last})
     if arguments.output is None:
         return Reply(text, text)
-    try:
-        arguments.output.write_bytes(text.encode())
-    except OSError as error:
-        raise Failed(
-            f"{arguments.output} cannot be written: {error.strerror}. Remedy: name a file in a folder that you may "
-            "write to."
-        ) from None
+    write_file(arguments.output, text)
     said = f"The roster of {tables.written(first, last)} stands in {arguments.output}."
     return Reply(text, tables.plain(said))
 

@@ -23,8 +23,8 @@ HOURS_OF_DAY = 24
 MOST_DAYS = 400
 MOST_DAYS_IN_PARTS = 62
 """By hour and by shift a report is long, and the roster of many days is, too."""
-PIECE = timedelta(days=31)
-"""So much is counted in one go."""
+PIECE = timedelta(days=7)
+"""So much is counted in one go: a month with a million calls takes a slow disk longer than one statement may."""
 _EPOCH = date(1970, 1, 1)
 
 
@@ -106,7 +106,7 @@ def pieces(by: By, first: date, last: date, zone: ZoneInfo) -> tuple[Piece, ...]
     while day <= last:
         after = min(day + PIECE, last + DAY)
         if by is By.MONTH:
-            after = min(_next_month(day), last + DAY)
+            after = min(_next_month(day), after)
         since, until = midnight(day, zone), midnight(after, zone)
         found.append(Piece(since, until, offsets(zone, since, until), month_key(day)))
         day = after

@@ -170,15 +170,16 @@ def test_a_zones_change_is_found_to_the_second() -> None:
     assert len(offsets(JAKARTA, datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))) == 1
 
 
-def test_a_report_by_month_is_counted_month_by_month_and_others_a_month_at_once() -> None:
+def test_a_report_is_counted_a_week_at_once_and_by_month_each_piece_is_of_one_month() -> None:
+    months = [2026 * 12 + 10, 2026 * 12 + 11, 2027 * 12]
     found = pieces(By.MONTH, date(2026, 11, 10), date(2027, 1, 2), JAKARTA)
-    assert [each.month for each in found] == [2026 * 12 + 10, 2026 * 12 + 11, 2027 * 12]
-    assert [span.key for span in spans(By.MONTH, date(2026, 11, 10), date(2027, 1, 2), JAKARTA)] == [
-        each.month for each in found
-    ]
+    assert list(dict.fromkeys(each.month for each in found)) == months
+    assert [span.key for span in spans(By.MONTH, date(2026, 11, 10), date(2027, 1, 2), JAKARTA)] == months
     year = pieces(By.DAY, date(2026, 1, 1), date(2026, 12, 31), JAKARTA)
-    assert len(year) == 12
-    assert all(one.until == other.since for one, other in pairwise(year))
+    for each in (found, year):
+        assert all(one.until == other.since for one, other in pairwise(each))
+        assert all(one.until - one.since <= timedelta(days=7) for one in each)
+    assert (year[0].since, year[-1].until) == (SIX.replace(2025, 12, 31, 17), SIX.replace(2026, 12, 31, 17))
     assert len(list(spans(By.DAY, date(2026, 1, 1), date(2026, 12, 31), JAKARTA))) == 365
 
 
