@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome, Stage
@@ -18,7 +18,7 @@ from gateway.domain.callbacks import State
 from gateway.domain.change import Change
 from gateway.domain.dispositions import MINISTRY_KINDS, Disposition
 from gateway.domain.report_groups import By, Stint, Wanted, pieces, spans
-from gateway.domain.reports import CallbackCount, Figures, Key, report
+from gateway.domain.reports import CallbackCount, Figures, Key, Share, report
 from gateway.store.database import writing
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -271,3 +271,73 @@ async def test_both_databases_count_what_going_through_the_calls_one_by_one_come
 
 def _time_key(by: By, task: dict[str, Any], zone: ZoneInfo) -> Key:
     return key_of(by, task["opened_at"], zone, None)
+
+
+# ---------------------------------------------------------------- by hand
+
+
+def answered(name: str, at: datetime, wait_s: float, **fields: Any) -> Call:
+    known: dict[str, Any] = {
+        **{"id": name, "arrived_at": at, "answered_at": at + timedelta(seconds=wait_s), "operator": "1001"},
+        **{"outcome": Outcome.ANSWERED, "stage": Stage.ENDED, "ended_at": at + timedelta(hours=1)},
+    }
+    return a_call(0, **known | fields)
+
+
+async def test_weeks_are_counted_one_by_one_and_told_together(repository: Repository, reads: Reads) -> None:
+    there = [answered(f"c{day}", FROM + timedelta(days=day, hours=12), 4.0) for day in range(1, 29)]
+    await repository.commit(Change(calls=tuple(there)))
+    wanted = Wanted(By.HOUR_OF_DAY, pieces(By.HOUR_OF_DAY, FIRST, FIRST + timedelta(days=29), JAKARTA))
+    found = report(await reads.reports.counts(wanted, NOW))
+    assert len(wanted.pieces) == 5
+    assert [(key, figures.presented) for key, figures in found.groups] == [(15, 28)]
+    assert found.total.waits.mean_s == 4.0
+
+
+async def test_a_clock_that_was_set_back_makes_no_wait_shorter_than_none(repository: Repository, reads: Reads) -> None:
+    await repository.commit(Change(calls=(answered("a", FROM + timedelta(hours=5), -3.0),)))
+    found = report(await reads.reports.counts(Wanted(By.NONE, pieces(By.NONE, FIRST, LAST, JAKARTA)), NOW))
+    assert (found.total.waits.mean_s, found.total.within[0].share) == (0.0, Share(1, 1))
+
+
+async def test_a_roster_of_thousands_of_stints_is_one_value(repository: Repository, reads: Reads) -> None:
+    begins = FROM + timedelta(hours=5)
+    many = tuple(Stint(number, begins, begins + timedelta(hours=8), number % 90) for number in range(1, 20_001))
+    await repository.commit(Change(calls=(answered("a", begins, 1.0, operator_id=19_999),)))
+    wanted = Wanted(By.SHIFT, pieces(By.SHIFT, FIRST, LAST, JAKARTA), stints=many)
+    found = report(await reads.reports.counts(wanted, NOW))
+    assert [(key, figures.presented) for key, figures in found.groups] == [(19_999 % 90, 1)]
+
+
+async def test_no_report_goes_through_the_calls_themselves(
+    engine: AsyncEngine, repository: Repository, reads: Reads
+) -> None:
+    """Those that are over are read from the report's index alone, those that go on are found in theirs."""
+    await repository.commit(
+        Change(calls=tuple(answered(f"c{number}", FROM + timedelta(hours=5), 3.0) for number in range(30)))
+    )
+    statements: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def remember(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> None:
+        statements.append((statement, parameters))
+
+    await reads.reports.counts(Wanted(By.DAY, pieces(By.DAY, FIRST, LAST, BERLIN)), NOW)
+    event.remove(engine.sync_engine, "before_cursor_execute", remember)
+    asked = [each for each in statements if " calls" in each[0] and each[0].lstrip().startswith(("SELECT", "WITH"))]
+    assert len(asked) == 2
+    async with engine.connect() as connection:
+        for statement, parameters in asked:
+            if engine.dialect.name == "sqlite":
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                over = "calls USING COVERING INDEX ix_calls_report"
+            else:
+                for method in ("seqscan", "bitmapscan", "indexscan"):
+                    await connection.execute(text(f"SET LOCAL enable_{method} = off"))
+                plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+                over = "Index Only Scan using ix_calls_report on calls"
+            words = "\n".join(str(row) for row in plan)
+            assert over in words, words
+            if engine.dialect.name == "sqlite":
+                assert "ix_calls_running" in words, words
+                assert "ix_calls_arrived_at_id" not in words, words
