@@ -186,7 +186,7 @@ def epoch_s(dialect: Dialect, at: ColumnElement[Any]) -> ColumnElement[int]:
     if dialect.name == "postgresql":
         return cast(func.floor(func.date_part("epoch", at)), BigInteger)
     # SQLite would round the last fractions of a second up
-    return func.unixepoch(func.substr(at, 1, 19), type_=Integer)
+    return cast(func.strftime("%s", func.substr(at, 1, 19)), Integer)
 
 
 def tenths_between(dialect: Dialect, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[int]:
@@ -198,4 +198,7 @@ def tenths_between(dialect: Dialect, start: ColumnElement[Any], end: ColumnEleme
 
 def _microseconds(at: ColumnElement[Any]) -> ColumnElement[int]:
     """Of SQLite's digits, which always have six of a second's fraction."""
-    return func.unixepoch(func.substr(at, 1, 19), type_=Integer) * 1_000_000 + func.substr(at, 21, 6, type_=Integer)
+    # what stands as text is a number where it is added up
+    return func.strftime("%s", func.substr(at, 1, 19), type_=Integer) * 1_000_000 + func.substr(
+        at, 21, 6, type_=Integer
+    )

@@ -244,31 +244,32 @@ class _Statements:
     @cached_property
     def _stints(self) -> FromClause:
         """The stints as a table: in one value, for thousands would be more values than a statement may have."""
-        times = "%Y-%m-%d %H:%M:%S.%f" if self.dialect.name == "sqlite" else "%Y-%m-%dT%H:%M:%S.%fZ"
-        written = literal(
-            json.dumps(
-                [
-                    (each.operator_id, each.since.strftime(times), each.until.strftime(times), each.place)
-                    for each in self.wanted.stints
-                ]
-            ),
-            Text,
-        )
-        read: Callable[[int], ColumnElement[Any]]
-        if self.dialect.name == "postgresql":
-            row = func.json_array_elements(cast(written, postgresql.JSON)).table_valued("value").c.value
-            read = row.op("->>")
-        else:
+        is_sqlite = self.dialect.name == "sqlite"
+        digits = "%Y-%m-%d %H:%M:%S.%f" if is_sqlite else "%Y-%m-%dT%H:%M:%S.%fZ"
+        there = [
+            (each.operator_id, each.since.strftime(digits), each.until.strftime(digits), each.place)
+            for each in self.wanted.stints
+            if each.since < self.piece.until and each.until > self.piece.since
+        ]
+        written = literal(json.dumps(there), Text)
+        fields: list[ColumnElement[Any]]
+        if is_sqlite:
             row = func.json_each(written).table_valued("value").c.value
-            read = lambda place: func.json_extract(row, f"$[{place}]", type_=Text)  # noqa: E731
-        time: Callable[[ColumnElement[Any]], ColumnElement[Any]] = lambda at: type_coerce(at, UtcTime())  # noqa: E731
-        if self.dialect.name == "postgresql":
-            time = lambda at: cast(at, UtcTime())  # noqa: E731
+            fields = [func.json_extract(row, f"$[{place}]") for place in range(4)]
+        else:
+            row = func.json_array_elements(cast(written, postgresql.JSON)).table_valued("value").c.value
+            fields = [row.op("->>")(place) for place in range(4)]
+        number, since, until, place = fields
         stints = select(
-            cast(read(0), BigInteger).label("operator_id"),
-            time(read(1)).label("since"),
-            time(read(2)).label("until"),
-            cast(read(3), Integer).label("place"),
+            cast(number, BigInteger).label("operator_id"),
+            _time(since, is_sqlite).label("since"),
+            _time(until, is_sqlite).label("until"),
+            cast(place, Integer).label("place"),
         )
         # else SQLite would read it anew for each call
         return stints.cte("stints").prefix_with("MATERIALIZED")
+
+
+def _time(digits: ColumnElement[Any], is_sqlite: bool) -> ColumnElement[Any]:
+    """SQLite keeps times as text, and would make a number of it in a cast."""
+    return type_coerce(digits, UtcTime()) if is_sqlite else cast(digits, UtcTime())
