@@ -28,6 +28,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "prank": ("Prank (iseng)", "Prank"),
     "information": ("Informasi", "Information"),
     "undisposed": ("Belum dicatat", "Not recorded"),
+    "disposed": ("Dicatat petugas", "Recorded"),
+    "false_calls": ("Panggilan palsu", "False calls"),
     "kind": ("Jenis", "Kind"),
     "summary": ("Ringkasan", "Summary"),
     "figure": ("Angka", "Figure"),

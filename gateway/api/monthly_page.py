@@ -17,7 +17,7 @@ from gateway.api.charts import Column
 from gateway.api.month_words import Language, Wording
 from gateway.api.reports import Counted, Label
 from gateway.domain.definitions import DEFINITIONS
-from gateway.domain.reports import Figures, Share
+from gateway.domain.reports import LIMITS_S, Figures, Share
 
 STYLE = """
 @page { size: A4; margin: 14mm; }
@@ -148,9 +148,8 @@ def _level(words: Wording, total: Figures) -> str:
     for each in total.within:
         definition = DEFINITIONS[f"within_{each.limit_s}_s"]
         said = f"{definition.source} ({definition.goal})" if definition.goal else definition.source
-        name = f"{words['within']} {each.limit_s} {words['seconds']}"
         count, of = words.number(each.share.count), words.number(each.share.of)
-        rows.append((name, count, of, words.share(each.share.share), said))
+        rows.append((_within(words, each.limit_s), count, of, words.share(each.share.share), said))
     head = [words[name] for name in ("level", "calls", "of", "share", "source")]
     return _section(words, "level", _table(head, rows))
 
@@ -219,8 +218,9 @@ def _callbacks(words: Wording, total: Figures) -> str:
 
 def _definitions(words: Wording) -> str:
     is_english = words.language is Language.ENGLISH
+    of_limits = {f"within_{limit_s}_s": _within(words, limit_s) for limit_s in LIMITS_S}
     told = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(each.english if is_english else each.indonesian)}"
+        f"<dt>{escape(of_limits.get(name) or words[name])}</dt><dd>{escape(each.english if is_english else each.indonesian)}"
         + (f' <span class="faint">{escape(each.source)}</span>' if each.source else "")
         + "</dd>"
         for name, each in DEFINITIONS.items()
@@ -242,6 +242,10 @@ def _section(words: Wording, title: str, content: str, *, is_long: bool = False)
     beside = f' <small lang="en">{english}</small>' if english else ""
     kind = ' class="long"' if is_long else ""
     return f"<section{kind}><h2>{words[title]}{beside}</h2>{content}</section>"
+
+
+def _within(words: Wording, limit_s: int) -> str:
+    return f"{words['within']} {limit_s} {words['seconds']}"
 
 
 def _share(words: Wording, name: str, share: Share) -> tuple[str, str, str, str]:

@@ -50,7 +50,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "outcomes": Definition(
         "How the presented calls ended; going_on are those that somebody has answered and that have not ended.",
-        "Bagaimana panggilan masuk berakhir; going_on: sudah dijawab dan belum berakhir.",
+        "Bagaimana panggilan masuk berakhir; masih berlangsung: sudah dijawab dan belum berakhir.",
     ),
     "answered": Definition(
         "Calls that an operator answered, of those presented; those that go on, too.",
@@ -85,7 +85,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "disposed": Definition(
         "Presented calls of which a person said what they were (a disposition); undisposed are the others.",
-        "Panggilan masuk yang jenisnya sudah dicatat petugas; undisposed: yang belum dicatat.",
+        "Panggilan masuk yang jenisnya sudah dicatat petugas; sisanya belum dicatat.",
     ),
     "false_calls": Definition(
         "Calls that a person said were a prank or a ghost, of those disposed and of all presented.",
