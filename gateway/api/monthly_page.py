@@ -220,7 +220,8 @@ def _definitions(words: Wording) -> str:
     is_english = words.language is Language.ENGLISH
     of_limits = {f"within_{limit_s}_s": _within(words, limit_s) for limit_s in LIMITS_S}
     told = "".join(
-        f"<dt>{escape(of_limits.get(name) or words[name])}</dt><dd>{escape(each.english if is_english else each.indonesian)}"
+        f"<dt>{escape(of_limits.get(name) or words[name])}</dt>"
+        f"<dd>{escape(each.english if is_english else each.indonesian)}"
         + (f' <span class="faint">{escape(each.source)}</span>' if each.source else "")
         + "</dd>"
         for name, each in DEFINITIONS.items()

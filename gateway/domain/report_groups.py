@@ -23,8 +23,8 @@ HOURS_OF_DAY = 24
 MOST_DAYS = 400
 MOST_DAYS_IN_PARTS = 62
 """By hour and by shift a report is long, and the roster of many days is, too."""
-PIECE = timedelta(days=7)
-"""So much is counted in one go: a month with a million calls takes a slow disk longer than one statement may."""
+PIECE = timedelta(days=31)
+"""So much is counted in one go."""
 _EPOCH = date(1970, 1, 1)
 
 

@@ -204,11 +204,12 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         """Counts the calls that another group has, too."""
-        self.became += other.became
-        self.waits += other.waits
-        self.ages += other.ages
+        # Counter's own += looks through all of itself each time
+        self.became.update(other.became)
+        self.waits.update(other.waits)
+        self.ages.update(other.ages)
         self.relieved += other.relieved
-        self.disposed += other.disposed
+        self.disposed.update(other.disposed)
 
     def figures(self) -> Figures:
         calls, waiting = self.became.total(), self.became[Became.WAITING]

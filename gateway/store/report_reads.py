@@ -53,6 +53,8 @@ from gateway.store.tables import callbacks, calls, dispositions
 
 REPORTS_AT_ONCE = 2
 """A report reads much: it must not keep everybody else from the database."""
+SQLITE_AT_ONCE = timedelta(weeks=1)
+"""A million calls in a month would take SQLite longer than one transaction may: each week is one of its own."""
 CLOCKS_APART = timedelta(days=1)
 """A disposition is set after its call came, as far as two clocks agree."""
 GROUPING_MEMORY = "64MB"
@@ -71,17 +73,28 @@ class ReportReads:
         self._places = asyncio.Semaphore(REPORTS_AT_ONCE)
 
     async def counts(self, wanted: Wanted, now: datetime) -> list[Counts]:
-        """What came in each piece of the time, without the probe's calls, each as the database was at one moment.
-        Raises StoreAway."""
+        """What came in each piece of the time, or in each week of it, without the probe's calls, as the database was at
+        one moment. Raises StoreAway."""
         found: list[Counts] = []
         async with in_turn(self._places):
             for piece in wanted.pieces:
-                async with self._reading() as connection:
-                    if connection.dialect.name == "postgresql":  # SQLite's transactions see one moment by themselves
-                        await connection.execution_options(isolation_level="REPEATABLE READ")
-                        await connection.execute(text(f"SET LOCAL work_mem = '{GROUPING_MEMORY}'"))
-                    found.append(await _counts(connection, wanted, piece, now))
+                since: datetime | None = piece.since
+                while since is not None:
+                    async with self._reading() as connection:
+                        until = await _ready(connection, since, piece)
+                        part = replace(piece, since=since, until=until)
+                        found.append(await _counts(connection, wanted, part, now))
+                    since = until if until < piece.until else None
         return found
+
+
+async def _ready(connection: AsyncConnection, since: datetime, piece: Piece) -> datetime:
+    """Until when is counted now; the connection sees the database as it is at one moment (SQLite's do anyway)."""
+    if connection.dialect.name == "sqlite":
+        return min(since + SQLITE_AT_ONCE, piece.until)
+    await connection.execution_options(isolation_level="REPEATABLE READ")
+    await connection.execute(text(f"SET LOCAL work_mem = '{GROUPING_MEMORY}'"))
+    return piece.until
 
 
 async def _counts(connection: AsyncConnection, wanted: Wanted, piece: Piece, now: datetime) -> Counts:
