@@ -1,6 +1,6 @@
 """The regency's month over HTTP: a page to print, and the table behind it.
 
-Counterparts: `monthly_page.py` draws the page, `reports.py` counts.
+Counterparts: `monthly_page.py` draws the page, `counting.py` counts.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from pydantic import Field, StringConstraints
 
 from gateway.api import monthly_page, report_table
 from gateway.api.context import Context
+from gateway.api.counting import DAY, count
 from gateway.api.models import Parameters
 from gateway.api.month_words import Language
 from gateway.api.monthly_page import Month
-from gateway.api.reports import CSV, DAY, count, csv_response, wanted_media
+from gateway.api.reports import CSV, csv_response, wanted_media
 from gateway.api.routes import route
 from gateway.domain.report_groups import By
 from gateway.domain.tokens import May

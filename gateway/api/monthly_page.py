@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.api import charts
 from gateway.api.charts import Column
+from gateway.api.counting import Counted, Label
 from gateway.api.month_words import Language, Wording
-from gateway.api.reports import Counted, Label
 from gateway.domain.definitions import DEFINITIONS
 from gateway.domain.reports import LIMITS_S, Figures, Share
 

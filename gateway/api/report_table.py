@@ -1,24 +1,21 @@
 """A report as a table for a spreadsheet: CSV with a line for each group, and one for all of them together at the end.
 
-Counterparts: `reports.py` counts, `gateway/domain/exchange.py` keeps a cell from being taken for a formula.
+Counterparts: `counting.py` counts, `gateway/domain/exchange.py` keeps a cell from being taken for a formula.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from gateway.api.counting import Counted, Label
 from gateway.domain.exchange import guarded
 from gateway.domain.reports import Figures, Share
-
-if TYPE_CHECKING:  # it writes by this module
-    from gateway.api.reports import Counted, Label
 
 TOTAL = "total"
 Cell = str | int | float | None
 
 
-def write(counted: "Counted") -> str:
+def write(counted: Counted) -> str:
     """The report as CSV (RFC 4180). Shares are from 0 to 1; what there is none of is empty."""
     return text_of(rows(counted))
 
@@ -31,7 +28,7 @@ def text_of(lines: Iterable[Iterable[Cell]]) -> str:
     return out.getvalue()
 
 
-def rows(counted: "Counted") -> Iterator[list[Cell]]:
+def rows(counted: Counted) -> Iterator[list[Cell]]:
     """A header, a row for each group, and the total's."""
     total = dict(_cells(counted.report.total))
     yield ["group", "name", "starts_at", "ends_at", *total]
@@ -40,7 +37,7 @@ def rows(counted: "Counted") -> Iterator[list[Cell]]:
     yield [TOTAL, "", "", "", *total.values()]
 
 
-def _label(label: "Label") -> list[Cell]:
+def _label(label: Label) -> list[Cell]:
     times = (None if at is None else at.isoformat() for at in (label.starts_at, label.ends_at))
     return [label.key, label.name, *times]
 

@@ -1,13 +1,12 @@
 """Honest clocks over HTTP: what became of the calls and how long callers waited, as JSON or as a table.
 
 Counterparts: `gateway/domain/reports.py` for the figures, `definitions.py` beside it for what each means,
-`gateway/store/report_reads.py` counts; `monthly.py` tells a month of the same as a page.
+`counting.py` counts; `monthly.py` tells a month of the same as a page.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -16,31 +15,16 @@ from pydantic import ConfigDict, Field
 
 from gateway.api import report_table
 from gateway.api.context import Context
+from gateway.api.counting import DAY, Counted, count
 from gateway.api.models import Day, Parameters, Told, Word
 from gateway.api.problems import unprocessable
 from gateway.api.routes import JSON, route
 from gateway.domain.definitions import DEFINITIONS
-from gateway.domain.operators import Operator
-from gateway.domain.report_groups import (
-    HOURS_OF_DAY,
-    By,
-    Stint,
-    Wanted,
-    first_day_of_roster,
-    midnight,
-    name_of_hour,
-    pieces,
-    spans,
-    stints,
-)
-from gateway.domain.reports import CallbackCount, Figures, Key, Report, Share, Within, report
-from gateway.domain.roster import Plan
-from gateway.domain.shifts import occurrence
+from gateway.domain.report_groups import By
+from gateway.domain.reports import CallbackCount, Figures, Share, Within
 from gateway.domain.tokens import May
-from gateway.domain.trunks import Trunk
 
 CSV = "text/csv"
-DAY = timedelta(days=1)
 
 
 class Format(StrEnum):
@@ -200,29 +184,6 @@ class ServiceLevelModel(Told):
     definitions: dict[str, DefinitionModel]
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a group is called, and when it is, where it is a time."""
-
-    key: str | None
-    name: str
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A report with a label for each of its groups."""
-
-    report: Report
-    labels: Mapping[Key, Label]
-    as_of: datetime
-
-    @property
-    def groups(self) -> list[tuple[Label, Figures]]:
-        return [(self.labels.get(key, Label(None, "")), figures) for key, figures in self.report.groups]
-
-
 async def get_service_level(
     context: Context, query: ReportQuery, request: web.Request
 ) -> ServiceLevelModel | web.StreamResponse:
@@ -239,61 +200,6 @@ async def get_service_level(
         text = await asyncio.to_thread(report_table.write, counted)
         return csv_response(text, f"service-level-{query.by}-{first}-{last}.csv")
     return await asyncio.to_thread(_model, context, query, (first, last), counted)
-
-
-async def count(
-    context: Context, by: By, first: date, last: date, *, queue: str | None = None, trunk: str | None = None
-) -> Counted:
-    """The report of those days. Raises StoreAway."""
-    zone, now = context.bookkeeper.zone, context.clock()
-    working: tuple[Stint, ...] = ()
-    labels: dict[Key, Label] = {}
-    if by is By.SHIFT:
-        plan = await context.bookkeeper.plan(first_day_of_roster(first), last)
-        working, labels = await asyncio.to_thread(_shifts, plan, first, last)
-    elif by is By.TRUNK:
-        labels = {
-            each.name: Label(each.name, each.carrier) for each in await context.store.kept(Trunk, include_retired=True)
-        }
-    elif by is By.OPERATOR:
-        people = await context.store.kept(Operator, include_retired=True)
-        labels = {each.id: Label(str(each.id), each.name) for each in people}
-    else:
-        labels = {span.key: _of_time(by, span.starts_at, span.ends_at) for span in spans(by, first, last, zone)}
-    wanted = Wanted(by, pieces(by, first, last, zone), queue, trunk, working)
-    counts = await context.reads.reports.counts(wanted, now)
-    always = labels if by not in (By.TRUNK, By.OPERATOR) else ()
-    if by is By.HOUR_OF_DAY:
-        always = labels = {hour: Label(f"{hour:02}", f"{hour:02}:00") for hour in range(HOURS_OF_DAY)}
-    made = await asyncio.to_thread(report, counts, tuple(always))
-    if by is By.NONE:
-        made = Report(made.total, ())
-    for key, _ in made.groups:
-        if key is not None and key not in labels:
-            labels[key] = Label(str(key), str(key))
-    return Counted(made, labels, now)
-
-
-def _of_time(by: By, starts_at: datetime, ends_at: datetime) -> Label:
-    name = {
-        By.HOUR: name_of_hour(starts_at),
-        By.DAY: f"{starts_at:%Y-%m-%d}",
-        By.MONTH: f"{starts_at:%Y-%m}",
-    }[by]
-    return Label(name, name, starts_at, ends_at)
-
-
-def _shifts(plan: Plan, first: date, last: date) -> tuple[tuple[Stint, ...], dict[Key, Label]]:
-    """Who worked when in those days, and the shifts by their places."""
-    since, until = midnight(first, plan.zone), midnight(last + DAY, plan.zone)
-    working, places = stints(duty for duty in plan.duties if duty.starts_at < until and duty.leaves_at > since)
-    labels: dict[Key, Label] = {}
-    for place, (shift_id, day) in enumerate(places):
-        shift = plan.shifts[shift_id]
-        there = occurrence(shift, day, plan.zone)
-        starts_at, ends_at = there.starts_at.astimezone(plan.zone), there.ends_at.astimezone(plan.zone)
-        labels[place] = Label(f"{shift_id}/{day}", f"{shift.name}, {day}", starts_at, ends_at)
-    return working, labels
 
 
 def _days(context: Context, query: ReportQuery) -> tuple[date, date]:
