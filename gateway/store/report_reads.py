@@ -53,8 +53,9 @@ from gateway.store.tables import callbacks, calls, dispositions
 
 REPORTS_AT_ONCE = 2
 """A report reads much: it must not keep everybody else from the database."""
-SQLITE_AT_ONCE = timedelta(weeks=1)
-"""A million calls in a month would take SQLite longer than one transaction may: each week is one of its own."""
+A_WEEK = timedelta(weeks=1)
+"""A million calls in a month would take SQLite longer than one transaction may, and PostgreSQL, too, where each of them
+is looked for in the roster: then each week is one of its own."""
 CLOCKS_APART = timedelta(days=1)
 """A disposition is set after its call came, as far as two clocks agree."""
 GROUPING_MEMORY = "64MB"
@@ -81,20 +82,20 @@ class ReportReads:
                 since: datetime | None = piece.since
                 while since is not None:
                     async with self._reading() as connection:
-                        until = await _ready(connection, since, piece)
+                        until = await _ready(connection, wanted, since, piece)
                         part = replace(piece, since=since, until=until)
                         found.append(await _counts(connection, wanted, part, now))
                     since = until if until < piece.until else None
         return found
 
 
-async def _ready(connection: AsyncConnection, since: datetime, piece: Piece) -> datetime:
+async def _ready(connection: AsyncConnection, wanted: Wanted, since: datetime, piece: Piece) -> datetime:
     """Until when is counted now; the connection sees the database as it is at one moment (SQLite's do anyway)."""
-    if connection.dialect.name == "sqlite":
-        return min(since + SQLITE_AT_ONCE, piece.until)
-    await connection.execution_options(isolation_level="REPEATABLE READ")
-    await connection.execute(text(f"SET LOCAL work_mem = '{GROUPING_MEMORY}'"))
-    return piece.until
+    is_sqlite = connection.dialect.name == "sqlite"
+    if not is_sqlite:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        await connection.execute(text(f"SET LOCAL work_mem = '{GROUPING_MEMORY}'"))
+    return min(since + A_WEEK, piece.until) if is_sqlite or wanted.by is By.SHIFT else piece.until
 
 
 async def _counts(connection: AsyncConnection, wanted: Wanted, piece: Piece, now: datetime) -> Counts:
