@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0009"
+down_revision = "0004"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
