@@ -207,7 +207,7 @@ def _asked_for_key(record: Record) -> AnyFact | None:
     values = record.values
     if not values.get("call"):
         raise Unreadable("an ASKED_FOR_KEY without its call")
-    if values["call"].startswith(RING_ID_LEAD):
+    if values["call"].startswith((RING_ID_LEAD, DIAL_ID_LEAD)):
         return None  # in a call of the centre's own
     return AskedForKey(values["call"], record.at, by=values.get("by", ""))
 

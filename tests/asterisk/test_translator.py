@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.asterisk.record import Record, Unreadable
-from gateway.asterisk.translator import translate
+from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, translate
 from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.facts import AskedForKey, DispositionFact
 from tests.domain.values import MONDAY
@@ -40,6 +40,7 @@ def test_what_whispers_to_a_caller_is_no_call_and_tells_whose_caller_was_asked()
         assert translate(record(kind, "", WHISPER, is_user_defined=False)) is None
     asked = record("ASKED_FOR_KEY", "call=112-7.0&by=Siti", WHISPER)
     assert translate(asked) == AskedForKey("112-7.0", MONDAY, by="Siti")
-    assert translate(record("ASKED_FOR_KEY", "call=centre-ab&by=1001", WHISPER)) is None
+    for lead in (RING_ID_LEAD, DIAL_ID_LEAD):  # in a call that the centre itself placed
+        assert translate(record("ASKED_FOR_KEY", f"call={lead}ab&by=1001", WHISPER)) is None
     with pytest.raises(Unreadable):
         translate(record("ASKED_FOR_KEY", "by=1001", WHISPER))
