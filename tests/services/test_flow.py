@@ -73,8 +73,8 @@ async def a_past(services: Services, per_hour: int, trunk: str = "telkomsel", da
     hours = [now - number * HOUR for number in range(24 * days, 0, -1)]
     times = [hour + timedelta(minutes=60 * number / per_hour) for hour in hours for number in range(per_hour)]
     there = [a_call(next(_numbers), trunk=trunk, arrived_at=at, ended_at=at, outcome=Outcome.ABANDONED) for at in times]
-    for start in range(0, len(there), 500):
-        await services.store.commit(Change(calls=tuple(there[start : start + 500])))
+    for start in range(0, len(there), 200):
+        await services.store.commit(Change(calls=tuple(there[start : start + 200])))
     return times[-1]
 
 
