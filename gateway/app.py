@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway import __version__
+from gateway.advising import Advising
 from gateway.api.application import build, served
 from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
@@ -29,7 +30,8 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
-from gateway.domain.advice import TrunkRule, advise, in_vain
+from gateway.domain.advice import TrunkRule, in_vain
+from gateway.domain.call import Stage
 from gateway.domain.duty import Told
 from gateway.feed import Feed
 from gateway.flow import Flow
@@ -43,6 +45,7 @@ from gateway.past import Past
 from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.store.database import open_database
+from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
@@ -70,11 +73,11 @@ class App:
         engine = await open_database(settings.database_url)
         store = Repository(engine)
         try:
-            await self._run(store, Reads(engine))
+            await self._run(store, Reads(engine), StoredPast(engine))
         finally:
             await store.close()
 
-    async def _run(self, store: Repository, reads: Reads) -> None:
+    async def _run(self, store: Repository, reads: Reads, past: StoredPast) -> None:
         settings = self._settings
         feed, board = Feed(), Board(_now)
         saving = Saving(store, feed)
@@ -108,7 +111,13 @@ class App:
             action_timeout_s=settings.ami.action_timeout_s,
         )
         rules = {name: TrunkRule(rule.queue, rule.priority) for name, rule in settings.trunks.items()}
-        advisor = Advisor(link, lambda trunk: advise(trunk, rules))
+
+        def is_loaded(queue: str) -> bool:
+            waiting = [call for call in centre.running_calls.values() if call.stage in (Stage.QUEUED, Stage.FALLBACK)]
+            return len(waiting) > len(board.phones_there(queue))
+
+        advising = Advising(trunk_rules=rules, bookkeeper=bookkeeper, past=past, is_loaded=is_loaded)
+        advisor = Advisor(link, advising.advise, _now)
         switchboard = AsteriskSwitchboard(link, board)
         always = site.always(settings)
         level = Level(
@@ -213,6 +222,8 @@ class App:
                 sip_refused=board.refused_requests,
                 advice_given=advisor.given,
                 advice_missed=advisor.missed,
+                advice_late=advising.late,
+                advice_rule_faults=advising.faults,
                 trunk_rules=rules,
             )
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway import recurrence
+from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency
 from gateway.domain.books import Books, PauseReason, Rules
 from gateway.domain.operators import Operator
@@ -73,6 +74,8 @@ class Bookkeeper:
             on_call=tuple(sorted(await store.kept(OnCall), key=lambda each: (each.place, each.id))),
             pause_reasons=tuple(await store.kept(PauseReason)),
             agencies=tuple(await store.kept(Agency)),
+            advice_rules=tuple(await store.kept(AdviceRule)),
+            blocks=tuple(await store.blocks(self._clock())),
         )
 
     async def plan(self, first: date, last: date) -> Plan:

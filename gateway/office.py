@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from gateway import importing, rulings
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import disposing, duty
+from gateway.domain import blocks, disposing, duty
+from gateway.domain.advice_rules import AdviceRule, first_rules
 from gateway.domain.audit import CENTRE, Actor, Deed
+from gateway.domain.blocks import Block
 from gateway.domain.books import Books, Rules
 from gateway.domain.call import Call
 from gateway.domain.change import Change
@@ -98,6 +100,8 @@ class Office:
                 self._refuse_always(after)
                 self._refuse_unknown_music(before, after)
                 rulings.check(await self._books_for(books, after), before, after)
+                if isinstance(after, Block) and after.is_active:
+                    blocks.check(after, books.blocks, now)
             if not allow_gaps:
                 await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
             committed = await self._saving.save_in_turn(
@@ -229,7 +233,7 @@ class Office:
 
     async def set_up(self, default_queue: str, admin_token: str) -> None:
         """What a centre needs from the start, as far as it is not there: the carriers' trunks, the queue, the rules,
-        and the admin's token as its file has it. Raises StoreAway."""
+        those of the advice, and the admin's token as its file has it. Raises StoreAway."""
         now = self._clock()
         missing: list[tuple[Kept | None, Kept]] = []
         if not await self._store.kept(Trunk, include_retired=True):
@@ -238,6 +242,8 @@ class Office:
             missing.append((None, first_queue(default_queue, now)))
         if not await self._store.kept(Rules):
             missing.append((None, Rules(created_at=now)))
+        if not await self._store.kept(AdviceRule, include_retired=True):
+            missing += [(None, rule) for rule in first_rules(now)]
         missing += _admin(await self._store.kept(Token), admin_token, now)
         if missing:
             deeds = tuple(_deed(now, CENTRE, before, after) for before, after in missing)

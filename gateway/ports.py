@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from gateway.domain.advice_rules import Arrival, Past
 from gateway.domain.alarms import Alarm
+from gateway.domain.blocks import Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback
 from gateway.domain.change import Change, Position, SetAside
@@ -87,6 +89,9 @@ class Store(Protocol):
     async def assignments(self, first: date, last: date) -> list[Assignment]: ...
     async def absences(self, since: datetime, until: datetime) -> list[Absence]: ...
     async def swaps(self, first: date, last: date) -> list[Swap]: ...
+    async def blocks(self, at: datetime) -> list[Block]:
+        """Those in force then, oldest first."""
+
     async def members(self) -> list[Member]: ...
     async def presences(self) -> dict[int, Presence]: ...
     async def standing_alarms(self) -> list[Alarm]: ...
@@ -95,6 +100,14 @@ class Store(Protocol):
     async def dialling_callbacks(self) -> list[Callback]: ...
     async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]: ...
     async def audit_head(self) -> tuple[int, str]: ...
+
+
+class PastReads(Protocol):
+    """What the advice needs of the history. May raise StoreAway."""
+
+    async def past(self, arrival: Arrival, since: datetime, windows: frozenset[tuple[int, bool]]) -> Past:
+        """What is known of the caller and of all calls now: the number's calls since then, and the counts of different
+        numbers that `windows` names (advice_rules.windows). Of a withheld number only the counts."""
 
 
 class Switchboard(Protocol):

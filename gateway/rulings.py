@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway import recurrence
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import shifts, trunks
+from gateway.domain import advice_rules, shifts, trunks
+from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency, DutyPhone
 from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
@@ -70,7 +71,7 @@ def places_that_end(books: Books, after: Kept) -> list[Member]:
 
 def matters_to_asterisk(thing: Kept) -> bool:
     """Whether Asterisk may have to hold something else because of it."""
-    return not isinstance(thing, Token | Rules | OnCall)
+    return not isinstance(thing, Token | Rules | OnCall | AdviceRule)
 
 
 def touches_roster(thing: Kept) -> bool:
@@ -131,9 +132,11 @@ def _check_retired(books: Books, thing: Kept) -> None:
             if homes := [each.name for each in books.operators.values() if thing.name in each.home_queues]:
                 raise Taken(f"queue {thing.name} is a home queue of {homes[0]}: change that first")
             _refuse_while_on_call(books, thing, lambda each: thing.name in each.queues)
+            _refuse_while_advised(books, thing, lambda each: each.queue == thing.name)
         case Trunk():
             _refuse_while_on_call(books, thing, lambda each: each.trunk == thing.name)
             _refuse_while_of_agency(books, lambda phone: phone.trunk == thing.name)
+            _refuse_while_advised(books, thing, lambda each: each.trunk == thing.name)
         case Operator():
             _refuse_while_of_agency(books, lambda phone: phone.trunk is None and phone.number == thing.phone)
         case Shift():
@@ -156,6 +159,11 @@ def _refuse_while_of_agency(books: Books, needs: Callable[[DutyPhone], bool]) ->
     for agency in books.agencies:
         if any(needs(phone) for phone in agency.phones):
             raise Taken(f"agency {agency.name} is called there: change that first")
+
+
+def _refuse_while_advised(books: Books, thing: Queue | Trunk, needs: Callable[[AdviceRule], bool]) -> None:
+    if needing := next((each for each in books.advice_rules if needs(each)), None):
+        raise Taken(f"advice rule {needing.name} names {thing.KIND} {thing.name}: change that first")
 
 
 def _check_operator(books: Books, before: Operator | None, after: Operator) -> None:
@@ -305,6 +313,14 @@ def _check_token(books: Books, before: Token | None, after: Token) -> None:
         raise Invalid("operator_id", "is needed: a token of an operator says which one")
 
 
+def _check_advice_rule(books: Books, before: AdviceRule | None, after: AdviceRule) -> None:
+    advice_rules.check(after)
+    if after.queue is not None:
+        _known_queues(books, "queue", (after.queue,))
+    if after.trunk is not None and after.trunk not in books.trunks:
+        raise Unfitting("trunk", f"there is no trunk {after.trunk}")
+
+
 def _known_operator(books: Books, field: str, operator_id: int) -> None:
     if operator_id not in books.operators:
         raise Unfitting(field, f"there is no operator {operator_id}")
@@ -331,5 +347,6 @@ _RULINGS: dict[type[Kept], Callable[[Books, Any, Any], None]] = {
     Swap: _check_swap,
     OnCall: _check_on_call,
     Agency: _check_agency,
+    AdviceRule: _check_advice_rule,
     Token: _check_token,
 }

@@ -11,8 +11,10 @@ from aiohttp import web, web_response
 from aiohttp.typedefs import Handler
 
 from gateway.api import (
+    advice_rules,
     agencies,
     alarms,
+    blocks,
     board,
     board_page,
     calendars,
@@ -26,6 +28,7 @@ from gateway.api import (
     health,
     metrics,
     monthly,
+    numbers,
     operators,
     problems,
     queues,
@@ -66,6 +69,9 @@ SUBJECTS: tuple[Route, ...] = (
     *reports.ROUTES,
     *monthly.ROUTES,
     *rules.ROUTES,
+    *advice_rules.ROUTES,
+    *blocks.ROUTES,
+    *numbers.ROUTES,
     *alarms.ROUTES,
     *webhooks.ROUTES,
     *tokens.ROUTES,

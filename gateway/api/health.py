@@ -46,6 +46,9 @@ class Status:
     """SIP requests that were not let in since the start, by Asterisk's word for the reason."""
     advice_given: int = 0
     advice_missed: int = 0
+    advice_late: int = 0
+    """Advice without what is known of the number: that was not read in time."""
+    advice_rule_faults: int = 0
     trunk_rules: Mapping[str, TrunkRule] = field(default_factory=dict)
     """What the settings say about trunks, by their names."""
 

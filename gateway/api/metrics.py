@@ -82,6 +82,8 @@ def _at_the_door(context: Context) -> list[Metric]:
     advice = CounterMetricFamily(f"{PREFIX}_advice", "Advice on arriving calls.", labels=["result"])
     advice.add_metric(["given"], status.advice_given)
     advice.add_metric(["missed"], status.advice_missed)
+    advice.add_metric(["without_past"], status.advice_late)
+    advice.add_metric(["rule_failed"], status.advice_rule_faults)
     return [refused, advice]
 
 

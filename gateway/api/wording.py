@@ -6,6 +6,7 @@ Counterparts: the models in `gateway/api/` that name the patterns; `problems.py`
 from collections.abc import Mapping
 
 from gateway.api.models import PRINTABLE
+from gateway.domain.blocks import NUMBER_PATTERN
 from gateway.domain.operators import PHONE_PATTERN
 from gateway.domain.queues import NAME_PATTERN
 
@@ -13,6 +14,8 @@ WORDS: Mapping[str, str] = {
     PRINTABLE: "without line ends, tabs and other control characters",
     PHONE_PATTERN: "3 to 6 digits",
     NAME_PATTERN: "a small letter, then small letters, digits and _, 32 at most",
+    NUMBER_PATTERN: "3 to 20 digits, with + before them where it is written with one",
+    r"^[+0-9A-Za-z*#._-]{1,64}$": "digits, letters and + * # . _ -, 64 at most",
     r"^[0-9]$": "one digit",
     r"^[+0-9]{3,20}$": "3 to 20 digits, with + where it is written with one",
     r"^[a-z]{2,3}$": "a language's code, such as id",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from gateway.asterisk.record import Record, Unreadable
 from gateway.domain.dispositions import Category, Disposition, Verdict, check
 from gateway.domain.facts import (
+    Advised,
     AgencyLeft,
     AnyFact,
     AskedForKey,
@@ -26,6 +27,7 @@ from gateway.domain.facts import (
     LegLeft,
     LegRung,
     MessageBegun,
+    Noticed,
     PhoneFact,
     Queued,
     QueueLeft,
@@ -43,6 +45,8 @@ WHISPER = "Local/words@whisper"
 """The channel that speaks to a caller in his talk (dialplan/centre.conf): it is no part of the call."""
 ASKED_FOR_KEY = "ASKED_FOR_KEY"
 """What is written on it."""
+RULES_JOINED_BY = ", "
+"""Between the names of advice rules; none has a comma in it."""
 RING_ID_LEAD = "centre-"
 """Leads the channel's id of a call that the centre itself places."""
 DIAL_ID_LEAD = f"{RING_ID_LEAD}callback-"
@@ -147,6 +151,12 @@ def _described(record: Record) -> Fact:
         geolocation=values["geolocation"],
         location=values.get("location", ""),
     )
+
+
+def _advised(record: Record) -> Fact:
+    values = record.values
+    rules = tuple(name for name in values["rules"].split(RULES_JOINED_BY) if name)
+    return Advised(record.linked_id, record.at, rules, _number(values["priority"]), values["queue"])
 
 
 def _queued(record: Record) -> Fact:
@@ -281,6 +291,10 @@ _STEPS: Mapping[str, Callable[[Record], Fact]] = {
     "ARRIVED": _described,
     "RECORDING": lambda record: RecordingStarted(record.linked_id, record.at, file=record.values["file"]),
     "GREETED": lambda record: Greeted(record.linked_id, record.at),
+    "ADVISED": _advised,
+    "NOTICED": lambda record: Noticed(
+        record.linked_id, record.at, notice=record.values["notice"], key=record.values["key"]
+    ),
     "QUEUED": _queued,
     "QUEUE_LEFT": _queue_left,
     "FALLBACK": _fell_back,

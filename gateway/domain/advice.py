@@ -18,10 +18,16 @@ class Advice:
 
     queue: str | None = None
     priority: int | None = None
+    notice: str | None = None
+    """What the caller is to hear before the queue (`dialplan/notice.conf`)."""
+    asks_key: bool = False
+    """Whether that notice asks for a key; without one the caller goes on all the same."""
+    rules: tuple[str, ...] = ()
+    """The names of the advice rules that match, the one that decides first."""
 
     @property
     def is_empty(self) -> bool:
-        return self.queue is None and self.priority is None
+        return self.queue is None and self.priority is None and not self.rules
 
 
 @dataclass(frozen=True, slots=True)

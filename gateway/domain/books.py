@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar, TypeVar
 
+from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency
+from gateway.domain.blocks import Block
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
@@ -81,6 +83,13 @@ class Books:
     on_call: tuple[OnCall, ...] = ()
     pause_reasons: tuple[PauseReason, ...] = ()
     agencies: tuple[Agency, ...] = ()
+    advice_rules: tuple[AdviceRule, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    """Those that were in force when the books were read; some may be over by now."""
+
+    def block_of(self, number: str, at: datetime) -> Block | None:
+        """The block of that number that is in force then."""
+        return next((each for each in self.blocks if each.number == number and each.is_in_force(at)), None)
 
     def operator_at(self, phone: str) -> Operator | None:
         """The active operator with that phone."""
@@ -183,7 +192,7 @@ def as_held(thing: Held) -> Held:
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
     """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait, how
-    many calls a trunk is to carry, whom an agency's key rings."""
+    many calls a trunk is to carry, whom an agency's key rings, until when a number is blocked."""
     for phone, places in books.logins(at).items():
         yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
@@ -200,3 +209,6 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"{path}/phones", "&".join(phone.address for phone in agency.phones)
         yield f"{path}/name", agency.name
         yield f"{path}/ring", str(agency.ring_s)
+    for block in books.blocks:
+        if block.is_in_force(at):
+            yield f"block/{block.number}", block.note

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.domain.events import Event
 from gateway.domain.facts import (
+    Advised,
     AgencyLeft,
     AskedForKey,
     CallerLeft,
@@ -29,6 +30,7 @@ from gateway.domain.facts import (
     LegLeft,
     LegRung,
     MessageBegun,
+    Noticed,
     Queued,
     QueueLeft,
     RecordingStarted,
@@ -184,6 +186,8 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.ARRIVED, CallerLeft): Stage.ENDED,
     (Stage.ARRIVED, Vanished): Stage.ENDED,
     (Stage.GREETING, Greeted): Stage.GREETING,
+    (Stage.GREETING, Advised): Stage.GREETING,
+    (Stage.GREETING, Noticed): Stage.GREETING,
     (Stage.GREETING, Queued): Stage.QUEUED,
     # more calls than the trunk is to carry
     (Stage.GREETING, FellBack): Stage.FALLBACK,
@@ -298,6 +302,15 @@ def _greeted(call: Call, fact: Greeted) -> tuple[Call, tuple[Event, ...]]:
     return call, ()
 
 
+def _advised(call: Call, fact: Advised) -> tuple[Call, tuple[Event, ...]]:
+    advised = _event("call.advised", fact, rules=list(fact.rules), priority=fact.priority, queue=fact.queue or None)
+    return call, (advised,)
+
+
+def _noticed(call: Call, fact: Noticed) -> tuple[Call, tuple[Event, ...]]:
+    return call, (_event("call.noticed", fact, notice=fact.notice, key=fact.key or None),)
+
+
 def _queued(call: Call, fact: Queued) -> tuple[Call, tuple[Event, ...]]:
     waiting = replace(call, queue=fact.queue, priority=fact.priority, queued_at=call.queued_at or fact.at)
     return waiting, (_event("call.queued", fact, queue=fact.queue, priority=fact.priority, round=fact.round),)
@@ -402,6 +415,8 @@ _EFFECTS: Mapping[type[Fact], Effect] = {
     RecordingStarted: _recording_started,
     TrunkAnswered: _trunk_answered,
     Greeted: _greeted,
+    Advised: _advised,
+    Noticed: _noticed,
     Queued: _queued,
     LegRung: _leg_rung,
     LegConnected: _leg_connected,

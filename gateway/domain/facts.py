@@ -67,6 +67,24 @@ class Greeted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Advised(Fact):
+    """The gateway's advice had reached the call when it went on to the queue. `rules` are the names of those that
+    match, the one that decides first; `queue` is empty where that is left as it is."""
+
+    rules: tuple[str, ...]
+    priority: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed(Fact):
+    """The caller heard a notice before the queue: `nuisance` or `blocked`. `key` is what was pressed, or empty."""
+
+    notice: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queued(Fact):
     """The caller waits for an operator. `round` counts from 1 and grows with each return from the fallback."""
 

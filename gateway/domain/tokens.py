@@ -30,7 +30,7 @@ class May(StrEnum):
     ACT_FOR_SELF = "log in and out, pause, say what calls were, ask for or take a swap, and call back, as oneself"
     ACT_FOR_OTHERS = "do the same for any operator"
     PLAN = "change shifts, assignments, absences, swaps and the on-call list"
-    SET_UP = "change operators, queues, trunks, agencies, pause reasons, rules and webhooks"
+    SET_UP = "change operators, queues, trunks, agencies, pause reasons, rules, advice rules, blocks and webhooks"
     GIVE_TOKENS = "make and take back tokens"
     SEE_AUDIT = "see the audit log"
 

@@ -36,7 +36,7 @@ MIGRATION_LIMIT_S = 600.0
 """How long bringing the schema up to date may take: a migration may have to rewrite every call."""
 CONNECT_LIMIT_S = 3.0
 
-POOL_SIZE = 8
+POOL_SIZE = 10
 """Connections; `Reads` leaves some of them to the repository."""
 
 _LEDGER_LOCK = 112

@@ -25,6 +25,7 @@ from gateway.store.callback_reads import CallbackReads
 from gateway.store.database import POOL_SIZE, in_turn, reading
 from gateway.store.disposition_reads import DispositionReads, is_undisposed
 from gateway.store.flow_reads import FlowReads
+from gateway.store.history_reads import HistoryReads
 from gateway.store.kept_reads import KeptReads
 from gateway.store.level_reads import LevelReads
 from gateway.store.report_reads import ReportReads
@@ -32,8 +33,8 @@ from gateway.store.shelves import SHELVES
 from gateway.store.tables import calls, dispositions, events, set_aside
 from gateway.store.workload_reads import WorkloadReads
 
-CONNECTIONS_LEFT_TO_REPOSITORY = 3
-"""However many ask the API, storing a call never waits for a connection."""
+CONNECTIONS_LEFT_TO_REPOSITORY = 5
+"""However many ask the API, storing a call never waits for a connection, nor does the advice (`past_reads.AT_ONCE`)."""
 
 _LARGEST_SEQ = 2**63 - 1
 
@@ -93,6 +94,7 @@ class Reads:
         self.callbacks = CallbackReads(self._reading)
         self.dispositions = DispositionReads(self._reading)
         self.reports = ReportReads(self._reading)
+        self.histories = HistoryReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.

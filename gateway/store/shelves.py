@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Float, Identity, Index, Integer, RowMapping, Table, text
 
+from gateway.domain.advice_rules import AdviceRule, Condition, Effect
 from gateway.domain.agencies import Agency, DutyPhone, Service
+from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
@@ -206,6 +208,30 @@ _ALL: Final = (
         Column("phones", _duty_phones(), nullable=False),
         Column("ring_s", Integer, nullable=False),
         unique="service",
+    ),
+    _shelf(
+        AdviceRule,
+        "advice_rules",
+        Column("name", Words, nullable=False),
+        Column("place", Integer, nullable=False),
+        Column("is_on", Boolean, nullable=False),
+        Column("condition", OneOf(Condition), nullable=False),
+        Column("within_min", Integer),
+        Column("least_numbers", Integer),
+        Column("is_by_trunk", Boolean),
+        Column("least_score", Float),
+        Column("number", Words),
+        Column("is_prefix", Boolean),
+        Column("trunk", Words),
+        Column("effect", OneOf(Effect), nullable=False),
+        Column("queue", Words),
+    ),
+    _shelf(
+        Block,
+        "blocks",
+        Column("number", Key, nullable=False, index=True),
+        Column("reason", Words, nullable=False),
+        Column("until", UtcTime, nullable=False, index=True),
     ),
     _shelf(
         Token,

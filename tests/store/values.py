@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from gateway.domain.advice_rules import AdviceRule, Condition, Effect
 from gateway.domain.agencies import Agency, DutyPhone, Service
+from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Change, Position, SetAside, Webhook
@@ -225,6 +227,24 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         ring_s=small,
         **_SHARED,
     ),
+    st.builds(
+        AdviceRule,
+        name=words,
+        place=small,
+        is_on=st.booleans(),
+        condition=st.sampled_from(Condition),
+        within_min=st.none() | small,
+        least_numbers=st.none() | small,
+        is_by_trunk=st.none() | st.booleans(),
+        least_score=st.none() | st.floats(0, 1000),
+        number=st.none() | words,
+        is_prefix=st.none() | st.booleans(),
+        trunk=st.none() | words,
+        effect=st.sampled_from(Effect),
+        queue=st.none() | words,
+        **_SHARED,
+    ),
+    st.builds(Block, number=keys, reason=words, until=times, **_SHARED),
     st.builds(
         Token,
         name=keys,

@@ -1,0 +1,118 @@
+"""Advising: what the rules say about one arriving call, by what the books and the history tell of it. It may be late,
+or fail: the dialplan has its own defaults.
+
+Counterparts: `domain/advice_rules.py` holds the rules, `gateway/store/past_reads.py` reads the past,
+`gateway/asterisk/advisor.py` tells the call.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from gateway.bookkeeper import Bookkeeper
+from gateway.domain.advice import Advice, TrunkRule, advise
+from gateway.domain.advice_rules import (
+    PRIORITIES,
+    AdviceRule,
+    Arrival,
+    Counsel,
+    Effect,
+    Past,
+    counsel,
+    in_order,
+    longest_min,
+    windows,
+)
+from gateway.domain.books import Books
+from gateway.ports import PastReads, StoreAway
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 1.0
+"""How long books and past may take. What is not known by then is left out of the advice."""
+NUISANCE = "nuisance"
+
+
+class Advising:
+    """`trunk_rules` are the settings' own; `is_loaded` says of a queue whether more callers wait than operators are
+    there."""
+
+    def __init__(
+        self,
+        *,
+        trunk_rules: Mapping[str, TrunkRule],
+        bookkeeper: Bookkeeper,
+        past: PastReads,
+        is_loaded: Callable[[str], bool],
+    ) -> None:
+        self._trunk_rules = trunk_rules
+        self._bookkeeper = bookkeeper
+        self._past = past
+        self._is_loaded = is_loaded
+        self._books: Books | None = None
+        """As they were read last: rules hold on while the database is away."""
+        self._faulty: set[tuple[int, str, str]] = set()
+        self.faults = 0
+        """How often a rule failed."""
+        self.late = 0
+        """How often the past was not known in time."""
+
+    async def advise(self, arrival: Arrival) -> Advice:
+        """The advice for that call. Raises nothing that a database or a rule can raise."""
+        of_trunk = advise(arrival.trunk, self._trunk_rules)
+        books = await self._books_at_hand()
+        if books is None:
+            return of_trunk
+        if books.block_of(arrival.caller, arrival.at) is not None:
+            # the dialplan has the block in its own notes; nothing is to raise what it puts behind
+            return Advice(queue=of_trunk.queue, priority=PRIORITIES[Effect.LATER])
+        rules = in_order(books.advice_rules)
+        past = await self._past_of(arrival, rules) if rules else None
+        found = counsel(rules, arrival, past)
+        self._note_faults(found)
+        return self._told(found, of_trunk, books, arrival)
+
+    def _told(self, found: Counsel, of_trunk: Advice, books: Books, arrival: Arrival) -> Advice:
+        if found.effect is None:
+            return of_trunk
+        # a queue that is gone since is the dialplan's to notice no more than ours
+        queue = found.queue if found.queue in books.queues else of_trunk.queue
+        return Advice(
+            queue=queue,
+            priority=found.priority,
+            notice=NUISANCE if found.is_nuisance else None,
+            asks_key=found.is_nuisance and self._is_loaded(queue or _own_queue(books, arrival.trunk)),
+            rules=found.rules,
+        )
+
+    async def _books_at_hand(self) -> Books | None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                self._books = await self._bookkeeper.at_hand()
+        except (StoreAway, TimeoutError) as error:
+            log.warning("advice_without_new_books", extra={"reason": str(error) or "no answer in time"})
+        return self._books
+
+    async def _past_of(self, arrival: Arrival, rules: list[AdviceRule]) -> Past | None:
+        since = arrival.at - timedelta(minutes=longest_min(rules))
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await self._past.past(arrival, since, windows(rules))
+        except (StoreAway, TimeoutError) as error:
+            self.late += 1
+            reason = str(error) or "no answer in time"
+            log.warning("advice_without_past", extra={"call_id": arrival.call_id, "reason": reason})
+            return None
+
+    def _note_faults(self, found: Counsel) -> None:
+        self.faults += len(found.faults)
+        for fault in found.faults:
+            if fault not in self._faulty:  # each is told once, not with every call
+                self._faulty.add(fault)
+                log.error("advice_rule_failed", extra={"rule_id": fault[0], "rule": fault[1], "reason": fault[2]})
+
+
+def _own_queue(books: Books, trunk: str) -> str:
+    known = books.trunks.get(trunk)
+    return (known.queue if known else None) or books.default_queue

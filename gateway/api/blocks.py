@@ -1,0 +1,60 @@
+"""Blocks over HTTP: an admin has a number hear a notice before it reaches a person.
+
+Counterparts: `gateway/domain/blocks.py` says how long one may be; `dialplan/notice.conf` plays the notice.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from gateway.api.context import Context
+from gateway.api.models import PRINTABLE, Body, Moment
+from gateway.api.resources import KeptModel, ListQuery, Subject, routes_of
+from gateway.domain.blocks import LONGEST, NUMBER_PATTERN, Block
+from gateway.domain.tokens import May
+
+_HOURS = int(LONGEST.total_seconds() // 3600)
+
+
+class NewBlock(Body):
+    number: Annotated[str, Field(pattern=NUMBER_PATTERN, description="The whole number, as the carrier sends it.")]
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
+        Field(description="Why; it stays in the audit log."),
+    ]
+    until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {_HOURS} hours from now.")]
+
+
+class BlockModel(KeptModel):
+    """A number that hears a notice first, and then waits behind the others."""
+
+    number: str
+    reason: str
+    until: datetime
+    in_force: Annotated[bool, Field(description="Whether it still holds.")]
+
+
+class BlockQuery(ListQuery):
+    number: Annotated[str | None, Field(pattern=NUMBER_PATTERN, description="Only blocks of this number.")] = None
+
+
+async def _tell(context: Context, block: Block) -> BlockModel:
+    return BlockModel.of(block, in_force=block.is_in_force(context.clock()))
+
+
+ROUTES = routes_of(
+    Subject(
+        kind=Block,
+        path="/v1/blocks",
+        noun="block",
+        model=BlockModel,
+        new=NewBlock,
+        tell=_tell,
+        see=May.SEE_CALLS,
+        change=May.SET_UP,
+        query=BlockQuery,
+        conditions=lambda query: {} if query.number is None else {"number": ("==", query.number)},
+    )
+)

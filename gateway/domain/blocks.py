@@ -1,0 +1,48 @@
+"""Blocks: an admin's word, with a reason and an end, that a number is to hear a notice first. It keeps nobody out:
+after the notice the caller waits for a person, behind the others.
+
+Counterparts: `gateway/domain/books.py` writes the notes that `dialplan/notice.conf` reads; the end stands in the note,
+so that a block ends by itself also while the gateway is dead.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from gateway.domain.kept import Invalid, Kept, Unfitting
+
+LONGEST = timedelta(hours=24)
+NUMBER_PATTERN = r"^\+?[0-9]{3,20}$"
+"""A number that somebody can have. Withheld ones (`anonymous`) are many people's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block(Kept):
+    """One block. It is over at `until`, or once it is retired."""
+
+    KIND: ClassVar[str] = "block"
+
+    number: str
+    """As the carrier sends it, whole."""
+    reason: str
+    until: datetime
+
+    def is_in_force(self, at: datetime) -> bool:
+        return self.is_active and at < self.until
+
+    @property
+    def note(self) -> str:
+        """The end in seconds since 1970, for the dialplan to compare."""
+        return str(math.ceil(self.until.timestamp()))
+
+
+def check(block: Block, others: Iterable[Block], now: datetime) -> None:
+    """Raises Invalid for an end that is none or too far, Unfitting where the number is blocked already."""
+    if block.until <= now:
+        raise Invalid("until", "is not to come any more")
+    if block.until - now > LONGEST:
+        raise Invalid("until", f"is more than {LONGEST // timedelta(hours=1)} hours from now")
+    if any(each.number == block.number and each.id != block.id and each.is_in_force(now) for each in others):
+        raise Unfitting("number", "is blocked already: change that block")

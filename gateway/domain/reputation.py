@@ -1,0 +1,69 @@
+"""Reputation: whether a number plays pranks, by what operators said of its calls. No machine's guess counts.
+
+Counterparts: `dispositions.py` is what operators say; `advice_rules.py` weighs the score; `gateway/api/numbers.py`
+shows what makes it.
+
+A prank counts 1, and half as much after each HALF_LIFE. An emergency, or a call that was handed on to an agency, lifts
+all that was said before it: whoever had a real one is believed again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.domain.audit import CENTRE
+from gateway.domain.dispositions import Disposition
+
+HALF_LIFE = timedelta(days=14)
+REMEMBERED = 10 * HALF_LIFE
+"""What lies further back counts less than a thousandth, and is not looked at."""
+SAID_AT_MOST = 50
+"""The newest dispositions that are looked at."""
+NUISANCE_SCORE = 2.5
+"""Three pranks within some days, where no rule says otherwise."""
+
+_LIFTING = frozenset({Disposition.EMERGENCY, Disposition.TRANSFERRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What an operator said of one call of the number."""
+
+    call_id: str
+    disposition: Disposition
+    said_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One saying, and how much it counts now."""
+
+    saying: Saying
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reputation:
+    """A number's score at a moment: 0 is that of a number of which nothing bad is known. `weighed` is newest first."""
+
+    score: float = 0.0
+    weighed: tuple[Weighed, ...] = ()
+
+
+def reputation(sayings: Iterable[Saying], at: datetime) -> Reputation:
+    """What those sayings, in any order, come to at that time. Later ones are not known yet then."""
+    weighed: list[Weighed] = []
+    is_lifted = False
+    for saying in sorted((each for each in sayings if each.at <= at), key=lambda each: each.at, reverse=True):
+        # a machine's word would be the centre's own
+        is_lifted = is_lifted or (saying.disposition in _LIFTING and saying.said_by != CENTRE.name)
+        weighed.append(Weighed(saying, 0.0 if is_lifted else _weight(saying, at)))
+    return Reputation(sum(each.weight for each in weighed), tuple(weighed))
+
+
+def _weight(saying: Saying, at: datetime) -> float:
+    if saying.disposition is not Disposition.PRANK or saying.said_by == CENTRE.name:
+        return 0.0
+    age = at - saying.at
+    return 0.0 if age > REMEMBERED else float(0.5 ** (age / HALF_LIFE))

@@ -1,0 +1,117 @@
+"""What a dry run of advice rules asks of the past: the calls of some days in one pass, and what was said and open of
+their numbers; and what is known of one number, for people.
+
+Counterparts: `gateway/domain/dry_run.py` goes through it; `gateway/api/advice_rules.py` and `numbers.py` ask.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.advice_rules import Arrival, PastCall
+from gateway.domain.call import Outcome
+from gateway.domain.dry_run import History, OldCall
+from gateway.domain.facts import Side
+from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
+from gateway.store.tables import callbacks, calls, dispositions
+
+SAID_IN_ALL = 200_000
+"""Dispositions and callbacks that one dry run reads at most, the newest."""
+
+
+class HistoryReads:
+    """`reading` opens a connection to read with, with the time limits of `database.py`; it may raise StoreAway."""
+
+    def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._reading = reading
+
+    async def history(self, since: datetime, until: datetime, limit: int) -> History:
+        """The first `limit` calls that arrived from `since` on and before `until`, the probe's too, with what was said
+        and open of their numbers before then. Raises StoreAway."""
+        of_then = (calls.c.arrived_at >= since, calls.c.arrived_at < until)
+        query = (
+            select(
+                *(calls.c.id, calls.c.trunk, calls.c.caller, calls.c.arrived_at, calls.c.geolocation),
+                *(calls.c.answered_at, calls.c.ended_at, calls.c.outcome, calls.c.hung_up_by),
+            )
+            .where(*of_then)
+            .order_by(calls.c.arrived_at, calls.c.id)
+            .limit(limit)
+        )
+        numbers = select(calls.c.caller).where(*of_then)
+        said = (
+            select(dispositions.c.call_id, dispositions.c.caller, *_SAID)
+            .where(
+                dispositions.c.set_at >= since - REMEMBERED,
+                dispositions.c.set_at < until,
+                dispositions.c.caller.in_(numbers),
+            )
+            .order_by(dispositions.c.set_at.desc())
+            .limit(SAID_IN_ALL)
+        )
+        waited = (
+            select(callbacks.c.number, callbacks.c.opened_at, callbacks.c.closed_at)
+            .where(callbacks.c.opened_at < until, callbacks.c.number.in_(numbers))
+            .order_by(callbacks.c.opened_at.desc())
+            .limit(SAID_IN_ALL)
+        )
+        async with self._reading() as connection:
+            found = [_old_call(*row) for row in await connection.execute(query)]
+            sayings: dict[str, list[Saying]] = {}
+            for call_id, caller, disposition, said_by, at in reversed((await connection.execute(said)).all()):
+                sayings.setdefault(caller, []).append(Saying(call_id, disposition, said_by, at))
+            spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
+            for number, opened_at, closed_at in await connection.execute(waited):
+                spans.setdefault(number, []).append((opened_at, closed_at))
+        return History(found, sayings, spans)
+
+    async def sayings(self, number: str, since: datetime) -> list[Saying]:
+        """What operators said of that number's calls since then, the newest. Raises StoreAway."""
+        query = (
+            select(dispositions.c.call_id, *_SAID)
+            .where(dispositions.c.caller == number, dispositions.c.set_at >= since)
+            .order_by(dispositions.c.set_at.desc())
+            .limit(SAID_AT_MOST)
+        )
+        async with self._reading() as connection:
+            return [Saying(*row) for row in await connection.execute(query)]
+
+    async def open_callback(self, number: str) -> tuple[int, datetime, datetime, int] | None:
+        """The number's open callback: its id, since when it is open and until when it is due, and how often the number
+        tried. Raises StoreAway."""
+        query = select(callbacks.c.id, callbacks.c.opened_at, callbacks.c.due_at, callbacks.c.try_count).where(
+            callbacks.c.number == number, callbacks.c.closed_at.is_(None)
+        )
+        async with self._reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else (row.id, row.opened_at, row.due_at, row.try_count)
+
+
+_SAID = (dispositions.c.disposition, dispositions.c.set_by, dispositions.c.set_at)
+
+
+def _old_call(
+    call_id: str,
+    trunk: str,
+    caller: str,
+    arrived_at: datetime,
+    geolocation: str,
+    answered_at: datetime | None,
+    ended_at: datetime | None,
+    outcome: str | None,
+    hung_up_by: str | None,
+) -> OldCall:
+    return OldCall(
+        Arrival(call_id, trunk, caller, arrived_at, has_location=geolocation != ""),
+        PastCall(
+            call_id,
+            arrived_at,
+            answered_at,
+            ended_at,
+            None if outcome is None else Outcome(outcome),
+            None if hung_up_by is None else Side(hung_up_by),
+        ),
+    )

@@ -1,0 +1,180 @@
+"""Advice rules: which of them match, which one counts, and which cannot be."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.domain.advice_rules import (
+    BURST,
+    AdviceRule,
+    Arrival,
+    Condition,
+    Counsel,
+    Effect,
+    Past,
+    PastCall,
+    check,
+    counsel,
+    first_rules,
+    in_order,
+    is_number,
+)
+from gateway.domain.call import Outcome
+from gateway.domain.dispositions import Disposition
+from gateway.domain.facts import Side
+from gateway.domain.kept import Invalid
+from gateway.domain.reputation import Saying
+from tests.domain.values import MONDAY
+
+CALLER = "08123456789"
+ARRIVAL = Arrival("112-9", "telkomsel", CALLER, MONDAY)
+FIRST_RULES = in_order(replace(rule, id=number) for number, rule in enumerate(first_rules(MONDAY), 1))
+CROWD = Past(numbers={(BURST[0], True): BURST[1]})
+
+
+def rule(condition: Condition, effect: Effect = Effect.FIRST, **fields: Any) -> AdviceRule:
+    known: dict[str, Any] = {"name": f"{condition} {effect}", "place": 1, "created_at": MONDAY}
+    return AdviceRule(condition=condition, effect=effect, **known | fields)
+
+
+def ago(minutes: float) -> Any:
+    return MONDAY - timedelta(minutes=minutes)
+
+
+def a_call(arrived: float, talk_s: float | None = None, **fields: Any) -> PastCall:
+    """A call of so many minutes ago that lasted a minute, the last `talk_s` of it with a person."""
+    end = ago(arrived) + timedelta(minutes=1)
+    known: dict[str, Any] = {
+        "talked_at": None if talk_s is None else end - timedelta(seconds=talk_s),
+        "ended_at": end,
+        "outcome": Outcome.ABANDONED if talk_s is None else Outcome.ANSWERED,
+        "hung_up_by": Side.CALLER,
+    }
+    return PastCall("112-1", ago(arrived), **known | fields)
+
+
+def pranks(count: int) -> list[Saying]:
+    return [Saying(f"p{number}", Disposition.PRANK, "Siti", ago(60 * number + 60)) for number in range(count)]
+
+
+def told(past: Past | None, arrival: Arrival = ARRIVAL) -> Counsel:
+    return counsel(FIRST_RULES, arrival, past)
+
+
+@pytest.mark.parametrize(
+    ("past", "effect", "names"),
+    [
+        (Past(), None, ()),
+        (Past(calls=[a_call(4)]), Effect.FIRST, ("Cut a moment ago", "Second try")),
+        (Past(calls=[a_call(4, talk_s=3)]), Effect.FIRST, ("Cut a moment ago", "Second try")),
+        (Past(calls=[a_call(4, talk_s=3, hung_up_by=Side.OPERATOR)]), None, ()),
+        (Past(calls=[a_call(4, talk_s=30)]), None, ()),
+        (Past(calls=[a_call(9)]), Effect.EARLIER, ("Second try",)),
+        (Past(calls=[a_call(1, ended_at=None, outcome=None)]), Effect.EARLIER, ("Second try",)),
+        (Past(calls=[a_call(11)]), None, ()),
+        (Past(calls=[a_call(3, talk_s=30), a_call(6)]), None, ()),
+        (Past(has_open_callback=True), Effect.EARLIER, ("Callback open",)),
+        (Past(sayings=pranks(2)), None, ()),
+        (Past(sayings=pranks(3)), Effect.LATER, ("Nuisance number",)),
+        (Past(sayings=pranks(3), has_open_callback=True), Effect.EARLIER, ("Callback open", "Nuisance number")),
+        (replace(CROWD, sayings=pranks(3)), Effect.NORMAL, ("Many numbers at once", "Nuisance number")),
+    ],
+)
+def test_the_rules_of_a_first_start(past: Past, effect: Effect | None, names: tuple[str, ...]) -> None:
+    past = replace(past, numbers=past.numbers or {(BURST[0], True): 1})
+    found = told(past)
+    assert (found.effect, found.rules, found.faults) == (effect, names, ())
+
+
+def test_a_location_speaks_for_a_caller_whatever_else_is_known() -> None:
+    past = Past(sayings=pranks(9), numbers={(BURST[0], True): 1})
+    assert told(past).is_nuisance
+    assert told(past).priority == 0
+    found = told(past, replace(ARRIVAL, has_location=True))
+    assert (found.effect, found.is_nuisance) == (Effect.EARLIER, False)
+
+
+def test_nobody_is_lowered_with_a_location_or_in_a_burst_even_where_no_rule_says_so() -> None:
+    lowering = [rule(Condition.TRUNK, Effect.LATER, trunk="telkomsel", id=1)]
+    quiet = Past(numbers={(BURST[0], True): 1})
+    assert counsel(lowering, ARRIVAL, quiet).effect is Effect.LATER
+    assert counsel(lowering, ARRIVAL, CROWD).effect is None
+    assert counsel(lowering, replace(ARRIVAL, has_location=True), quiet).effect is None
+
+
+def test_where_the_past_is_not_known_only_what_needs_none_is_advised_and_nobody_is_lowered() -> None:
+    assert told(None).effect is None
+    assert told(None, replace(ARRIVAL, has_location=True)).effect is Effect.EARLIER
+    assert counsel([rule(Condition.NUMBER, Effect.LATER, number=CALLER, is_prefix=False)], ARRIVAL, None).effect is None
+    assert counsel([rule(Condition.NUMBER, number="0812", is_prefix=True)], ARRIVAL, None).effect is Effect.FIRST
+
+
+def test_of_those_that_raise_the_lowest_place_counts_and_one_that_is_off_never() -> None:
+    rules = in_order(
+        [
+            rule(Condition.OPEN_CALLBACK, Effect.LATER, place=0, id=1, is_on=False),
+            rule(Condition.OPEN_CALLBACK, Effect.FIRST, place=20, id=2),
+            rule(Condition.OPEN_CALLBACK, Effect.EARLIER, place=10, id=4, queue="medical"),
+            rule(Condition.OPEN_CALLBACK, Effect.FIRST, place=10, id=5),
+        ]
+    )
+    found = counsel(rules, ARRIVAL, replace(CROWD, has_open_callback=True))
+    assert (found.effect, found.queue, found.decided_by, found.matched) == (Effect.EARLIER, "medical", 4, (4, 5, 2))
+
+
+def test_a_rule_that_fails_is_told_and_stops_neither_the_others_nor_the_call() -> None:
+    broken = rule(Condition.CUT_RECENTLY, id=7, name="Broken")
+    found = counsel([broken, rule(Condition.OPEN_CALLBACK)], ARRIVAL, Past(calls=[a_call(2)], has_open_callback=True))
+    assert found.effect is Effect.FIRST
+    assert found.faults == ((7, "Broken", "ValueError('a parameter is missing')"),)
+
+
+def test_a_number_rule_means_the_whole_number_or_its_beginning() -> None:
+    whole, begins = (rule(Condition.NUMBER, number="08123", is_prefix=is_prefix) for is_prefix in (False, True))
+    assert counsel([whole], ARRIVAL, CROWD).effect is None
+    assert counsel([begins], ARRIVAL, CROWD).effect is Effect.FIRST
+    assert counsel([whole], replace(ARRIVAL, caller="08123"), CROWD).effect is Effect.FIRST
+
+
+@pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "unavailable", "12", "+", "0812a"])
+def test_a_withheld_number_is_nobodys_own(caller: str) -> None:
+    assert not is_number(caller)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (rule(Condition.CUT_RECENTLY), "within_min"),
+        (rule(Condition.OPEN_CALLBACK, within_min=5), "within_min"),
+        (rule(Condition.MANY_NUMBERS, within_min=5, least_numbers=5), "is_by_trunk"),
+        (rule(Condition.NUISANCE, Effect.LATER), "least_score"),
+        (rule(Condition.NUISANCE, Effect.EARLIER, least_score=2.0), "effect"),
+        (rule(Condition.LOCATION_ATTACHED, Effect.LATER), "effect"),
+        (rule(Condition.CUT_RECENTLY, Effect.LATER, within_min=5), "effect"),
+        (rule(Condition.NUMBER, number=CALLER), "is_prefix"),
+        (rule(Condition.NUMBER, number=CALLER, is_prefix=False, trunk="telkom"), "trunk"),
+        (rule(Condition.NUMBER, Effect.LATER, number="08123", is_prefix=True), "number"),
+        (rule(Condition.NUMBER, Effect.LATER, number="+628123", is_prefix=True), "number"),
+        (rule(Condition.NUMBER, Effect.FIRST, number="+628", is_prefix=True), "number"),
+        (rule(Condition.NUMBER, Effect.FIRST, number="081", is_prefix=True), "number"),
+    ],
+)
+def test_a_rule_that_a_tired_admin_writes_wrong_names_the_field(wrong: AdviceRule, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check(wrong)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        rule(Condition.NUMBER, Effect.LATER, number="081234", is_prefix=True),
+        rule(Condition.NUMBER, Effect.LATER, number="110", is_prefix=False),
+        rule(Condition.NUMBER, Effect.FIRST, number="+62812", is_prefix=True),
+        *first_rules(MONDAY),
+    ],
+)
+def test_a_rule_that_can_be_is_taken(right: AdviceRule) -> None:
+    check(right)

@@ -1,0 +1,40 @@
+"""Blocks: how long one may be, and the note that ends by itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.domain.blocks import LONGEST, Block, check
+from gateway.domain.books import wanted
+from gateway.domain.holding import Holding
+from gateway.domain.kept import Invalid, Unfitting
+from tests.domain.values import MONDAY, books, plan
+
+HOUR = timedelta(hours=1)
+BLOCK = Block(id=1, version=1, number="08123456789", reason="200 calls", until=MONDAY + HOUR, created_at=MONDAY)
+
+
+def test_a_block_lasts_a_day_at_most_from_now() -> None:
+    check(replace(BLOCK, until=MONDAY + LONGEST), (), MONDAY)
+    for until in (MONDAY, MONDAY + LONGEST + timedelta(seconds=1)):
+        with pytest.raises(Invalid) as refused:
+            check(replace(BLOCK, until=until), (), MONDAY)
+        assert refused.value.field == "until"
+
+
+def test_a_number_has_one_block_at_a_time() -> None:
+    other = replace(BLOCK, id=0, until=MONDAY + 2 * HOUR)
+    with pytest.raises(Unfitting):
+        check(other, [BLOCK], MONDAY)
+    check(replace(BLOCK, until=MONDAY + 2 * HOUR), [BLOCK], MONDAY)
+    check(replace(other, until=MONDAY + 3 * HOUR), [BLOCK], MONDAY + HOUR)
+
+
+def test_the_note_says_when_it_ends_and_goes_with_it() -> None:
+    kept = books(plan([]), blocks=(BLOCK,))
+    path = f"block/{BLOCK.number}"
+    assert wanted(kept, Holding(), MONDAY).notes[path] == str(int(BLOCK.until.timestamp()))
+    assert path not in wanted(kept, Holding(), BLOCK.until).notes
+    assert kept.block_of(BLOCK.number, MONDAY) == BLOCK
+    assert kept.block_of(BLOCK.number, BLOCK.until) is None

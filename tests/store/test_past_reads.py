@@ -1,0 +1,204 @@
+"""What is known of a number when it calls, and of the calls of some days: the same on both databases."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.domain.advice_rules import Arrival, Past, PastCall, in_order
+from gateway.domain.blocks import Block
+from gateway.domain.call import PROBE_TRUNK, Outcome
+from gateway.domain.callbacks import State
+from gateway.domain.change import Change
+from gateway.domain.dispositions import Disposition
+from gateway.domain.dry_run import dry_run, look_back
+from gateway.domain.facts import Side
+from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST
+from gateway.store.database import writing
+from gateway.store.past_reads import StoredPast
+from gateway.store.reads import Reads
+from gateway.store.repository import Repository
+from gateway.store.tables import callbacks, dispositions
+from tests.domain.test_advice_rules import first_rules, rule
+from tests.store.values import NOON, a_call, ended
+
+CALLER = "08123456789"
+WINDOWS = frozenset({(1, True), (1, False), (60, False)})
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+async def put(engine: AsyncEngine, table: Any, *rows: dict[str, Any]) -> None:
+    def store(connection: Connection) -> None:
+        connection.execute(insert(table), list(rows))
+
+    async with writing(engine) as connection:
+        await connection.run_sync(store)
+
+
+def said(call_id: str, at: datetime, disposition: Disposition = Disposition.PRANK, caller: str = CALLER) -> Any:
+    return {
+        **{"call_id": call_id, "caller": caller, "disposition": disposition, "category": None, "note": ""},
+        **{"operator_id": 1, "set_by": "Siti", "set_at": at},
+    }
+
+
+def waiting(number: str, opened_at: datetime, closed_at: datetime | None = None) -> Any:
+    return {
+        **{"version": 1, "number": number, "trunk": "telkom", "state": State.OPEN, "opened_at": opened_at},
+        **{"due_at": opened_at, "tries": [], "try_count": 1, "last_try_at": opened_at, "dials": []},
+        **{"closed_at": closed_at, "closed_by": "", "reason": ""},
+    }
+
+
+@pytest.fixture
+def past(engine: AsyncEngine) -> StoredPast:
+    return StoredPast(engine)
+
+
+async def test_of_a_number_that_never_called_nothing_is_known(past: StoredPast) -> None:
+    found = await past.past(Arrival("112-1", "telkom", CALLER, NOON), NOON, WINDOWS)
+    assert found == Past(calls=[], sayings=[], numbers=dict.fromkeys(WINDOWS, 1))
+
+
+async def test_a_number_is_known_by_its_last_calls_its_callback_and_what_was_said_of_it(
+    engine: AsyncEngine, repository: Repository, past: StoredPast
+) -> None:
+    its_own = [
+        ended(number, caller=CALLER, answered_at=after(number + 30), hung_up_by=Side.CALLER) for number in range(5)
+    ]
+    arriving = a_call(100, caller=CALLER)
+    await repository.commit(Change(calls=(*its_own, arriving, ended(50, outcome=Outcome.CANCELLED, caller="0811"))))
+    await put(engine, callbacks, waiting(CALLER, NOON))
+    await put(
+        engine,
+        dispositions,
+        said("112-1", after(10)),
+        said("112-2", after(20), Disposition.EMERGENCY),
+        said("112-x", after(30), caller="0811"),
+        said("112-0", after(100) - REMEMBERED - timedelta(seconds=1)),
+    )
+    found = await past.past(Arrival(arriving.id, "telkomsel", CALLER, after(100)), after(2), WINDOWS)
+    assert found.calls == [
+        PastCall(f"112-{number}", after(number), after(number + 30), after(number + 60), Outcome.ANSWERED, Side.CALLER)
+        for number in (4, 3, 2)
+    ]
+    assert found.has_open_callback
+    assert sorted((each.call_id, each.disposition, each.said_by, each.at) for each in found.sayings) == [
+        ("112-1", "prank", "Siti", after(10)),
+        ("112-2", "emergency", "Siti", after(20)),
+    ]
+    assert found.numbers == {(1, True): 2, (1, False): 2, (60, False): 2}
+
+
+async def test_a_closed_callback_is_none_and_only_the_newest_sayings_are_looked_at(
+    engine: AsyncEngine, past: StoredPast
+) -> None:
+    await put(engine, callbacks, waiting(CALLER, NOON, after(1)), waiting("0811", NOON))
+    await put(engine, dispositions, *(said(f"112-{number}", after(number)) for number in range(SAID_AT_MOST + 3)))
+    found = await past.past(Arrival("112-1", "telkom", CALLER, after(100)), NOON, WINDOWS)
+    assert not found.has_open_callback
+    assert min(each.at for each in found.sayings) == after(3)
+
+
+async def test_different_numbers_are_counted_by_trunk_and_over_all_but_the_probes(
+    repository: Repository, past: StoredPast
+) -> None:
+    await repository.commit(
+        Change(
+            calls=(
+                a_call(0, caller="1110"),
+                *(a_call(number, caller=f"111{number % 2}") for number in range(60, 64)),
+                a_call(65, caller="1112", trunk="telkom"),
+                a_call(66, caller="1113", trunk=PROBE_TRUNK),
+                a_call(67, caller=CALLER),
+            )
+        )
+    )
+    found = await past.past(Arrival("112-67", "telkomsel", CALLER, after(90)), NOON, WINDOWS)
+    assert found.numbers == {(1, True): 3, (1, False): 4, (60, False): 4}
+
+
+async def test_of_a_withheld_number_nothing_but_the_crowd_is_known(
+    engine: AsyncEngine, repository: Repository, past: StoredPast
+) -> None:
+    await repository.commit(Change(calls=(ended(1, outcome=Outcome.CANCELLED, caller="anonymous"),)))
+    await put(engine, dispositions, said("112-1", after(10), caller="anonymous"))
+    found = await past.past(Arrival("112-2", "telkomsel", "anonymous", after(60)), NOON, WINDOWS)
+    assert (found.calls, found.sayings, found.has_open_callback) == ([], [], False)
+
+
+async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
+    engine: AsyncEngine, repository: Repository, reads: Reads
+) -> None:
+    """One caller is cut and calls twice again; one has played pranks; one waits for a callback."""
+    rules = in_order(
+        [rule(each.condition, each.effect, **_parameters(each), id=n) for n, each in enumerate(first_rules(NOON), 1)]
+    )
+    await repository.commit(
+        Change(
+            calls=(
+                ended(0, outcome=Outcome.CANCELLED, caller=CALLER),
+                ended(120, caller=CALLER, answered_at=after(150), operator="1001"),
+                ended(300, caller=CALLER, answered_at=after(310)),
+                ended(400, caller="0899", answered_at=after(410)),
+                ended(500, caller="0877", answered_at=after(510), geolocation="<cid:x>"),
+                ended(600, caller="0866", answered_at=after(610)),
+                ended(700, caller="anonymous", outcome=Outcome.ABANDONED),
+                ended(760, caller="anonymous", trunk=PROBE_TRUNK),
+                ended(800, caller="anonymous"),
+            )
+        )
+    )
+    await put(engine, callbacks, waiting("0866", after(100)), waiting("0899", after(100), after(200)))
+    await put(
+        engine,
+        dispositions,
+        *(said(f"p{number}", after(-3600 * (1 + number)), caller="0899") for number in range(3)),
+        *(said(f"q{number}", after(650 + number), caller="0866") for number in range(3)),
+    )
+    history = await reads.histories.history(after(60) - look_back(rules), after(900), 1000)
+    found = dry_run(rules, history, after(60))
+    assert found.calls == 7
+    assert {effect and effect.value: count for effect, count in found.effects.items()} == {
+        "first": 1,
+        "earlier": 2,
+        "later": 1,
+        None: 3,
+    }
+    assert [(count.matched, count.decided) for count in found.rules.values()] == [
+        (1, 1),
+        (1, 1),
+        (1, 1),
+        (1, 0),
+        (0, 0),
+        (1, 1),
+    ]
+    assert [example.caller for example in found.rules[1].examples] == [CALLER]
+    assert [example.caller for example in found.rules[6].examples] == ["0899"]
+    # each of them alone, as the advice would have seen it then
+    assert len((await reads.histories.history(NOON, after(900), 4)).calls) == 4
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    names = ("within_min", "least_numbers", "is_by_trunk", "least_score")
+    return {"place": given.place, **{name: getattr(given, name) for name in names}}
+
+
+async def test_only_blocks_that_are_in_force_are_read(repository: Repository) -> None:
+    [stays, _] = (
+        await repository.commit(
+            Change(
+                kept=(
+                    Block(number="0811", reason="x", until=after(60), created_at=NOON),
+                    Block(number="0812", reason="x", until=after(10), created_at=NOON),
+                )
+            )
+        )
+    ).kept
+    assert await repository.blocks(after(10)) == [stays]
+    assert await repository.blocks(after(60)) == []
