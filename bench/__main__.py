@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import framing, report, reports, ring, roster, stream, throughput
+from bench import advice, framing, report, reports, ring, roster, stream, throughput
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -40,10 +40,29 @@ class Lengths:
     framing_events: int
     changes: int
     report_calls: int
+    advices: int
 
 
-FULL = Lengths(rounds=3, round_s=15, load_s=60, stream_s=20, framing_events=40_000, changes=400, report_calls=1_000_000)
-QUICK = Lengths(rounds=2, round_s=5, load_s=12, stream_s=6, framing_events=10_000, changes=200, report_calls=200_000)
+FULL = Lengths(
+    rounds=3,
+    round_s=15,
+    load_s=60,
+    stream_s=20,
+    framing_events=40_000,
+    changes=400,
+    report_calls=1_000_000,
+    advices=5000,
+)
+QUICK = Lengths(
+    rounds=2,
+    round_s=5,
+    load_s=12,
+    stream_s=6,
+    framing_events=10_000,
+    changes=200,
+    report_calls=200_000,
+    advices=2000,
+)
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,6 +83,7 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
     "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
     "reports": lambda say, lengths: reports.measure(say, calls=lengths.report_calls),
+    "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
 BLOCKS = (*BESIDE, *ALONE)

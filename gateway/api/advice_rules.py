@@ -203,7 +203,7 @@ ROUTES = (
         "/v1/advice-rules/dry-run",
         dry_run_advice_rules,
         "What advice rules would have done",
-        may=May.SEE_CALLS,
+        may=May.SET_UP,
         problems=(409,),
         subject="advice rules",
     ),

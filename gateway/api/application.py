@@ -4,7 +4,8 @@ Counterpart: `gateway/app.py` serves what `build` returns.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from aiohttp import web, web_response
@@ -88,8 +89,9 @@ def build(context: Context) -> web.Application:
             return await handler(request)
 
     application = web.Application(middlewares=[keep_the_door, problems.tell_problems], client_max_size=BODY_LIMIT_BYTES)
-    for each in docs.with_description(SUBJECTS, context.status().version):
-        resource = application.router.add_resource(each.path)
+    routes = docs.with_description(SUBJECTS, context.status().version)
+    for each in routes:
+        resource = application.router.add_resource(_pattern(each.path, {other.path for other in routes}))
         resource.add_route(each.method, answering(each, context))
         if each.method == "GET":
             resource.add_route("HEAD", answering(each, context))
@@ -101,6 +103,16 @@ def build(context: Context) -> web.Application:
 
     application.on_shutdown.append(close_streams)
     return application
+
+
+def _pattern(path: str, others: Collection[str]) -> str:
+    """The path as aiohttp takes it: what is an operation of its own (`/v1/advice-rules/dry-run`) is nothing's id."""
+    parent, _, last = path.rpartition("/")
+    words = [word for word in (each.removeprefix(f"{parent}/") for each in others) if re.fullmatch("[a-z.-]+", word)]
+    if last != "{id}" or not words:
+        return path
+    own = "|".join(re.escape(word) for word in sorted(words))
+    return f"{parent}/{{id:(?!(?:{own})$)[^{{}}/]+}}"
 
 
 @asynccontextmanager

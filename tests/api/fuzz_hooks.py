@@ -4,7 +4,7 @@ one another (JSON Schema has no word for "the end is not the start"). A request 
 Counterpart: `test_fuzz.py` runs it, with this file as its hooks.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import schemathesis
@@ -52,8 +52,25 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.query.update({"since": "2026-08-01T00:00:00Z", "until": "2026-08-31T00:00:00Z"})
     if case.path == "/v1/roster/import":
         case.body = "date,until,shift,phone,queue,penalty\n2027-01-01,2027-01-31,pagi,1001,emergency,0\n"
+    elif isinstance(case.body, dict) and case.path.startswith("/v1/blocks"):
+        if "until" in case.body:
+            case.body["until"] = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    elif isinstance(case.body, dict) and case.path == "/v1/advice-rules/dry-run":
+        case.body.update({"from": "2026-08-17T00:00:00Z", "to": "2026-08-18T00:00:00Z"})
+        for rule in case.body.get("rules") or ():
+            _agree_rule(rule)
+    elif isinstance(case.body, dict) and case.path.startswith("/v1/advice-rules"):
+        _agree_rule(case.body)
     elif isinstance(case.body, dict):
         _agree(case.body)
+
+
+def _agree_rule(body: dict[str, Any]) -> None:
+    """A condition is named with its parameters, and an effect that it can have."""
+    needs = ("within_min", "least_numbers", "is_by_trunk", "least_score", "number", "is_prefix", "trunk")
+    if body.keys() & {"condition", "effect", "queue", *needs}:
+        body.update(dict.fromkeys(needs), condition="tried_again", within_min=body.get("within_min") or 5)
+        body.update(effect="earlier", queue=None)
 
 
 def _agree(body: dict[str, Any]) -> None:

@@ -20,13 +20,11 @@ OPERATOR = {"name": "Siti", "phone": "1001"}
 
 def declared(house: House) -> list[tuple[str, str, dict[str, Any]]]:
     """Every operation of the document with a path that can be asked."""
+    named = {"name": "emergency", "phone": "1001", "id": "1", "number": "0811", "dial": "1-a"}
     return [
         (
             method.upper(),
-            path.replace("{name}", "emergency")
-            .replace("{phone}", "1001")
-            .replace("{id}", "1")
-            .replace("{dial}", "1-a"),
+            path.format(**named),
             operation,
         )
         for path, methods in house.document["paths"].items()

@@ -1,0 +1,188 @@
+"""Advice rules and their dry run, blocks, and what is known of a number."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from gateway.domain.dispositions import Disposition
+from gateway.domain.facts import CallerLeft, Entered, Side, TrunkAnswered
+from gateway.store.database import writing
+from gateway.store.tables import dispositions
+from tests.api.house import START, House
+
+CUT = {"name": "Cut", "place": 5, "condition": "cut_recently", "within_min": 5, "effect": "first"}
+BEGINS = {"condition": "number", "within_min": None, "is_prefix": True}
+CALLER = "08123456789"
+DAY = {"from": "2026-08-17T00:00:00Z", "to": "2026-08-18T00:00:00Z"}
+
+
+def soon(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+async def abandoned(house: House, number: int, caller: str = CALLER, **given: Any) -> None:
+    """A call that its caller gave up after 10 s, `number` minutes after the start."""
+    at = START + timedelta(minutes=number)
+    call_id = f"112-{number}.{caller}"
+    end = at + timedelta(seconds=10)
+    await house.tell(
+        Entered(call_id, at, given.get("trunk", "telkomsel"), caller),
+        TrunkAnswered(call_id, at),
+        CallerLeft(call_id, end, 16, Side.CALLER),
+    )
+
+
+async def pranks(house: House, count: int, caller: str = CALLER, at: datetime | None = None) -> None:
+    at = at or datetime.now(UTC)
+    rows = [
+        {
+            **{"call_id": f"p{number}", "caller": caller, "disposition": Disposition.PRANK, "category": None},
+            **{"note": "", "operator_id": 1, "set_by": "Siti", "set_at": at - timedelta(seconds=number)},
+        }
+        for number in range(count)
+    ]
+    async with writing(house.engine) as connection:
+        await connection.execute(insert(dispositions), rows)
+
+
+async def test_a_first_start_brings_rules_that_are_all_on_and_can_be_changed(house: House) -> None:
+    rules = (await house.get("/v1/advice-rules")).json["items"]
+
+    assert [(rule["place"], rule["condition"], rule["effect"], rule["is_on"]) for rule in rules] == [
+        (10, "cut_recently", "first", True),
+        (20, "location_attached", "earlier", True),
+        (30, "open_callback", "earlier", True),
+        (40, "tried_again", "earlier", True),
+        (50, "many_numbers", "normal", True),
+        (60, "nuisance", "later", True),
+    ]
+    changed = await house.patch(f"/v1/advice-rules/{rules[0]['id']}", {"is_on": False, "within_min": 3}, '"1"')
+    assert (changed.status, changed.json["within_min"], changed.headers["ETag"]) == (200, 3, '"2"')
+    assert (await house.delete(f"/v1/advice-rules/{rules[5]['id']}")).status == 204
+    assert (await house.post("/v1/advice-rules", CUT)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"condition": "weather"}, 422, "/condition"),
+        ({"within_min": 0}, 422, "/within_min"),
+        ({"within_min": None}, 422, "/within_min"),
+        ({"effect": "later"}, 422, "/effect"),
+        ({"effect": "never"}, 422, "/effect"),
+        ({"trunk": "telkom"}, 422, "/trunk"),
+        ({"queue": "nowhere"}, 409, "/queue"),
+        ({"name": "a,b"}, 422, "/name"),
+        (BEGINS | {"number": "0812", "effect": "later"}, 422, "/number"),
+        (BEGINS | {"number": ""}, 422, "/number"),
+        ({"condition": "trunk", "within_min": None, "trunk": "nobody"}, 409, "/trunk"),
+    ],
+)
+async def test_a_rule_that_is_written_wrong_is_refused_by_its_field(
+    house: House, change: dict[str, Any], status: int, field: str
+) -> None:
+    reply = await house.post("/v1/advice-rules", CUT | change)
+    assert (reply.status, reply.fields) == (status, [field]), reply.text
+    tried = await house.post("/v1/advice-rules/dry-run", {**DAY, "rules": [CUT | change]})
+    assert (tried.status, tried.fields) == (status, [f"/rules/0{field}"]), tried.text
+
+
+async def test_a_dry_run_tells_what_each_rule_would_have_done_to_past_calls(house: House) -> None:
+    await abandoned(house, 0)
+    await abandoned(house, 3)
+    await abandoned(house, 30)
+    await house.answered_call(at=START + timedelta(minutes=31), caller="0811")
+
+    kept = (await house.post("/v1/advice-rules/dry-run", DAY)).json
+    told = {rule["name"]: (rule["matched"], rule["decided"], len(rule["examples"])) for rule in kept["rules"]}
+
+    assert (kept["calls"], kept["first"], kept["unadvised"], kept["is_complete"]) == (4, 1, 3, True)
+    assert told["Cut a moment ago"] == (1, 1, 1)
+    assert told["Second try"] == (1, 0, 0)
+    alone = (await house.post("/v1/advice-rules/dry-run", {**DAY, "rules": [CUT | {"within_min": 60}]})).json
+    assert [(rule["id"], rule["name"], rule["decided"]) for rule in alone["rules"]] == [(None, "Cut", 2)]
+    assert [each["arrived_at"] for each in alone["rules"][0]["examples"]] == [
+        "2026-08-17T03:03:00Z",
+        "2026-08-17T03:30:00Z",
+    ]
+    beside = {**DAY, "rules": [CUT | {"within_min": 60}], "beside_kept": True}
+    assert len((await house.post("/v1/advice-rules/dry-run", beside)).json["rules"]) == 7
+
+
+async def test_the_dry_run_is_no_rules_id(house: House) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        async with house.session.request(method, house.url("/v1/advice-rules/dry-run")) as reply:
+            assert (reply.status, reply.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "/from"),
+        ({**DAY, "to": "2026-08-16T00:00:00Z"}, "/to"),
+        ({**DAY, "to": "2026-10-01T00:00:00Z"}, "/to"),
+        ({**DAY, "rules": []}, "/rules"),
+    ],
+)
+async def test_a_dry_run_has_a_beginning_an_end_and_a_bound(house: House, body: dict[str, Any], field: str) -> None:
+    reply = await house.post("/v1/advice-rules/dry-run", body)
+    assert (reply.status, reply.fields[0]) == (422, field)
+
+
+async def test_a_block_is_an_admins_act_with_a_reason_and_an_end(house: House) -> None:
+    body = {"number": CALLER, "reason": "200 calls in an hour", "until": soon(2)}
+
+    assert (await house.post("/v1/blocks", body, token="supervisor")).status == 403
+    made = await house.post("/v1/blocks", body)
+
+    assert (made.status, made.json["in_force"]) == (201, True)
+    assert f"block/{CALLER}" in house.switchboard.held.notes
+    assert (await house.post("/v1/blocks", body)).fields == ["/number"]
+    assert (await house.get(f"/v1/blocks?number={CALLER}")).json["items"] == [made.json]
+    entries = (await house.get("/v1/audit")).json["items"]
+    assert [entry["action"] for entry in entries if entry["subject"] == "block/1"] == ["block.created"]
+    assert (await house.delete("/v1/blocks/1")).status == 204
+    assert f"block/{CALLER}" not in house.switchboard.held.notes
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"until": soon(25)}, "/until"),
+        ({"until": soon(-1)}, "/until"),
+        ({"reason": " "}, "/reason"),
+        ({"number": "anonymous"}, "/number"),
+        ({"number": "08*"}, "/number"),
+        ({"number": "0812/../x"}, "/number"),
+    ],
+)
+async def test_a_block_that_cannot_be_is_refused(house: House, change: dict[str, Any], field: str) -> None:
+    body = {"number": CALLER, "reason": "x", "until": soon(2)}
+    reply = await house.post("/v1/blocks", body | change)
+    assert (reply.status, reply.fields) == (422, [field])
+
+
+async def test_what_is_known_of_a_number(house: House) -> None:
+    await abandoned(house, 0)
+    await pranks(house, 3)
+    await house.post("/v1/blocks", {"number": CALLER, "reason": "x", "until": soon(2)})
+
+    told = (await house.get(f"/v1/numbers/{CALLER}", token="reader")).json
+
+    assert told["reputation"]["score"] == pytest.approx(3, abs=0.01)
+    assert [(each["disposition"], each["said_by"], each["weight"]) for each in told["reputation"]["dispositions"]] == [
+        ("prank", "Siti", 1.0)
+    ] * 3
+    assert (told["block"]["reason"], told["open_callback"], told["is_withheld"]) == ("x", None, False)
+    assert [(each["outcome"], each["wait_s"]) for each in told["last_calls"]] == [("abandoned", 10.0)]
+
+
+async def test_a_number_that_never_called_has_nothing_and_a_withheld_one_no_reputation(house: House) -> None:
+    await pranks(house, 3, caller="anonymous")
+    for number, is_withheld in (("%2B6281200", False), ("anonymous", True)):
+        told = (await house.get(f"/v1/numbers/{number}")).json
+        assert (told["is_withheld"], told["last_calls"], told["block"]) == (is_withheld, [], None)
+        assert told["reputation"] == {"score": 0.0, "dispositions": []}
+    assert (await house.get("/v1/numbers/a%20b")).status == 422

@@ -1,0 +1,175 @@
+"""The advice on an arriving call: by rules and the past, and without either where they are late or broken."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway import advising
+from gateway.advising import Advising
+from gateway.domain.advice import Advice, TrunkRule
+from gateway.domain.advice_rules import BURST, AdviceRule, Arrival, Condition, Effect, Past, PastCall
+from gateway.domain.blocks import Block
+from gateway.domain.change import Change
+from gateway.domain.dispositions import Disposition
+from gateway.domain.kept import Invalid, Kept, Unfitting
+from gateway.domain.queues import Queue
+from gateway.domain.reputation import Saying
+from gateway.domain.trunks import Trunk
+from gateway.ports import StoreAway, Taken
+from tests.domain.values import MONDAY
+from tests.services.conftest import ANI
+from tests.told import Services
+
+CALLER = "08123456789"
+ARRIVAL = Arrival("112-9", "telkomsel", CALLER, MONDAY)
+QUIET = {(BURST[0], True): 1}
+CUT = Past(calls=[PastCall("112-1", MONDAY - timedelta(minutes=2), ended_at=MONDAY)], numbers=QUIET)
+PRANKS = Past(sayings=[Saying(str(n), Disposition.PRANK, "Siti", MONDAY) for n in range(3)], numbers=QUIET)
+
+
+class ToldPast:
+    """A past that the test tells; `error` is raised instead, and `delay_s` waited before."""
+
+    def __init__(self, past: Past | None = None) -> None:
+        self.past_told = past or Past(numbers=QUIET)
+        self.error: Exception | None = None
+        self.delay_s = 0.0
+        self.asked: list[tuple[datetime, frozenset[tuple[int, bool]]]] = []
+
+    async def past(self, arrival: Arrival, since: datetime, windows: frozenset[tuple[int, bool]]) -> Past:
+        self.asked.append((since, windows))
+        await asyncio.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        return self.past_told
+
+
+def advisor(services: Services, past: ToldPast, *, loaded: str = "", **trunks: TrunkRule) -> Advising:
+    rules: Mapping[str, TrunkRule] = trunks
+    return Advising(
+        trunk_rules=rules, bookkeeper=services.bookkeeper, past=past, is_loaded=lambda queue: queue == loaded
+    )
+
+
+async def test_a_number_that_was_cut_is_advised_to_go_first_and_any_other_as_its_trunk_is(services: Services) -> None:
+    past = ToldPast(CUT)
+    found = await advisor(services, past).advise(ARRIVAL)
+    assert found == Advice(priority=3, rules=("Cut a moment ago", "Second try"))
+    assert past.asked == [(MONDAY - timedelta(minutes=10), frozenset({(3, True)}))]
+    assert await advisor(services, ToldPast(), telkomsel=TrunkRule("medical", 2)).advise(ARRIVAL) == Advice(
+        queue="medical", priority=2
+    )
+    assert (await advisor(services, ToldPast()).advise(ARRIVAL)).is_empty
+
+
+async def test_a_nuisance_number_hears_a_notice_and_is_asked_for_a_key_only_under_load(services: Services) -> None:
+    calm = Advice(priority=0, notice="nuisance", rules=("Nuisance number",))
+    assert await advisor(services, ToldPast(PRANKS)).advise(ARRIVAL) == calm
+    assert await advisor(services, ToldPast(PRANKS), loaded="emergency").advise(ARRIVAL) == replace(calm, asks_key=True)
+
+
+async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "LIMIT_S", 0.05)
+    past = ToldPast(CUT)
+    asked = advisor(services, past)
+    past.delay_s = 5.0
+    assert (await asked.advise(ARRIVAL)).is_empty
+    assert (await asked.advise(replace(ARRIVAL, has_location=True))).rules == ("Location attached",)
+    past.delay_s, past.error = 0.0, StoreAway("gone")
+    assert (await asked.advise(ARRIVAL)).is_empty
+    past.error = None
+    assert (await asked.advise(ARRIVAL)).priority == 3
+    assert asked.late == 3
+
+
+async def test_while_the_database_is_away_the_rules_that_were_read_last_hold(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = advisor(services, ToldPast(CUT))
+    await asked.advise(ARRIVAL)
+
+    async def away() -> object:
+        raise StoreAway("gone")
+
+    monkeypatch.setattr(services.bookkeeper, "at_hand", away)
+    assert (await asked.advise(ARRIVAL)).priority == 3
+    fresh = advisor(services, ToldPast(CUT), telkomsel=TrunkRule("medical"))
+    assert (await fresh.advise(ARRIVAL)).queue == "medical"
+
+
+async def test_a_rule_that_somebody_broke_in_the_store_is_counted_and_the_call_goes_on(services: Services) -> None:
+    broken = AdviceRule(
+        name="Broken", place=1, condition=Condition.TRUNK, effect=Effect.FIRST, created_at=MONDAY, queue="emergency"
+    )
+
+    await services.saving.save(Change(kept=(broken,)))
+    services.bookkeeper.forget()
+    asked = advisor(services, ToldPast(CUT))
+    assert [(await asked.advise(ARRIVAL)).priority for _ in range(2)] == [3, 3]
+    assert asked.faults == 2
+
+
+async def test_a_blocked_number_is_never_raised(services: Services) -> None:
+    await put(services, Block(number=CALLER, reason="x", until=MONDAY + timedelta(hours=1), created_at=MONDAY))
+    assert await advisor(services, ToldPast(CUT)).advise(ARRIVAL) == Advice(priority=0)
+
+
+# ---------------------------------------------------------------- what admins keep
+
+
+async def put(services: Services, thing: Any) -> Any:
+    return await services.office.create(thing, ANI)
+
+
+async def test_a_block_is_in_asterisk_until_it_ends_or_is_retired_and_in_the_audit_log(services: Services) -> None:
+    block = Block(number=CALLER, reason="200 calls", until=MONDAY + timedelta(hours=1), created_at=MONDAY)
+    kept = await put(services, block)
+    notes = services.switchboard.held.notes
+    assert notes[f"block/{CALLER}"] == str(int(block.until.timestamp()))
+    assert services.level.holds_until == block.until
+    with pytest.raises(Unfitting, match="blocked already"):
+        await put(services, block)
+    with pytest.raises(Invalid, match="24 hours"):
+        await services.office.change(kept, replace(kept, until=MONDAY + timedelta(hours=25)), ANI)
+    services.clock.at = block.until
+    await services.level.look()
+    assert f"block/{CALLER}" not in services.switchboard.held.notes
+    again = await put(services, replace(block, until=block.until + timedelta(hours=24)))
+    await services.office.retire(again, ANI)
+    assert f"block/{CALLER}" not in services.switchboard.held.notes
+
+
+async def test_a_queue_or_trunk_that_a_rule_names_is_there_and_stays(services: Services) -> None:
+    def named(**fields: Any) -> AdviceRule:
+        known: dict[str, Any] = {"name": "Hospital", "place": 1, "condition": Condition.TRUNK, "effect": Effect.FIRST}
+        return AdviceRule(**known | {"trunk": "telkom", "created_at": MONDAY} | fields)
+
+    with pytest.raises(Unfitting) as refused:
+        await put(services, named(queue="medical"))
+    assert refused.value.field == "queue"
+    with pytest.raises(Unfitting) as refused:
+        await put(services, named(trunk="nobody"))
+    assert refused.value.field == "trunk"
+    medical = await put(services, Queue(name="medical", created_at=MONDAY))
+    await put(services, named(queue="medical"))
+    [telkom] = [each for each in await services.store.kept(Trunk) if each.name == "telkom"]
+    things: list[Kept] = [medical, telkom]
+    for thing in things:
+        with pytest.raises(Taken, match="advice rule Hospital"):
+            await services.office.retire(thing, ANI)
+
+
+async def test_the_first_rules_are_brought_once_and_stay_away_once_retired(services: Services) -> None:
+    rules = await services.store.kept(AdviceRule)
+    assert len(rules) == 6
+    assert all(rule.is_on for rule in rules)
+    for rule in rules:
+        await services.office.retire(rule, ANI)
+    await services.office.set_up("emergency", "admin")
+    assert await services.store.kept(AdviceRule) == []
