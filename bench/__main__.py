@@ -113,6 +113,7 @@ def main() -> int:
         framing_events=base.framing_events,
         changes=base.changes,
         report_calls=base.report_calls,
+        advices=base.advices,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()
