@@ -25,6 +25,7 @@ from gateway.advising import Advising
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain.advice_rules import Arrival, first_rules
 from gateway.domain.call import Call, Outcome, Stage
+from gateway.domain.callbacks import State
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import Side
@@ -195,7 +196,13 @@ def _callbacks(now: datetime) -> Iterator[dict[str, Any]]:
     for number in range(20_000):
         opened_at = now - timedelta(minutes=number)
         yield {
-            **{"version": 1, "number": _number(number, 1), "trunk": "telkom", "state": "open", "opened_at": opened_at},
+            **{
+                "version": 1,
+                "number": _number(number, 1),
+                "trunk": "telkom",
+                "state": State.OPEN,
+                "opened_at": opened_at,
+            },
             **{"due_at": opened_at, "tries": [], "try_count": 1, "last_try_at": opened_at, "dials": []},
             **{"closed_at": None if number % 100 == 0 else now, "closed_by": "", "reason": ""},
         }

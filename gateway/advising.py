@@ -25,6 +25,7 @@ from gateway.domain.advice_rules import (
     windows,
 )
 from gateway.domain.books import Books
+from gateway.domain.call import PROBE_TRUNK
 from gateway.ports import PastReads, StoreAway
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Advising:
         """The advice for that call. Raises nothing that a database or a rule can raise."""
         of_trunk = advise(arrival.trunk, self._trunk_rules)
         books = await self._books_at_hand()
-        if books is None:
+        if books is None or arrival.trunk == PROBE_TRUNK:
             return of_trunk
         if books.block_of(arrival.caller, arrival.at) is not None:
             # the dialplan has the block in its own notes; nothing is to raise what it puts behind

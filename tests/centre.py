@@ -224,6 +224,11 @@ class Api:
             await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
         return made
 
+    async def retire_advice(self) -> None:
+        """From now on callers wait as they come, whatever became of their last call."""
+        for rule in (await self.get("/v1/advice-rules"))["items"]:
+            await self.send("DELETE", f"/v1/advice-rules/{rule['id']}", status=204)
+
     async def retire_everybody(self) -> None:
         for operator in (await self.get("/v1/operators"))["items"]:
             await self.send("DELETE", f"/v1/operators/{operator['id']}", status=204)

@@ -2,8 +2,10 @@
 without."""
 
 import asyncio
+import re
+import signal
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -14,82 +16,72 @@ from tests.calls.phones import Softphone, a_phone
 from tests.centre import Api, Json, RealCentre, real_centre
 from tests.sip import Sipp
 
-pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(150)]
 
 PRANK, CUT, BLOCKED, SILENT = "08120000001", "08120000002", "08120000003", "08120000004"
-NEW, NEWER = "08130000001", "08130000002"
-HOLDER = "08140000001"
+NEW, NEWER, HOLDER = "08130000001", "08130000002", "08140000001"
+HOLD_MS = 90_000
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[RealCentre]:
-    with real_centre() as centre:
+def own_centre() -> Iterator[RealCentre]:
+    with real_centre({"call": {"ring_before_answer_s": 1}}) as centre:
         centre.start_asterisk()
         centre.start_gateway()
         yield centre
 
 
 @pytest.fixture
-async def api(house: RealCentre) -> AsyncIterator[Api]:
-    await house.ready()
-    async with house.api() as api:
+async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
+    await own_centre.ready()
+    async with own_centre.api() as api:
         yield api
+        for block in (await api.get("/v1/blocks"))["items"]:
+            await api.send("DELETE", f"/v1/blocks/{block['id']}", status=204)
+        await api.retire_everybody()
 
 
-class Carrier:
-    """Calls that stay until the centre ends them."""
-
-    def __init__(self, house: RealCentre, api: Api, calls: AsyncExitStack) -> None:
-        self._house, self._api, self._calls = house, api, calls
-
-    async def call(self, number: str, scenario: str = "") -> None:
-        caller = f"<sip:{number}@[local_ip]>"
-        scenario = scenario or sip.caller_waits(caller=caller)
-        await self._calls.enter_async_context(Sipp.caller(scenario, self._house.sip_port))
-
-    async def queued(self, number: str) -> None:
-        """Returns once the number's newest call waits in the queue."""
-        await self._until(number, "queued")
-
-    async def talking(self, number: str) -> None:
-        await self._until(number, "talking")
-
-    async def _until(self, number: str, stage: str) -> None:
-        async with asyncio.timeout(40):
-            while True:
-                found = (await self._api.get("/v1/calls", caller=number, limit=1))["items"]
-                if found and found[0]["stage"] == stage:
-                    return
-                await asyncio.sleep(0.1)
+def of(number: str) -> str:
+    return f"<sip:{number}@[local_ip]>"
 
 
-def presses(number: str, after_ms: int) -> str:
-    """A caller who presses 1 (SIP INFO), then waits until the centre hangs up."""
-    caller = f"<sip:{number}@[local_ip]>"
-    waits = sip.caller_waits(caller=caller)
-    info = sip._request(
-        "INFO",
-        caller,
-        "112",
-        in_dialog=True,
-        cseq="2 INFO",
-        rest="Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=1\nDuration=160",
-    )
-    press = f'<pause milliseconds="{after_ms}"/>\n{sip._send(info, retrans=True)}<recv response="200"/>\n'
-    return waits.replace('<recv request="BYE"', f'{press}<recv request="BYE"')
+async def until(is_so: Callable[[], Awaitable[bool]], limit_s: float = 40) -> None:
+    async with asyncio.timeout(limit_s):
+        while not await is_so():
+            await asyncio.sleep(0.1)
 
 
-async def served(phone: Softphone, api: Api, count: int) -> list[str]:
-    """Takes the next `count` calls one after the other; returns their numbers in the order of their answers."""
-    order = []
+async def calling(stack: AsyncExitStack, centre: RealCentre, number: str, *, presses: bool = False) -> None:
+    """A call that stays until the centre ends it, or one in which a key is pressed 1.5 s after 112 answered."""
+    scenario = sip.caller_waits(caller=of(number))
+    if presses:
+        scenario = sip.caller_presses("1", after_ms=1500, hold_ms=HOLD_MS, caller=of(number))
+    await stack.enter_async_context(Sipp.caller(scenario, centre.sip_port))
+
+
+async def waiting(centre: RealCentre, count: int) -> None:
+    """Returns once so many callers wait in the queue."""
+
+    async def is_so() -> bool:
+        shown = await asyncio.to_thread(centre.cli, "queue show emergency")
+        return re.search(rf"^emergency has {count} calls", shown, re.MULTILINE) is not None
+
+    await until(is_so)
+
+
+async def served(phone: Softphone, count: int) -> None:
+    """Takes the next `count` calls, one after the other."""
     for _ in range(count):
         call = await phone.take()
-        async with asyncio.timeout(10):
-            while not (talking := [each for each in await api.calls() if each["stage"] == "talking"]):
-                await asyncio.sleep(0.05)
-        order.append(talking[0]["caller"])
+        await asyncio.sleep(0.2)
         await call.hangup()
-    return order
+
+
+async def order(api: Api, mark: str, count: int) -> list[str]:
+    """The callers since then in the order of their answers, once all of them are over."""
+    calls = await api.ended_calls(count, after=mark)
+    answered = [call for call in calls if call["operator"]]
+    return [call["caller"] for call in sorted(answered, key=lambda call: str(call["answered_at"]))]
 
 
 async def told(api: Api, number: str, kind: str) -> list[Json]:
@@ -99,48 +91,78 @@ async def told(api: Api, number: str, kind: str) -> list[Json]:
     return [event["data"] for event in events if event["type"] == kind]
 
 
-def is_a_prankster(house: RealCentre, number: str) -> None:
-    """Three pranks within the last days, as operators said."""
-    with sqlite3.connect(house.settings.paths.var / "gateway112.db", timeout=10) as database:
-        for place in range(3):
-            at = (datetime.now(UTC) - timedelta(days=place + 1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-            database.execute(
-                "INSERT INTO dispositions VALUES (?, ?, 'prank', NULL, '', 1, 'Siti', ?)", (f"p{place}", number, at)
-            )
+def plays_pranks(centre: RealCentre, number: str) -> None:
+    """Operators said so of three calls, of the last days."""
+    with sqlite3.connect(centre.settings.paths.var / "gateway112.db", timeout=10) as database:
+        for day in (1, 2, 3):
+            at = (datetime.now(UTC) - timedelta(days=day)).strftime("%Y-%m-%d %H:%M:%S.%f")
+            row = (f"prank-{day}-{number}-{at}", number, "prank", None, "", 1, "Siti", at)
+            database.execute("INSERT INTO dispositions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
-async def test_the_cut_go_first_the_pranksters_and_the_blocked_last_and_all_are_answered(
-    house: RealCentre, api: Api
-) -> None:
-    is_a_prankster(house, PRANK)
+async def blocked(api: Api, number: str) -> None:
     until = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    await api.send("POST", "/v1/blocks", {"number": number, "reason": "200 calls", "until": until}, status=201)
+
+
+async def test_who_was_cut_goes_first_who_plays_pranks_or_is_blocked_last_and_all_reach_a_person(
+    own_centre: RealCentre, api: Api
+) -> None:
+    plays_pranks(own_centre, PRANK)
     for number in (BLOCKED, SILENT):
-        await api.send("POST", "/v1/blocks", {"number": number, "reason": "200 calls", "until": until}, status=201)
-    house.cli("dialplan set global RING_BEFORE_ANSWER_S 1")
-    await sip.call(sip.caller_cancels(after_ms=300, caller=f"<sip:{CUT}@[local_ip]>"), house.sip_port)
+        await blocked(api, number)
     secret = (await api.operator("1001", None))["secret"]
-    async with AsyncExitStack() as calls, a_phone(house, "1001", secret) as phone:
-        carrier = Carrier(house, api, calls)
-        await carrier.call(HOLDER)
+    async with AsyncExitStack() as stack, a_phone(own_centre, "1001", secret) as phone:
+        await calling(stack, own_centre, SILENT)  # hears the notice twice, and waits through it
+        await calling(stack, own_centre, HOLDER)
+        await sip.call(sip.caller_cancels(after_ms=300, caller=of(CUT)), own_centre.sip_port)
         holder = await phone.take()
-        await carrier.call(SILENT)
-        await carrier.call(PRANK)
-        await carrier.call(BLOCKED, presses(BLOCKED, 3000))
-        await carrier.queued(BLOCKED)
-        await carrier.queued(PRANK)
-        for number in (NEW, NEWER, CUT):
-            await carrier.call(number)
-            await carrier.queued(number)
-        await carrier.queued(SILENT)
+        await calling(stack, own_centre, PRANK)
+        await calling(stack, own_centre, BLOCKED, presses=True)
+        await waiting(own_centre, 2)
+        for place, number in enumerate((NEW, NEWER, CUT), 3):
+            await calling(stack, own_centre, number)
+            await waiting(own_centre, place)
+        await waiting(own_centre, 6)
         await holder.hangup()
-        order = await served(phone, api, 6)
-    assert order == [CUT, NEW, NEWER, BLOCKED, PRANK, SILENT]
-    assert (
-        await told(api, CUT, "call.advised")
-        == [{"rules": ["Cut a moment ago", "Callback open", "Second try"], "priority": 3, "queue": None}]
-        or True
-    )
-    print(
-        [await told(api, each, "call.advised") for each in order],
-        [await told(api, each, "call.noticed") for each in order],
-    )
+        await served(phone, 6)
+        answered = await order(api, "", 8)
+    assert answered[:4] == [HOLDER, CUT, NEW, NEWER]
+    assert set(answered[4:]) == {PRANK, BLOCKED, SILENT}
+    [advised] = await told(api, CUT, "call.advised")
+    assert (advised["rules"][0], advised["priority"]) == ("Cut a moment ago", 3)
+    assert await told(api, PRANK, "call.advised") == [{"rules": ["Nuisance number"], "priority": 0, "queue": None}]
+    assert await told(api, NEW, "call.advised") == []
+    notices = [await told(api, number, "call.noticed") for number in (PRANK, BLOCKED, SILENT, NEW)]
+    assert notices == [
+        [{"notice": "nuisance", "key": None}],
+        [{"notice": "blocked", "key": "1"}],
+        [{"notice": "blocked", "key": None}],
+        [],
+    ]
+
+
+async def test_with_the_gateway_dead_all_are_answered_in_the_order_of_their_arrival_but_the_blocked(
+    own_centre: RealCentre, api: Api
+) -> None:
+    plays_pranks(own_centre, PRANK)
+    await blocked(api, BLOCKED)
+    await sip.call(sip.caller_cancels(after_ms=300, caller=of(CUT)), own_centre.sip_port)
+    mark = datetime.now(UTC).isoformat()
+    secret = (await api.operator("1001", None))["secret"]
+    own_centre.stop_gateway(signal.SIGKILL)
+    try:
+        async with AsyncExitStack() as stack, a_phone(own_centre, "1001", secret) as phone:
+            await calling(stack, own_centre, HOLDER)
+            holder = await phone.take()
+            await calling(stack, own_centre, BLOCKED, presses=True)
+            await waiting(own_centre, 1)
+            for place, number in enumerate((PRANK, NEW, CUT), 2):
+                await calling(stack, own_centre, number)
+                await waiting(own_centre, place)
+            await holder.hangup()
+            await served(phone, 4)
+    finally:
+        own_centre.start_gateway()
+        await own_centre.ready()
+    assert await order(api, mark, 5) == [HOLDER, PRANK, NEW, CUT, BLOCKED]

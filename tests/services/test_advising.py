@@ -13,6 +13,7 @@ from gateway.advising import Advising
 from gateway.domain.advice import Advice, TrunkRule
 from gateway.domain.advice_rules import BURST, AdviceRule, Arrival, Condition, Effect, Past, PastCall
 from gateway.domain.blocks import Block
+from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposition
 from gateway.domain.kept import Invalid, Kept, Unfitting
@@ -64,6 +65,10 @@ async def test_a_number_that_was_cut_is_advised_to_go_first_and_any_other_as_its
         queue="medical", priority=2
     )
     assert (await advisor(services, ToldPast()).advise(ARRIVAL)).is_empty
+
+
+async def test_the_centres_own_test_call_is_nobodys_second_try(services: Services) -> None:
+    assert (await advisor(services, ToldPast(CUT)).advise(replace(ARRIVAL, trunk=PROBE_TRUNK))).is_empty
 
 
 async def test_a_nuisance_number_hears_a_notice_and_is_asked_for_a_key_only_under_load(services: Services) -> None:
