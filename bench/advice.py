@@ -90,7 +90,7 @@ async def measure(say: Say, *, advices: int) -> Block:
 async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
     say(f"advice: {CALLS:,} calls into {side}")
     engine = await open_database(url)
-    store = Repository(engine)
+    store, past = Repository(engine), StoredPast(engine)
     now = datetime.now(UTC)
     try:
         await _fill(engine, now)
@@ -98,7 +98,7 @@ async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
         advising = Advising(
             trunk_rules={},
             bookkeeper=Bookkeeper(store, zone=ZoneInfo("Asia/Jakarta"), default_queue="emergency", clock=lambda: now),
-            past=StoredPast(engine),
+            past=past,
             is_loaded=lambda queue: False,
         )
         say(f"advice: {advices} advices on {side}")
@@ -118,6 +118,7 @@ async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
             raise RuntimeError(f"{advising.late} advices were late, {advising.faults} rules failed")
         return took
     finally:
+        past.close()
         await store.close()
 
 

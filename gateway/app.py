@@ -71,10 +71,11 @@ class App:
         the API's port is taken."""
         settings = self._settings
         engine = await open_database(settings.database_url)
-        store = Repository(engine)
+        store, past = Repository(engine), StoredPast(engine)
         try:
-            await self._run(store, Reads(engine), StoredPast(engine))
+            await self._run(store, Reads(engine), past)
         finally:
+            past.close()
             await store.close()
 
     async def _run(self, store: Repository, reads: Reads, past: StoredPast) -> None:

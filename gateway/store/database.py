@@ -130,6 +130,41 @@ class Ledger:
             self._own.dispose()
 
 
+class QuickReads:
+    """A way to read for what must be quick: `at_once` at the same time, each in one go.
+
+    On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason.
+    """
+
+    def __init__(self, engine: AsyncEngine, at_once: int) -> None:
+        self._engine = engine
+        self._turn = asyncio.Semaphore(at_once)
+        if engine.dialect.name == "sqlite":
+            self._threads = ThreadPoolExecutor(at_once, "quick-reads")
+            self._own = _as_a_ledger(
+                create_engine(engine.url.set(drivername="sqlite"), **_options(_SQLITE, pool_size=at_once))
+            )
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns. Raises StoreAway."""
+        async with in_turn(self._turn):
+            if self._engine.dialect.name == "sqlite":
+                with _away(TRANSACTION_LIMIT_S):
+                    async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_one_go, work)
+            async with reading(self._engine) as connection:
+                return await connection.run_sync(work)
+
+    def _in_one_go(self, work: Callable[[Connection], T]) -> T:
+        with self._own.connect() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        """Closes the connections; they open again when they are needed."""
+        if self._engine.dialect.name == "sqlite":
+            self._own.dispose()
+
+
 @asynccontextmanager
 async def in_turn(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
     """Passes `gate`, or raises StoreAway when the others before it take too long."""

@@ -5,7 +5,6 @@ Counterparts: `gateway/domain/advice_rules.py` weighs it, `gateway/advising.py` 
 `gateway/api/numbers.py` for one number.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,11 +19,11 @@ from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import Side
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.columns import Key, Number, UtcTime, Words
-from gateway.store.database import in_turn, reading
+from gateway.store.database import QuickReads
 from gateway.store.tables import callbacks, calls, dispositions
 
 AT_ONCE = 2
-"""Connections that these reads take at most."""
+"""Reads at the same time, and connections that they take."""
 COUNTED = 1000
 """The newest calls among which different numbers are counted."""
 
@@ -35,8 +34,7 @@ class StoredPast:
     """The port `PastReads`. Every call has the time limits of `database.py`, and then raises StoreAway."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._reads = QuickReads(engine, AT_ONCE)
 
     async def past(self, arrival: Arrival, since: datetime, windows: frozenset[tuple[int, bool]]) -> Past:
         """See ports.PastReads."""
@@ -50,9 +48,11 @@ class StoredPast:
             "said_since": arrival.at - REMEMBERED,
             **{f"since_{minutes}": arrival.at - timedelta(minutes=minutes) for minutes, _ in ordered},
         }
-        async with in_turn(self._places), reading(self._engine) as connection:
-            rows = (await connection.execute(statement, values)).all()
-        return _past(rows, ordered)
+        return _past(await self._reads.read(lambda connection: connection.execute(statement, values).all()), ordered)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._reads.close()
 
 
 def _past(rows: Sequence[Row[Any]], windows: tuple[tuple[int, bool], ...]) -> Past:
