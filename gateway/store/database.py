@@ -131,13 +131,14 @@ class Ledger:
 
 
 class QuickReads:
-    """A way to read for what must be quick: `at_once` at the same time, each in one go.
+    """A way to read for what must be quick: `at_once` at the same time, one statement each.
 
-    On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason.
+    On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason. On
+    PostgreSQL it is one question and one answer: a single statement needs no transaction around it.
     """
 
     def __init__(self, engine: AsyncEngine, at_once: int) -> None:
-        self._engine = engine
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._turn = asyncio.Semaphore(at_once)
         if engine.dialect.name == "sqlite":
             self._threads = ThreadPoolExecutor(at_once, "quick-reads")
