@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(150)]
 PRANK, CUT, BLOCKED, SILENT = "08120000001", "08120000002", "08120000003", "08120000004"
 NEW, NEWER, HOLDER = "08130000001", "08130000002", "08140000001"
 HOLD_MS = 90_000
+PUT = (
+    "INSERT INTO dispositions (call_id, caller, disposition, category, note, operator_id, set_by, set_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +109,7 @@ def plays_pranks(centre: RealCentre, number: str) -> None:
         for day in (1, 2, 3):
             at = (datetime.now(UTC) - timedelta(days=day)).strftime("%Y-%m-%d %H:%M:%S.%f")
             row = (f"prank-{day}-{number}-{at}", number, "prank", None, "", 1, "Siti", at)
-            database.execute("INSERT INTO dispositions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute(PUT, row)
 
 
 async def blocked(api: Api, number: str) -> None:
