@@ -31,7 +31,7 @@ from gateway.ports import PastReads, StoreAway
 log = logging.getLogger(__name__)
 
 LIMIT_S = 1.0
-"""How long books and past may take. What is not known by then is left out of the advice."""
+"""How long books and past may take together. What is not known by then is left out of the advice."""
 NUISANCE = "nuisance"
 
 
@@ -62,14 +62,15 @@ class Advising:
     async def advise(self, arrival: Arrival) -> Advice:
         """The advice for that call. Raises nothing that a database or a rule can raise."""
         of_trunk = advise(arrival.trunk, self._trunk_rules)
-        books = await self._books_at_hand()
+        limit_s = asyncio.get_running_loop().time() + LIMIT_S
+        books = await self._books_at_hand(limit_s)
         if books is None or arrival.trunk == PROBE_TRUNK:
             return of_trunk
         if books.block_of(arrival.caller, arrival.at) is not None:
             # the dialplan has the block in its own notes; nothing is to raise what it puts behind
             return Advice(queue=of_trunk.queue, priority=PRIORITIES[Effect.LATER])
         rules = in_order(books.advice_rules)
-        past = await self._past_of(arrival, rules) if rules else None
+        past = await self._past_of(arrival, rules, limit_s) if rules else None
         found = counsel(rules, arrival, past)
         self._note_faults(found)
         return self._told(found, of_trunk, books, arrival)
@@ -77,7 +78,7 @@ class Advising:
     def _told(self, found: Counsel, of_trunk: Advice, books: Books, arrival: Arrival) -> Advice:
         if found.effect is None:
             return of_trunk
-        # a queue that is gone since is the dialplan's to notice no more than ours
+        # a queue that is gone since (somebody wrote past the office) leaves the call where its trunk puts it
         queue = found.queue if found.queue in books.queues else of_trunk.queue
         return Advice(
             queue=queue,
@@ -87,18 +88,18 @@ class Advising:
             rules=found.rules,
         )
 
-    async def _books_at_hand(self) -> Books | None:
+    async def _books_at_hand(self, limit_s: float) -> Books | None:
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout_at(limit_s):
                 self._books = await self._bookkeeper.at_hand()
         except (StoreAway, TimeoutError) as error:
             log.warning("advice_without_new_books", extra={"reason": str(error) or "no answer in time"})
         return self._books
 
-    async def _past_of(self, arrival: Arrival, rules: list[AdviceRule]) -> Past | None:
+    async def _past_of(self, arrival: Arrival, rules: list[AdviceRule], limit_s: float) -> Past | None:
         since = arrival.at - timedelta(minutes=longest_min(rules))
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout_at(limit_s):
                 return await self._past.past(arrival, since, windows(rules))
         except (StoreAway, TimeoutError) as error:
             self.late += 1

@@ -23,7 +23,7 @@ from gateway.domain.kept import Invalid
 from gateway.domain.tokens import May
 from gateway.domain.trunks import NAME_PATTERN as TRUNK_PATTERN
 
-MOST_CALLS = 50_000
+MOST_CALLS = 20_000
 MOST_DAYS = 31
 MOST_RULES = 50
 

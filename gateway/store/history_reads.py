@@ -7,8 +7,9 @@ Counterparts: `gateway/domain/dry_run.py` goes through it; `gateway/api/advice_r
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.advice_rules import Arrival, PastCall
@@ -31,35 +32,19 @@ class HistoryReads:
     async def history(self, since: datetime, until: datetime, limit: int) -> History:
         """The first `limit` calls that arrived from `since` on and before `until`, the probe's too, with what was said
         and open of their numbers before then. Raises StoreAway."""
-        of_then = (calls.c.arrived_at >= since, calls.c.arrived_at < until)
         query = (
             select(
                 *(calls.c.id, calls.c.trunk, calls.c.caller, calls.c.arrived_at, calls.c.geolocation),
                 *(calls.c.answered_at, calls.c.ended_at, calls.c.outcome, calls.c.hung_up_by),
             )
-            .where(*of_then)
+            .where(calls.c.arrived_at >= since, calls.c.arrived_at < until)
             .order_by(calls.c.arrived_at, calls.c.id)
             .limit(limit)
         )
-        numbers = select(calls.c.caller).where(*of_then)
-        said = (
-            select(dispositions.c.call_id, dispositions.c.caller, *_SAID)
-            .where(
-                dispositions.c.set_at >= since - REMEMBERED,
-                dispositions.c.set_at < until,
-                dispositions.c.caller.in_(numbers),
-            )
-            .order_by(dispositions.c.set_at.desc())
-            .limit(SAID_IN_ALL)
-        )
-        waited = (
-            select(callbacks.c.number, callbacks.c.opened_at, callbacks.c.closed_at)
-            .where(callbacks.c.opened_at < until, callbacks.c.number.in_(numbers))
-            .order_by(callbacks.c.opened_at.desc())
-            .limit(SAID_IN_ALL)
-        )
         async with self._reading() as connection:
             found = [_old_call(*row) for row in await connection.execute(query)]
+            last = found[-1].arrival.at if found else since
+            said, waited = _said_of(since, last), _waited(since, last)
             sayings: dict[str, list[Saying]] = {}
             for call_id, caller, disposition, said_by, at in reversed((await connection.execute(said)).all()):
                 sayings.setdefault(caller, []).append(Saying(call_id, disposition, said_by, at))
@@ -91,6 +76,34 @@ class HistoryReads:
 
 
 _SAID = (dispositions.c.disposition, dispositions.c.set_by, dispositions.c.set_at)
+
+
+def _numbers(since: datetime, last: datetime) -> Select[tuple[str]]:
+    return select(calls.c.caller).where(calls.c.arrived_at >= since, calls.c.arrived_at <= last)
+
+
+def _said_of(since: datetime, last: datetime) -> Select[Any]:
+    """What was said until then of the numbers that called in between, the newest first."""
+    return (
+        select(dispositions.c.call_id, dispositions.c.caller, *_SAID)
+        .where(
+            dispositions.c.set_at >= since - REMEMBERED,
+            dispositions.c.set_at <= last,
+            dispositions.c.caller.in_(_numbers(since, last)),
+        )
+        .order_by(dispositions.c.set_at.desc())
+        .limit(SAID_IN_ALL)
+    )
+
+
+def _waited(since: datetime, last: datetime) -> Select[Any]:
+    """The callbacks of those numbers that were opened until then."""
+    return (
+        select(callbacks.c.number, callbacks.c.opened_at, callbacks.c.closed_at)
+        .where(callbacks.c.opened_at <= last, callbacks.c.number.in_(_numbers(since, last)))
+        .order_by(callbacks.c.opened_at.desc())
+        .limit(SAID_IN_ALL)
+    )
 
 
 def _old_call(
