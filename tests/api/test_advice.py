@@ -98,9 +98,11 @@ async def test_a_dry_run_tells_what_each_rule_would_have_done_to_past_calls(hous
     kept = (await house.post("/v1/advice-rules/dry-run", DAY)).json
     told = {rule["name"]: (rule["matched"], rule["decided"], len(rule["examples"])) for rule in kept["rules"]}
 
-    assert (kept["calls"], kept["first"], kept["unadvised"], kept["is_complete"]) == (4, 1, 3, True)
+    assert (kept["calls"], kept["first"], kept["earlier"], kept["unadvised"]) == (4, 1, 1, 2)
+    assert kept["is_complete"]
     assert told["Cut a moment ago"] == (1, 1, 1)
     assert told["Second try"] == (1, 0, 0)
+    assert told["Callback open"] == (2, 1, 1)
     alone = (await house.post("/v1/advice-rules/dry-run", {**DAY, "rules": [CUT | {"within_min": 60}]})).json
     assert [(rule["id"], rule["name"], rule["decided"]) for rule in alone["rules"]] == [(None, "Cut", 2)]
     assert [each["arrived_at"] for each in alone["rules"][0]["examples"]] == [
@@ -175,7 +177,7 @@ async def test_what_is_known_of_a_number(house: House) -> None:
     assert [(each["disposition"], each["said_by"], each["weight"]) for each in told["reputation"]["dispositions"]] == [
         ("prank", "Siti", 1.0)
     ] * 3
-    assert (told["block"]["reason"], told["open_callback"], told["is_withheld"]) == ("x", None, False)
+    assert (told["block"]["reason"], told["open_callback"]["try_count"], told["is_withheld"]) == ("x", 1, False)
     assert [(each["outcome"], each["wait_s"]) for each in told["last_calls"]] == [("abandoned", 10.0)]
 
 
