@@ -81,11 +81,11 @@ async def waiting(centre: RealCentre, count: int) -> None:
         raise AssertionError(f"not {count} callers in the queue:\n{shown}\n{lines}") from None
 
 
-async def served(phone: Softphone, count: int) -> None:
+async def served(phone: Softphone, count: int, talk_s: float = 0.2) -> None:
     """Takes the next `count` calls, one after the other."""
     for _ in range(count):
         call = await phone.take()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(talk_s)
         await call.hangup()
 
 
