@@ -5,11 +5,12 @@ Counterparts: `gateway/advising.py` asks for each arriving call; `gateway/domain
 
 Of the rules that match a call, the first that raises it counts; else the first that says normal; else the first that
 lowers it. So whatever speaks for a caller goes before whatever speaks against him. And nobody is lowered who sent a
-location or calls in a burst of other numbers, whatever the rules say.
+location or calls in a burst of other numbers, whatever the rules say. But what a caller brings about by himself, by
+hanging up and calling again, raises no nuisance number: it then goes as calls come, neither first nor later.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -128,6 +129,7 @@ PARAMETERS: Mapping[Condition, tuple[str, ...]] = {
 """What each condition takes, all of it needed."""
 
 _EVERY_PARAMETER = tuple(dict.fromkeys(name for names in PARAMETERS.values() for name in names))
+_OF_ONES_OWN_MAKING = frozenset({Condition.CUT_RECENTLY, Condition.TRIED_AGAIN, Condition.OPEN_CALLBACK})
 _MAY_LOWER = frozenset({Condition.NUISANCE, Condition.NUMBER, Condition.TRUNK})
 
 
@@ -271,6 +273,7 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
                 matching.append(rule)
         except Exception as error:  # noqa: BLE001  # whatever it is, it stops neither the call nor the other rules
             faults.append((rule.id, rule.name, repr(error)))
+    matching = _weighed(matching)
     chosen = _choose(matching, may_lower=past is not None and not _is_shielded(arrival, past))
     others = tuple(rule.name for rule in matching if rule is not chosen)
     ids = tuple(rule.id for rule in matching)
@@ -285,6 +288,18 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
         matched=ids,
         decided_by=chosen.id,
     )
+
+
+def _weighed(matching: list[AdviceRule]) -> list[AdviceRule]:
+    """The rules with what each counts for in this company."""
+    if all(rule.condition is not Condition.NUISANCE for rule in matching):
+        return matching
+    return [
+        replace(rule, effect=Effect.NORMAL)
+        if rule.condition in _OF_ONES_OWN_MAKING and rule.effect in RAISING
+        else rule
+        for rule in matching
+    ]
 
 
 def _choose(matching: Sequence[AdviceRule], *, may_lower: bool) -> AdviceRule | None:

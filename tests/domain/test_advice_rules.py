@@ -78,7 +78,12 @@ def told(past: Past | None, arrival: Arrival = ARRIVAL) -> Counsel:
         (Past(has_open_callback=True), Effect.EARLIER, ("Callback open",)),
         (Past(sayings=pranks(2)), None, ()),
         (Past(sayings=pranks(3)), Effect.LATER, ("Nuisance number",)),
-        (Past(sayings=pranks(3), has_open_callback=True), Effect.EARLIER, ("Callback open", "Nuisance number")),
+        (Past(sayings=pranks(3), has_open_callback=True), Effect.NORMAL, ("Callback open", "Nuisance number")),
+        (
+            Past(sayings=pranks(3), calls=[a_call(4)]),
+            Effect.NORMAL,
+            ("Cut a moment ago", "Second try", "Nuisance number"),
+        ),
         (replace(CROWD, sayings=pranks(3)), Effect.NORMAL, ("Many numbers at once", "Nuisance number")),
     ],
 )
