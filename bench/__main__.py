@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, framing, report, reports, ring, roster, stream, throughput
+from bench import advice, framing, report, reports, ring, roster, stream, throughput, waiting
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -84,6 +84,7 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
     "reports": lambda say, lengths: reports.measure(say, calls=lengths.report_calls),
     "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
+    "waiting": lambda say, lengths: waiting.measure(say),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
 BLOCKS = (*BESIDE, *ALONE)
