@@ -23,7 +23,7 @@ from gateway.ports import StoreAway, Switchboard
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-GATHER_S = 0.05
+GATHER_S = 0.5
 """How long after the first voice or key others are let come, before all are stored."""
 CALLS_HEARD = 2000
 """Calls of which something is remembered; one more, and the oldest is forgotten."""

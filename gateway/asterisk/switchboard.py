@@ -190,7 +190,8 @@ class AsteriskSwitchboard:
             ("Context", "whisper"),
             ("Exten", "into-call"),
             ("Priority", "1"),
-            ("Timeout", "5000"),
+            # the link waits for it: such a channel answers at once, or something is wrong
+            ("Timeout", "1000"),
             ("Variable", f"ASKED={call_id}"),
             ("Variable", f"WHISPER_TO={call_id}"),
             # a comma would part one variable from the next

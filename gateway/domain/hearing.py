@@ -15,14 +15,11 @@ SILENT_AFTER = timedelta(seconds=10)
 """Who has said nothing for so long after a person answered is told to that person as silent."""
 PAUSE = timedelta(seconds=2.5)
 """Asterisk says that somebody stopped to speak once he has said nothing for so long (TALK_DETECT's own measure)."""
-TALKS_ON = timedelta(seconds=30)
-"""Somebody who began to speak is taken to speak for so long, if nothing says that he stopped: where no sound comes any
-more, nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A caller began to speak, or stopped."""
+    """A caller began to speak, or stopped. Who began speaks until he stops: amid rain or fire that may be long."""
 
     call_id: str
     at: datetime
@@ -31,7 +28,7 @@ class Voice:
     @property
     def heard_until(self) -> datetime:
         """How long he is taken to have spoken, as far as this one tells."""
-        return self.at + TALKS_ON if self.is_talking else self.at - PAUSE
+        return self.at if self.is_talking else self.at - PAUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +79,6 @@ def silence(call: Call, voice: Voice | None, listens_since: datetime | None, at:
         return None
     if listens_since is None or listens_since > ring.answered_at or at < ring.answered_at + SILENT_AFTER:
         return None
-    if voice is not None and voice.heard_until >= ring.answered_at:
+    if voice is not None and (voice.is_talking or voice.heard_until >= ring.answered_at):
         return None
     return Silence(call.id, at, ring.phone)

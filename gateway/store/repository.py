@@ -48,6 +48,8 @@ NUMBERS_AT_ONCE = 500
 Thing = TypeVar("Thing", bound=Kept)
 RUNG_AT_MOST = 200
 """Calls of one phone that are looked at."""
+LOOKED_AT = 2000
+"""Calls of all phones in which a phone is looked for that was not the first to answer."""
 
 
 class Repository:
@@ -190,14 +192,21 @@ class Repository:
             return None if row is None else rows.disposed_of(row)
 
     async def calls_rung_at(self, phone: str, since: datetime, until: datetime) -> list[Call]:
-        """The newest calls that arrived in that time and for which that phone was rung. Raises StoreAway."""
-        arrived_at = tables.calls.c.arrived_at
+        """The newest calls that arrived in that time and for which that phone was rung: those that it answered first,
+        and of the others those among the newest LOOKED_AT calls of all. Raises StoreAway."""
+        calls = tables.calls
+        newest = select(calls).where(calls.c.arrived_at > since, calls.c.arrived_at <= until)
+        newest = newest.order_by(*tables.NEWEST_CALL_FIRST)
+        last = newest.limit(LOOKED_AT).subquery()
         # the attempts are JSON as `columns.to_json` writes it, and a phone is digits
-        is_rung = as_type(tables.calls.c.attempts, Text).contains(f'"phone":"{phone}"', autoescape=True)
-        query = select(tables.calls).where(arrived_at > since, arrived_at <= until, is_rung)
+        is_rung = as_type(last.c.attempts, Text).contains(f'"phone":"{phone}"', autoescape=True)
+        queries = (newest.where(calls.c.operator == phone).limit(RUNG_AT_MOST), select(last).where(is_rung))
         async with reading(self._engine) as connection:
-            found = await connection.execute(query.order_by(*tables.NEWEST_CALL_FIRST).limit(RUNG_AT_MOST))
-            return [rows.call_of(row) for row in found.mappings()]
+            found: dict[str, Call] = {}
+            for query in queries:
+                for row in (await connection.execute(query)).mappings():
+                    found[row["id"]] = rows.call_of(row)
+        return sorted(found.values(), key=lambda call: (call.arrived_at, call.id), reverse=True)[:RUNG_AT_MOST]
 
     async def journal_positions(self) -> dict[str, Position]:
         """How far each segment of the journal is stored. Raises StoreAway."""

@@ -28,7 +28,7 @@ HOLD_MS = 70_000
 
 @pytest.fixture(scope="module")
 def own_centre() -> Iterator[RealCentre]:
-    with real_centre() as centre:
+    with real_centre({"trunks.xlsmart": {"queue": "medical"}}) as centre:
         centre.start_asterisk()
         centre.start_gateway()
         yield centre
@@ -248,6 +248,12 @@ async def test_calls_over_what_their_trunk_carries_hear_the_menu_and_wait_behind
     own_centre: RealCentre, api: Api
 ) -> None:
     trunks = {trunk["name"]: trunk["id"] for trunk in (await api.get("/v1/trunks"))["items"]}
+    many = {"name": "Many", "place": 1, "condition": "many_numbers", "effect": "normal"}
+    many |= {"within_min": 3, "least_numbers": 10, "is_by_trunk": True}
+    rule = await api.send("POST", "/v1/advice-rules", many, status=201)
+    # so many different numbers that the advice speaks for whoever calls on that trunk
+    await sip.call(sip.caller_talks(hold_ms=0), own_centre.sip_port, calls=12, rate=20)
+    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 1")
     await api.send("PATCH", f"/v1/trunks/{trunks['telkomsel']}", {"channels": 1})
     async with AsyncExitStack() as stack:
         await Caller.calling(stack, own_centre, "0810001")
@@ -264,10 +270,13 @@ async def test_calls_over_what_their_trunk_carries_hear_the_menu_and_wait_behind
             "PJSIP/indosat",
             "PJSIP/telkomsel",
         ]
+    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 0")
     await api.send("PATCH", f"/v1/trunks/{trunks['telkomsel']}", {"channels": None})
     [call] = (await api.get("/v1/calls", caller="0810002", limit=1))["items"]
     events = (await api.get(f"/v1/calls/{call['id']}/events"))["items"]
     assert steps(events)[:3] == ["crowded", "key 0", "queued"]
+    assert "call.advised" in {event["type"] for event in events}
+    await api.send("DELETE", f"/v1/advice-rules/{rule['id']}", status=204)
     assert call["priority"] == 0
 
 
@@ -282,6 +291,24 @@ async def test_where_the_queue_is_full_callers_hear_the_menu(own_centre: RealCen
         await late.hears_the_menu()
         [call] = (await api.get("/v1/calls", caller="0810002", limit=1))["items"]
         assert steps((await api.get(f"/v1/calls/{call['id']}/events"))["items"]) == ["queued", "full"]
+
+
+async def test_who_was_advised_to_a_queue_with_nobody_in_it_waits_in_his_own_the_next_time(
+    own_centre: RealCentre, api: Api
+) -> None:
+    made = await api.send("POST", "/v1/queues", {"name": "medical"}, status=201)
+    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 1")
+    async with Sipp(sip.phone_answers(), address="127.0.0.42") as device:
+        await api.operator("1001", device)
+        caller = sip.caller_presses("0", after_ms=700, hold_ms=4000, caller="<sip:0810001@127.0.0.13>")
+        result = await sip.call(caller, own_centre.sip_port, address=XLSMART)
+    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 0")
+    assert result.failed == 0, result.output
+    [call] = (await api.get("/v1/calls", trunk="xlsmart", limit=1))["items"]
+    events = (await api.get(f"/v1/calls/{call['id']}/events"))["items"]
+    assert [event["data"]["queue"] for event in events if event["type"] == "call.queued"] == ["medical", "emergency"]
+    assert call["operator"] == "1001"
+    await api.send("DELETE", f"/v1/queues/{made['id']}", status=204)
 
 
 async def until_waiting(centre: RealCentre, count: int) -> None:

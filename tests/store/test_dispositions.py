@@ -78,7 +78,8 @@ async def test_what_is_missing_is_what_an_operator_answered_and_nobody_disposed_
 
 async def test_the_calls_that_rang_at_a_phone_are_found_whoever_answered_first(repository: Repository) -> None:
     def rung(call: Call, *phones: str) -> Call:
-        return replace(call, attempts=tuple(Attempt("leg", phone, call.arrived_at) for phone in phones))
+        attempts = tuple(Attempt("leg", phone, call.arrived_at) for phone in phones)
+        return replace(call, operator=phones[0], attempts=attempts)
 
     calls = (rung(taken(1), "1001"), rung(taken(2), "1002", "1001"), rung(taken(3), "11001"), rung(taken(4), "1001"))
     await repository.commit(Change(calls=calls))
