@@ -168,7 +168,7 @@ class Callbacks:
             claimed = callbacks.claim(task, operator_id, now)
             if claimed is task:
                 return task
-            return await self._save(claimed, _deed_about("callback.claimed", claimed, actor, now))
+            return await self._save(claimed, _deed_about("callback.claimed", task, claimed, actor, now))
 
     async def release(self, callback_id: int, actor: Actor, version: int | None, allow: Allow) -> Callback:
         """The task, in nobody's hands. Raises what `claim` does, and what `allow` does."""
@@ -177,7 +177,8 @@ class Callbacks:
             allow(task)
             released = callbacks.release(task)
             more = {"operator_id": task.claimed_by}
-            return await self._save(released, _deed_about("callback.released", released, actor, self._clock(), more))
+            deed = _deed_about("callback.released", task, released, actor, self._clock(), more)
+            return await self._save(released, deed)
 
     async def reach(self, callback_id: int, actor: Actor, version: int | None, allow: Allow, note: str) -> Callback:
         """The task, over: somebody spoke with the caller. Raises what `release` does."""
@@ -185,7 +186,8 @@ class Callbacks:
             task, now = await self._find(callback_id, version), self._clock()
             allow(task)
             closed = callbacks.close(task, State.REACHED, now, actor.name, note)
-            return await self._save(closed, _deed_about("callback.reached", closed, actor, now, {"reason": note}))
+            deed = _deed_about("callback.reached", task, closed, actor, now, {"reason": note})
+            return await self._save(closed, deed)
 
     async def give_up(self, callback_id: int, actor: Actor, version: int | None, allow: Allow, reason: str) -> Callback:
         """The task, over: the caller is not to be reached. Raises what `release` does."""
@@ -193,7 +195,8 @@ class Callbacks:
             task, now = await self._find(callback_id, version), self._clock()
             allow(task)
             closed = callbacks.close(task, State.GIVEN_UP, now, actor.name, reason)
-            return await self._save(closed, _deed_about("callback.given_up", closed, actor, now, {"reason": reason}))
+            deed = _deed_about("callback.given_up", task, closed, actor, now, {"reason": reason})
+            return await self._save(closed, deed)
 
     async def dial(self, callback_id: int, operator_id: int, actor: Actor, version: int | None) -> Callback:
         """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal.
@@ -211,7 +214,7 @@ class Callbacks:
             recording = f"{now:%Y/%m/%d}/callback-{dial_id}.raw"
             begun = callbacks.begin_dial(task, Dial(dial_id, operator_id, now, recording=recording))
             more = {"dial_id": dial_id, "operator_id": operator_id}
-            stored = await self._save(begun, _deed_about("callback.dialled", begun, actor, now, more))
+            stored = await self._save(begun, _deed_about("callback.dialled", task, begun, actor, now, more))
         try:
             await self._switchboard.dial(Dialling(dial_id, operator.phone, task.number, task.trunk, recording))
         except Refused:
@@ -327,6 +330,22 @@ def _operator(books: Books, operator_id: int) -> Operator:
     return found
 
 
-def _deed_about(action: str, task: Callback, actor: Actor, at: datetime, more: Mapping[str, Any] | None = None) -> Deed:
-    data = {"callback_id": task.id, **callbacks.told_of(task), "claimed_by": task.claimed_by, **(more or {})}
-    return Deed(at, actor, action, subject=f"callback/{task.id}", data=data, note=str((more or {}).get("reason", "")))
+def _deed_about(
+    action: str, was: Callback, task: Callback, actor: Actor, at: datetime, more: Mapping[str, Any] | None = None
+) -> Deed:
+    more = more or {}
+    return Deed(
+        at,
+        actor,
+        action,
+        subject=f"callback/{task.id}",
+        data={"callback_id": task.id, **callbacks.told_of(task), "claimed_by": task.claimed_by, **more},
+        note=str(more.get("reason", "")),
+        was=_logged(was),
+        became=_logged(task),
+    )
+
+
+def _logged(task: Callback) -> Mapping[str, Any]:
+    """What the audit log keeps of it: where it stands, and in whose hands."""
+    return {"state": task.state, "claimed_by": task.claimed_by}

@@ -100,6 +100,7 @@ async def test_an_operator_claims_and_gives_back_and_nobody_takes_it_from_him_bu
         ("callback.claimed", "Siti"),
         ("callback.released", "supervisor"),
     ]
+    assert entries[0]["after"] == {"state": "claimed", "claimed_by": 1} == entries[1]["before"]
 
 
 async def test_who_acts_for_whom_must_be_said_and_be_allowed(house: House) -> None:

@@ -161,6 +161,10 @@ async def test_a_task_is_claimed_released_and_given_up_and_each_is_in_the_audit_
     entries = await Reads(services.store._engine).kept.audit(0, 100, subject=f"callback/{opened.id}")
     assert [entry.action for entry in entries] == ["callback.claimed", "callback.released", "callback.given_up"]
     assert entries[-1].note == "no such number"
+    free, taken = '{"state":"open","claimed_by":null}', f'{{"state":"claimed","claimed_by":{siti.id}}}'
+    assert [(entry.before, entry.after) for entry in entries] == [
+        *((free, taken), (taken, free), (free, '{"state":"given_up","claimed_by":null}')),
+    ]
     await told(services, *unheard("112-2", 8))
     fresh = await newest(services)
     with pytest.raises(Unfitting, match="there is no operator 4711"):
