@@ -204,6 +204,7 @@ def _callbacks(now: datetime) -> Iterator[dict[str, Any]]:
                 "state": State.OPEN,
                 "opened_at": opened_at,
             },
+            **{"first_due_at": opened_at, "is_calling": False},
             **{"due_at": opened_at, "tries": [], "try_count": 1, "last_try_at": opened_at, "dials": []},
             **{"closed_at": None if number % 100 == 0 else now, "closed_by": "", "reason": ""},
         }

@@ -299,7 +299,8 @@ class _Desk:
             log.warning("dial_of_no_task", extra={"dial": fact.dial_id})
             return
         operator = self._books.operators.get(dial.operator_id)
-        self._update(callback_id, callbacks.follow_dial(task, fact, operator.name if operator else ""))
+        name, target_min = operator.name if operator else "", self._books.rules.callback_target_min
+        self._update(callback_id, callbacks.follow_dial(task, fact, name, target_min))
 
     def _update(self, key: int | None, update: Update | None) -> None:
         if update is None:

@@ -37,7 +37,7 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, p
 class CallbacksQuery(Parameters):
     state: State | None = None
     open: Annotated[bool, Field(description="True: only those that are not over, the soonest due first.")] = False
-    overdue: Annotated[bool, Field(description="True: only those that nobody has dialled in time.")] = False
+    overdue: Annotated[bool, Field(description="True: only those whose time has passed.")] = False
     number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
     claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
     cursor: Annotated[ThingId | None, Field(description="The `next` of the page before.")] = None
@@ -110,12 +110,21 @@ class CallbackModel(Told):
     trunk: Annotated[str, Field(description="The trunk of the last try: the number is called over it.")]
     state: State
     opened_at: datetime
-    due_at: Annotated[datetime, Field(description="By when the number should be dialled; see callback_target_min.")]
-    is_overdue: Annotated[bool, Field(description="That time has passed, and nobody has dialled.")]
+    due_at: Annotated[
+        datetime,
+        Field(
+            description="By when the number should be called: callback_target_min after the first try, and again after "
+            "a dial in vain. A further try makes it no later."
+        ),
+    ]
+    first_due_at: Annotated[
+        datetime, Field(description="By when it should have been called first: what reports count.")
+    ]
+    is_overdue: Annotated[bool, Field(description="`due_at` has passed, and the number is not being called.")]
     try_count: int
     last_try_at: datetime
     tries: Annotated[list[TryModel], Field(description="The latest 50, oldest first; try_count counts all.")]
-    claimed_by: Annotated[int | None, Field(description="The operator who has it.")]
+    claimed_by: Annotated[int | None, Field(description="The operator who has it, until the number tries again.")]
     claimed_at: datetime | None
     first_dialled_at: Annotated[datetime | None, Field(description="When the number was first called.")]
     dials: Annotated[list[DialModel], Field(description="The latest 20, oldest first.")]
@@ -139,7 +148,7 @@ class CallbackSummary(Told):
 
     open: Annotated[int, Field(description="In nobody's hands.")]
     claimed: int
-    overdue: Annotated[int, Field(description="Of both: past their time, and not dialled.")]
+    overdue: Annotated[int, Field(description="Of both: past their time, and not being called.")]
     impossible: Annotated[
         int, Field(description="Callers of the last 24 hours whom nobody heard, and who have no number to call.")
     ]
@@ -181,7 +190,8 @@ async def get_callback(context: Context, path: ThingPath) -> Answer[CallbackMode
 async def claim_callback(
     context: Context, path: ThingPath, headers: MatchHeaders, body: ForOperator, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
-    """An operator takes it: nobody else calls the number meanwhile."""
+    """An operator takes it: nobody else calls the number meanwhile. It is anybody's again once the caller tries once
+    more and is not heard, unless a dial goes on."""
     version = version_of(headers)
     return _told(context, await context.callbacks.claim(path.id, _operator_id(body, token), actor, version))
 

@@ -6,6 +6,9 @@ take them.
     open ──> claimed ──> reached | given_up
       │         │
       └─────────┴──────> got_through        (the caller called again, and a person spoke with him)
+
+Its clock runs until the number is called, and begins anew with each dial in vain and each further try: nobody who waits
+is forgotten because somebody called once.
 """
 
 import re
@@ -15,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from gateway.domain.audit import CENTRE
 from gateway.domain.call import Attempt, Call, Outcome
 from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep, Side
@@ -103,7 +107,9 @@ class Callback:
     state: State = State.OPEN
     opened_at: datetime
     due_at: datetime
-    """Until when somebody should have dialled."""
+    """Until when somebody should call the number: its clock of now."""
+    first_due_at: datetime
+    """Until when somebody should have called it for the first time."""
     tries: tuple[Try, ...]
     """The latest ones; `try_count` counts all."""
     try_count: int
@@ -126,9 +132,14 @@ class Callback:
         """The id of the dial that goes on; there is at most one."""
         return next((dial.id for dial in self.dials if dial.result is None), None)
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether the number itself is being called, or talked with: its clock stands meanwhile."""
+        return any(dial.result is None and dial.rung_at is not None for dial in self.dials)
+
     def is_overdue(self, at: datetime) -> bool:
-        """Whether somebody should have called the number by then, and nobody has."""
-        return self.is_open and self.first_dialled_at is None and at > self.due_at
+        """Whether somebody should have called the number by then, whoever has the task, and it is not being called."""
+        return self.is_open and not self.is_calling and at > self.due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +209,7 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
     """What an ended call makes of its number's open task: opened, tried again, or closed because the caller got
     through. None where there is nothing to do."""
     at, attempt = call.ended_at or call.arrived_at, Try(call.id, call.arrived_at, reason)
+    due_at = at + timedelta(minutes=target_min)
     if task is None:
         if reason is Why.HEARD:
             return None
@@ -205,7 +217,8 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
             number=number,
             trunk=call.trunk,
             opened_at=at,
-            due_at=at + timedelta(minutes=target_min),
+            due_at=due_at,
+            first_due_at=due_at,
             tries=(attempt,),
             try_count=1,
             last_try_at=attempt.at,
@@ -219,9 +232,27 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
         last_try_at=max(task.last_try_at, attempt.at),
     )
     if reason is not Why.HEARD:
-        return Update(tried, (_event("callback.tried_again", at, tried, call.id, why=reason),))
+        return _try_again(tried, at, due_at, call.id, reason)
     closed = replace(tried, state=State.GOT_THROUGH, closed_at=at, closed_by=call.operator_name or "")
     return Update(closed, (_event("callback.got_through", at, closed, call.id),))
+
+
+def _try_again(task: Callback, at: datetime, due_at: datetime, call_id: str, reason: Why) -> Update:
+    """The task after one more try that nobody heard, due for it at `due_at`, or before that where it was so already.
+    Whoever has it and does not call knows nothing of this try and may be gone: it is anybody's again."""
+    tried = replace(task, due_at=due_at if task.is_calling else min(task.due_at, due_at))
+    is_claimed_since = task.claimed_at is not None and task.claimed_at > at  # the journal may be read late
+    if task.claimed_by is None or task.dialling is not None or is_claimed_since:
+        return Update(tried, (_event("callback.tried_again", at, tried, call_id, why=reason),))
+    free = release(tried)
+    more = {"claimed_by": None, "operator_id": task.claimed_by, "by": CENTRE.name}
+    return Update(
+        free,
+        (
+            _event("callback.tried_again", at, free, call_id, why=reason),
+            _event("callback.released", at, free, call_id, **more),
+        ),
+    )
 
 
 # ---------------------------------------------------------------- what people do
@@ -262,7 +293,7 @@ def begin_dial(task: Callback, dial: Dial) -> Callback:
     return replace(claimed, dials=(*task.dials, dial)[-DIALS_KEPT:])
 
 
-def follow_dial(task: Callback, fact: DialFact, by: str) -> Update | None:
+def follow_dial(task: Callback, fact: DialFact, by: str, target_min: int) -> Update | None:
     """What a step of a dial makes of its task; `by` is the name of whoever dialled. None where it is known already."""
     dial = next((each for each in task.dials if each.id == fact.dial_id), None)
     if dial is None or dial.result is not None:
@@ -276,14 +307,18 @@ def follow_dial(task: Callback, fact: DialFact, by: str) -> Update | None:
             answered = _with_dial(task, replace(dial, answered_at=fact.at))
             return Update(answered, (_event("callback.answered", fact.at, answered, dial_id=dial.id),))
         case DialStep.ENDED:
-            return _dial_ended(task, replace(dial, ended_at=fact.at, result=fact.result or _unsaid(dial)), by)
+            ended = replace(dial, ended_at=fact.at, result=fact.result or _unsaid(dial))
+            return _dial_ended(task, ended, by, target_min)
     return None
 
 
-def _dial_ended(task: Callback, dial: Dial, by: str) -> Update:
+def _dial_ended(task: Callback, dial: Dial, by: str, target_min: int) -> Update:
     at, ended = dial.ended_at or dial.at, _with_dial(task, dial)
+    is_reached = dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S
+    if ended.is_open and not is_reached and dial.rung_at is not None:
+        ended = replace(ended, due_at=at + timedelta(minutes=target_min))
     events = [_event("callback.dial_ended", at, ended, dial_id=dial.id, result=dial.result, talk_s=dial.talk_s)]
-    if ended.is_open and dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S:
+    if ended.is_open and is_reached:
         ended = close(ended, State.REACHED, at, by)
         events.append(_event("callback.reached", at, ended, by=by))
     return Update(ended, tuple(events))

@@ -98,9 +98,10 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Prank. Ghost.",
     ),
     "callbacks": Definition(
-        "Callbacks by the time they were opened. In time: dialled by the task's due time, of those to be made: all but "
-        "those whose caller got through by himself before anybody dialled, and those neither dialled nor due yet.",
-        "Panggilan balik menurut waktu dibuka. Tepat waktu: ditelepon sebelum batas waktunya, dari yang harus "
-        "ditelepon: semua kecuali yang peneleponnya sudah tersambung sendiri dan yang belum jatuh tempo.",
+        "Callbacks by the time they were opened. In time: dialled by the task's first due time, of those to be made: "
+        "all but those whose caller got through by himself before anybody dialled, and those neither dialled nor due "
+        "yet.",
+        "Panggilan balik menurut waktu dibuka. Tepat waktu: ditelepon sebelum batas waktunya yang pertama, dari yang "
+        "harus ditelepon: semua kecuali yang peneleponnya sudah tersambung sendiri dan yang belum jatuh tempo.",
     ),
 }

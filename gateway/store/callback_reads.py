@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.callbacks import Callback, State
@@ -79,17 +79,21 @@ class CallbackReads:
 
     async def counts(self, now: datetime, since: datetime) -> CallbackCounts:
         """How things stand `now`; callers without a number are counted from `since` on. Raises StoreAway."""
-        is_overdue = (callbacks.c.due_at < now) & callbacks.c.first_dialled_at.is_(None)
         tasks = select(
             func.count(case((callbacks.c.claimed_by.is_(None), 1))),
             func.count(case((callbacks.c.claimed_by.is_not(None), 1))),
-            func.count(case((is_overdue, 1))),
+            func.count(case((is_overdue(now), 1))),
         ).where(callbacks.c.closed_at.is_(None))
         without = select(func.count()).select_from(events).where(IS_IMPOSSIBLE, events.c.at >= since)
         async with self._reading() as connection:
             free, claimed, overdue = (await connection.execute(tasks)).one()
             impossible: int = (await connection.execute(without)).scalar_one()
         return CallbackCounts(free, claimed, overdue, impossible)
+
+
+def is_overdue(at: datetime) -> ColumnElement[bool]:
+    """What `Callback.is_overdue` says, in SQL."""
+    return callbacks.c.closed_at.is_(None) & (callbacks.c.due_at < at) & callbacks.c.is_calling.is_(False)
 
 
 def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
@@ -103,5 +107,5 @@ def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
     if filter.is_of_open_ones:
         query = query.where(callbacks.c.closed_at.is_(None))
     if filter.overdue_at is not None:
-        query = query.where(callbacks.c.due_at < filter.overdue_at, callbacks.c.first_dialled_at.is_(None))
+        query = query.where(is_overdue(filter.overdue_at))
     return query

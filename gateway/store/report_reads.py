@@ -165,10 +165,10 @@ class _Statements:
         table = callbacks.c
         is_dialled = table.first_dialled_at.is_not(None)
         needed_none = and_(table.state == State.GOT_THROUGH, not_(is_dialled))
-        is_not_due = and_(table.closed_at.is_(None), not_(is_dialled), table.due_at >= self.now)
+        is_not_due = and_(table.closed_at.is_(None), not_(is_dialled), table.first_due_at >= self.now)
         counted = (
             not_(or_(needed_none, is_not_due)),
-            and_(is_dialled, table.first_dialled_at <= table.due_at),
+            and_(is_dialled, table.first_dialled_at <= table.first_due_at),
             *(table.state == state for state in (State.REACHED, State.GIVEN_UP, State.GOT_THROUGH)),
         )
         key = table.trunk if self.wanted.by is By.TRUNK else self._clock(table.opened_at)

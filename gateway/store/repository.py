@@ -34,6 +34,7 @@ from gateway.domain.presence import Presence
 from gateway.domain.roster import Absence, Assignment, Swap
 from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
 from gateway.store import rows, tables
+from gateway.store.callback_reads import is_overdue
 from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
 from gateway.store.in_bulk import put_all
@@ -293,12 +294,9 @@ class Repository:
         return await self._callbacks(tables.callbacks.c.dialling.is_not(None))
 
     async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]:
-        """How many open tasks were due before that time and were not dialled, and when the first of them was due.
+        """How many open tasks were due before that time and are not being called, and when the first of them was due.
         Raises StoreAway."""
-        table = tables.callbacks
-        query = select(func.count(), func.min(table.c.due_at)).where(
-            table.c.closed_at.is_(None), table.c.due_at < at, table.c.first_dialled_at.is_(None)
-        )
+        query = select(func.count(), func.min(tables.callbacks.c.due_at)).where(is_overdue(at))
         async with reading(self._engine) as connection:
             count, first = (await connection.execute(query)).one()
             return count, first

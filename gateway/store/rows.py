@@ -109,7 +109,7 @@ def callback_row(task: Callback) -> dict[str, Any]:
     row = {name: getattr(task, name) for name in _CALLBACK_FIELDS if name != "id"}
     row["tries"] = [{"call_id": each.call_id, "at": _text(each.at), "why": each.why} for each in task.tries]
     row["dials"] = [_dial_json(dial) for dial in task.dials]
-    return row | {"dialling": task.dialling}
+    return row | {"dialling": task.dialling, "is_calling": task.is_calling}
 
 
 def callback_of(row: RowMapping) -> Callback:

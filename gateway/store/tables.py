@@ -4,7 +4,7 @@ Counterpart: `migrations/`, which makes them in a database step by step; a test 
 JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers stay as they were written.
 """
 
-from sqlalchemy import JSON, Column, Identity, Index, Integer, MetaData, Table, desc, text
+from sqlalchemy import JSON, Boolean, Column, Identity, Index, Integer, MetaData, Table, desc, text
 
 from gateway.domain.callbacks import State
 from gateway.domain.dispositions import Category, Disposition
@@ -176,6 +176,7 @@ callbacks = Table(
     Column("state", OneOf(State), nullable=False),
     Column("opened_at", UtcTime, nullable=False),
     Column("due_at", UtcTime, nullable=False),
+    Column("first_due_at", UtcTime, nullable=False),
     Column("tries", JSON, nullable=False),
     Column("try_count", Integer, nullable=False),
     Column("last_try_at", UtcTime, nullable=False),
@@ -184,11 +185,13 @@ callbacks = Table(
     Column("first_dialled_at", UtcTime),
     Column("dials", JSON, nullable=False),
     Column("dialling", Words),
+    Column("is_calling", Boolean, nullable=False),
     Column("closed_at", UtcTime),
     Column("closed_by", Words, nullable=False),
     Column("reason", Words, nullable=False),
 )
-"""Callers whom nobody heard, one open task a number. `dialling` is the dial that goes on, one of `dials`."""
+"""Callers whom nobody heard, one open task a number. `dialling` is the dial that goes on, one of `dials`; `is_calling`
+says whether the number itself is called by it."""
 
 _OPEN = text("closed_at IS NULL")
 Index("uq_callbacks_open_number", callbacks.c.number, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)

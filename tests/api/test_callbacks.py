@@ -1,6 +1,6 @@
 """Callbacks over HTTP: found by whoever looks, taken and dialled by operators, each for himself."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway.domain.facts import CallerLeft, DialFact, DialResult, DialStep, Entered, Side, TrunkAnswered
 from tests.api.house import START, House, Json, Reply
@@ -165,6 +165,21 @@ async def test_an_operator_dials_and_sees_what_came_of_it(house: House) -> None:
     task = await the_task(house)
     assert (task["state"], task["closed_by"], task["is_overdue"]) == ("reached", "Siti", False)
     assert (task["dials"][0]["result"], task["dials"][0]["talk_s"]) == ("answered", 20.0)
+
+
+async def test_who_tries_again_after_a_dial_in_vain_is_due_and_anybodys(house: House) -> None:
+    _, siti = await hired(house)
+    _, budi = await hired(house, "1002", "Budi")
+    await unheard(house)
+    vain = await dialled(house, siti, (DialStep.RUNG, 240), (DialStep.ENDED, 270), result=DialResult.NO_ANSWER)
+    since_the_claim = (datetime.now(UTC) - START) // timedelta(hours=1) + 1
+    await unheard(house, "112-1.2", hour=since_the_claim)
+    again = await the_task(house)
+    assert (vain["state"], vain["claimed_by"], again["state"], again["claimed_by"]) == ("claimed", 1, "open", None)
+    due = [(START + timedelta(seconds=second)).isoformat() for second in (630, 870)]
+    told = [again[name].replace("Z", "+00:00") for name in ("first_due_at", "due_at")]
+    assert (told, again["is_overdue"]) == (due, True)
+    assert (await act(house, "claim", token=budi)).status == 200
 
 
 async def test_a_dial_that_asterisk_refuses_or_cannot_hear_is_an_error(house: House) -> None:

@@ -65,7 +65,8 @@ async def worked(house: House) -> House:
             said = {"call_id": name, "caller": "0812", "note": "", "set_by": "Siti", "set_at": TEN}
             await connection.execute(insert(dispositions).values(disposition=what, **said))
         task = {"version": 1, "number": "0812", "trunk": "telkomsel", "state": State.REACHED, "opened_at": TEN}
-        task |= {"due_at": TEN + timedelta(minutes=10), "first_dialled_at": TEN + timedelta(minutes=9), "tries": []}
+        task |= {"due_at": TEN + timedelta(minutes=19), "first_dialled_at": TEN + timedelta(minutes=9), "tries": []}
+        task |= {"first_due_at": TEN + timedelta(minutes=10), "is_calling": False}
         task |= {"try_count": 1, "last_try_at": TEN, "dials": [], "closed_at": TEN + timedelta(minutes=11)}
         await connection.execute(insert(callbacks).values(closed_by="Siti", reason="", **task))
     return house

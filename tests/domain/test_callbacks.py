@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain import callbacks
 from gateway.domain.call import Attempt, Call, Outcome, Stage
-from gateway.domain.callbacks import Callback, Dial, OutOfTurn, State, Why
+from gateway.domain.callbacks import Callback, Dial, OutOfTurn, State, Update, Why
 from gateway.domain.facts import DialFact, DialResult, DialStep, Side
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -116,6 +116,7 @@ def test_the_first_unheard_call_opens_a_task_whose_clock_runs_from_its_end() -> 
     assert update is not None
     task = update.task
     assert (task.state, task.opened_at, task.due_at) == (State.OPEN, after(60), after(660))
+    assert task.first_due_at == after(660)
     assert (task.try_count, task.tries[0].at, task.tries[0].why) == (1, NOON, Why.CANCELLED)
     [event] = update.events
     assert (event.type, event.call_id, event.data["why"]) == ("callback.opened", "112-1.1", Why.CANCELLED)
@@ -131,6 +132,34 @@ def test_another_try_joins_it_and_the_clock_runs_on() -> None:
     assert (task.try_count, task.trunk, task.due_at, task.last_try_at) == (2, "indosat", after(660), after(90))
     assert [each.why for each in task.tries] == [Why.CANCELLED, Why.ABANDONED]
     assert [event.type for event in update.events] == ["callback.tried_again"]
+    assert again_at(3600, opened()).task.due_at == after(660)
+    # the rules may have changed meanwhile
+    assert again_at(90, opened(), target_min=1).task.due_at == after(150)
+
+
+def again_at(end_s: float, task: Callback, target_min: int = 10) -> Update:
+    """What one more try, that ends so many seconds after noon, makes of the task."""
+    again = a_call(Outcome.ABANDONED, id="112-1.2", arrived_at=after(end_s - 30), ended_at=after(end_s))
+    update = callbacks.follow_call(task, again, "0811", Why.ABANDONED, target_min)
+    assert update is not None
+    return update
+
+
+def test_who_claimed_a_task_and_does_not_call_loses_it_with_the_next_try() -> None:
+    claimed = callbacks.claim(opened(), 3, after(70))
+    assert claimed.is_overdue(after(661))
+    update = again_at(14_400, claimed)
+    task = update.task
+    assert (task.state, task.claimed_by, task.claimed_at) == (State.OPEN, None, None)
+    assert callbacks.claim(task, 4, after(14_401)).claimed_by == 4
+    assert [event.type for event in update.events] == ["callback.tried_again", "callback.released"]
+    told = update.events[1].data
+    assert (told["state"], told["claimed_by"], told["operator_id"], told["by"]) == ("open", None, 3, "centre")
+
+
+def test_who_claimed_a_task_after_the_try_that_is_told_late_keeps_it() -> None:
+    update = again_at(80, callbacks.claim(opened(), 3, after(90)))
+    assert (update.task.claimed_by, len(update.events)) == (3, 1)
 
 
 def test_a_number_that_gets_through_closes_its_own_task_and_that_is_its_last_try() -> None:
@@ -185,7 +214,7 @@ def dialled(*steps: tuple[DialStep, float], result: DialResult | None = None) ->
     task = callbacks.begin_dial(opened(), Dial("7-a", 3, after(100)))
     for step, seconds in steps:
         fact = DialFact("7-a", after(seconds), step, result if step is DialStep.ENDED else None)
-        update = callbacks.follow_dial(task, fact, "Siti")
+        update = callbacks.follow_dial(task, fact, "Siti", 10)
         assert update is not None
         task = update.task
     return task
@@ -203,11 +232,38 @@ def test_a_dial_claims_the_task_and_is_the_only_one() -> None:
         callbacks.release(task)
 
 
-def test_the_clock_stops_when_the_number_itself_is_called() -> None:
+def test_the_clock_stands_while_the_number_itself_is_called() -> None:
     task = dialled((RUNG, 104))
     assert task.first_dialled_at == after(104)
     assert not task.is_overdue(after(10_000))
-    assert dialled((ENDED, 125)).is_overdue(after(10_000))
+    assert not dialled((RUNG, 104), (ANSWERED, 110)).is_overdue(after(10_000))
+    for missed in (dialled(), dialled((ENDED, 125))):
+        assert missed.due_at == after(660)
+        assert missed.is_overdue(after(661))
+
+
+@pytest.mark.parametrize("result", [each for each in DialResult if each is not DialResult.OPERATOR_MISSED])
+def test_a_dial_in_vain_makes_it_due_again(result: DialResult) -> None:
+    task = dialled((RUNG, 104), (ANSWERED, 110), (ENDED, 114), result=result)
+    assert (task.due_at, task.first_due_at, task.first_dialled_at) == (after(714), after(660), after(104))
+    assert not task.is_overdue(after(714))
+    assert task.is_overdue(after(715))
+
+
+def test_a_try_after_a_dial_in_vain_is_due_too_and_in_nobodys_hands() -> None:
+    """Abandoned, dialled in vain, and the operator goes home: the next try is somebody's task."""
+    in_vain = dialled((RUNG, 104), (ENDED, 114), result=DialResult.NO_ANSWER)
+    task = again_at(14_400, in_vain).task
+    assert (task.state, task.claimed_by, task.is_overdue(after(14_400))) == (State.OPEN, None, True)
+    assert (task.due_at, task.first_due_at, task.first_dialled_at) == (after(714), after(660), after(104))
+
+
+def test_a_try_while_a_dial_goes_on_leaves_the_task_to_whoever_dials() -> None:
+    update = again_at(700, dialled())
+    assert (update.task.claimed_by, update.task.due_at, len(update.events)) == (3, after(660), 1)
+    calling = again_at(700, dialled((RUNG, 104))).task
+    assert (calling.claimed_by, calling.due_at, calling.is_overdue(after(10_000))) == (3, after(1300), False)
+    assert calling.first_due_at == after(660)
 
 
 def test_a_caller_who_talks_for_a_while_is_reached() -> None:
@@ -235,14 +291,14 @@ def test_who_did_not_talk_long_enough_stays_a_task(
 
 def test_what_is_told_twice_of_a_dial_changes_nothing() -> None:
     task = dialled((RUNG, 104), (ENDED, 110), result=DialResult.BUSY)
-    assert callbacks.follow_dial(task, DialFact("7-a", after(111), ENDED), "Siti") is None
-    assert callbacks.follow_dial(dialled((RUNG, 104)), DialFact("7-a", after(105), RUNG), "Siti") is None
-    assert callbacks.follow_dial(task, DialFact("7-z", after(111), ENDED), "Siti") is None
+    assert callbacks.follow_dial(task, DialFact("7-a", after(111), ENDED), "Siti", 10) is None
+    assert callbacks.follow_dial(dialled((RUNG, 104)), DialFact("7-a", after(105), RUNG), "Siti", 10) is None
+    assert callbacks.follow_dial(task, DialFact("7-z", after(111), ENDED), "Siti", 10) is None
 
 
 def test_the_end_of_a_dial_is_kept_although_its_task_is_over() -> None:
     over = callbacks.close(dialled((RUNG, 104), (ANSWERED, 105)), State.REACHED, after(106), "Ani")
-    update = callbacks.follow_dial(over, DialFact("7-a", after(200), ENDED, DialResult.ANSWERED), "Siti")
+    update = callbacks.follow_dial(over, DialFact("7-a", after(200), ENDED, DialResult.ANSWERED), "Siti", 10)
     assert update is not None
     assert (update.task.closed_by, update.task.dials[0].result) == ("Ani", DialResult.ANSWERED)
     assert [event.type for event in update.events] == ["callback.dial_ended"]

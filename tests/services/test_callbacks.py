@@ -94,13 +94,16 @@ async def test_three_tries_in_one_reading_are_one_task_and_the_next_unheard_call
     assert fresh.due_at == local(7.3) + timedelta(minutes=11)
 
 
-async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_for_new_ones(services: Services) -> None:
+async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_for_what_comes_then(
+    services: Services,
+) -> None:
     await told(services, *unheard("112-1"))
     await rules(services, callback_target_min=3)
     await told(services, *unheard("112-2", 7.1), *unheard("112-3", 7.1, caller="0822"))
     [joined] = await services.store.open_callbacks([NUMBER])
     [fresh] = await services.store.open_callbacks(["0822"])
-    assert (joined.try_count, joined.due_at) == (2, local(7) + timedelta(minutes=11))
+    assert (joined.try_count, joined.due_at) == (2, local(7.1) + timedelta(minutes=4))
+    assert joined.first_due_at == local(7) + timedelta(minutes=11)
     assert fresh.due_at == local(7.1) + timedelta(minutes=4)
 
 
@@ -232,6 +235,40 @@ async def test_a_task_is_not_dialled_over_a_trunk_that_is_no_more(services: Serv
     assert services.switchboard.diallings == []
 
 
+async def test_the_audit_log_says_for_whom_a_callback_was_dialled(services: Services) -> None:
+    siti, _ = await dialled(services)
+    [entry] = await Reads(services.store._engine).kept.audit(0, 100, subject=f"callback/{(await newest(services)).id}")
+    assert (entry.action, entry.actor) == ("callback.dialled", "Ani")
+    assert entry.after == f'{{"state":"claimed","claimed_by":{siti.id}}}'
+
+
+async def test_who_is_dialled_in_vain_and_calls_again_is_an_alarm_and_anybodys_task(services: Services) -> None:
+    siti, dial_id = await dialled(services)
+    budi = await hired(services, "1002")
+    at = local(7) + timedelta(minutes=5)
+    await told(services, DialFact(dial_id, at, DialStep.RUNG))
+    await told(services, DialFact(dial_id, at + timedelta(minutes=1), DialStep.ENDED, DialResult.NO_ANSWER))
+    services.clock.at = local(7) + timedelta(minutes=15)
+    await after(services, 6)
+    assert "callbacks_overdue" not in await alarms(services)
+    services.clock.at = local(7) + timedelta(minutes=17)
+    await after(services, 6)
+    assert "callbacks_overdue" in await alarms(services)
+    task = await newest(services)
+    with pytest.raises(OutOfTurn, match=f"operator {siti.id} has it"):
+        await services.callbacks.claim(task.id, budi.id, ANI, None)
+
+    await told(services, *unheard("112-2", 11))
+    claimed = await services.callbacks.claim(task.id, budi.id, ANI, None)
+    await after(services, 6)
+    assert "callbacks_overdue" in await alarms(services)
+    assert (claimed.claimed_by, claimed.first_dialled_at, claimed.try_count) == (budi.id, at, 2)
+    assert claimed.first_due_at == local(7) + timedelta(minutes=11)
+    assert (await events(services, "callback"))[-3:] == [
+        *("callback.tried_again", "callback.released", "callback.claimed"),
+    ]
+
+
 async def test_callers_who_wait_past_their_time_are_one_alarm_until_somebody_calls(services: Services) -> None:
     siti = await hired(services)
     await told(services, *unheard("112-1"), *unheard("112-2", 7.1, caller="0822"))
@@ -239,6 +276,9 @@ async def test_callers_who_wait_past_their_time_are_one_alarm_until_somebody_cal
     await after(services, 0)
     assert "callbacks_overdue" not in await alarms(services)
     services.clock.at = local(8)
+    await services.callbacks.claim(
+        (await newest(services)).id, siti.id, ANI, None
+    )  # he who has it is late all the same
     await after(services, 6)
     assert (await alarms(services))["callbacks_overdue"] == "callbacks"
     [alarm] = [each for each in await services.store.standing_alarms() if each.kind == "callbacks_overdue"]

@@ -37,6 +37,7 @@ any_closed = st.builds(
     state=st.sampled_from(State),
     opened_at=times,
     due_at=times,
+    first_due_at=times,
     tries=st.lists(st.builds(Try, words, times, st.sampled_from(Why)), max_size=3).map(tuple),
     try_count=small,
     last_try_at=times,
@@ -56,6 +57,7 @@ def a_task(number: str = "0811", due_min: int = 10, **fields: Any) -> Callback:
         "trunk": "telkomsel",
         "opened_at": NOON,
         "due_at": NOON + timedelta(minutes=due_min),
+        "first_due_at": NOON + timedelta(minutes=10),
         "tries": (Try("112-1", NOON, Why.CANCELLED),),
         "try_count": 1,
         "last_try_at": NOON,
@@ -133,14 +135,20 @@ async def test_open_tasks_come_the_soonest_due_first_and_others_the_newest_first
 
 async def test_tasks_are_found_by_state_number_hands_and_lateness(repository: Repository, reads: Reads) -> None:
     late = NOON + timedelta(minutes=20)
-    dial = Dial("2-a", 3, NOON, rung_at=NOON)
-    waiting, dialled, taken, closed = await put(
+    calling, ringing = Dial("2-a", 3, NOON, rung_at=NOON), Dial("5-a", 3, NOON)
+    in_vain = replace(calling, result=DialResult.BUSY, ended_at=NOON)
+    waiting, dialled, taken, closed, rung, tried = await put(
         repository,
         a_task("1"),
-        a_task("2", first_dialled_at=NOON, dials=(dial,)),
+        a_task("2", first_dialled_at=NOON, dials=(in_vain, calling)),
         a_task("3", 60, state=State.CLAIMED, claimed_by=3),
         over(a_task("4")),
+        a_task("5", 12, state=State.CLAIMED, claimed_by=4, dials=(ringing,)),
+        a_task("6", 15, state=State.CLAIMED, claimed_by=4, first_dialled_at=NOON, dials=(in_vain,)),
     )
+    assert [task for task in (waiting, dialled, taken, closed, rung, tried) if task.is_overdue(late)] == [
+        *(waiting, rung, tried),
+    ]
 
     async def found(**filter: Any) -> list[Callback]:
         return (await reads.callbacks.page(CallbackFilter(**filter), after=None, limit=10))[0]
@@ -149,12 +157,12 @@ async def test_tasks_are_found_by_state_number_hands_and_lateness(repository: Re
     assert await found(state=State.REACHED) == [closed]
     assert await found(number="3") == [taken]
     assert await found(claimed_by=3) == [taken]
-    assert await found(overdue_at=late) == [waiting]
+    assert await found(overdue_at=late) == [waiting, rung, tried]
     assert await found(state=State.REACHED, is_open=True) == []
-    assert await repository.overdue_callbacks(late) == (1, waiting.due_at)
+    assert await repository.overdue_callbacks(late) == (3, waiting.due_at)
     assert await repository.overdue_callbacks(NOON) == (0, None)
-    assert await repository.dialling_callbacks() == [dialled]
+    assert await repository.dialling_callbacks() == [dialled, rung]
 
     gone = Event("callback.impossible", NOON, "112-9", {"caller": "anonymous"})
     await repository.commit(Change(events=(gone, replace(gone, at=NOON - timedelta(days=2)))))
-    assert await reads.callbacks.counts(late, NOON - timedelta(days=1)) == CallbackCounts(2, 1, 1, 1)
+    assert await reads.callbacks.counts(late, NOON - timedelta(days=1)) == CallbackCounts(2, 3, 3, 1)

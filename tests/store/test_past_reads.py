@@ -51,6 +51,7 @@ def said(call_id: str, at: datetime, disposition: Disposition = Disposition.PRAN
 def waiting(number: str, opened_at: datetime, closed_at: datetime | None = None) -> Any:
     return {
         **{"version": 1, "number": number, "trunk": "telkom", "state": State.OPEN, "opened_at": opened_at},
+        **{"first_due_at": opened_at, "is_calling": False},
         **{"due_at": opened_at, "tries": [], "try_count": 1, "last_try_at": opened_at, "dials": []},
         **{"closed_at": closed_at, "closed_by": "", "reason": ""},
     }

@@ -80,10 +80,10 @@ def any_given(draw: st.DrawFn) -> Given:
         dialled_at = draw(st.sampled_from([None, due_at, due_at + timedelta(microseconds=1), due_at - timedelta(1)]))
         state = draw(st.sampled_from(State))
         closed_at = None if state in (State.OPEN, State.CLAIMED) else due_at
-        callback = {"opened_at": arrived_at, "due_at": due_at, "first_dialled_at": dialled_at, "state": state}
+        callback = {"opened_at": arrived_at, "first_due_at": due_at, "first_dialled_at": dialled_at, "state": state}
         callback |= {"closed_at": closed_at, "trunk": fields["trunk"]}
         if draw(st.booleans()):
-            callback |= {"due_at": NOW + timedelta(days=1)}
+            callback |= {"first_due_at": NOW + timedelta(days=1)}
     return Given(a_call(0, **fields), disposition, callback)
 
 
@@ -109,7 +109,8 @@ def disposed(call: Call, disposition: Disposition) -> dict[str, Any]:
 
 def task(number: int, fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        **{"version": 1, "number": f"0812{number}", "tries": [], "try_count": 1, "dials": []},
+        **{"version": 1, "number": f"0812{number}", "tries": [], "try_count": 1, "dials": [], "is_calling": False},
+        "due_at": NOW,  # the clock of today says nothing of the first one
         **{"closed_by": "", "reason": "", "last_try_at": fields["opened_at"], **fields},
     }
 
@@ -189,9 +190,9 @@ def naive_callbacks(tasks: Sequence[dict[str, Any]]) -> tuple[int, ...]:
         each
         for each in tasks
         if each["first_dialled_at"]
-        or not (each["state"] is State.GOT_THROUGH or (each["closed_at"] is None and each["due_at"] >= NOW))
+        or not (each["state"] is State.GOT_THROUGH or (each["closed_at"] is None and each["first_due_at"] >= NOW))
     ]
-    in_time = [each for each in tasks if each["first_dialled_at"] and each["first_dialled_at"] <= each["due_at"]]
+    in_time = [each for each in tasks if each["first_dialled_at"] and each["first_dialled_at"] <= each["first_due_at"]]
     states = Counter(each["state"] for each in tasks)
     closed = (states[State.REACHED], states[State.GIVEN_UP], states[State.GOT_THROUGH])
     return len(tasks), len(to_make), len(in_time), *closed
