@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from gateway.api.context import Context
 from gateway.domain.operators import Operator
 from gateway.domain.report_groups import (
+    ANSWERED_WITHIN,
     HOURS_OF_DAY,
     By,
     Span,
@@ -62,11 +63,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """The labels that are known beforehand, whether each of these groups is told where nothing came, and who worked
-    when, by shift."""
+    """The labels that are known beforehand, the groups that are told where nothing came, too, and who worked when, by
+    shift."""
 
     labels: Mapping[Key, Label]
-    are_all_told: bool = False
+    always_told: tuple[Key, ...] = ()
     stints: tuple[Stint, ...] = ()
 
 
@@ -78,7 +79,7 @@ async def count(
     groups = await _groups(context, by, first, last)
     wanted = Wanted(by, pieces(by, first, last, zone), queue, trunk, groups.stints)
     counts = await context.reads.reports.counts(wanted, now)
-    made = await asyncio.to_thread(report, counts, tuple(groups.labels) if groups.are_all_told else ())
+    made = await asyncio.to_thread(report, counts, groups.always_told)
     if by is By.NONE:
         made = Report(made.total, ())
     return Counted(made, groups.labels, now)
@@ -95,13 +96,16 @@ async def _groups(context: Context, by: By, first: date, last: date) -> _Groups:
             people = await context.store.kept(Operator, include_retired=True)
             return _Groups({each.id: Label(str(each.id), each.name) for each in people})
         case By.SHIFT:
-            plan = await context.bookkeeper.plan(first_day_of_roster(first), last)
+            plan = await context.bookkeeper.plan(first_day_of_roster(first), last + DAY)
             return await asyncio.to_thread(_shifts, plan, first, last)
         case By.HOUR_OF_DAY:
-            hours = range(HOURS_OF_DAY)
-            return _Groups({hour: Label(f"{hour:02}", f"{hour:02}:00") for hour in hours}, are_all_told=True)
+            return _all_told({hour: Label(f"{hour:02}", f"{hour:02}:00") for hour in range(HOURS_OF_DAY)})
     zone = context.bookkeeper.zone
-    return _Groups({span.key: _of_time(by, span) for span in spans(by, first, last, zone)}, are_all_told=True)
+    return _all_told({span.key: _of_time(by, span) for span in spans(by, first, last, zone)})
+
+
+def _all_told(labels: Mapping[Key, Label]) -> _Groups:
+    return _Groups(labels, tuple(labels))
 
 
 def _of_time(by: By, span: Span) -> Label:
@@ -113,13 +117,17 @@ _DATES = {By.DAY: "%Y-%m-%d", By.MONTH: "%Y-%m"}
 
 
 def _shifts(plan: Plan, first: date, last: date) -> _Groups:
-    """Who worked when in those days, and the shifts by their places."""
+    """Who worked when in those days, and the shifts by their places. Of those that began after the days but soon enough
+    to answer a call of theirs, only the ones that did are told."""
     since, until = midnight(first, plan.zone), midnight(last + DAY, plan.zone)
-    working, places = stints(duty for duty in plan.duties if duty.starts_at < until and duty.leaves_at > since)
+    there = [duty for duty in plan.duties if duty.starts_at < until + ANSWERED_WITHIN and duty.leaves_at > since]
+    working, places = stints(there)
+    within = {(duty.shift_id, duty.date) for duty in there if duty.starts_at < until}
     labels: dict[Key, Label] = {}
     for place, (shift_id, day) in enumerate(places):
         shift = plan.shifts[shift_id]
-        there = occurrence(shift, day, plan.zone)
-        times = (there.starts_at.astimezone(plan.zone), there.ends_at.astimezone(plan.zone))
+        when = occurrence(shift, day, plan.zone)
+        times = (when.starts_at.astimezone(plan.zone), when.ends_at.astimezone(plan.zone))
         labels[place] = Label(f"{shift_id}/{day}", f"{shift.name}, {day}", *times)
-    return _Groups(labels, are_all_told=True, stints=working)
+    always = tuple(place for place, which in enumerate(places) if which in within)
+    return _Groups(labels, always, working)

@@ -24,10 +24,12 @@ class Definition:
 
 def _within(limit_s: int, source: str = "", goal: str = "") -> Definition:
     return Definition(
-        f"Calls that an operator answered at most {limit_s} s after the carrier's INVITE, of those presented. Callers "
-        f"who still wait count among them once they have waited longer than {limit_s} s.",
-        f"Panggilan yang dijawab petugas paling lama {limit_s} detik sejak INVITE dari operator seluler, dari yang "
-        f"masuk. Yang masih menunggu ikut dihitung setelah menunggu lebih dari {limit_s} detik.",
+        f"Calls that an operator answered, and no agency or last-resort number, at most {limit_s} s after the "
+        f"carrier's INVITE, of those presented. Callers who still wait count among them once they have waited longer "
+        f"than {limit_s} s.",
+        f"Panggilan yang dijawab petugas, tanpa instansi atau nomor cadangan, paling lama {limit_s} detik sejak INVITE "
+        f"dari operator seluler, dari yang masuk. Yang masih menunggu ikut dihitung setelah menunggu lebih dari "
+        f"{limit_s} detik.",
         source,
         goal,
     )
@@ -39,8 +41,10 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Semua panggilan yang tiba pada waktu itu, menurut waktu INVITE, tanpa panggilan uji dari pusat sendiri.",
     ),
     "waiting": Definition(
-        "Calls that go on and that nobody has answered yet. They are not presented until that is decided.",
-        "Panggilan yang masih berlangsung dan belum dijawab siapa pun; belum dihitung sebagai panggilan masuk.",
+        "Calls that go on and that nobody has answered yet, or that an agency or a last-resort number answered and "
+        "left, so that they wait again. They are not presented until that is decided.",
+        "Panggilan yang masih berlangsung dan belum dijawab siapa pun, atau yang menunggu lagi setelah instansi atau "
+        "nomor cadangan; belum dihitung sebagai panggilan masuk.",
     ),
     "presented": Definition(
         "Calls less those waiting: what every share is of, where nothing else is said. Calls that were abandoned "
@@ -70,9 +74,11 @@ DEFINITIONS: Mapping[str, Definition] = {
     "waits": Definition(
         "The mean time from the INVITE to the operator's answer, greeting and queue included, of the calls that an "
         "operator answered; and of the slowest tenth of them (a tenth of their number, rounded up). Each wait is taken "
-        "in tenths of a second, rounded up.",
+        "in tenths of a second, rounded up. A caller whom an agency or a last-resort number answered, too, as where it "
+        "was first and an operator came later, counts as answered and has no such wait: he is not in the count here.",
         "Rata-rata waktu dari INVITE sampai petugas menjawab, termasuk sapaan dan antrean; dan dari sepersepuluh "
-        "panggilan yang paling lama menunggu. Waktu dibulatkan ke atas ke sepersepuluh detik.",
+        "panggilan yang paling lama menunggu. Waktu dibulatkan ke atas ke sepersepuluh detik. Penelepon yang "
+        "dijawab petugas dan juga instansi atau nomor cadangan terhitung dijawab, tetapi tidak dihitung di sini.",
         EU,
     ),
     "abandoned": Definition(

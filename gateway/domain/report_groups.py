@@ -25,6 +25,8 @@ MOST_DAYS_IN_PARTS = 62
 """By hour and by shift a report is long, and the roster of many days is, too."""
 PIECE = timedelta(days=31)
 """So much is counted in one go."""
+ANSWERED_WITHIN = timedelta(hours=6)
+"""So long after the last of its calls arrived a report looks for who was on shift when they were answered."""
 _EPOCH = date(1970, 1, 1)
 
 

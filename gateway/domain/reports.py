@@ -41,7 +41,7 @@ class Became(StrEnum):
     RELIEVED = "relieved"
     """It goes on, and an agency or a last-resort number has answered it."""
     WAITING = "waiting"
-    """It goes on, and nobody has answered it."""
+    """It goes on, and nobody has answered it; or it waits again after an agency or a last-resort number."""
 
 
 BY_OPERATOR = frozenset({Became.ANSWERED, Became.TALKING})
@@ -49,13 +49,14 @@ BY_OPERATOR = frozenset({Became.ANSWERED, Became.TALKING})
 
 @dataclass(frozen=True, slots=True)
 class CallCount:
-    """Calls of one group that became the same: how many after each wait, in tenths of a second, and how many nobody
-    answered. Of calls that nobody has answered yet the wait is how long it has been so far."""
+    """Calls of one group that became the same: how many after each wait, in tenths of a second, and how many without
+    one: nobody answered them, or both an operator and an agency or a last-resort number did. Of calls that wait it is
+    how long it has been so far."""
 
     key: Key
     became: Became
     waits: Mapping[int, int]
-    unanswered: int = 0
+    without: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long the callers waited whom an operator answered, and the slowest tenth of them."""
+    """How long the callers waited whom an operator answered and nobody else, and the slowest tenth of them."""
 
     count: int = 0
     mean_s: float | None = None
@@ -179,7 +180,7 @@ class Tally:
 
     became: Counter[Became] = field(default_factory=Counter)
     waits: Counter[int] = field(default_factory=Counter)
-    """Calls that an operator answered, by their wait in tenths of a second."""
+    """Calls that an operator answered and nobody else, by their wait in tenths of a second."""
     ages: Counter[int] = field(default_factory=Counter)
     """Calls that wait, by how long they have waited."""
     relieved: int = 0
@@ -188,7 +189,7 @@ class Tally:
 
     def add_calls(self, count: CallCount) -> None:
         calls = sum(count.waits.values())
-        self.became[count.became] += calls + count.unanswered
+        self.became[count.became] += calls + count.without
         if count.became is Became.WAITING:
             self.ages.update(count.waits)
         elif count.became in BY_OPERATOR:

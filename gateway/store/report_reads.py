@@ -43,9 +43,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.call import PROBE_TRUNK, Stage
 from gateway.domain.callbacks import State
-from gateway.domain.report_groups import DAY_S, HOUR_S, HOURS_OF_DAY, By, Piece, Wanted
+from gateway.domain.report_groups import ANSWERED_WITHIN, DAY_S, HOUR_S, HOURS_OF_DAY, By, Piece, Wanted
 from gateway.domain.reports import NO_CALLBACKS, Became, CallbackCount, CallCount, Counts, DisposedCount
 from gateway.store.columns import UtcTime, epoch_s, tenths_between
 from gateway.store.database import in_turn
@@ -62,7 +62,8 @@ GROUPING_MEMORY = "64MB"
 """So much a report may use on PostgreSQL, whose usual 4 MB are little for a month of hours."""
 
 _NEVER = -1
-"""The wait of a call that nobody answered."""
+"""The wait of a call that nobody answered, or both an operator and somebody else: its one time is that of who was
+first, and does not say which of them that was."""
 _TELL_CALLBACKS_APART = frozenset({By.NONE, By.HOUR, By.DAY, By.MONTH, By.HOUR_OF_DAY, By.TRUNK})
 
 
@@ -134,23 +135,29 @@ class _Statements:
 
     def calls(self) -> CompoundSelect[Any]:
         came, answered = calls.c.arrived_at, calls.c.answered_at
-        waited = case((answered.is_not(None), _at_least_0(tenths_between(self.dialect, came, answered))), else_=_NEVER)
-        so_far = _at_least_0(tenths_between(self.dialect, came, func.coalesce(answered, literal(self.now, UtcTime()))))
+        is_relieved = calls.c.relieved_by.is_not(None)
+        wait = _at_least_0(tenths_between(self.dialect, came, answered))
+        waited = case(
+            (answered.is_(None), _NEVER), (and_(calls.c.outcome == Became.ANSWERED, is_relieved), _NEVER), else_=wait
+        )
         stands = case(
-            (answered.is_(None), Became.WAITING.value),
+            (not_(self._is_decided), Became.WAITING.value),
             (calls.c.operator.is_not(None), Became.TALKING.value),
             else_=Became.RELIEVED.value,
+        )
+        so_far = case(
+            (not_(self._is_decided), _at_least_0(tenths_between(self.dialect, came, literal(self.now, UtcTime())))),
+            (and_(calls.c.operator.is_not(None), is_relieved), _NEVER),
+            else_=wait,
         )
         return union_all(
             self._waits(calls.c.outcome, waited, self._over()), self._waits(stands, so_far, self._going_on())
         )
 
     def dispositions(self) -> Select[Any]:
-        """Of calls that are over, or that somebody has answered: the same that are presented."""
+        """Of the calls that are presented."""
         which = select(self._key.label("key"), calls.c.id).select_from(self._source()).where(*self._asked_for())
-        there = union_all(
-            which.where(*self._over()), which.where(*self._going_on(), calls.c.answered_at.is_not(None))
-        ).cte("there")
+        there = union_all(which.where(*self._over()), which.where(*self._going_on(), self._is_decided)).cte("there")
         if self.wanted.by is By.SHIFT:  # else SQLite looks through all stints for each call
             there = there.prefix_with("MATERIALIZED", dialect="sqlite")
         what = dispositions.c.disposition
@@ -198,8 +205,8 @@ class _Statements:
         if self.wanted.by is not By.SHIFT:
             return calls
         stints = self._stints.c
-        works = (stints.operator_id == calls.c.operator_id, stints.since <= calls.c.arrived_at)
-        return calls.outerjoin(self._stints, and_(*works, stints.until > calls.c.arrived_at))
+        works = (stints.operator_id == calls.c.operator_id, stints.since <= calls.c.answered_at)
+        return calls.outerjoin(self._stints, and_(*works, stints.until > calls.c.answered_at))
 
     def _over(self) -> tuple[ColumnElement[bool], ...]:
         return calls.c.outcome.is_not(None), *self._within(calls.c.arrived_at)
@@ -211,6 +218,13 @@ class _Statements:
         if self.dialect.name == "sqlite":
             at = UnaryExpression(at, operator=custom_op("+"), type_=at.type)
         return calls.c.ended_at.is_(None), *self._within(at)
+
+    @property
+    def _is_decided(self) -> ColumnElement[bool]:
+        """Of a call that goes on: whether an operator has answered it, or an agency or a last-resort number that has
+        not left it to wait again."""
+        waits_again = and_(calls.c.operator.is_(None), calls.c.stage.in_((Stage.QUEUED, Stage.FALLBACK)))
+        return and_(calls.c.answered_at.is_not(None), not_(waits_again))
 
     def _within(self, at: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
         return at >= self.piece.since, at < self.piece.until
@@ -263,7 +277,7 @@ class _Statements:
         there = [
             (each.operator_id, each.since.strftime(digits), each.until.strftime(digits), each.place)
             for each in self.wanted.stints
-            if each.since < self.piece.until and each.until > self.piece.since
+            if each.since < self.piece.until + ANSWERED_WITHIN and each.until > self.piece.since
         ]
         written = literal(json.dumps(there), Text)
         fields: list[ColumnElement[Any]]

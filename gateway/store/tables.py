@@ -80,9 +80,10 @@ Index("ix_calls_caller_arrived_at_id", calls.c.caller, calls.c.arrived_at, calls
 
 # a report counts a month of calls from this alone: one more entry a call, made when it is over
 _OVER = text("outcome IS NOT NULL")
+_COUNTED = ("arrived_at", "outcome", "trunk", "queue", "answered_at", "operator_id", "id", "relieved_by")
 Index(
     "ix_calls_report",
-    *(calls.c[name] for name in ("arrived_at", "outcome", "trunk", "queue", "answered_at", "operator_id", "id")),
+    *(calls.c[name] for name in _COUNTED),
     sqlite_where=_OVER,
     postgresql_where=_OVER,
 )

@@ -127,6 +127,28 @@ async def test_groups_add_up_to_the_total(worked: House, by: str, expected: list
     assert sum(count for _, count in expected) == told["total"]["presented"]
 
 
+async def test_who_waited_over_midnight_is_of_the_shift_that_answered_and_no_other_of_it_is_told(
+    house: House,
+) -> None:
+    house.services.clock.at = NOW
+    siti = (await house.post("/v1/operators", {"name": "Siti", "phone": "1001"})).json["id"]
+    body = {"name": "malam", "start": "00:00", "end": "06:00", "first_date": "2026-01-01"}
+    shift = (await house.post("/v1/shifts", body)).json["id"]
+    days = {"first_date": "2026-11-24", "last_date": "2026-11-24"}
+    body = {"operator_id": siti, "shift_id": shift, "queue": "emergency", **days}
+    assert (await house.post("/v1/assignments?allow_gaps=true", body)).status == 201
+    midnight = TEN + timedelta(hours=14)
+    late = came("late", 14 - 1 / 60, 120.0, operator_id=siti)
+    assert late.arrived_at < midnight < (late.answered_at or midnight)
+    await house.context.store.commit(Change(calls=(late,)))
+
+    told = await level(house, "from=2026-11-23&to=2026-11-23&by=shift")
+    assert [(each["key"], each["figures"]["presented"]) for each in told["groups"]] == [(f"{shift}/2026-11-24", 1)]
+    assert (await level(house, "from=2026-11-22&to=2026-11-22&by=shift"))["groups"] == []
+    empty = await level(house, "from=2026-11-24&to=2026-11-24&by=shift")
+    assert [(each["key"], each["figures"]["presented"]) for each in empty["groups"]] == [(f"{shift}/2026-11-24", 0)]
+
+
 async def test_hours_are_those_of_the_centres_clock(worked: House) -> None:
     told = await level(worked, "from=2026-11-23&to=2026-11-23&by=hour")
     assert len(told["groups"]) == 24

@@ -62,14 +62,19 @@ def any_given(draw: st.DrawFn) -> Given:
         "trunk": draw(st.sampled_from(["telkomsel", "indosat", PROBE_TRUNK])),
         "queue": draw(st.sampled_from(["emergency", "fire", None])),
     }
-    what = draw(st.sampled_from([*Outcome, "relieved", "talking", "relief", "waiting"]))
+    what = draw(st.sampled_from([*Outcome, "relieved", "talking", "relief", "waiting", "waiting again"]))
     if what in (Outcome.ANSWERED, "talking"):
-        fields |= {"answered_at": arrived_at + wait, "operator": "1001"}
+        fields |= {"answered_at": arrived_at + wait, "operator": "1001", "stage": Stage.TALKING}
         fields["operator_id"] = draw(st.sampled_from([1, 2, None]))
+        # the agency was first
+        fields["relieved_by"] = draw(st.sampled_from([None, None, "08123"]))
     elif what in ("relieved", "relief"):
-        fields |= {"answered_at": arrived_at + wait, "relieved_by": "08123"}
+        fields |= {"answered_at": arrived_at + wait, "relieved_by": "08123", "stage": Stage.TALKING}
     if what == "waiting":
         fields["arrived_at"] = NOW - wait
+    elif what == "waiting again":
+        fields |= {"arrived_at": NOW - wait, "answered_at": NOW - wait / 2, "relieved_by": "08123"}
+        fields["stage"] = draw(st.sampled_from([Stage.QUEUED, Stage.FALLBACK]))
     elif what not in ("talking", "relief"):
         outcome = Outcome.FELL_BACK if what == "relieved" else what
         fields |= {"outcome": outcome, "stage": Stage.ENDED, "ended_at": arrived_at + wait + timedelta(seconds=9)}
@@ -139,7 +144,11 @@ def key_of(by: By, at: datetime, zone: ZoneInfo, call: Call | None) -> Key:
         return 0
     if by is By.SHIFT:
         return next(
-            (s.place for s in STINTS if s.operator_id == call.operator_id and s.since <= call.arrived_at < s.until),
+            (
+                s.place
+                for s in STINTS
+                if s.operator_id == call.operator_id and call.answered_at and s.since <= call.answered_at < s.until
+            ),
             None,
         )
     own: dict[By, Key] = {By.QUEUE: call.queue, By.TRUNK: call.trunk, By.OPERATOR: call.operator_id}
@@ -149,17 +158,18 @@ def key_of(by: By, at: datetime, zone: ZoneInfo, call: Call | None) -> Key:
 def naive(there: Sequence[Given], of_callbacks: Iterable[dict[str, Any]] | None) -> dict[str, Any]:
     """The figures of those calls, by the definitions."""
     came = [each.call for each in there]
-    decided = [call for call in came if call.answered_at or call.ended_at]
-    waiting = [call for call in came if not call.answered_at and not call.ended_at]
+    waiting = [call for call in came if waits_now(call)]
+    decided = [call for call in came if not waits_now(call)]
     answered = [call for call in decided if call.operator]
-    waits = sorted((waited(call) for call in answered), reverse=True)
+    first = [call for call in answered if not call.relieved_by]
+    waits = sorted((waited(call) for call in first), reverse=True)
     slowest = waits[: math.ceil(len(waits) / 10)]
-    were = Counter(each.disposition for each in there if each.disposition is not None)
+    were = Counter(each.disposition for each in there if each.disposition and not waits_now(each.call))
     false = were[Disposition.PRANK] + were[Disposition.GHOST]
     within = []
     for limit_s in (5, 10, 15, 20, 60):
         limit = timedelta(seconds=limit_s)
-        in_time = [call for call in answered if call.answered_at and call.answered_at - call.arrived_at <= limit]
+        in_time = [call for call in first if call.answered_at and call.answered_at - call.arrived_at <= limit]
         late = [call for call in waiting if (NOW - call.arrived_at).total_seconds() > limit_s]
         within.append((limit_s, len(in_time), len(decided) + len(late)))
     tasks = None if of_callbacks is None else list(of_callbacks)
@@ -177,6 +187,12 @@ def naive(there: Sequence[Given], of_callbacks: Iterable[dict[str, Any]] | None)
         "kinds": Counter(MINISTRY_KINDS[each] for each in were.elements()),
         "callbacks": None if tasks is None else naive_callbacks(tasks),
     }
+
+
+def waits_now(call: Call) -> bool:
+    """Whether it goes on and nobody has answered it, or the agency that did has left it."""
+    is_left = not call.operator and call.stage in (Stage.QUEUED, Stage.FALLBACK)
+    return not call.ended_at and (not call.answered_at or is_left)
 
 
 def waited(call: Call) -> int:
@@ -302,6 +318,49 @@ async def test_a_clock_that_was_set_back_makes_no_wait_shorter_than_none(reposit
     await repository.commit(Change(calls=(answered("a", FROM + timedelta(hours=5), -3.0),)))
     found = report(await reads.reports.counts(Wanted(By.NONE, pieces(By.NONE, FIRST, LAST, JAKARTA)), NOW))
     assert (found.total.waits.mean_s, found.total.within[0].share) == (0.0, Share(1, 1))
+
+
+async def test_a_call_that_waited_over_a_shift_change_is_of_the_shift_that_answered_it(
+    repository: Repository, reads: Reads
+) -> None:
+    """And so is one that came in the last minute of the days that are asked for."""
+    change, midnight = FROM + timedelta(hours=9), FROM + timedelta(days=2, hours=21)
+    night, morning, next_night = (Stint(1, FROM, change, 0), Stint(2, change, NOW, 1), Stint(3, midnight, NOW, 2))
+    there = [
+        answered("a", change - timedelta(seconds=60), 120.0, operator_id=2),
+        answered("b", change - timedelta(seconds=60), 30.0, operator_id=1),
+        answered("c", midnight - timedelta(seconds=60), 120.0, operator_id=3),
+    ]
+    await repository.commit(Change(calls=tuple(there)))
+    wanted = Wanted(By.SHIFT, pieces(By.SHIFT, FIRST, LAST, JAKARTA), stints=(night, morning, next_night))
+    assert wanted.pieces[-1].until == midnight
+    found = report(await reads.reports.counts(wanted, NOW))
+    assert [(key, figures.presented) for key, figures in found.groups] == [(0, 1), (1, 1), (2, 1)]
+
+
+async def test_whom_an_agency_answered_first_no_operator_answered_after_its_wait(
+    repository: Repository, reads: Reads
+) -> None:
+    begins = FROM + timedelta(hours=5)
+    both = answered("a", begins, 8.0, relieved_by="08123")
+    running = answered("b", begins, 8.0, relieved_by="08123", outcome=None, ended_at=None, stage=Stage.TALKING)
+    await repository.commit(Change(calls=(both, running, answered("c", begins, 4.0))))
+    wanted = Wanted(By.NONE, pieces(By.NONE, FIRST, LAST, JAKARTA))
+    total = report(await reads.reports.counts(wanted, NOW)).total
+    assert (total.answered, total.relieved, total.going_on) == (Share(3, 3), Share(0, 3), 1)
+    assert {each.limit_s: each.share for each in total.within}[10] == Share(1, 3)
+    assert (total.waits.count, total.waits.mean_s) == (1, 4.0)
+
+
+async def test_a_caller_whom_an_agency_left_waits_again(repository: Repository, reads: Reads) -> None:
+    begins = NOW - timedelta(seconds=30)
+    left = {"answered_at": begins + timedelta(seconds=8), "relieved_by": "08123", "arrived_at": begins}
+    there = (a_call(1, **left, stage=Stage.TALKING), a_call(2, **left, stage=Stage.QUEUED))
+    await repository.commit(Change(calls=there))
+    wanted = Wanted(By.NONE, pieces(By.NONE, FIRST, LAST + timedelta(days=2), JAKARTA))
+    total = report(await reads.reports.counts(wanted, NOW)).total
+    assert (total.calls, total.waiting, total.relieved) == (2, 1, Share(1, 1))
+    assert {each.limit_s: each.share.of for each in total.within} == {5: 2, 10: 2, 15: 2, 20: 2, 60: 1}
 
 
 async def test_a_roster_of_thousands_of_stints_is_one_value(repository: Repository, reads: Reads) -> None:

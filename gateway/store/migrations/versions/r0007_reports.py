@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_calls_report",
         "calls",
-        ["arrived_at", "outcome", "trunk", "queue", "answered_at", "operator_id", "id"],
+        ["arrived_at", "outcome", "trunk", "queue", "answered_at", "operator_id", "id", "relieved_by"],
         sqlite_where=_OVER,
         postgresql_where=_OVER,
     )
