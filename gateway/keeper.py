@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from gateway.defects import Defects
 from gateway.level import Level
 from gateway.ports import StoreAway, SwitchboardAway
 
@@ -50,6 +51,7 @@ class Keeper:
         self._is_away = False
         self._looked_at: datetime | None = None
         self._due_s = 0.0
+        self._defects = Defects("watch_broken")
 
     def touch(self) -> None:
         """Somebody changed what Asterisk holds, or may have. Never waits."""
@@ -110,3 +112,5 @@ class Keeper:
             await self._watch(self._clock())
         except (SwitchboardAway, StoreAway) as error:
             log.warning("watch_failed", extra={"reason": str(error)})
+        except Exception as error:  # noqa: BLE001  # a defect of an alarm must not end the history of calls
+            self._defects.tell(error)

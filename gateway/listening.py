@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.centre import Centre
+from gateway.defects import Defects
 from gateway.domain.call import Call
 from gateway.domain.hearing import SILENT_AFTER, Heard, Key, Silence, Voice, silence, talk
 from gateway.domain.operators import PHONE_PATTERN
@@ -75,6 +76,7 @@ class Listening:
         self._talks: dict[str, float] = {}
         """When each talk that goes on was first seen, by its phone's leg and the clock that never leaps."""
         self._heard = asyncio.Event()
+        self._defects = Defects("listening_broken")
 
     def hear(self, heard: Voice | Key) -> None:
         """Takes what was heard. Never waits."""
@@ -117,6 +119,9 @@ class Listening:
                 await self.look()
             except StoreAway as error:
                 log.warning("heard_not_stored", extra={"reason": str(error)})
+                await asyncio.sleep(LOOK_EVERY_S)
+            except Exception as error:  # noqa: BLE001  # nor must a defect of this end the history of calls
+                self._defects.tell(error)
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:

@@ -40,6 +40,8 @@ class Kept:
     settled: list[int] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
     ticks: int = 0
+    defect: Exception | None = None
+    """What the watch raises."""
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -63,6 +65,8 @@ async def kept(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kept]:
 
     async def watch(now: object) -> None:
         there.ticks += 1
+        if there.defect:
+            raise there.defect
 
     keeper = Keeper(
         level=level,  # type: ignore[arg-type]
@@ -141,6 +145,22 @@ async def test_after_the_store_was_away_the_stored_state_is_taken_up_again(kept:
     kept.keeper.touch()
     await until(lambda: len(kept.resumed) == 1)
     assert kept.ticks > 0
+
+
+async def test_a_defect_of_the_watch_is_logged_once_and_ends_nothing(
+    kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = await quiet(kept)
+    kept.defect = ZeroDivisionError("an alarm divides by nothing")
+    await until(lambda: kept.ticks > 10)
+    ticks = kept.ticks
+    kept.keeper.touch()
+    await until(lambda: kept.level.looks == looks + 1 and kept.ticks > ticks + 5)
+    [told] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.message == "watch_broken"
+    assert "an alarm divides by nothing" in caplog.text
+    kept.defect = None
+    assert await quiet(kept) == looks + 1
 
 
 async def test_a_look_that_left_the_members_alone_is_followed_soon_by_another(kept: Kept) -> None:

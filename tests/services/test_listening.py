@@ -1,5 +1,7 @@
 """What is heard of callers: stored once, told to the operator, and never taken for more than it is."""
 
+import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -184,3 +186,26 @@ async def test_who_says_of_no_call_what_it_was_is_told_that_it_was_in_vain(servi
     services.clock.at = local(8)
     await told(services, DispositionFact("1001", local(8), PRANK), DispositionFact("1002", local(7), PRANK))
     assert await shown(services) == [("1001", IN_VAIN)]
+
+
+async def test_a_defect_of_the_listening_is_logged_once_and_ends_nothing(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.001)
+    looks = 0
+
+    async def broken_look() -> None:
+        nonlocal looks
+        looks += 1
+        raise KeyError("nobody expected this")
+
+    monkeypatch.setattr(services.listening, "look", broken_look)
+    running = asyncio.create_task(services.listening.run())
+    async with asyncio.timeout(20):
+        while looks < 5:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["listening_broken"]
+    assert "nobody expected this" in caplog.text
