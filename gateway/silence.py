@@ -21,6 +21,7 @@ UNANSWERED = timedelta(minutes=1)
 DEAF = timedelta(minutes=1)
 """Where the centre itself heard nothing for longer than this, calls may have failed to come for that reason."""
 PROBES_READ = 40
+_NO_CALL = "no call since"
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,6 +46,9 @@ class Silence:
     def adopt(self, alarm: Alarm) -> None:
         """Takes up an alarm that stood when the gateway was started anew."""
         self._alarms[alarm.subject] = alarm
+        said = alarm.detail.partition("; ")[0]
+        if alarm.kind == QUIET_TRUNK and said.startswith(_NO_CALL):
+            self._told[alarm.subject] = alarm.raised_at, said
 
     def take(self, arrival: Arrival) -> None:
         """Takes a call that came. Never waits."""
@@ -96,19 +100,19 @@ class Silence:
     def _silent(self, trunk: str, heard_since: datetime, now: datetime, least: timedelta) -> str | None:
         """What is to be said of a trunk that brings no calls; None where it does, or none are to be expected."""
         habit = self._past.habit(trunk)
-        if habit is None:
-            return None
         begun, words = self._told.get(trunk, (heard_since, ""))
         since = self._last.get(trunk, heard_since)
         if trunk not in self._alarms:
             since = max(since, heard_since)
         elif words:
             since = max(since, begun)
-        if not is_too_quiet(habit, since, now, least):
-            return None
+        if habit is None or not is_too_quiet(habit, since, now, least):
+            # in a long silence the habit itself wastes away: what stands ends with a call
+            goes_on = trunk in self._alarms and self._last.get(trunk, begun) <= begun
+            return words if words and goes_on else None
         if begun != since or not words:
             usual = habit.expected(since, now)
-            words = f"no call since {clock(since, self._past.zone)}: in that time {usual:.0f} are usual"
+            words = f"{_NO_CALL} {clock(since, self._past.zone)}: in that time {usual:.0f} are usual"
             self._told[trunk] = since, words
         return words
 

@@ -28,6 +28,9 @@ LEAST_PROBES = 6
 """From so many on test calls can be a habit."""
 RARE_PROBES = timedelta(hours=26)
 """A test call that comes more seldom than about once a day is no habit."""
+GIVEN_UP = timedelta(days=7)
+"""Test calls that have not come for so long are not made any more, and nobody is called for it. Nor is it a habit of
+theirs what they did so long before the last one."""
 PROBE_SLACK = timedelta(minutes=2)
 HEARD_ENOUGH = timedelta(hours=1)
 
@@ -123,12 +126,15 @@ def probe_interval(probes: Sequence[ProbeCall]) -> timedelta | None:
 
 
 def probe_fault(probes: Sequence[ProbeCall], heard_since: datetime, now: datetime, zone: ZoneInfo) -> str | None:
-    """What is wrong with the test calls (oldest first), in words; None where nothing is, or where they are no habit.
-    `heard_since` is from when on the centre heard of calls: one that could not be heard is not missing."""
-    interval = probe_interval(probes)
-    if interval is None:
+    """What is wrong with the test calls (oldest first), in words; None where nothing is, where they are no habit, or
+    where they have been given up. `heard_since` is from when on the centre heard of calls: one that could not be heard
+    is not missing."""
+    if not probes or now - probes[-1].at > GIVEN_UP:
         return None
     last = probes[-1]
+    interval = probe_interval([each for each in probes if last.at - each.at <= GIVEN_UP])
+    if interval is None:
+        return None
     late = interval * 1.5 + PROBE_SLACK
     if now - last.at > late and now - heard_since > min(late, HEARD_ENOUGH):
         return f"no test call since {clock(last.at, zone)}; they came every {_span(interval)}"

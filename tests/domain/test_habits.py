@@ -167,6 +167,26 @@ def test_in_the_first_minutes_nothing_is_said_of_a_test_call() -> None:
     assert fault(28, last=Outcome.FAILED, heard_since=after(25)) is not None
 
 
+def test_test_calls_that_are_given_up_are_missed_for_a_week() -> None:
+    week = 7 * 1440
+    assert fault(24 + week) == "no test call since 2026-08-17 00:25; they came every 5 min"
+    assert fault(26 + week) is None
+    assert fault(24 + week, last=Outcome.FAILED) is not None
+    assert fault(26 + week, last=Outcome.FAILED) is None
+
+
+def test_what_the_test_calls_did_a_week_before_the_last_one_is_no_habit_of_theirs() -> None:
+    for day, is_missed in ((6, True), (8, False)):
+        found = probe_fault(probes(*BY_CRON, day * 1440), EVER, after(day * 1440 + 60), JAKARTA)
+        assert (found is not None) is is_missed
+
+
+def test_one_test_call_a_day_is_missed_to_the_end_of_the_week() -> None:
+    daily = probes(*(1440 * day for day in range(20)))
+    for days, is_missed in ((1.4, False), (1.6, True), (6.9, True), (7.1, False)):
+        assert (probe_fault(daily, EVER, daily[-1].at + timedelta(days=days), JAKARTA) is not None) is is_missed
+
+
 def test_test_calls_by_hand_may_fail() -> None:
     assert probe_fault([], EVER, MONDAY, JAKARTA) is None
     assert probe_fault(probes(0, 7, last=Outcome.ABANDONED), EVER, after(500), JAKARTA) is None

@@ -286,6 +286,41 @@ async def test_a_silence_that_stood_stands_while_nothing_is_heard_and_over_a_res
     assert set(await alarms(again)) == {("quiet_trunk", "xlsmart")}
 
 
+async def test_a_silence_of_many_weeks_stands_until_a_call_comes_though_nothing_is_usual_any_more(
+    services: Services,
+) -> None:
+    await a_past(services, 24)
+    await learnt(services)
+    await hours_pass(services, 0.6)
+    stood = await alarms(services)
+    assert set(stood) == {("quiet_trunk", "telkomsel")}
+    for days in (20, 7, 7):
+        await after(services, days * 24 * 3600)
+        await learnt(services)
+        assert await alarms(services) == stood
+    again = Services(services.store, clock=services.clock)
+    await again.centre.resume()
+    await after(again)
+    await learnt(again)
+    assert await alarms(again) == stood
+    await come(again, 1)
+    await after(again)
+    assert not await alarms(again)
+
+
+async def test_a_silence_that_a_call_ended_while_the_gateway_was_away_is_over(services: Services) -> None:
+    await a_past(services, 24)
+    await learnt(services)
+    await hours_pass(services, 0.6)
+    assert await alarms(services)
+    await services.store.commit(Change(calls=(a_call(next(_numbers), arrived_at=services.clock() + HOUR),)))
+    services.clock.at = services.clock() + 40 * 24 * HOUR
+    again = Services(services.store, clock=services.clock)
+    await again.centre.resume()
+    await learnt(again)
+    assert not await alarms(again)
+
+
 async def test_a_new_trunk_and_one_that_is_retired_are_not_silent(services: Services) -> None:
     await a_past(services, 24, days=7)
     await learnt(services)
@@ -344,6 +379,17 @@ async def test_a_test_call_that_came_by_the_clock_and_comes_no_more_is_an_alarm(
     [alarm] = (await alarms(services)).values()
     assert alarm.key == ("probe_failed", "probe")
     assert alarm.detail == "no test call since 2026-08-17 00:00; they came every 15 min"
+
+
+async def test_test_calls_that_are_given_up_are_an_alarm_for_a_week(services: Services) -> None:
+    await probed(services, 75, 60, 45, 30, 15, 0)
+    await after(services)
+    await hours_pass(services, 1.1)
+    assert set(await alarms(services)) == {("probe_failed", "probe")}
+    await after(services, 6 * 24 * 3600)
+    assert set(await alarms(services)) == {("probe_failed", "probe")}
+    await after(services, 24 * 3600)
+    assert not await alarms(services)
 
 
 @pytest.mark.parametrize("side", [Side.CALLER, Side.CENTRE])
