@@ -20,8 +20,8 @@ from gateway.settings import PROJECT
 from tests.centre import Api, RealCentre, real_centre
 from tests.sip import Sipp, free_port
 
-PHONES = 110
-"""More than are ever busy: 40 calls/s that each keep a phone for about 2 s."""
+PHONES = 260
+"""More than are ever busy: 40 calls/s that each keep a phone for about 5.5 s."""
 FIRST_PHONE = 2001
 AT_ONCE = 10
 """So many operators are created at the same time."""

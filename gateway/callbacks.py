@@ -28,6 +28,8 @@ from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
 
+NUMBERS_KEPT = 100_000
+"""Numbers with an open task that are kept in mind, about 10 MB of them."""
 FAILED_KEPT = 100
 """Rings that failed and are not written down yet, while the store is away; the oldest is found out by `lost` then."""
 OVERDUE_EVERY_S = 5.0
@@ -74,6 +76,9 @@ class Callbacks:
         self._switchboard = switchboard
         self._clock = clock
         self._clock_s = clock_s
+        self._called_for: set[str] | None = None
+        """The numbers that have an open task, so that the store is not asked for each call that ends; None where there
+        are too many of them to be kept in mind."""
         self._dialling: frozenset[str] = frozenset()
         """The dials that go on, by id."""
         self._missing: frozenset[str] = frozenset()
@@ -87,7 +92,9 @@ class Callbacks:
     # ---------------------------------------------------------------- what the journal tells: in the saving turn
 
     async def resume(self) -> None:
-        """Takes up the dials that go on: at start, and after the store was away. Raises StoreAway."""
+        """Takes up what is open and the dials that go on: at start, and after the store was away. Raises StoreAway."""
+        numbers = await self._store.called_for(NUMBERS_KEPT)
+        self._called_for = None if numbers is None else set(numbers)
         self._dialling = frozenset(
             task.dialling for task in await self._store.dialling_callbacks() if task.dialling is not None
         )
@@ -100,6 +107,8 @@ class Callbacks:
             return Followed()
         books = await self._bookkeeper.at_hand()
         numbers = {number for call, _ in ended if (number := callbacks.number_of(call.caller)) is not None}
+        if self._called_for is not None:
+            numbers &= self._called_for
         desk = _Desk(books, await self._store.open_callbacks(numbers) if numbers else [])
         for callback_id in {_callback_id(fact.dial_id) for fact in dials} - desk.ids:
             if (task := await self._store.callback(callback_id)) is not None:
@@ -117,8 +126,19 @@ class Callbacks:
     def remember(self, stored: Iterable[Callback]) -> None:
         """Takes the tasks as they were stored."""
         for task in stored:
+            self._remember_number(task)
             over = {dial.id for dial in task.dials}
             self._dialling = self._dialling - over | ({task.dialling} if task.dialling else set())
+
+    def _remember_number(self, task: Callback) -> None:
+        if self._called_for is None:
+            return
+        if not task.is_open:
+            self._called_for.discard(task.number)
+        elif len(self._called_for) < NUMBERS_KEPT:
+            self._called_for.add(task.number)
+        else:
+            self._called_for = None
 
     def lost(self, live: Collection[str]) -> list[DialFact]:
         """The ends of the dials that go on and are not among the calls that Asterisk has, at two looks: it died under

@@ -24,7 +24,7 @@ from gateway.store.tables import callbacks, calls, dispositions
 
 AT_ONCE = 2
 """Reads at the same time, and connections that they take."""
-COUNTED = 1000
+COUNTED = 200
 """The newest calls among which different numbers are counted."""
 
 _CALL, _CALLBACK, _SAYING, _COUNT = range(4)

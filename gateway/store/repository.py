@@ -289,6 +289,14 @@ class Repository:
             found += await self._callbacks(tables.callbacks.c.number.in_(part) & tables.callbacks.c.closed_at.is_(None))
         return found
 
+    async def called_for(self, at_most: int) -> frozenset[str] | None:
+        """The numbers that have an open task; None where there are more of them. Raises StoreAway."""
+        table = tables.callbacks
+        query = select(table.c.number).where(table.c.closed_at.is_(None)).limit(at_most + 1)
+        async with reading(self._engine) as connection:
+            found = frozenset((await connection.execute(query)).scalars())
+        return found if len(found) <= at_most else None
+
     async def dialling_callbacks(self) -> list[Callback]:
         """The tasks of which a dial goes on. Raises StoreAway."""
         return await self._callbacks(tables.callbacks.c.dialling.is_not(None))

@@ -108,11 +108,29 @@ async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_fo
 
 
 async def test_the_end_of_a_call_and_its_task_are_stored_together_or_not_at_all(services: Services) -> None:
-    with away(services.store, "open_callbacks"), pytest.raises(StoreAway):
-        await told(services, *unheard("112-1"))
-    assert not await services.store.has_call("112-1")
     await told(services, *unheard("112-1"))
-    assert (await newest(services)).tries[0].call_id == "112-1"
+    with away(services.store, "open_callbacks"), pytest.raises(StoreAway):
+        await told(services, *unheard("112-2", 7.1))
+    assert not await services.store.has_call("112-2")
+    await told(services, *unheard("112-2", 7.1))
+    assert [each.call_id for each in (await newest(services)).tries] == ["112-1", "112-2"]
+
+
+async def test_only_of_numbers_that_have_a_task_the_store_is_asked(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await services.centre.resume()
+    with away(services.store, "open_callbacks"):
+        await told(services, *heard("112-1"), *unheard("112-2", 7.1, caller="0822"))
+    await told(services, *heard("112-3", 7.2, caller="0822"))
+    with away(services.store, "open_callbacks"):
+        await told(services, *heard("112-4", 7.3, caller="0822"))
+    assert await services.store.open_callbacks(["0822"]) == []
+    monkeypatch.setattr("gateway.callbacks.NUMBERS_KEPT", 0)
+    await told(services, *unheard("112-5", 7.4, caller="0823"), *unheard("112-6", 7.5, caller="0824"))
+    await services.centre.resume()
+    await told(services, *heard("112-7", 7.6, caller="0823"), *heard("112-8", 7.6, caller="0824"))
+    assert await services.store.open_callbacks(["0823", "0824"]) == []
 
 
 async def test_a_withheld_number_is_told_and_is_no_task_and_the_probe_is_neither(services: Services) -> None:
