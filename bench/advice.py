@@ -100,6 +100,7 @@ async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
             bookkeeper=Bookkeeper(store, zone=ZoneInfo("Asia/Jakarta"), default_queue="emergency", clock=lambda: now),
             past=past,
             is_loaded=lambda queue: False,
+            is_deserted=lambda queue: False,
         )
         say(f"advice: {advices} advices on {side}")
         chance = random.Random(_SEED)  # noqa: S311  # no secret

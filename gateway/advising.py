@@ -7,11 +7,11 @@ Counterparts: `domain/advice_rules.py` holds the rules, `gateway/store/past_read
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain.advice import Advice, TrunkRule, advise
+from gateway.domain.advice import AS_THEY_COME, Advice, TrunkRule, advise
 from gateway.domain.advice_rules import (
     PRIORITIES,
     AdviceRule,
@@ -25,7 +25,7 @@ from gateway.domain.advice_rules import (
     windows,
 )
 from gateway.domain.books import Books
-from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.call import PROBE_TRUNK, Call, Stage
 from gateway.ports import PastReads, StoreAway
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ NUISANCE = "nuisance"
 
 class Advising:
     """`trunk_rules` are the settings' own; `is_loaded` says of a queue whether more callers wait than operators are
-    there."""
+    there, `is_deserted` whether it is seen that no operator is."""
 
     def __init__(
         self,
@@ -46,11 +46,13 @@ class Advising:
         bookkeeper: Bookkeeper,
         past: PastReads,
         is_loaded: Callable[[str], bool],
+        is_deserted: Callable[[str], bool],
     ) -> None:
         self._trunk_rules = trunk_rules
         self._bookkeeper = bookkeeper
         self._past = past
         self._is_loaded = is_loaded
+        self._is_deserted = is_deserted
         self._books: Books | None = None
         """As they were read last: rules hold on while the database is away."""
         self._faulty: set[tuple[int, str, str]] = set()
@@ -76,13 +78,20 @@ class Advising:
         return self._told(found, of_trunk, books, arrival)
 
     def _told(self, found: Counsel, of_trunk: Advice, books: Books, arrival: Arrival) -> Advice:
-        if found.effect is None:
+        priority = found.priority
+        if priority is None:
             return of_trunk
-        # a queue that is gone since (somebody wrote past the office) leaves the call where its trunk puts it
-        queue = found.queue if found.queue in books.queues else of_trunk.queue
+        if found.effect is not Effect.LATER:
+            # what speaks for a caller leaves him no later than his trunk's other calls
+            priority = max(priority, of_trunk.priority or AS_THEY_COME)
+        # a queue that is gone since (somebody wrote past the office), or where nobody is now, leaves the call where its
+        # trunk puts it
+        queue = found.queue
+        if queue is None or queue not in books.queues or self._is_deserted(queue):
+            queue = of_trunk.queue
         return Advice(
             queue=queue,
-            priority=found.priority,
+            priority=priority,
             notice=NUISANCE if found.is_nuisance else None,
             asks_key=found.is_nuisance and self._is_loaded(queue or _own_queue(books, arrival.trunk)),
             rules=found.rules,
@@ -113,6 +122,12 @@ class Advising:
             if fault not in self._faulty:  # each is told once, not with every call
                 self._faulty.add(fault)
                 log.error("advice_rule_failed", extra={"rule_id": fault[0], "rule": fault[1], "reason": fault[2]})
+
+
+def is_loaded(queue: str, calls: Iterable[Call], phones_there: Collection[str]) -> bool:
+    """Whether more of these callers wait in that queue, or in the fallback after it, than operators are there."""
+    waiting = sum(call.queue == queue and call.stage in (Stage.QUEUED, Stage.FALLBACK) for call in calls)
+    return waiting > len(phones_there)
 
 
 def _own_queue(books: Books, trunk: str) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway import __version__
-from gateway.advising import Advising
+from gateway.advising import Advising, is_loaded
 from gateway.api.application import build, served
 from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
@@ -31,7 +31,6 @@ from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.domain.advice import TrunkRule, in_vain
-from gateway.domain.call import Stage
 from gateway.domain.duty import Told
 from gateway.feed import Feed
 from gateway.flow import Flow
@@ -113,11 +112,13 @@ class App:
         )
         rules = {name: TrunkRule(rule.queue, rule.priority) for name, rule in settings.trunks.items()}
 
-        def is_loaded(queue: str) -> bool:
-            waiting = [call for call in centre.running_calls.values() if call.stage in (Stage.QUEUED, Stage.FALLBACK)]
-            return len(waiting) > len(board.phones_there(queue))
-
-        advising = Advising(trunk_rules=rules, bookkeeper=bookkeeper, past=past, is_loaded=is_loaded)
+        advising = Advising(
+            trunk_rules=rules,
+            bookkeeper=bookkeeper,
+            past=past,
+            is_loaded=lambda queue: is_loaded(queue, centre.running_calls.values(), board.phones_there(queue)),
+            is_deserted=lambda queue: switchboard.is_seeing and not board.phones_there(queue),
+        )
         advisor = Advisor(link, advising.advise, _now)
         switchboard = AsteriskSwitchboard(link, board)
         always = site.always(settings)

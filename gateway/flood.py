@@ -17,13 +17,13 @@ from gateway.domain.flow import (
     Arrival,
     Floods,
     Window,
-    is_number,
     number_limit,
     number_words,
     trunk_limit,
     trunk_words,
 )
 from gateway.domain.habits import LOOKS_BACK
+from gateway.domain.numbers import is_number
 from gateway.past import Past
 
 KNOWN_FOR = timedelta(minutes=5)

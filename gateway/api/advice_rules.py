@@ -56,10 +56,13 @@ class NewAdviceRule(Body):
         Field(
             description="The first match that raises (first, earlier) counts; else one that says normal; else one that "
             "lowers (later). later is for nuisance, number and trunk alone, and never for a call with a location or in "
-            "a burst of other numbers."
+            "a burst of other numbers. first, earlier and normal put no call behind the others of its trunk."
         ),
     ]
-    queue: Annotated[QueueName | None, Field(description="Where the caller waits; null leaves it as it is.")] = None
+    queue: Annotated[
+        QueueName | None,
+        Field(description="Where the caller waits, while anybody is there; null leaves it as it is."),
+    ] = None
 
 
 class AdviceRuleModel(KeptModel):
@@ -152,9 +155,10 @@ async def dry_run_advice_rules(context: Context, body: DryRunBody) -> DryRunMode
     if body.rules is not None:
         tried = [_tried(books, given, number, context.clock()) for number, given in enumerate(body.rules)]
         rules = [*rules, *tried] if body.beside_kept else tried
-    since = body.since - dry.look_back(rules)
-    history = await context.reads.histories.history(since, body.until, MOST_CALLS + 1)
-    is_complete = len(history.calls) <= MOST_CALLS
+    history = await context.reads.histories.history(
+        body.since, body.until, MOST_CALLS + 1, look_back=dry.look_back(rules)
+    )
+    is_complete = sum(call.arrival.at >= body.since for call in history.calls) <= MOST_CALLS
     told = await asyncio.to_thread(dry.dry_run, rules, history, body.since)
     return _told(body, rules, told, is_complete=is_complete)
 

@@ -18,13 +18,20 @@ _HOURS = int(LONGEST.total_seconds() // 3600)
 
 
 class NewBlock(Body):
-    number: Annotated[str, Field(pattern=NUMBER_PATTERN, description="The whole number, as the carrier sends it.")]
+    number: Annotated[
+        str,
+        Field(
+            pattern=NUMBER_PATTERN,
+            description="The whole number, as the carrier sends it; not 112 or zeros alone, which it sends of every "
+            "phone without a SIM.",
+        ),
+    ]
     reason: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
         Field(description="Why; it stays in the audit log."),
     ]
-    until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {_HOURS} hours from now.")]
+    until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {_HOURS} hours after it is made.")]
 
 
 class BlockModel(KeptModel):

@@ -13,9 +13,10 @@ from gateway.api.blocks import BlockModel
 from gateway.api.context import Context
 from gateway.api.models import Parameters, Told
 from gateway.api.routes import route
-from gateway.domain.advice_rules import is_number
 from gateway.domain.call import Call, Outcome
+from gateway.domain.callbacks import number_of
 from gateway.domain.dispositions import Disposition
+from gateway.domain.numbers import is_number
 from gateway.domain.reputation import REMEMBERED, Reputation, reputation
 from gateway.domain.tokens import May
 from gateway.store.reads import CallFilter
@@ -35,7 +36,8 @@ class SayingModel(Told):
     call_id: str
     disposition: Disposition
     said_by: str
-    at: datetime
+    arrived_at: Annotated[datetime, Field(description="When the call came: it is weighed by that.")]
+    at: Annotated[datetime, Field(description="When it was said.")]
     weight: Annotated[float, Field(description="How much of the score it is now.")]
 
 
@@ -54,7 +56,8 @@ class ReputationModel(Told):
                     call_id=each.saying.call_id,
                     disposition=each.saying.disposition,
                     said_by=each.saying.said_by,
-                    at=each.saying.at,
+                    arrived_at=each.saying.arrived_at,
+                    at=each.saying.said_at,
                     weight=round(each.weight, 3),
                 )
                 for each in found.weighed
@@ -101,7 +104,7 @@ async def get_number(context: Context, path: NumberPath) -> NumberModel:
     number, now = path.number, context.clock()
     is_known = is_number(number)
     sayings = await context.reads.histories.sayings(number, now - REMEMBERED) if is_known else []
-    callback = await context.reads.histories.open_callback(number)
+    callback = await context.reads.histories.open_callback(number_of(number) or number)
     block = (await context.bookkeeper.books()).block_of(number, now)
     page = await context.reads.calls(CallFilter(caller=number, include_probes=True), None, LAST_CALLS)
     return NumberModel(

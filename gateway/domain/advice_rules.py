@@ -6,7 +6,8 @@ Counterparts: `gateway/advising.py` asks for each arriving call; `gateway/domain
 Of the rules that match a call, the first that raises it counts; else the first that says normal; else the first that
 lowers it. So whatever speaks for a caller goes before whatever speaks against him. And nobody is lowered who sent a
 location or calls in a burst of other numbers, whatever the rules say. But what a caller brings about by himself, by
-hanging up and calling again, raises no nuisance number: it then goes as calls come, neither first nor later.
+hanging up and calling again, raises no nuisance number, but where it sent a location or calls in a burst: it then goes
+as calls come, neither first nor later.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +17,10 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from gateway.domain.call import Outcome
+from gateway.domain.callbacks import number_of
 from gateway.domain.facts import Side
 from gateway.domain.kept import Invalid, Kept
+from gateway.domain.numbers import is_nobodys, is_number
 from gateway.domain.reputation import NUISANCE_SCORE, Reputation, Saying, reputation
 
 T = TypeVar("T")
@@ -146,6 +149,8 @@ def check(rule: AdviceRule) -> None:
         raise Invalid("effect", f"cannot be later: {rule.condition} speaks for a caller, never against one")
     if rule.effect in RAISING and rule.condition is Condition.NUISANCE:
         raise Invalid("effect", "cannot be first or earlier: a nuisance number would overtake the others")
+    if rule.effect is Effect.LATER and rule.number is not None and is_nobodys(rule.number):
+        raise Invalid("number", "is that of every phone without a SIM: all of their callers would be later")
     if rule.is_prefix and rule.number is not None:
         _check_prefix(rule.number, rule.effect)
 
@@ -175,13 +180,13 @@ class Arrival:
 
     @property
     def is_known(self) -> bool:
-        """Whether the number is somebody's own: a withheld one is many people's."""
+        """Whether the number is somebody's own: a withheld one, or a SIM-less phone's, is many people's."""
         return is_number(self.caller)
 
-
-def is_number(caller: str) -> bool:
-    """Whether that is a number by which one caller can be told from another."""
-    return len(caller) >= 3 and caller.removeprefix("+").isdecimal()
+    @property
+    def number(self) -> str:
+        """The number as callbacks have it; what the carrier sent where nobody can call that."""
+        return number_of(self.caller) or self.caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +278,10 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
                 matching.append(rule)
         except Exception as error:  # noqa: BLE001  # whatever it is, it stops neither the call nor the other rules
             faults.append((rule.id, rule.name, repr(error)))
-    matching = _weighed(matching)
-    chosen = _choose(matching, may_lower=past is not None and not _is_shielded(arrival, past))
+    may_lower = past is not None and not _is_shielded(arrival, past)
+    if may_lower:
+        matching = _weighed(matching)
+    chosen = _choose(matching, may_lower=may_lower)
     others = tuple(rule.name for rule in matching if rule is not chosen)
     ids = tuple(rule.id for rule in matching)
     if chosen is None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.domain.kept import Invalid, Kept, Unfitting
+from gateway.domain.numbers import is_nobodys
 
 LONGEST = timedelta(hours=24)
 NUMBER_PATTERN = r"^\+?[0-9]{3,20}$"
@@ -30,7 +31,8 @@ class Block(Kept):
     until: datetime
 
     def is_in_force(self, at: datetime) -> bool:
-        return self.is_active and at < self.until
+        """Whether it holds then. One that ends further away than a block may was made by a clock that was ahead."""
+        return self.is_active and at < self.until <= at + LONGEST
 
     @property
     def note(self) -> str:
@@ -39,10 +41,14 @@ class Block(Kept):
 
 
 def check(block: Block, others: Iterable[Block], now: datetime) -> None:
-    """Raises Invalid for an end that is none or too far, Unfitting where the number is blocked already."""
+    """Raises Invalid for an end that is none or too far, or a number that is nobody's; Unfitting where the number is
+    blocked already."""
+    if is_nobodys(block.number):
+        raise Invalid("number", "is that of every phone without a SIM: a block would hold for all of their callers")
     if block.until <= now:
         raise Invalid("until", "is not to come any more")
-    if block.until - now > LONGEST:
-        raise Invalid("until", f"is more than {LONGEST // timedelta(hours=1)} hours from now")
+    if block.until - min(block.created_at, now) > LONGEST:
+        hours = LONGEST // timedelta(hours=1)
+        raise Invalid("until", f"is more than {hours} hours after the block was made: after them make another")
     if any(each.number == block.number and each.id != block.id and each.is_in_force(now) for each in others):
         raise Unfitting("number", "is blocked already: change that block")

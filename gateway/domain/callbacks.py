@@ -22,6 +22,7 @@ from gateway.domain.audit import CENTRE
 from gateway.domain.call import Attempt, Call, Outcome
 from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep, Side
+from gateway.domain.numbers import is_nobodys, plain
 
 HEARD_S = 5.0
 """A talk of fewer seconds is a line that was cut, but where the operator ended it."""
@@ -153,17 +154,14 @@ class Update:
 
 # ---------------------------------------------------------------- what calls mean
 
-_SEPARATORS = str.maketrans("", "", " .-()")
 _NUMBER = re.compile(r"\+?[0-9]{3,18}")
-_NOBODYS = re.compile(r"\+?(0+|112)")
-"""What carriers send of a phone without a SIM, and the centre's own number, which can only be forged."""
 
 
 def number_of(caller: str) -> str | None:
     """The number that can be called, of what the carrier said; None where that is none: withheld (anonymous, unknown,
     restricted …), empty, or with a sign that does something else when it is dialled (`*`, `#`)."""
-    number = caller.translate(_SEPARATORS)
-    return number if _NUMBER.fullmatch(number) and not _NOBODYS.fullmatch(number) else None
+    number = plain(caller)
+    return number if _NUMBER.fullmatch(number) and not is_nobodys(number) else None
 
 
 def why(call: Call) -> Why | None:

@@ -1,7 +1,7 @@
 """A dry run: what advice rules would have done to the calls of a past time, worked out call by call as if each came in
 now.
 
-Counterparts: `advice_rules.py` holds the rules; `gateway/store/dry_run_reads.py` brings the past in one pass;
+Counterparts: `advice_rules.py` holds the rules; `gateway/store/history_reads.py` brings the past in one pass;
 `gateway/api/advice_rules.py` tells what comes of it.
 """
 
@@ -94,7 +94,7 @@ def dry_run(rules: Sequence[AdviceRule], history: History, since: datetime) -> D
             if arrival.is_known:
                 past = Past(
                     calls=[each for each in earlier if each.arrived_at >= arrival.at - reach],
-                    has_open_callback=_is_open(history.callbacks.get(arrival.caller, ()), arrival.at),
+                    has_open_callback=_is_open(history.callbacks.get(arrival.number, ()), arrival.at),
                     sayings=_said_by(history.sayings.get(arrival.caller, ()), arrival.at),
                     numbers=counts,
                 )
@@ -123,8 +123,8 @@ def _is_open(spans: Sequence[tuple[datetime, datetime | None]], at: datetime) ->
 
 
 def _said_by(sayings: Sequence[Saying], at: datetime) -> Sequence[Saying]:
-    """The newest of those that were said by then."""
-    end = bisect_right(sayings, at, key=lambda saying: saying.at)
+    """Those that were said last by then."""
+    end = bisect_right(sayings, at, key=lambda saying: saying.said_at)
     return sayings[max(0, end - SAID_AT_MOST) : end]
 
 

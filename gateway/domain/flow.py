@@ -5,7 +5,6 @@ alarm and nothing else: every call of it goes the way of all calls.
 """
 
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,13 +30,6 @@ CALM = timedelta(minutes=1)
 """A flood is over when for so long at most half of what makes one has come."""
 TOLD_EVERY = timedelta(seconds=10)
 """How often the words of an alarm grow with the flood: each time is a commit."""
-
-_NUMBER = re.compile(r"\+?[0-9]{3,}")
-
-
-def is_number(caller: str) -> bool:
-    """Whether that is one caller's number: what is withheld or written otherwise may be many callers'."""
-    return _NUMBER.fullmatch(caller) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Counterparts: `dispositions.py` is what operators say; `advice_rules.py` weighs 
 shows what makes it.
 
 A prank counts 1, and half as much after each HALF_LIFE. An emergency, or a call that was handed on to an agency, lifts
-all that was said before it: whoever had a real one is believed again.
+what was said of the calls before it, in whatever order people say it: whoever had a real one is believed again.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ HALF_LIFE = timedelta(days=14)
 REMEMBERED = 10 * HALF_LIFE
 """What lies further back counts less than a thousandth, and is not looked at."""
 SAID_AT_MOST = 50
-"""The newest dispositions that are looked at."""
+"""The dispositions that are looked at: those that were said last."""
 NUISANCE_SCORE = 2.5
 """Three pranks within some days, where no rule says otherwise."""
 
@@ -27,12 +27,14 @@ _LIFTING = frozenset({Disposition.EMERGENCY, Disposition.TRANSFERRED})
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What an operator said of one call of the number."""
+    """What an operator said of one call of the number. It is weighed by when that call arrived: nobody's note on an old
+    call makes it a new one."""
 
     call_id: str
     disposition: Disposition
     said_by: str
-    at: datetime
+    arrived_at: datetime
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,19 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Reputation:
-    """A number's score at a moment: 0 is that of a number of which nothing bad is known. `weighed` is newest first."""
+    """A number's score at a moment: 0 is that of a number of which nothing bad is known. `weighed` begins with the
+    newest call."""
 
     score: float = 0.0
     weighed: tuple[Weighed, ...] = ()
 
 
 def reputation(sayings: Iterable[Saying], at: datetime) -> Reputation:
-    """What those sayings, in any order, come to at that time. Later ones are not known yet then."""
+    """What those sayings, in any order, come to at that time. What is said later is not known yet then."""
     weighed: list[Weighed] = []
     is_lifted = False
-    for saying in sorted((each for each in sayings if each.at <= at), key=lambda each: each.at, reverse=True):
+    known = [each for each in sayings if each.said_at <= at]
+    for saying in sorted(known, key=lambda each: each.arrived_at, reverse=True):
         # a machine's word would be the centre's own
         is_lifted = is_lifted or (saying.disposition in _LIFTING and saying.said_by != CENTRE.name)
         weighed.append(Weighed(saying, 0.0 if is_lifted else _weight(saying, at)))
@@ -65,5 +69,5 @@ def reputation(sayings: Iterable[Saying], at: datetime) -> Reputation:
 def _weight(saying: Saying, at: datetime) -> float:
     if saying.disposition is not Disposition.PRANK or saying.said_by == CENTRE.name:
         return 0.0
-    age = at - saying.at
+    age = max(at - saying.arrived_at, timedelta())  # the clock may have been put back in between
     return 0.0 if age > REMEMBERED else float(0.5 ** (age / HALF_LIFE))

@@ -6,10 +6,10 @@ Counterparts: `gateway/domain/dry_run.py` goes through it; `gateway/api/advice_r
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.advice_rules import Arrival, PastCall
@@ -17,8 +17,10 @@ from gateway.domain.call import Outcome
 from gateway.domain.dry_run import History, OldCall
 from gateway.domain.facts import Side
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
-from gateway.store.tables import callbacks, calls, dispositions
+from gateway.store.tables import CAME_AT, NEWEST_CALL_FIRST, callbacks, calls, dispositions
 
+EARLIER_AT_MOST = 20_000
+"""Calls before the first one that a dry run reads at most, the newest."""
 SAID_IN_ALL = 200_000
 """Dispositions and callbacks that one dry run reads at most, the newest."""
 
@@ -29,32 +31,28 @@ class HistoryReads:
     def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._reading = reading
 
-    async def history(self, since: datetime, until: datetime, limit: int) -> History:
-        """The first `limit` calls that arrived from `since` on and before `until`, the probe's too, with what was said
-        and open of their numbers before then. Raises StoreAway."""
-        query = (
-            select(
-                *(calls.c.id, calls.c.trunk, calls.c.caller, calls.c.arrived_at, calls.c.geolocation),
-                *(calls.c.answered_at, calls.c.ended_at, calls.c.outcome, calls.c.hung_up_by),
-            )
-            .where(calls.c.arrived_at >= since, calls.c.arrived_at < until)
-            .order_by(calls.c.arrived_at, calls.c.id)
-            .limit(limit)
-        )
+    async def history(self, since: datetime, until: datetime, limit: int, *, look_back: timedelta) -> History:
+        """The first `limit` calls that arrived from `since` on and before `until`, the probe's too, after the calls of
+        `look_back` before them (the newest EARLIER_AT_MOST); with what was said and open of their numbers before then.
+        Raises StoreAway."""
+        first = since - look_back
+        query = _arrived(since, until).order_by(calls.c.arrived_at, calls.c.id).limit(limit)
+        before = _arrived(first, since).order_by(*NEWEST_CALL_FIRST).limit(EARLIER_AT_MOST)
         async with self._reading() as connection:
-            found = [_old_call(*row) for row in await connection.execute(query)]
+            earlier = [_old_call(*row) for row in await connection.execute(before)]
+            found = [*reversed(earlier), *(_old_call(*row) for row in await connection.execute(query))]
             last = found[-1].arrival.at if found else since
-            said, waited = _said_of(since, last), _waited(since, last)
+            said, waited = _said_of(first, last), _waited(first, last)
             sayings: dict[str, list[Saying]] = {}
-            for call_id, caller, disposition, said_by, at in reversed((await connection.execute(said)).all()):
-                sayings.setdefault(caller, []).append(Saying(call_id, disposition, said_by, at))
+            for call_id, caller, *saying in reversed((await connection.execute(said)).all()):
+                sayings.setdefault(caller, []).append(Saying(call_id, *saying))
             spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
             for number, opened_at, closed_at in await connection.execute(waited):
                 spans.setdefault(number, []).append((opened_at, closed_at))
         return History(found, sayings, spans)
 
     async def sayings(self, number: str, since: datetime) -> list[Saying]:
-        """What operators said of that number's calls since then, the newest. Raises StoreAway."""
+        """What operators said since then of that number's calls, what was said last. Raises StoreAway."""
         query = (
             select(dispositions.c.call_id, *_SAID)
             .where(dispositions.c.caller == number, dispositions.c.set_at >= since)
@@ -75,11 +73,22 @@ class HistoryReads:
         return None if row is None else (row.id, row.opened_at, row.due_at, row.try_count)
 
 
-_SAID = (dispositions.c.disposition, dispositions.c.set_by, dispositions.c.set_at)
+_SAID = (dispositions.c.disposition, dispositions.c.set_by, CAME_AT, dispositions.c.set_at)
 
 
-def _numbers(since: datetime, last: datetime) -> Select[tuple[str]]:
-    return select(calls.c.caller).where(calls.c.arrived_at >= since, calls.c.arrived_at <= last)
+def _arrived(since: datetime, until: datetime) -> Select[Any]:
+    return select(
+        *(calls.c.id, calls.c.trunk, calls.c.caller, calls.c.arrived_at, calls.c.geolocation),
+        *(calls.c.answered_at, calls.c.ended_at, calls.c.outcome, calls.c.hung_up_by),
+    ).where(calls.c.arrived_at >= since, calls.c.arrived_at < until)
+
+
+def _numbers(since: datetime, last: datetime, *, is_plain: bool = False) -> Select[tuple[str]]:
+    """The callers in between; plain they are without the separators that a trunk's filter leaves (`numbers.plain`)."""
+    caller: Any = calls.c.caller
+    if is_plain:
+        caller = func.replace(func.replace(caller, "-", ""), ".", "")
+    return select(caller).where(calls.c.arrived_at >= since, calls.c.arrived_at <= last)
 
 
 def _said_of(since: datetime, last: datetime) -> Select[Any]:
@@ -100,7 +109,7 @@ def _waited(since: datetime, last: datetime) -> Select[Any]:
     """The callbacks of those numbers that were opened until then."""
     return (
         select(callbacks.c.number, callbacks.c.opened_at, callbacks.c.closed_at)
-        .where(callbacks.c.opened_at <= last, callbacks.c.number.in_(_numbers(since, last)))
+        .where(callbacks.c.opened_at <= last, callbacks.c.number.in_(_numbers(since, last, is_plain=True)))
         .order_by(callbacks.c.opened_at.desc())
         .limit(SAID_IN_ALL)
     )

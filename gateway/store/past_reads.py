@@ -20,7 +20,7 @@ from gateway.domain.facts import Side
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.columns import Key, Number, UtcTime, Words
 from gateway.store.database import QuickReads
-from gateway.store.tables import callbacks, calls, dispositions
+from gateway.store.tables import CAME_AT, callbacks, calls, dispositions
 
 AT_ONCE = 2
 """Reads at the same time, and connections that they take."""
@@ -42,6 +42,7 @@ class StoredPast:
         statement = _statement(ordered, is_known=arrival.is_known)
         values = {
             "caller": arrival.caller,
+            "number": arrival.number,
             "call_id": arrival.call_id,
             "trunk": arrival.trunk,
             "since": since,
@@ -60,7 +61,7 @@ def _past(rows: Sequence[Row[Any]], windows: tuple[tuple[int, bool], ...]) -> Pa
     return Past(
         calls=sorted((_call(row) for row in found[_CALL]), key=lambda call: call.arrived_at, reverse=True),
         has_open_callback=bool(found[_CALLBACK]),
-        sayings=[Saying(row.id, Disposition(row.word), row.by, row.at) for row in found[_SAYING]],
+        sayings=[Saying(row.id, Disposition(row.word), row.by, row.at, row.said_at) for row in found[_SAYING]],
         # the one who arrives counts too, and may not be stored yet
         numbers={windows[row.number]: row.counted + 1 for row in found[_COUNT]},
     )
@@ -95,6 +96,7 @@ def _row(kind: int, **columns: Any) -> Select[Any]:
         "ended_at": UtcTime,
         "word": Words,
         "by": Words,
+        "said_at": UtcTime,
         "number": Number,
         "counted": Number,
     }
@@ -135,7 +137,7 @@ def _last_calls() -> Select[Any]:
 def _open_callback() -> Select[Any]:
     found = (
         select(callbacks.c.number)
-        .where(callbacks.c.number == bindparam("caller", type_=Key), callbacks.c.closed_at.is_(None))
+        .where(callbacks.c.number == bindparam("number", type_=Key), callbacks.c.closed_at.is_(None))
         .limit(1)
         .subquery()
     )
@@ -145,16 +147,23 @@ def _open_callback() -> Select[Any]:
 def _sayings() -> Select[Any]:
     said = dispositions
     found = (
-        select(said.c.call_id, said.c.set_at, said.c.disposition, said.c.set_by)
+        select(said.c.call_id, CAME_AT.label("came_at"), said.c.set_at, said.c.disposition, said.c.set_by)
         .where(
             said.c.caller == bindparam("caller", type_=Key),
             said.c.set_at >= bindparam("said_since", type_=UtcTime),
         )
-        .order_by(said.c.set_at.desc())
+        .order_by(said.c.set_at.desc())  # no call is spoken of before it came, and this is what the index has
         .limit(SAID_AT_MOST)
         .subquery()
     )
-    return _row(_SAYING, id=found.c.call_id, at=found.c.set_at, word=found.c.disposition, by=found.c.set_by)
+    return _row(
+        _SAYING,
+        id=found.c.call_id,
+        at=found.c.came_at,
+        said_at=found.c.set_at,
+        word=found.c.disposition,
+        by=found.c.set_by,
+    )
 
 
 def _of_count(place: int, minutes: int, *, by_trunk: bool) -> Select[Any]:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain import audit
 from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Deed
-from gateway.domain.blocks import Block
+from gateway.domain.blocks import LONGEST, Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Update
 from gateway.domain.change import Change, Position, SetAside, Webhook
@@ -253,7 +253,7 @@ class Repository:
     async def blocks(self, at: datetime) -> list[Block]:
         """The blocks that are in force then, oldest first. Raises StoreAway."""
         table = SHELVES[Block].table
-        query = select(table).where(table.c.until > at, table.c.retired_at.is_(None))
+        query = select(table).where(table.c.until > at, table.c.until <= at + LONGEST, table.c.retired_at.is_(None))
         return await self._things(Block, query.order_by(table.c.id))
 
     async def _things(self, kind: type[Thing], query: Any) -> list[Thing]:

@@ -4,7 +4,7 @@ Counterpart: `migrations/`, which makes them in a database step by step; a test 
 JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers stay as they were written.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Identity, Index, Integer, MetaData, Table, desc, text
+from sqlalchemy import JSON, Boolean, Column, Identity, Index, Integer, MetaData, Table, desc, func, text
 
 from gateway.domain.callbacks import State
 from gateway.domain.dispositions import Category, Disposition
@@ -166,6 +166,9 @@ dispositions = Table(
     Index("ix_dispositions_set_at_call_id_disposition", "set_at", "call_id", "disposition"),
 )
 """What calls were, as people said; one row a call."""
+
+CAME_AT = func.coalesce(dispositions.c.arrived_at, dispositions.c.set_at, type_=UtcTime)
+"""When the call of a disposition arrived; as good as known where it was stored without that."""
 
 callbacks = Table(
     "callbacks",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from gateway.api import advice_rules
 from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import CallerLeft, Entered, Side, TrunkAnswered
 from gateway.store.database import writing
@@ -38,7 +39,7 @@ async def pranks(house: House, count: int, caller: str = CALLER, at: datetime | 
     at = at or datetime.now(UTC)
     rows = [
         {
-            **{"call_id": f"p{number}", "caller": caller, "disposition": Disposition.PRANK, "category": None},
+            **{"call_id": f"p{number}.{caller}", "caller": caller, "disposition": Disposition.PRANK, "category": None},
             **{"note": "", "operator_id": 1, "set_by": "Siti", "set_at": at - timedelta(seconds=number)},
         }
         for number in range(count)
@@ -77,6 +78,7 @@ async def test_a_first_start_brings_rules_that_are_all_on_and_can_be_changed(hou
         ({"name": "a,b"}, 422, "/name"),
         (BEGINS | {"number": "0812", "effect": "later"}, 422, "/number"),
         (BEGINS | {"number": ""}, 422, "/number"),
+        (BEGINS | {"number": "112", "is_prefix": False, "effect": "later"}, 422, "/number"),
         ({"condition": "trunk", "within_min": None, "trunk": "nobody"}, 409, "/trunk"),
     ],
 )
@@ -111,6 +113,18 @@ async def test_a_dry_run_tells_what_each_rule_would_have_done_to_past_calls(hous
     ]
     beside = {**DAY, "rules": [CUT | {"within_min": 60}], "beside_kept": True}
     assert len((await house.post("/v1/advice-rules/dry-run", beside)).json["rules"]) == 7
+
+
+async def test_a_dry_run_counts_its_calls_however_many_came_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advice_rules, "MOST_CALLS", 2)
+    for number in range(5):
+        await abandoned(house, number)
+    since = (START + timedelta(minutes=3)).isoformat()
+    body = {"from": since, "to": DAY["to"], "rules": [CUT | {"within_min": 1440}]}
+    told = (await house.post("/v1/advice-rules/dry-run", body)).json
+    assert (told["calls"], told["first"], told["is_complete"]) == (2, 2, True)
 
 
 async def test_the_dry_run_is_no_rules_id(house: House) -> None:
@@ -149,6 +163,14 @@ async def test_a_block_is_an_admins_act_with_a_reason_and_an_end(house: House) -
     assert f"block/{CALLER}" not in house.switchboard.held.notes
 
 
+async def test_a_block_is_not_prolonged_past_a_day(house: House) -> None:
+    made = await house.post("/v1/blocks", {"number": CALLER, "reason": "x", "until": soon(2)})
+    longer = await house.patch("/v1/blocks/1", {"until": soon(23)}, made.headers["ETag"])
+    assert longer.status == 200
+    too_long = await house.patch("/v1/blocks/1", {"until": soon(24.5)}, longer.headers["ETag"])
+    assert (too_long.status, too_long.fields) == (422, ["/until"])
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -156,6 +178,8 @@ async def test_a_block_is_an_admins_act_with_a_reason_and_an_end(house: House) -
         ({"until": soon(-1)}, "/until"),
         ({"reason": " "}, "/reason"),
         ({"number": "anonymous"}, "/number"),
+        ({"number": "112"}, "/number"),
+        ({"number": "0000000000"}, "/number"),
         ({"number": "08*"}, "/number"),
         ({"number": "0812/../x"}, "/number"),
     ],
@@ -181,9 +205,16 @@ async def test_what_is_known_of_a_number(house: House) -> None:
     assert [(each["outcome"], each["wait_s"]) for each in told["last_calls"]] == [("abandoned", 10.0)]
 
 
+async def test_a_number_has_its_callback_also_where_the_carrier_writes_separators(house: House) -> None:
+    await abandoned(house, 0, caller="0812-345.6789")
+    told = (await house.get("/v1/numbers/0812-345.6789")).json
+    assert (told["open_callback"]["try_count"], told["is_withheld"], len(told["last_calls"])) == (1, False, 1)
+
+
 async def test_a_number_that_never_called_has_nothing_and_a_withheld_one_no_reputation(house: House) -> None:
     await pranks(house, 3, caller="anonymous")
-    for number, is_withheld in (("%2B6281200", False), ("anonymous", True)):
+    await pranks(house, 3, caller="112")
+    for number, is_withheld in (("%2B6281200", False), ("anonymous", True), ("112", True)):
         told = (await house.get(f"/v1/numbers/{number}")).json
         assert (told["is_withheld"], told["last_calls"], told["block"]) == (is_withheld, [], None)
         assert told["reputation"] == {"score": 0.0, "dispositions": []}

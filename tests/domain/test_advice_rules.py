@@ -19,7 +19,7 @@ from gateway.domain.advice_rules import (
     counsel,
     first_rules,
     in_order,
-    is_number,
+    standing,
 )
 from gateway.domain.call import Outcome
 from gateway.domain.dispositions import Disposition
@@ -56,7 +56,8 @@ def a_call(arrived: float, talk_s: float | None = None, **fields: Any) -> PastCa
 
 
 def pranks(count: int) -> list[Saying]:
-    return [Saying(f"p{number}", Disposition.PRANK, "Siti", ago(60 * number + 60)) for number in range(count)]
+    times = [ago(60 * number + 60) for number in range(count)]
+    return [Saying(f"p{number}", Disposition.PRANK, "Siti", at, at) for number, at in enumerate(times)]
 
 
 def told(past: Past | None, arrival: Arrival = ARRIVAL) -> Counsel:
@@ -143,9 +144,31 @@ def test_a_number_rule_means_the_whole_number_or_its_beginning() -> None:
     assert counsel([whole], replace(ARRIVAL, caller="08123"), CROWD).effect is Effect.FIRST
 
 
-@pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "unavailable", "12", "+", "0812a"])
-def test_a_withheld_number_is_nobodys_own(caller: str) -> None:
-    assert not is_number(caller)
+def test_a_nuisance_number_that_was_cut_goes_first_with_a_location_or_in_a_burst() -> None:
+    past = Past(sayings=pranks(3), calls=[a_call(4)], numbers={(BURST[0], True): 1})
+    assert told(past).effect is Effect.NORMAL
+    for found in (told(replace(past, numbers=CROWD.numbers)), told(past, replace(ARRIVAL, has_location=True))):
+        assert (found.effect, found.rules[0]) == (Effect.FIRST, "Cut a moment ago")
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "112", "+112", "0000000000"])
+def test_a_number_that_many_callers_share_has_no_standing(caller: str) -> None:
+    past = Past(sayings=pranks(9), numbers={(BURST[0], True): 1})
+    arrival = replace(ARRIVAL, caller=caller)
+    assert not arrival.is_known
+    assert standing(arrival, past).score == 0
+    assert told(past, arrival).effect is None
+
+
+def test_a_call_has_its_number_as_callbacks_have_it() -> None:
+    for caller, number in (
+        ("0812-345.678", "0812345678"),
+        (CALLER, CALLER),
+        ("anonymous", "anonymous"),
+        ("112", "112"),
+    ):
+        assert replace(ARRIVAL, caller=caller).number == number
+    assert replace(ARRIVAL, caller="0812-345.678").is_known
 
 
 @pytest.mark.parametrize(
@@ -162,6 +185,9 @@ def test_a_withheld_number_is_nobodys_own(caller: str) -> None:
         (rule(Condition.NUMBER, number=CALLER, is_prefix=False, trunk="telkom"), "trunk"),
         (rule(Condition.NUMBER, Effect.LATER, number="08123", is_prefix=True), "number"),
         (rule(Condition.NUMBER, Effect.LATER, number="+628123", is_prefix=True), "number"),
+        (rule(Condition.NUMBER, Effect.LATER, number="112", is_prefix=False), "number"),
+        (rule(Condition.NUMBER, Effect.LATER, number="0000000000", is_prefix=False), "number"),
+        (rule(Condition.NUMBER, Effect.LATER, number="000000", is_prefix=True), "number"),
         (rule(Condition.NUMBER, Effect.FIRST, number="+628", is_prefix=True), "number"),
         (rule(Condition.NUMBER, Effect.FIRST, number="081", is_prefix=True), "number"),
     ],
@@ -177,6 +203,7 @@ def test_a_rule_that_a_tired_admin_writes_wrong_names_the_field(wrong: AdviceRul
     [
         rule(Condition.NUMBER, Effect.LATER, number="081234", is_prefix=True),
         rule(Condition.NUMBER, Effect.LATER, number="110", is_prefix=False),
+        rule(Condition.NUMBER, Effect.EARLIER, number="112", is_prefix=False),
         rule(Condition.NUMBER, Effect.FIRST, number="+62812", is_prefix=True),
         *first_rules(MONDAY),
     ],

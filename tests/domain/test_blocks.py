@@ -15,6 +15,30 @@ HOUR = timedelta(hours=1)
 BLOCK = Block(id=1, version=1, number="08123456789", reason="200 calls", until=MONDAY + HOUR, created_at=MONDAY)
 
 
+@pytest.mark.parametrize("number", ["112", "+112", "000", "0000000000"])
+def test_the_number_of_every_phone_without_a_sim_is_never_blocked(number: str) -> None:
+    with pytest.raises(Invalid, match="without a SIM") as refused:
+        check(replace(BLOCK, number=number), (), MONDAY)
+    assert refused.value.field == "number"
+
+
+def test_a_block_is_not_prolonged_past_a_day_after_it_was_made() -> None:
+    later = MONDAY + 20 * HOUR
+    check(replace(BLOCK, until=MONDAY + LONGEST), (), later)
+    with pytest.raises(Invalid, match="24 hours") as refused:
+        check(replace(BLOCK, until=MONDAY + LONGEST + HOUR), (), later)
+    assert refused.value.field == "until"
+
+
+def test_a_block_that_was_made_while_the_clock_was_ahead_does_not_hold_once_it_is_right() -> None:
+    ahead = replace(BLOCK, created_at=MONDAY + 3 * LONGEST, until=MONDAY + 4 * LONGEST)
+    assert not ahead.is_in_force(MONDAY)
+    assert wanted(books(plan([]), blocks=(ahead,)), Holding(), MONDAY).notes.get(f"block/{BLOCK.number}") is None
+    with pytest.raises(Invalid):
+        check(ahead, (), MONDAY)
+    check(BLOCK, [ahead], MONDAY)
+
+
 def test_a_block_lasts_a_day_at_most_from_now() -> None:
     check(replace(BLOCK, until=MONDAY + LONGEST), (), MONDAY)
     for until in (MONDAY, MONDAY + LONGEST + timedelta(seconds=1)):

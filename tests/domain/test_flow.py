@@ -14,7 +14,6 @@ from gateway.domain.flow import (
     FLOOD_TRUNK,
     Floods,
     Window,
-    is_number,
     number_limit,
     number_words,
     trunk_limit,
@@ -103,16 +102,6 @@ def test_a_number_may_send_what_the_rule_says_and_one_of_many_callers_some_times
     assert number_limit(rules(), 0, 28) == 10
     assert number_limit(rules(flood_number_per_10min=4), 40, 28) == 4
     assert number_limit(rules(), 28 * 144 * 6, 28) == 30  # an exchange's number: 6 in ten minutes, day and night
-
-
-@pytest.mark.parametrize("caller", ["0811000", "+62811000", "110"])
-def test_a_number_is_one_callers(caller: str) -> None:
-    assert is_number(caller)
-
-
-@pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "unavailable", "+", "12", "08*1", "٣٣٣٣"])
-def test_what_is_withheld_is_nobodys_number(caller: str) -> None:
-    assert not is_number(caller)
 
 
 # ---------------------------------------------------------------- floods

@@ -12,8 +12,11 @@ from tests.domain.values import MONDAY
 PRANK, EMERGENCY = Disposition.PRANK, Disposition.EMERGENCY
 
 
-def said(disposition: Disposition, days_ago: float, by: str = "Siti") -> Saying:
-    return Saying(f"call-{days_ago}", disposition, by, MONDAY - timedelta(days=days_ago))
+def said(disposition: Disposition, days_ago: float, by: str = "Siti", *, said_days_ago: float | None = None) -> Saying:
+    """Of a call of so many days ago, said at once if nothing else is given."""
+    at = MONDAY - timedelta(days=days_ago)
+    said_at = at if said_days_ago is None else MONDAY - timedelta(days=said_days_ago)
+    return Saying(f"call-{days_ago}", disposition, by, at, said_at)
 
 
 def test_a_number_of_which_nothing_was_said_has_no_score() -> None:
@@ -46,3 +49,19 @@ def test_what_the_centre_itself_says_never_counts() -> None:
 
 def test_what_is_said_later_is_not_known_yet() -> None:
     assert reputation([said(PRANK, -1)], MONDAY).score == 0
+
+
+def test_a_prank_is_as_old_as_its_call_whenever_somebody_corrects_what_was_said_of_it() -> None:
+    assert reputation([said(PRANK, 4 * HALF_LIFE.days, said_days_ago=0)], MONDAY).score == pytest.approx(1 / 16)
+
+
+def test_an_emergency_lifts_the_pranks_before_it_also_where_they_are_said_after_it() -> None:
+    sayings = [said(PRANK, 2, said_days_ago=0), said(EMERGENCY, 1)]
+    assert reputation(sayings, MONDAY).score == 0
+    late_word = [said(PRANK, 1), said(EMERGENCY, 2, said_days_ago=0)]
+    assert reputation(late_word, MONDAY).score > 0.9
+    assert reputation(late_word, MONDAY - timedelta(hours=1)).score > 0.9
+
+
+def test_a_call_that_came_before_the_clock_was_put_back_counts_one() -> None:
+    assert reputation([said(PRANK, -1, said_days_ago=0)], MONDAY).score == 1

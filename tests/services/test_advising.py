@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gateway import advising
-from gateway.advising import Advising
+from gateway.advising import Advising, is_loaded
 from gateway.domain.advice import Advice, TrunkRule
 from gateway.domain.advice_rules import BURST, AdviceRule, Arrival, Condition, Effect, Past, PastCall
 from gateway.domain.blocks import Block
-from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.call import PROBE_TRUNK, Call, Stage
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposition
 from gateway.domain.kept import Invalid, Kept, Unfitting
@@ -29,7 +29,7 @@ CALLER = "08123456789"
 ARRIVAL = Arrival("112-9", "telkomsel", CALLER, MONDAY)
 QUIET = {(BURST[0], True): 1}
 CUT = Past(calls=[PastCall("112-1", MONDAY - timedelta(minutes=2), ended_at=MONDAY)], numbers=QUIET)
-PRANKS = Past(sayings=[Saying(str(n), Disposition.PRANK, "Siti", MONDAY) for n in range(3)], numbers=QUIET)
+PRANKS = Past(sayings=[Saying(str(n), Disposition.PRANK, "Siti", MONDAY, MONDAY) for n in range(3)], numbers=QUIET)
 
 
 class ToldPast:
@@ -49,10 +49,16 @@ class ToldPast:
         return self.past_told
 
 
-def advisor(services: Services, past: ToldPast, *, loaded: str = "", **trunks: TrunkRule) -> Advising:
+def advisor(
+    services: Services, past: ToldPast, *, loaded: str = "", deserted: str = "", **trunks: TrunkRule
+) -> Advising:
     rules: Mapping[str, TrunkRule] = trunks
     return Advising(
-        trunk_rules=rules, bookkeeper=services.bookkeeper, past=past, is_loaded=lambda queue: queue == loaded
+        trunk_rules=rules,
+        bookkeeper=services.bookkeeper,
+        past=past,
+        is_loaded=lambda queue: queue == loaded,
+        is_deserted=lambda queue: queue == deserted,
     )
 
 
@@ -75,6 +81,43 @@ async def test_a_nuisance_number_hears_a_notice_and_is_asked_for_a_key_only_unde
     calm = Advice(priority=0, notice="nuisance", rules=("Nuisance number",))
     assert await advisor(services, ToldPast(PRANKS)).advise(ARRIVAL) == calm
     assert await advisor(services, ToldPast(PRANKS), loaded="emergency").advise(ARRIVAL) == replace(calm, asks_key=True)
+
+
+async def test_what_speaks_for_a_caller_puts_him_behind_no_other_call_of_his_trunk(services: Services) -> None:
+    crowd = ToldPast(Past(numbers={(BURST[0], True): BURST[1]}))
+    for priority, advised in ((3, 3), (2, 2), (1, 1), (0, 1)):
+        found = await advisor(services, crowd, telkomsel=TrunkRule("medical", priority)).advise(ARRIVAL)
+        assert found == Advice(queue="medical", priority=advised, rules=("Many numbers at once",))
+    assert (await advisor(services, crowd).advise(ARRIVAL)).priority == 1
+    located = replace(ARRIVAL, has_location=True)
+    assert (await advisor(services, ToldPast(), telkomsel=TrunkRule(None, 3)).advise(located)).priority == 3
+    assert (await advisor(services, ToldPast(PRANKS), telkomsel=TrunkRule(None, 3)).advise(ARRIVAL)).priority == 0
+
+
+async def test_a_rules_queue_is_left_out_while_nobody_is_seen_there(services: Services) -> None:
+    await put(services, Queue(name="medical", created_at=MONDAY))
+    rule = {"name": "Doctors", "place": 1, "condition": Condition.TRUNK, "trunk": "telkomsel", "effect": Effect.FIRST}
+    await put(services, AdviceRule(**rule, queue="medical", created_at=MONDAY))
+    assert (await advisor(services, ToldPast()).advise(ARRIVAL)).queue == "medical"
+    nobody = Advice(priority=3, rules=("Doctors",))
+    assert await advisor(services, ToldPast(), deserted="medical").advise(ARRIVAL) == nobody
+    trunks = {"telkomsel": TrunkRule("emergency")}
+    found = await advisor(services, ToldPast(), deserted="medical", **trunks).advise(ARRIVAL)
+    assert found == replace(nobody, queue="emergency")
+
+
+def test_a_queue_is_loaded_by_its_own_callers_alone() -> None:
+    def waits(number: int, queue: str, stage: Stage) -> Call:
+        return Call(f"112-{number}", "telkomsel", CALLER, MONDAY, queue=queue, stage=stage)
+
+    calls = [
+        *(waits(number, "emergency", Stage.QUEUED) for number in range(5)),
+        waits(5, "medical", Stage.QUEUED),
+        waits(6, "medical", Stage.TALKING),
+    ]
+    assert not is_loaded("medical", calls, ["1001"])
+    assert is_loaded("medical", [*calls, waits(7, "medical", Stage.FALLBACK)], ["1001"])
+    assert is_loaded("emergency", calls, ["1001", "1002"])
 
 
 async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
@@ -145,7 +188,7 @@ async def test_a_block_is_in_asterisk_until_it_ends_or_is_retired_and_in_the_aud
     services.clock.at = block.until
     await services.level.look()
     assert f"block/{CALLER}" not in services.switchboard.held.notes
-    again = await put(services, replace(block, until=block.until + timedelta(hours=24)))
+    again = await put(services, replace(block, created_at=block.until, until=block.until + timedelta(hours=24)))
     await services.office.retire(again, ANI)
     assert f"block/{CALLER}" not in services.switchboard.held.notes
 

@@ -8,22 +8,23 @@ import pytest
 from sqlalchemy import Connection, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.domain.advice_rules import Arrival, Past, PastCall, in_order
+from gateway.domain.advice_rules import Arrival, Condition, Effect, Past, PastCall, in_order
 from gateway.domain.blocks import Block
 from gateway.domain.call import PROBE_TRUNK, Outcome
 from gateway.domain.callbacks import State
 from gateway.domain.change import Change
-from gateway.domain.dispositions import Disposition
+from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.dry_run import dry_run, look_back
 from gateway.domain.facts import Side
-from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST
+from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, reputation
+from gateway.store import history_reads
 from gateway.store.database import writing
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.store.tables import callbacks, dispositions
 from tests.domain.test_advice_rules import first_rules, rule
-from tests.store.values import NOON, a_call, ended
+from tests.store.values import NOON, a_call, disposed, ended
 
 CALLER = "08123456789"
 WINDOWS = frozenset({(1, True), (1, False), (60, False)})
@@ -92,10 +93,9 @@ async def test_a_number_is_known_by_its_last_calls_its_callback_and_what_was_sai
         for number in (4, 3, 2)
     ]
     assert found.has_open_callback
-    assert sorted((each.call_id, each.disposition, each.said_by, each.at) for each in found.sayings) == [
-        ("112-1", "prank", "Siti", after(10)),
-        ("112-2", "emergency", "Siti", after(20)),
-    ]
+    assert sorted(
+        (each.call_id, each.disposition, each.said_by, each.arrived_at, each.said_at) for each in found.sayings
+    ) == [("112-1", "prank", "Siti", after(10), after(10)), ("112-2", "emergency", "Siti", after(20), after(20))]
     assert found.numbers == {(1, True): 2, (1, False): 2, (60, False): 2}
 
 
@@ -106,7 +106,46 @@ async def test_a_closed_callback_is_none_and_only_the_newest_sayings_are_looked_
     await put(engine, dispositions, *(said(f"112-{number}", after(number)) for number in range(SAID_AT_MOST + 3)))
     found = await past.past(Arrival("112-1", "telkom", CALLER, after(100)), NOON, WINDOWS)
     assert not found.has_open_callback
-    assert min(each.at for each in found.sayings) == after(3)
+    assert min(each.said_at for each in found.sayings) == after(3)
+
+
+async def test_what_was_said_stands_at_the_time_of_its_call(
+    repository: Repository, past: StoredPast, reads: Reads
+) -> None:
+    """A prank of ten days ago is said to be one only now, after an emergency that came yesterday."""
+    old, real = ended(-864_000, caller=CALLER), ended(-86_400, caller=CALLER)
+    said_now = disposed(old, Disposition.PRANK, set_at=after(60))
+    said_then = disposed(real, Disposition.EMERGENCY, category=Category.FIRE)
+    await repository.commit(Change(calls=(old, real, ended(0, caller=CALLER)), dispositions=(said_now, said_then)))
+    wanted = [(old.id, old.arrived_at, after(60)), (real.id, real.arrived_at, said_then.set_at)]
+
+    found = await past.past(Arrival("112-1", "telkomsel", CALLER, after(100)), NOON, WINDOWS)
+    of_number = await reads.histories.sayings(CALLER, NOON - REMEMBERED)
+    history = await reads.histories.history(old.arrived_at, after(100), 10, look_back=timedelta())
+
+    assert reputation(found.sayings, after(100)).score == 0
+    for sayings in (found.sayings, of_number):
+        assert [(each.call_id, each.arrived_at, each.said_at) for each in sayings] == wanted
+    # a dry run knows of each what was said by then
+    assert [each.said_at for each in history.sayings.get(CALLER, ())] == [said_then.set_at]
+
+
+async def test_a_number_with_separators_has_its_callback_and_phones_without_a_sim_have_none(
+    engine: AsyncEngine, repository: Repository, past: StoredPast, reads: Reads
+) -> None:
+    written = "0812-345.6789"
+    calls = (ended(1, caller=written), ended(2, caller="112"), ended(3, caller="0000000000"))
+    await repository.commit(Change(calls=calls))
+    await put(engine, callbacks, *(waiting(number, NOON) for number in (CALLER, "112", "0000000000")))
+    await put(engine, dispositions, said("112-8", NOON, caller="112"), said("112-9", NOON, caller="0000000000"))
+    of_caller = await past.past(Arrival("112-4", "telkomsel", written, after(60)), NOON, WINDOWS)
+    assert (of_caller.has_open_callback, [each.call_id for each in of_caller.calls]) == (True, ["112-1"])
+    for caller in ("112", "0000000000"):
+        found = await past.past(Arrival("112-4", "telkomsel", caller, after(60)), NOON, WINDOWS)
+        assert (found.calls, found.sayings, found.has_open_callback) == ([], [], False)
+    history = await reads.histories.history(NOON, after(60), 10, look_back=timedelta())
+    rules = [rule(Condition.OPEN_CALLBACK, Effect.EARLIER, id=1)]
+    assert dry_run(rules, history, NOON).rules[1].matched == 1
 
 
 async def test_different_numbers_are_counted_by_trunk_and_over_all_but_the_probes(
@@ -165,7 +204,7 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
         *(said(f"p{number}", after(-3600 * (1 + number)), caller="0899") for number in range(3)),
         *(said(f"q{number}", after(650 + number), caller="0866") for number in range(3)),
     )
-    history = await reads.histories.history(after(60) - look_back(rules), after(900), 1000)
+    history = await reads.histories.history(after(60), after(900), 1000, look_back=look_back(rules))
     found = dry_run(rules, history, after(60))
     assert found.calls == 7
     assert {effect and effect.value: count for effect, count in found.effects.items()} == {
@@ -185,7 +224,16 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
     assert [example.caller for example in found.rules[1].examples] == [CALLER]
     assert [example.caller for example in found.rules[6].examples] == ["0899"]
     # each of them alone, as the advice would have seen it then
-    assert len((await reads.histories.history(NOON, after(900), 4)).calls) == 4
+    assert len((await reads.histories.history(NOON, after(900), 4, look_back=timedelta())).calls) == 4
+
+
+async def test_the_calls_before_a_dry_run_have_a_limit_of_their_own(
+    repository: Repository, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_reads, "EARLIER_AT_MOST", 3)
+    await repository.commit(Change(calls=tuple(ended(number) for number in range(8))))
+    history = await reads.histories.history(after(5), after(60), 2, look_back=timedelta(minutes=1))
+    assert [call.arrival.call_id for call in history.calls] == ["112-2", "112-3", "112-4", "112-5", "112-6"]
 
 
 def _parameters(given: Any) -> dict[str, Any]:
@@ -194,12 +242,13 @@ def _parameters(given: Any) -> dict[str, Any]:
 
 
 async def test_only_blocks_that_are_in_force_are_read(repository: Repository) -> None:
-    [stays, _] = (
+    [stays, *_] = (
         await repository.commit(
             Change(
                 kept=(
                     Block(number="0811", reason="x", until=after(60), created_at=NOON),
                     Block(number="0812", reason="x", until=after(10), created_at=NOON),
+                    Block(number="0813", reason="x", until=after(90_000), created_at=NOON),  # a clock that was ahead
                 )
             )
         )
