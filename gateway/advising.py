@@ -32,7 +32,10 @@ log = logging.getLogger(__name__)
 
 LIMIT_S = 1.0
 """How long books and past may take together. What is not known by then is left out of the advice."""
+ASK_AGAIN_S = 5.0
+"""How long after a past that was not known in time none is asked for: calls that come then do not wait in vain."""
 NUISANCE = "nuisance"
+_NOT_LOWERED = (None, PRIORITIES[Effect.EARLIER], PRIORITIES[Effect.FIRST])
 
 
 class Advising:
@@ -55,6 +58,7 @@ class Advising:
         self._is_deserted = is_deserted
         self._books: Books | None = None
         """As they were read last: rules hold on while the database is away."""
+        self._ask_again_s = 0.0
         self._faulty: set[tuple[int, str, str]] = set()
         self.faults = 0
         """How often a rule failed."""
@@ -79,8 +83,8 @@ class Advising:
 
     def _told(self, found: Counsel, of_trunk: Advice, books: Books, arrival: Arrival) -> Advice:
         priority = found.priority
-        if priority is None:
-            return of_trunk
+        if priority is None or (found.is_idle and of_trunk.priority in _NOT_LOWERED):
+            return of_trunk  # in a burst that is most calls, and each telling is work
         if found.effect is not Effect.LATER:
             # what speaks for a caller leaves him no later than his trunk's other calls
             priority = max(priority, of_trunk.priority or AS_THEY_COME)
@@ -107,11 +111,18 @@ class Advising:
 
     async def _past_of(self, arrival: Arrival, rules: list[AdviceRule], limit_s: float) -> Past | None:
         since = arrival.at - timedelta(minutes=longest_min(rules))
+        clock_s = asyncio.get_running_loop().time
+        if clock_s() < self._ask_again_s:
+            self.late += 1
+            return None
         try:
             async with asyncio.timeout_at(limit_s):
                 return await self._past.past(arrival, since, windows(rules))
-        except (StoreAway, TimeoutError) as error:
+        except Exception as error:  # whatever it is, the trunk's own advice and the rules that need no past are given
             self.late += 1
+            self._ask_again_s = clock_s() + ASK_AGAIN_S
+            if not isinstance(error, StoreAway | TimeoutError):
+                log.exception("past_not_read")
             reason = str(error) or "no answer in time"
             log.warning("advice_without_past", extra={"call_id": arrival.call_id, "reason": reason})
             return None

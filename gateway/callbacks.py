@@ -23,7 +23,7 @@ from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep
 from gateway.domain.kept import Unfitting
 from gateway.domain.operators import Operator
-from gateway.ports import Dialling, Refused, Stale, Store, StoreAway, Switchboard, Unknown
+from gateway.ports import Dialling, Refused, Stale, Store, StoreAway, Switchboard, Taken, Unknown
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -176,6 +176,8 @@ class Callbacks:
         except StoreAway:
             self._failed.appendleft(dial_id)
             raise
+        except (Stale, Taken):
+            log.debug("dial_ended_meanwhile", extra={"dial": dial_id})  # the journal has told it
 
     # ---------------------------------------------------------------- what people do
 

@@ -256,6 +256,8 @@ class Counsel:
     matched: tuple[int, ...] = ()
     """The ids of the rules that match."""
     decided_by: int | None = None
+    is_idle: bool = False
+    """Whether a call that comes as calls come would go so without any rule, too."""
 
     @property
     def priority(self) -> int | None:
@@ -294,6 +296,7 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
         faults=tuple(faults),
         matched=ids,
         decided_by=chosen.id,
+        is_idle=chosen.queue is None and all(rule.effect is Effect.NORMAL for rule in matching),
     )
 
 

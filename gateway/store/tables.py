@@ -74,7 +74,8 @@ calls = Table(
 # lets calls be counted by outcome, without the probe's, from the index alone
 Index("ix_calls_arrived_at_id", calls.c.arrived_at, calls.c.id)
 Index("ix_calls_outcome_arrived_at_id_trunk", calls.c.outcome, calls.c.arrived_at, calls.c.id, calls.c.trunk)
-Index("ix_calls_trunk_arrived_at_id", calls.c.trunk, calls.c.arrived_at, calls.c.id)
+# the caller at its end lets the different numbers of a burst be counted for each advice from the index alone
+Index("ix_calls_trunk_arrived_at_id_caller", calls.c.trunk, calls.c.arrived_at, calls.c.id, calls.c.caller)
 Index("ix_calls_operator_arrived_at_id", calls.c.operator, calls.c.arrived_at, calls.c.id)
 Index("ix_calls_caller_arrived_at_id", calls.c.caller, calls.c.arrived_at, calls.c.id)
 

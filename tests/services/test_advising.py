@@ -87,8 +87,11 @@ async def test_what_speaks_for_a_caller_puts_him_behind_no_other_call_of_his_tru
     crowd = ToldPast(Past(numbers={(BURST[0], True): BURST[1]}))
     for priority, advised in ((3, 3), (2, 2), (1, 1), (0, 1)):
         found = await advisor(services, crowd, telkomsel=TrunkRule("medical", priority)).advise(ARRIVAL)
-        assert found == Advice(queue="medical", priority=advised, rules=("Many numbers at once",))
-    assert (await advisor(services, crowd).advise(ARRIVAL)).priority == 1
+        if priority == 0:  # only there the burst changes anything
+            assert found == Advice(queue="medical", priority=advised, rules=("Many numbers at once",))
+        else:
+            assert found == Advice(queue="medical", priority=None if advised == 1 else advised)
+    assert (await advisor(services, crowd).advise(ARRIVAL)).is_empty
     located = replace(ARRIVAL, has_location=True)
     assert (await advisor(services, ToldPast(), telkomsel=TrunkRule(None, 3)).advise(located)).priority == 3
     assert (await advisor(services, ToldPast(PRANKS), telkomsel=TrunkRule(None, 3)).advise(ARRIVAL)).priority == 0
@@ -124,6 +127,7 @@ async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(advising, "LIMIT_S", 0.05)
+    monkeypatch.setattr(advising, "ASK_AGAIN_S", 0.0)
     past = ToldPast(CUT)
     asked = advisor(services, past)
     past.delay_s = 5.0
@@ -133,7 +137,14 @@ async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
     assert (await asked.advise(ARRIVAL)).is_empty
     past.error = None
     assert (await asked.advise(ARRIVAL)).priority == 3
-    assert asked.late == 3
+    past.error = ValueError("a defect")
+    assert (await asked.advise(ARRIVAL)).is_empty
+    assert asked.late == 4
+    monkeypatch.setattr(advising, "ASK_AGAIN_S", 60.0)
+    await asked.advise(ARRIVAL)
+    past.error = None
+    assert (await asked.advise(ARRIVAL)).is_empty, "a call that comes meanwhile does not wait for it"
+    assert asked.late == 6
 
 
 async def test_while_the_database_is_away_the_rules_that_were_read_last_hold(

@@ -86,9 +86,9 @@ async def test_the_latest_test_calls_are_told_with_what_became_of_them(repositor
     ("ask", "index"),
     [
         (lambda flow: flow.arrivals(NOON, 9), "ix_calls_arrived_at_id"),
-        (lambda flow: flow.hours("t1", NOON, NOON + HOUR), "ix_calls_trunk_arrived_at_id"),
+        (lambda flow: flow.hours("t1", NOON, NOON + HOUR), "ix_calls_trunk_arrived_at_id_caller"),
         (lambda flow: flow.counts(["08121", "08122"], NOON - 672 * HOUR, NOON + HOUR), "ix_calls_caller_arrived_at_id"),
-        (lambda flow: flow.probes(NOON, 9), "ix_calls_trunk_arrived_at_id"),
+        (lambda flow: flow.probes(NOON, 9), "ix_calls_trunk_arrived_at_id_caller"),
     ],
     ids=["arrivals", "hours", "counts", "probes"],
 )

@@ -140,7 +140,7 @@ async def test_each_trunks_last_call_is_told(repository: Repository, reads: Read
     ("ask", "index"),
     [
         (lambda reads: reads.levels.service_levels(NOON, NOW, WITHIN_S), "ix_calls_arrived_at_id"),
-        (lambda reads: reads.levels.last_calls(["telkomsel", "indosat"]), "ix_calls_trunk_arrived_at_id"),
+        (lambda reads: reads.levels.last_calls(["telkomsel", "indosat"]), "ix_calls_trunk_arrived_at_id_caller"),
     ],
     ids=["service_levels", "last_calls"],
 )

@@ -131,7 +131,7 @@ async def test_a_cursor_holds_any_id(repository: Repository, reads: Reads) -> No
     [
         (CallFilter(include_probes=True), "ix_calls_arrived_at_id"),
         (EVERY, "ix_calls_arrived_at_id"),
-        (CallFilter(trunk="telkom"), "ix_calls_trunk_arrived_at_id"),
+        (CallFilter(trunk="telkom"), "ix_calls_trunk_arrived_at_id_caller"),
         (CallFilter(outcome=Outcome.FAILED), "ix_calls_outcome_arrived_at_id_trunk"),
         (CallFilter(operator="1001"), "ix_calls_operator_arrived_at_id"),
         (CallFilter(caller="0811"), "ix_calls_caller_arrived_at_id"),

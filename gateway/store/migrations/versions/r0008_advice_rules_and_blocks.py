@@ -49,3 +49,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_blocks_number", "blocks", ["number"])
     op.create_index("ix_blocks_until", "blocks", ["until"])
+    # a burst's different numbers are counted from the index alone
+    op.drop_index("ix_calls_trunk_arrived_at_id", "calls")
+    op.create_index("ix_calls_trunk_arrived_at_id_caller", "calls", ["trunk", "arrived_at", "id", "caller"])
