@@ -15,8 +15,8 @@ from tests.sip import Sipp
 
 PHONE_ADDRESS = "127.0.0.21"
 HOLD_MS = 5600
-"""From the trunk's 200 OK to the caller's BYE: a caller who was heard (`domain/callbacks.HEARD_S`). One who is cut sooner
-opens a callback, which is more work, and not the usual."""
+"""From the trunk's 200 OK to the caller's BYE: a caller who was heard (`domain/callbacks.HEARD_S`). One who is cut
+sooner opens a callback, which is more work, and not the usual."""
 SPOKEN_MS = 200
 _ALAW_SILENCE = b"\xd5"
 GRACE_S = 45.0
