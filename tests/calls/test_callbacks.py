@@ -164,7 +164,7 @@ async def test_a_caller_is_called_back_over_his_trunk_as_a_psap_callback_once_th
         ("08102", "480 Temporarily Unavailable", "no_answer"),
         ("08103", "404 Not Found", "failed"),
         # a carrier that would send the centre elsewhere: a call that is followed there would come back as one to 112
-        ("08105", "302 Moved Temporarily\n      Contact: <sip:0899@127.0.0.11:5060>", "busy"),
+        ("08109", "302 Moved Temporarily\n      Contact: <sip:0899@127.0.0.11:5060>", "busy"),
     ],
 )
 async def test_who_is_busy_does_not_answer_or_cannot_be_called_stays_a_task(
