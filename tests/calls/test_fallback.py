@@ -248,12 +248,6 @@ async def test_calls_over_what_their_trunk_carries_hear_the_menu_and_wait_behind
     own_centre: RealCentre, api: Api
 ) -> None:
     trunks = {trunk["name"]: trunk["id"] for trunk in (await api.get("/v1/trunks"))["items"]}
-    many = {"name": "Many", "place": 1, "condition": "many_numbers", "effect": "normal"}
-    many |= {"within_min": 3, "least_numbers": 10, "is_by_trunk": True}
-    rule = await api.send("POST", "/v1/advice-rules", many, status=201)
-    # so many different numbers that the advice speaks for whoever calls on that trunk
-    await sip.call(sip.caller_talks(hold_ms=0), own_centre.sip_port, calls=12, rate=20)
-    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 1")
     await api.send("PATCH", f"/v1/trunks/{trunks['telkomsel']}", {"channels": 1})
     async with AsyncExitStack() as stack:
         await Caller.calling(stack, own_centre, "0810001")
@@ -270,13 +264,10 @@ async def test_calls_over_what_their_trunk_carries_hear_the_menu_and_wait_behind
             "PJSIP/indosat",
             "PJSIP/telkomsel",
         ]
-    own_centre.cli("dialplan set global RING_BEFORE_ANSWER_S 0")
     await api.send("PATCH", f"/v1/trunks/{trunks['telkomsel']}", {"channels": None})
     [call] = (await api.get("/v1/calls", caller="0810002", limit=1))["items"]
     events = (await api.get(f"/v1/calls/{call['id']}/events"))["items"]
     assert steps(events)[:3] == ["crowded", "key 0", "queued"]
-    assert "call.advised" in {event["type"] for event in events}
-    await api.send("DELETE", f"/v1/advice-rules/{rule['id']}", status=204)
     assert call["priority"] == 0
 
 
