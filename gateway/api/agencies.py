@@ -10,18 +10,16 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
-from gateway.api.models import Body, PersonName, Told
+from gateway.api.models import Body, OutsideNumber, PersonName, Told
 from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, Subject, given, routes_of
 from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.tokens import May
 from gateway.domain.trunks import NAME_PATTERN
 
-Number = Annotated[str, StringConstraints(pattern=r"^[+0-9]{3,20}$")]
-
 
 class NewDutyPhone(Body):
-    number: Annotated[Number, Field(description="An operator's phone, or, with a trunk, any number.")]
+    number: Annotated[OutsideNumber, Field(description="An operator's phone, or, with a trunk, any number.")]
     trunk: Annotated[
         Annotated[str, StringConstraints(pattern=NAME_PATTERN)] | None,
         Field(description="Over which carrier's line the number is called; null for a phone of the centre's own."),

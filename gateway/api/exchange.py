@@ -15,8 +15,9 @@ from pydantic import Field
 
 from gateway.api.context import Context
 from gateway.api.coverage import HoleModel
+from gateway.api.days import checked_days
 from gateway.api.models import Day, FieldFault, Parameters, TextBody, Told
-from gateway.api.problems import Problem, unprocessable
+from gateway.api.problems import Problem
 from gateway.api.resources import GapQuery
 from gateway.api.routes import route
 from gateway.domain import exchange, takeover
@@ -134,11 +135,7 @@ def days_of(context: Context, query: SomeDaysQuery, most: int = MOST_DAYS) -> tu
     """The days that are asked for. Raises Problem where they are in no order, or too many."""
     first = query.first or context.clock().astimezone(context.bookkeeper.zone).date()
     last = query.last or first + timedelta(days=USUAL_DAYS - 1)
-    if last < first:
-        raise unprocessable("?to", f"is before {first}, the first day")
-    if last - first >= timedelta(days=most):
-        raise unprocessable("?to", f"is {most} days or more after {first}, the first day")
-    return first, last
+    return checked_days(first, last, most)
 
 
 def _problem(faults: Sequence[Fault]) -> Problem:

@@ -74,6 +74,8 @@ PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 Word = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE)]
 Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE), of_format("cursor")]
 QueueName = Annotated[str, Field(pattern=NAME_PATTERN)]
+OutsideNumber = Annotated[str, StringConstraints(pattern=r"^[+0-9]{3,20}$")]
+"""A number that is called over a trunk."""
 
 
 class Parameters(BaseModel):

@@ -15,9 +15,9 @@ from pydantic import ConfigDict, Field
 
 from gateway.api import report_table
 from gateway.api.context import Context
-from gateway.api.counting import DAY, Counted, count
+from gateway.api.counting import Counted, count
+from gateway.api.days import checked_days
 from gateway.api.models import Day, Parameters, Told, Word
-from gateway.api.problems import unprocessable
 from gateway.api.routes import JSON, route
 from gateway.domain.definitions import DEFINITIONS
 from gateway.domain.report_groups import By
@@ -206,11 +206,7 @@ def _days(context: Context, query: ReportQuery) -> tuple[date, date]:
     today = context.clock().astimezone(context.bookkeeper.zone).date()
     first = query.first or min(today, query.last or today)
     last = query.last or max(today, first)
-    if last < first:
-        raise unprocessable("?to", f"is before {first}, the first day")
-    if last - first >= query.by.most_days * DAY:
-        raise unprocessable("?to", f"is {query.by.most_days} days or more after {first}, the first day")
-    return first, last
+    return checked_days(first, last, query.by.most_days)
 
 
 def _model(context: Context, query: ReportQuery, days: tuple[date, date], counted: Counted) -> ServiceLevelModel:

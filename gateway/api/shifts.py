@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Day, Moment, PersonName, QueueName, Word, of_format
+from gateway.api.models import PRINTABLE, Body, Day, Moment, OutsideNumber, PersonName, QueueName, Word, of_format
 from gateway.api.problems import Problem
 from gateway.api.resources import (
     GapQuery,
@@ -179,8 +179,7 @@ class NewOnCall(Body):
         tuple[QueueName, ...], Field(max_length=32, description="For which queues; empty: for every one.")
     ] = ()
     number: Annotated[
-        str | None,
-        StringConstraints(pattern=r"^[+0-9]{3,20}$"),
+        OutsideNumber | None,
         Field(description="A number that is rung over `trunk`; null: the operator's own phone."),
     ] = None
     trunk: Annotated[str | None, StringConstraints(max_length=32), Field(description="The trunk's name.")] = None

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from gateway.domain.call import Outcome
-from gateway.domain.callbacks import number_of
+from gateway.domain.callbacks import HEARD_S, number_of
 from gateway.domain.facts import Side
 from gateway.domain.kept import Invalid, Kept
 from gateway.domain.numbers import is_nobodys, is_number
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 LAST_CALLS = 3
 """Of a number's earlier calls no more are looked at."""
-CUT_TALK = timedelta(seconds=5)
+CUT_TALK = timedelta(seconds=HEARD_S)
 """Talk that was cut before this is as good as none."""
 BURST = (3, 10)
 """What a burst is where no rule says otherwise: within so many minutes, on one trunk, so many numbers."""
