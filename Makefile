@@ -17,10 +17,11 @@ help: ## list these commands
 run: setup ## set up what is missing, then start Asterisk and the gateway (Ctrl-C stops both)
 	@exec .venv/bin/gateway112 run
 
+# In two processes: the tests wait most of their time (tests/conftest.py says which of them stay together).
 .PHONY: test
 test: setup ## set up what is missing, then run all tests
 	@$(ONE_AT_A_TIME) setup/packages.sh test
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: venv ## look at the code: format, lint, types, layers, shell scripts

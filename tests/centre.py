@@ -239,7 +239,7 @@ def real_centre(sections: Mapping[str, Mapping[str, object]] | None = None) -> I
     """A centre of its own, in a folder of its own, which is removed with it; `sections` are settings by section, such
     as {"trunks.indosat": {"priority": 2}}. Nothing is started yet."""
     folder = Path(tempfile.mkdtemp(prefix="centre-"))
-    first_rtp = random.randrange(10000, 30000, 2500)  # below the ports that the system gives out
+    first_rtp = random.randrange(10000, 26000, 2500)  # below the ports that free_port and the system give out
     values: dict[str, dict[str, object]] = {
         "sip": {"port": free_port()},
         "ami": {"port": free_port()},

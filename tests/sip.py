@@ -5,6 +5,8 @@ Counterpart: the Asterisk of `tests/centre.py`. SIPp speaks SIP that this projec
 
 import asyncio
 import contextlib
+import itertools
+import random
 import re
 import shutil
 import socket
@@ -266,18 +268,25 @@ def phone_rings() -> str:
 TELKOMSEL = "127.0.0.11"
 
 
+PORTS = range(28_000, 32_700, 4)
+"""Below those that the system gives out to whoever asks for any (ip_local_port_range): one that was found free is not
+given to a passer-by before the test has come to bind it. Each is followed by three for its RTCP and its video."""
+_ports = itertools.cycle(random.sample(PORTS, len(PORTS)))
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that is free now, for UDP and TCP, on `address`."""
-    while True:
+    """A port that is free now, for UDP and TCP, on `address`; another one each time, and in an order of its own in each
+    process that runs tests, so that two of them do not come to the same one."""
+    for port in itertools.islice(_ports, len(PORTS)):
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            contextlib.suppress(OSError),
         ):
-            udp.bind((address, 0))
-            port = int(udp.getsockname()[1])
-            with contextlib.suppress(OSError):
-                tcp.bind((address, port))
-                return port
+            udp.bind((address, port))
+            tcp.bind((address, port))
+            return port
+    raise AssertionError(f"no port of {PORTS} is free on {address}")
 
 
 def tone(file: Path, frequency_hz: int) -> Path:

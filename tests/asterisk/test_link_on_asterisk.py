@@ -23,6 +23,7 @@ from gateway.asterisk.installation import Installation, find
 from gateway.asterisk.link import LinkState
 from tests.asterisk.linked import Ear, running
 from tests.asterisk.scripted_peer import until
+from tests.sip import free_port
 
 pytestmark = pytest.mark.asterisk
 
@@ -73,9 +74,7 @@ def ear() -> Ear:
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPeer]:
     installation = find()
     home = tmp_path_factory.mktemp("ast")  # short, for Asterisk's control socket lies below it
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folders = "".join(
         f"ast{name}dir = {home}\n" for name in ("etc", "varlib", "data", "db", "key", "agi", "spool", "run", "log")
     )

@@ -1,6 +1,5 @@
 """What goes wrong is one sentence on stderr with what to do about it, and a status that a script can use."""
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,12 +9,13 @@ from aiohttp.test_utils import TestServer
 
 from tests.api.house import House
 from tests.cli.typed import Typed, settle
+from tests.sip import free_port
 
 
 async def test_an_api_that_is_away_is_told_with_how_to_start_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    port = _free_port()
+    port = free_port()
     settle(tmp_path, monkeypatch, port)
 
     said = await Typed(capsys)("operator list")
@@ -206,13 +206,6 @@ async def test_every_command_has_help_with_an_example_that_fits(typed: Typed, li
 
     assert f"example:\n  gateway112 {line}" in said.out
     assert max(map(len, said.out.splitlines())) <= 80
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class _Quicker:
