@@ -21,7 +21,7 @@ run: setup ## set up what is missing, then start Asterisk and the gateway (Ctrl-
 .PHONY: test
 test: setup ## set up what is missing, then run all tests
 	@$(ONE_AT_A_TIME) setup/packages.sh test
-	@exec .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@exec .venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: venv ## look at the code: format, lint, types, layers, shell scripts

@@ -21,6 +21,7 @@ from gateway.domain.facts import AnyFact
 from gateway.domain.holding import Command, Held, Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
+from gateway.domain.recordings import Recording, Seal
 from gateway.domain.roster import Absence, Assignment, Swap
 
 Thing = TypeVar("Thing", bound=Kept)
@@ -100,6 +101,10 @@ class Store(Protocol):
     async def dialling_callbacks(self) -> list[Callback]: ...
     async def called_for(self, at_most: int) -> frozenset[str] | None: ...
     async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]: ...
+    async def recording(self, recording_id: str) -> Recording | None: ...
+    async def unsealed_recordings(self) -> list[Recording]:
+        """Those that run or wait to be sealed, oldest first."""
+
     async def audit_head(self) -> tuple[int, str]: ...
 
 
@@ -137,6 +142,61 @@ class Switchboard(Protocol):
     async def dial(self, dialling: "Dialling") -> None:
         """Begins to ring the operator, who is then joined with the caller; what comes of it is told by the journal.
         Raises Refused."""
+
+
+class VaultAway(Exception):
+    """The vault's worker does not answer; nothing is known to be done. It is asked again."""
+
+
+class Unsealable(Exception):
+    """The sound cannot be sealed; the message says why in plain words, and the source is where it was. `is_lost` says
+    that there is nothing that could ever be sealed."""
+
+    def __init__(self, reason: str, *, is_lost: bool = False) -> None:
+        super().__init__(reason)
+        self.is_lost = is_lost
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What sealing a recording came to."""
+
+    seal: Seal
+    sound_s: float
+    left_dbfs: float | None
+    right_dbfs: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LyingFile:
+    """A file of sound that lies in the recordings' folder. `sealed` is the stored sound of a manifest that is there."""
+
+    id: str
+    file: str
+    bytes: int
+    changed_at: datetime
+    is_sealed: bool
+
+
+class Vault(Protocol):
+    """What the services need of the vault's worker: a process of its own, of low priority, which alone writes there.
+    Each call has a time limit and may raise VaultAway. All of them can be asked again after a crash: what was done
+    already is found, and not done twice."""
+
+    async def seal(self, recording: Recording) -> Sealed:
+        """Turns the raw sound of a recording that is over to what is stored, reads it back, writes the manifest and
+        adds it to its day's chain. The raw sound stays. Raises Unsealable."""
+
+    async def discard_raw(self, recording: Recording) -> None:
+        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal; raises Unsealable
+        where it does not, and deletes nothing."""
+
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+        """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,
+        under which rule) into the chain of that day. Returns the certificate's name. Raises Unsealable."""
+
+    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
+        """The files of sound, raw and sealed, in the folders of those days (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)

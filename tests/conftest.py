@@ -4,22 +4,31 @@ Counterpart: `make test`, which runs the tests in two processes at once (pytest-
 """
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.databases"]
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Says which tests stay together in one process, where there are several: those of one file, so that what they
-    share is made once; and all of `tests/calls`, which play carriers at the addresses that every centre knows. These
-    take the longest, and so begin first."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        file = f"{item.path.parent.name}-{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group("calls" if _plays_carriers(item) else file))
-    items.sort(key=lambda item: not _plays_carriers(item))
+CALLED_CARRIERS = ("tests/calls/test_callbacks.py", "tests/calls/test_fallback.py", "tests/calls/test_stories.py")
+"""Their carriers are called, and so listen at the one port that every centre calls."""
 
 
-def _plays_carriers(item: pytest.Item) -> bool:
-    return item.nodeid.startswith("tests/calls/")
+class ByFile(LoadScopeScheduling):
+    """Gives each process whole files, so that what the tests of one share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "called carriers" if file in CALLED_CARRIERS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process has to wait for the other at the end."""
+    items.sort(key=lambda item: _is_short(item.nodeid))
+
+
+def _is_short(nodeid: str) -> bool:
+    return not nodeid.startswith("tests/calls/")

@@ -67,6 +67,9 @@ class _Rules(Body):
     quiet_after_min: Annotated[
         int, Field(ge=5, le=1440, description="A trunk that is quiet for less is no alarm, however busy it usually is.")
     ]
+    keep_recordings_days: Annotated[
+        int, Field(ge=1, le=36500, description="How long a recording is kept where no retention rule fits.")
+    ]
 
 
 RulesPatch = patch_of(_Rules)
@@ -87,6 +90,7 @@ class RulesModel(KeptModel):
     flood_factor: float
     flood_number_per_10min: int
     quiet_after_min: int
+    keep_recordings_days: int
 
 
 async def get_rules(context: Context) -> Answer[RulesModel]:

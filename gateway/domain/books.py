@@ -65,6 +65,8 @@ class Rules(Kept):
     """More calls of one number in ten minutes are a flood."""
     quiet_after_min: int = 30
     """A trunk that has been quiet for less is no alarm, however busy it usually is."""
+    keep_recordings_days: int = 365
+    """How long a recording is kept where no retention rule fits."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
+from gateway.domain.recordings import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +80,7 @@ class Change:
     callbacks: tuple[Update, ...] = ()
     """Tasks as they are to be, each with its events: a new one (version 0) is given its id, a changed one must be the
     version that is stored."""
+    recordings: tuple[Recording, ...] = ()
+    """Recordings as they are now; each replaces what was stored under its id."""
     webhooks_put: tuple[Webhook, ...] = ()
     webhooks_removed: tuple[str, ...] = ()

@@ -18,6 +18,8 @@ _KEPT: Mapping[str, str] = {
     "advice_rule": "a rule of the advice",
     "block": "a block of a number",
     "pause_reason": "a pause reason",
+    "retention_rule": "a rule of how long recordings are kept",
+    "legal_hold": "a legal hold on a call's recordings",
     "rules": "the centre's rules",
     "token": "a token",
 }

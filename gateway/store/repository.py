@@ -31,6 +31,8 @@ from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
+from gateway.domain.recordings import Recording
+from gateway.domain.recordings import State as SoundState
 from gateway.domain.roster import Absence, Assignment, Swap
 from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
 from gateway.store import rows, tables
@@ -66,6 +68,7 @@ class Repository:
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
+        self._put_recordings = _upsert(insert(tables.recordings), tables.recordings)
         arrived_at = select(tables.calls.c.arrived_at).where(tables.calls.c.id == bindparam("of_call"))
         self._put_dispositions = _upsert(
             insert(tables.dispositions).values(arrived_at=arrived_at.scalar_subquery()), tables.dispositions
@@ -128,6 +131,8 @@ class Repository:
         if change.dispositions:
             disposed = [{**rows.disposition_row(each), "of_call": each.call_id} for each in change.dispositions]
             connection.execute(self._put_dispositions, disposed)
+        if change.recordings:
+            connection.execute(self._put_recordings, [rows.recording_row(each) for each in change.recordings])
         for alarm in change.alarms:
             _put_alarm(connection, alarm)
         if change.webhooks_removed:
@@ -314,6 +319,21 @@ class Repository:
         async with reading(self._engine) as connection:
             found = (await connection.execute(select(tables.callbacks).where(condition))).mappings()
             return sorted((rows.callback_of(row) for row in found), key=lambda task: task.id)
+
+    async def recording(self, recording_id: str) -> Recording | None:
+        """The recording of that id; None where there is none. Raises StoreAway."""
+        found = await self._recordings(select(tables.recordings).where(tables.recordings.c.id == recording_id))
+        return found[0] if found else None
+
+    async def unsealed_recordings(self) -> list[Recording]:
+        """The recordings whose sound is being written or waits to be sealed, oldest first. Raises StoreAway."""
+        table = tables.recordings
+        query = select(table).where(table.c.state.in_((SoundState.RUNNING, SoundState.OVER)))
+        return await self._recordings(query.order_by(table.c.started_at, table.c.id))
+
+    async def _recordings(self, query: Any) -> list[Recording]:
+        async with reading(self._engine) as connection:
+            return [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
 
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""

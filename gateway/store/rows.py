@@ -20,10 +20,14 @@ from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import DialResult, Side
 from gateway.domain.holding import Member
 from gateway.domain.presence import Presence
+from gateway.domain.recordings import Recording, Seal
 from gateway.store.columns import storable, storable_key
 
 _CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")
 _CALLBACK_FIELDS = tuple(field.name for field in fields(Callback) if field.name not in ("tries", "dials"))
+
+_SEAL_FIELDS = tuple(field.name for field in fields(Seal))
+_RECORDING_FIELDS = tuple(field.name for field in fields(Recording) if field.name != "seal")
 
 
 def numbered(seq: int, event: Event) -> StoredEvent:
@@ -70,6 +74,18 @@ def disposition_row(disposed: Disposed) -> dict[str, Any]:
 
 def disposed_of(row: RowMapping) -> Disposed:
     return Disposed(**{field.name: row[field.name] for field in fields(Disposed)})
+
+
+def recording_row(recording: Recording) -> dict[str, Any]:
+    seal = recording.seal
+    row = {name: getattr(recording, name) for name in _RECORDING_FIELDS}
+    return row | {name: getattr(seal, name, None) for name in _SEAL_FIELDS}
+
+
+def recording_of(row: RowMapping) -> Recording:
+    values: dict[str, Any] = {name: row[name] for name in _RECORDING_FIELDS}
+    is_sealed = row["sealed_at"] is not None
+    return Recording(**values, seal=Seal(**{name: row[name] for name in _SEAL_FIELDS}) if is_sealed else None)
 
 
 def alarm_row(alarm: Alarm) -> dict[str, Any]:

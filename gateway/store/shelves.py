@@ -14,9 +14,11 @@ from gateway.domain.advice_rules import AdviceRule, Condition, Effect
 from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
+from gateway.domain.dispositions import Disposition
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, Strategy
+from gateway.domain.retention import LegalHold, RetentionRule
 from gateway.domain.roster import Absence, Assignment, OnCall, Swap, SwapState
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
@@ -199,6 +201,7 @@ _ALL: Final = (
         Column("flood_factor", Float, nullable=False),
         Column("flood_number_per_10min", Integer, nullable=False),
         Column("quiet_after_min", Integer, nullable=False),
+        Column("keep_recordings_days", Integer, nullable=False),
     ),
     _shelf(
         Agency,
@@ -232,6 +235,22 @@ _ALL: Final = (
         Column("number", Key, nullable=False, index=True),
         Column("reason", Words, nullable=False),
         Column("until", UtcTime, nullable=False, index=True),
+    ),
+    _shelf(
+        RetentionRule,
+        "retention_rules",
+        Column("name", Words, nullable=False),
+        Column("place", Integer, nullable=False),
+        Column("disposition", OneOf(Disposition)),
+        Column("queue", Words),
+        Column("keep_days", Integer, nullable=False),
+    ),
+    _shelf(
+        LegalHold,
+        "legal_holds",
+        Column("call_id", Key, nullable=False, index=True),
+        Column("reason", Words, nullable=False),
+        Column("set_by", Words, nullable=False),
     ),
     _shelf(
         Token,

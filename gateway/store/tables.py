@@ -4,11 +4,13 @@ Counterpart: `migrations/`, which makes them in a database step by step; a test 
 JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers stay as they were written.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Identity, Index, Integer, MetaData, Table, desc, func, text
+from sqlalchemy import JSON, Boolean, Column, Float, Identity, Index, Integer, MetaData, Table, desc, func, text
 
 from gateway.domain.callbacks import State
 from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.presence import Said
+from gateway.domain.recordings import Kind
+from gateway.domain.recordings import State as SoundState
 from gateway.store.columns import Key, Number, OneOf, UtcTime, Words, several_words
 
 metadata = MetaData(
@@ -210,6 +212,42 @@ Index("ix_callbacks_dialling", callbacks.c.dialling, sqlite_where=_DIALLING, pos
 IS_IMPOSSIBLE = text("type = 'callback.impossible'")
 """As the index has it: a bound value would not be seen to be the same."""
 Index("ix_events_impossible", events.c.at, sqlite_where=IS_IMPOSSIBLE, postgresql_where=IS_IMPOSSIBLE)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", OneOf(Kind), nullable=False),
+    Column("file", Words, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("call_id", Key),
+    Column("dial_id", Key),
+    Column("state", OneOf(SoundState), nullable=False),
+    Column("ended_at", UtcTime),
+    Column("expected_s", Float),
+    Column("sound_s", Float),
+    Column("left_dbfs", Float),
+    Column("right_dbfs", Float),
+    Column("problem", Words),
+    Column("tries", Integer, nullable=False),
+    Column("destroyed_at", UtcTime),
+    Column("certificate", Words),
+    # the seal: none of these before it is there
+    Column("sealed_at", UtcTime),
+    Column("stored", Words),
+    Column("stored_bytes", Number),
+    Column("sound_sha256", Words),
+    Column("raw_sha256", Words),
+    Column("manifest_sha256", Words),
+    Column("entry", Integer),
+    Column("key", Words),
+    Index("ix_recordings_started_at_id", "started_at", "id"),
+    Index("ix_recordings_call_id", "call_id"),
+)
+"""Files of sound, one row each, one column for each field of `domain.recordings.Recording` and of its `Seal`."""
+
+_UNSEALED = text("state IN ('running', 'over')")
+Index("ix_recordings_unsealed", recordings.c.started_at, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
 
 alarms = Table(
     "alarms",

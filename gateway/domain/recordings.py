@@ -1,0 +1,103 @@
+"""Recordings: each file of sound that the centre writes, from its first second to the day on which it is destroyed.
+
+Counterparts: the dialplan writes the sound, `gateway/vault/` seals it and destroys it, `gateway/evidence.py` follows
+the calls and keeps this record.
+
+    running ──> over ──> sealed ──> destroyed
+       └────────> lost <───┘         (nothing is there that could be kept, or it is not there any more)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+SAMPLE_RATE_HZ = 8000
+
+
+class Kind(StrEnum):
+    """What is heard in it."""
+
+    CALL = "call"
+    """A call to 112, from before the trunk's answer to the end: caller left, centre right."""
+    MESSAGE = "message"
+    """What a caller left in the fallback: one channel."""
+    CALLBACK = "callback"
+    """A call back to somebody whom nobody heard: he left, the operator right."""
+    STRAY = "stray"
+    """A file that belongs to nothing that the centre knows."""
+
+
+class State(StrEnum):
+    """Where it is on its way."""
+
+    RUNNING = "running"
+    """Sound is being written."""
+    OVER = "over"
+    """Nothing is added any more; the raw sound waits to be sealed."""
+    SEALED = "sealed"
+    """It lies in the vault, and the raw sound is gone."""
+    LOST = "lost"
+    """There is nothing that could be kept; `problem` says why."""
+    DESTROYED = "destroyed"
+    """Its time had come; a certificate says under which rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What is known of sealed sound. The hashes are SHA-256 in hexadecimal; the manifest holds the same and is part of
+    its day's chain."""
+
+    sealed_at: datetime
+    stored: str
+    """The sound in the vault, relative to it: `2026/11/26/112-1.0.ogg`."""
+    stored_bytes: int
+    sound_sha256: str
+    """Of the Ogg file, before any encryption at rest."""
+    raw_sha256: str
+    manifest_sha256: str
+    entry: int
+    """Its number in its day's chain, from 1 on."""
+    key: str | None = None
+    """Which key of the ring it is encrypted with; None where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file of sound. Times are UTC, lengths seconds, levels dB below full scale (None: digital silence, or not
+    measured yet)."""
+
+    id: str
+    """The file's name without its ending: `112-1795476254.0`, `112-1795476254.0-1-message`, `callback-1f3a`."""
+    kind: Kind
+    file: str
+    """The raw sound, relative to the recordings' folder."""
+    started_at: datetime
+    call_id: str | None = None
+    dial_id: str | None = None
+    """Of a callback's recording: which of its dials."""
+    state: State = State.RUNNING
+    ended_at: datetime | None = None
+    expected_s: float | None = None
+    """How long it should be: from the trunk's answer to the end. None where nobody knows."""
+    sound_s: float | None = None
+    """How much sound there is."""
+    left_dbfs: float | None = None
+    right_dbfs: float | None = None
+    seal: Seal | None = None
+    problem: str | None = None
+    """What is wrong with it, in plain words; None where nothing is."""
+    tries: int = 0
+    """How often it was tried to seal it, and failed."""
+    destroyed_at: datetime | None = None
+    certificate: str | None = None
+    """Which certificate tells of its destruction."""
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.kind is Kind.MESSAGE else 2
+
+
+def recording_id(file: str) -> str:
+    """A recording's id, by its raw file."""
+    return PurePosixPath(file).stem
