@@ -1,4 +1,4 @@
-"""The commands for the admin who installs this alone: operators, queues, shifts, the roster, reports, tokens,
+"""The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, tokens,
 the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
@@ -15,7 +15,21 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from gateway.cli import alarms, audit, operators, queues, reports, roster, shifts, tables, tokens, trunks
+from gateway.cli import (
+    agencies,
+    alarms,
+    audit,
+    blocks,
+    callbacks,
+    operators,
+    queues,
+    reports,
+    roster,
+    shifts,
+    tables,
+    tokens,
+    trunks,
+)
 from gateway.cli.client import TOKEN_VARIABLE, Failed, Problem, open_api, token_for
 from gateway.cli.command import Commands, Desk, Reply
 from gateway.settings import Settings
@@ -23,7 +37,7 @@ from gateway.settings import Settings
 __all__ = ["TOKEN_VARIABLE", "add_to", "run"]
 
 OK, FAILED = 0, 1
-SUBJECTS = (operators, queues, trunks, shifts, roster, reports, tokens, audit, alarms)
+SUBJECTS = (operators, queues, trunks, shifts, roster, agencies, callbacks, blocks, reports, tokens, audit, alarms)
 
 
 def add_to(commands: Commands) -> None:

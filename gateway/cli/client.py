@@ -19,7 +19,8 @@ from gateway.settings import Settings
 TOKEN_VARIABLE = "GATEWAY112_TOKEN"  # noqa: S105  # a name, and no token
 CONNECT_S, ANSWER_S = 5.0, 120.0
 """A year's roster takes a while to be read in; a machine that is off is known at once."""
-PAGE = 1000
+PAGE = 200
+"""Items that are asked for at once: every list gives so many."""
 
 Json = dict[str, Any]
 

@@ -198,7 +198,9 @@ async def test_wrong_arguments_end_with_status_2_and_the_usage(typed: Typed, lin
         *(f"operator {name}" for name in ("list", "add", "retire", "pause", "resume", "login", "logout", "secret")),
         *("queue list", "queue add", "queue set", "trunk list", "trunk add", "shift list", "shift add", "assign"),
         *("roster show", "roster import", "roster export", "token list", "token create", "token retire"),
-        *("audit", "alarms", "report show", "report month"),
+        *("audit", "alarms", "report show", "report month", "block list", "block set", "block lift"),
+        *("callback list", "callback claim", "callback dial", "callback reached", "callback give-up"),
+        *("agency list", "agency set", "agency retire"),
     ],
 )
 async def test_every_command_has_help_with_an_example_that_fits(typed: Typed, line: str) -> None:

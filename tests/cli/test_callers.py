@@ -1,0 +1,104 @@
+"""`gateway112 callback …`, `agency …` and `block …`: what becomes of callers whom no operator answers at once."""
+
+import re
+
+from tests.api.house import House
+from tests.api.test_callbacks import unheard
+from tests.cli.typed import Typed
+
+# ---------------------------------------------------------------- callbacks
+
+
+async def test_who_waits_to_be_called_is_listed_taken_and_dialled(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1001")
+    await unheard(house)
+    await unheard(house, "112-1.2", hour=1)
+
+    listed = await typed.good("callback list")
+    claimed = await typed.good("callback claim 1 1001")
+    dialled = await typed.good("callback dial 1 1001")
+
+    assert listed.row("1")[:3] == ["1", "08123", "2"]
+    assert "LATE" in listed.out
+    assert "Callback 1 of 08123 is in the hands of Siti." in claimed.words
+    assert "Callback 1 of 08123 is called: Siti's phone rings now." in dialled.words
+    assert [(dial.phone, dial.number) for dial in house.switchboard.diallings] == [("1001", "08123")]
+    assert "Siti claimed" in (await typed.good("callback list")).words
+
+
+async def test_a_callback_is_closed_with_what_came_of_it(house: House, typed: Typed) -> None:
+    await unheard(house)
+    await unheard(house, "112-1.2", "08124")
+
+    reached = await typed.good("callback reached 1", "fire at the market")
+    given_up = await typed.good("callback give-up 2", "five tries")
+
+    assert "Callback 1 of 08123 is done: somebody spoke with the caller." in reached.words
+    assert "Callback 2 of 08124 is given up." in given_up.words
+    assert (await typed.good("callback list")).words == "Nobody waits to be called back."
+    assert [each["reason"] for each in (await typed.good("callback list --all --json")).json["items"]] == [
+        "five tries",
+        "fire at the market",
+    ]
+
+
+async def test_a_callback_that_is_not_there_is_told(typed: Typed) -> None:
+    said = await typed("callback claim 9 1001")
+
+    assert said.status == 1
+    assert "There is no operator with the phone 1001." in said.words
+
+
+# ---------------------------------------------------------------- agencies
+
+
+async def test_an_agency_is_made_changed_and_taken_off_the_menu(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1201")
+
+    made = await typed.good("agency set fire", "Damkar", "1201", "0318921111@telkomsel")
+    changed = await typed.good("agency set fire", "Damkar Sidoarjo", "1201", "--ring-s", "30")
+    listed = await typed.good("agency list")
+    retired = await typed.good("agency retire fire")
+
+    assert made.row("duty phones") == ["duty", "phones", "1201,", "0318921111@telkomsel"]
+    assert made.row("in Asterisk") == ["in", "Asterisk", "yes"]
+    assert "Damkar Sidoarjo is the agency for fire." in changed.words
+    assert listed.row("1") == ["1", "fire", "Damkar", "Sidoarjo", "1201", "30", "yes"]
+    assert "The menu offers fire no more." in retired.words
+    assert "There are no agencies" in (await typed.good("agency list")).words
+
+
+async def test_a_duty_phone_that_cannot_be_is_named(typed: Typed) -> None:
+    over_no_trunk = await typed("agency set fire Damkar 0318921111@nowhere")
+    half = await typed("agency set fire Damkar 0318921111@")
+    gone = await typed("agency retire fire")
+
+    assert over_no_trunk.status == 1
+    assert "nowhere" in over_no_trunk.words
+    assert half.status == 2
+    assert "0318921111@ is neither a phone nor NUMBER@TRUNK" in half.words
+    assert "There is no agency for fire." in gone.words
+
+
+# ---------------------------------------------------------------- blocks
+
+
+async def test_a_number_is_blocked_for_some_hours_and_freed(house: House, typed: Typed) -> None:
+    made = await typed.good("block set 081299900001", "40 silent calls in an hour", "--hours", "2")
+    listed = await typed.good("block list")
+    lifted = await typed.good("block lift 081299900001")
+
+    assert re.search(r"081299900001 is blocked until \d{4}-\d\d-\d\d \d\d:\d\d", made.words)
+    assert "BLOCKED" in listed.row("081299900001")
+    assert "081299900001 is blocked no more." in lifted.words
+    assert (await typed.good("block list")).words == "No number is blocked."
+    assert "over" in (await typed.good("block list --all")).row("081299900001")
+
+
+async def test_a_block_of_more_than_a_day_is_refused_with_the_reason(typed: Typed) -> None:
+    too_long = await typed("block set 081299900001 pranks --hours 48")
+    nobody = await typed("block lift 081299900001")
+
+    assert too_long.status == 1
+    assert "until" in too_long.err
+    assert "081299900001 is not blocked." in nobody.words
