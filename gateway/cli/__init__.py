@@ -59,7 +59,8 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     elif isinstance(reply.shown, str):
         sys.stdout.write(reply.shown)
     else:
-        Console(highlight=False).print(reply.shown)
+        # a sentence is broken by the terminal alone: what it names may be copied
+        Console(highlight=False).print(reply.shown, soft_wrap=isinstance(reply.shown, Text))
     if reply.failure:
         _complain(chosen, Failed(reply.failure))
     return FAILED if reply.failure else OK

@@ -36,13 +36,10 @@ def own_centre() -> Iterator[RealCentre]:
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        for block in (await api.get("/v1/blocks"))["items"]:
-            await api.send("DELETE", f"/v1/blocks/{block['id']}", status=204)
-        await api.retire_everybody()
+async def api(own_api: Api) -> AsyncIterator[Api]:
+    yield own_api
+    for block in (await own_api.get("/v1/blocks"))["items"]:
+        await own_api.send("DELETE", f"/v1/blocks/{block['id']}", status=204)
 
 
 def shorten_notices(centre: RealCentre) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests import sip
 from tests.calls.phones import a_phone
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -19,22 +19,13 @@ pytestmark = pytest.mark.asterisk
 WRAP_UP_S = 4
 LIMIT_S = 20.0
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"call": {"queue_max_wait_s": 60}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS = {"call": {"queue_max_wait_s": 60}}
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        await api.send("PATCH", "/v1/queues/1", {"wrap_up_s": WRAP_UP_S})
-        yield api
-        await api.retire_everybody()
+async def api(own_api: Api) -> Api:
+    await own_api.send("PATCH", "/v1/queues/1", {"wrap_up_s": WRAP_UP_S})
+    return own_api
 
 
 class Viewer:

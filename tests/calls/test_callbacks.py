@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from gateway.probe import tones
 from tests import sip
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -19,26 +18,18 @@ PHONE, CARRIER = "127.0.0.21", "127.0.0.11"
 CALLER = "<sip:081234567@127.0.0.11>"
 NUMBER = "081234567"
 
-
-@pytest.fixture(scope="module")
-def module_centre() -> Iterator[RealCentre]:
-    with real_centre() as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS: dict[str, dict[str, object]] = {}
 
 
 @pytest.fixture
-async def centre(module_centre: RealCentre) -> RealCentre:
-    await module_centre.ready()
-    return module_centre
+async def centre(own_centre: RealCentre) -> RealCentre:
+    await own_centre.ready()
+    return own_centre
 
 
 @pytest.fixture
-async def api(centre: RealCentre) -> AsyncIterator[Api]:
-    async with centre.api() as api:
-        yield api
-        await api.retire_everybody()
+def api(own_api: Api) -> Api:
+    return own_api
 
 
 async def the_task(api: Api, number: str, *, tries: int = 1, limit_s: float = 20) -> Json:

@@ -1,36 +1,27 @@
 """Operators' own actions on a softphone, and what the centre does when nobody picks up or nobody is there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from tests import sip
 from tests.calls.phones import Softphone, a_phone
 from tests.calls.test_roster import members, within
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"call": {"queue_max_wait_s": 30}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS = {"call": {"queue_max_wait_s": 30}}
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        for person in (await api.get("/v1/on-call"))["items"]:
-            await api.send("DELETE", f"/v1/on-call/{person['id']}", status=204)
-        await api.send("PATCH", "/v1/rules", {"lone_check_min": None, "short_after_s": 3600})
-        await api.retire_everybody()
+async def api(own_api: Api) -> AsyncIterator[Api]:
+    yield own_api
+    for person in (await own_api.get("/v1/on-call"))["items"]:
+        await own_api.send("DELETE", f"/v1/on-call/{person['id']}", status=204)
+    await own_api.send("PATCH", "/v1/rules", {"lone_check_min": None, "short_after_s": 3600})
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A caller who was cut twice is one task of three tries, overtakes whoever waits, and once he is heard it is closed."""
 
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -9,28 +8,19 @@ from tests import sip
 from tests.calls.phones import a_phone
 from tests.calls.test_advice import calling, of, order, served, waiting
 from tests.calls.test_callbacks import the_task
-from tests.centre import Api, RealCentre, real_centre
+from tests.centre import Api, RealCentre
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(150)]
 
 CALLER, HOLDER = "08120000001", "08140000001"
 WAITING = [f"0813000000{place}" for place in range(5)]
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"call": {"ring_before_answer_s": 1, "queue_max_wait_s": 60}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS = {"call": {"ring_before_answer_s": 1, "queue_max_wait_s": 60}}
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        await api.retire_everybody()
+def api(own_api: Api) -> Api:
+    return own_api
 
 
 async def test_who_was_cut_twice_overtakes_five_who_wait_and_is_one_task_of_three_tries(

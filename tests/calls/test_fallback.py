@@ -6,7 +6,7 @@ import io
 import re
 import wave
 from array import array
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from gateway.probe import tones
 from tests import sip
 from tests.calls.ears import Ear, listening
 from tests.calls.test_roster import within
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -25,24 +25,15 @@ PHONES = ("1001", "1002", "1003", "1004", "1005", "1006", "1007")
 TELKOM, INDOSAT, XLSMART = "127.0.0.14", "127.0.0.12", "127.0.0.13"
 HOLD_MS = 70_000
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"trunks.xlsmart": {"queue": "medical"}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS = {"trunks.xlsmart": {"queue": "medical"}}
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        await api.retire_advice()  # the same numbers call again and again here
-        yield api
-        for agency in (await api.get("/v1/agencies"))["items"]:
-            await api.send("DELETE", f"/v1/agencies/{agency['id']}", status=204)
-        await api.retire_everybody()
+async def api(own_api: Api) -> AsyncIterator[Api]:
+    await own_api.retire_advice()  # the same numbers call again and again here
+    yield own_api
+    for agency in (await own_api.get("/v1/agencies"))["items"]:
+        await own_api.send("DELETE", f"/v1/agencies/{agency['id']}", status=204)
 
 
 async def set_up_agencies(api: Api) -> None:

@@ -4,12 +4,11 @@ call is lost."""
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests import sip
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -19,22 +18,13 @@ CALLS = 60
 OPERATORS = ("2001", "2002", "2003", "2004", "2005")
 ALARM_WITHIN_S = 5.0
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    """Without a memory of other modules' calls."""
-    with real_centre({"call": {"queue_max_wait_s": 60}}) as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS = {"call": {"queue_max_wait_s": 60}}
+"""A centre of its own has no memory of other modules' calls."""
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        await api.retire_everybody()
+def api(own_api: Api) -> Api:
+    return own_api
 
 
 async def floods(api: Api, kind: str) -> list[Json]:

@@ -1,6 +1,6 @@
 """What a caller hears while he waits: the class that the queue names, or ringing; and never silence."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from gateway.settings import PROJECT
 from tests import sip
 from tests.calls.ears import Ear, listening
 from tests.calls.test_roster import within
-from tests.centre import Api, RealCentre, real_centre
+from tests.centre import Api, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -20,22 +20,13 @@ BED_HZ, BELL_HZ = 261.6, 659.3
 """Of dialplan/music/tenang/1-nada.tones."""
 RINGING_HZ = 425.0
 
-
-@pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre() as centre:
-        centre.start_asterisk()
-        centre.start_gateway()
-        yield centre
+SETTINGS: dict[str, dict[str, object]] = {}
 
 
 @pytest.fixture
-async def api(own_centre: RealCentre) -> AsyncIterator[Api]:
-    await own_centre.ready()
-    async with own_centre.api() as api:
-        yield api
-        await api.send("PATCH", f"/v1/queues/{await emergency(api)}", {"music": None})
-        await api.retire_everybody()
+async def api(own_api: Api) -> AsyncIterator[Api]:
+    yield own_api
+    await own_api.send("PATCH", f"/v1/queues/{await emergency(own_api)}", {"music": None})
 
 
 async def emergency(api: Api) -> int:
