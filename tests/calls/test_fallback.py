@@ -147,6 +147,7 @@ async def test_every_choice_and_every_non_choice_leads_to_a_person(
     for number, way in WAYS.items():
         call = calls[number]
         told = steps((await api.get(f"/v1/calls/{call['id']}/events"))["items"])
+        print(f"{gateway} {number}: {' > '.join(told)} > {call['outcome']}")  # seen with -rP
         assert told[: len(way) + 2] == ["queued", "nobody", *way], number
         assert "answered" in told, (number, told)
         by_agency = "answered" in way
