@@ -66,11 +66,6 @@ class RealPeer:
 
 
 @pytest.fixture
-def ear() -> Ear:
-    return Ear()
-
-
-@pytest.fixture
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPeer]:
     installation = find()
     home = tmp_path_factory.mktemp("ast")  # short, for Asterisk's control socket lies below it
