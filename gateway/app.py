@@ -30,7 +30,7 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
-from gateway.domain.advice import TrunkRule, in_vain
+from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
 from gateway.feed import Feed
 from gateway.flow import Flow
@@ -141,6 +141,7 @@ class App:
             switchboard=switchboard,
             clock=_now,
             clock_s=time.monotonic,
+            is_busy=lambda phone: phone in board.busy_phones,
         )
         watch = Watch(
             store=store,
@@ -201,7 +202,11 @@ class App:
         await centre.resume()
         await office.set_up(settings.call.queue, site.kept_secret(settings.paths.var / "admin-token"))
         books = await bookkeeper.books()
-        for reason in in_vain(rules, books.trunks, books.queues):
+        phones = {operator.phone for operator in books.operators.values()}
+        for reason in (
+            *in_vain(rules, books.trunks, books.queues),
+            *unreachable(settings.call.last_resort, books.trunks, phones),
+        ):
             log.warning("setting_in_vain", extra={"reason": reason})
 
         streams, door = Streams(feed, reads), Door()
@@ -227,6 +232,8 @@ class App:
                 advice_late=advising.late,
                 advice_rule_faults=advising.faults,
                 trunk_rules=rules,
+                last_resort=settings.call.last_resort,
+                sip_host=settings.sip.host,
             )
 
         context = Context(

@@ -58,7 +58,8 @@ class Overdue:
 
 
 class Callbacks:
-    """`clock` returns the time now, in UTC; `clock_s` is a clock that never leaps, in seconds."""
+    """`clock` returns the time now, in UTC; `clock_s` is a clock that never leaps, in seconds; `is_busy` says whether a
+    phone rings or talks."""
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Callbacks:
         switchboard: Switchboard,
         clock: Callable[[], datetime],
         clock_s: Callable[[], float],
+        is_busy: Callable[[str], bool] = lambda phone: False,
     ) -> None:
         self._store = store
         self._saving = saving
@@ -76,6 +78,7 @@ class Callbacks:
         self._switchboard = switchboard
         self._clock = clock
         self._clock_s = clock_s
+        self._is_busy = is_busy
         self._called_for: set[str] | None = None
         """The numbers that have an open task, so that the store is not asked for each call that ends; None where there
         are too many of them to be kept in mind."""
@@ -232,6 +235,8 @@ class Callbacks:
             operator = _operator(books, operator_id)
             if task.trunk not in books.trunks:
                 raise OutOfTurn(f"trunk {task.trunk}, which the caller came on, is no more")
+            if self._is_busy(operator.phone):
+                raise OutOfTurn(f"phone {operator.phone} rings or talks now")
             dial_id = f"{task.id}-{secrets.token_hex(6)}"
             recording = f"{now:%Y/%m/%d}/callback-{dial_id}.raw"
             begun = callbacks.begin_dial(task, Dial(dial_id, operator_id, now, recording=recording))

@@ -238,6 +238,7 @@ class Services:
             switchboard=switchboard,
             clock=clock,
             clock_s=clock.seconds,
+            is_busy=lambda phone: phone in self.line.busy_phones,
         )
         self.watch = Watch(
             store=store,

@@ -13,7 +13,7 @@ from pydantic import Field
 from gateway.api.context import Context
 from gateway.api.models import Told
 from gateway.api.routes import Answer, route
-from gateway.domain.advice import TrunkRule, in_vain
+from gateway.domain.advice import TrunkRule, in_vain, out_of_reach, unreachable
 from gateway.ports import StoreAway
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
@@ -51,6 +51,8 @@ class Status:
     advice_rule_faults: int = 0
     trunk_rules: Mapping[str, TrunkRule] = field(default_factory=dict)
     """What the settings say about trunks, by their names."""
+    last_resort: str = ""
+    sip_host: str = ""
 
 
 class PartHealth(Told):
@@ -142,12 +144,18 @@ def _warnings(context: Context, status: Status) -> list[str]:
 
 
 async def _in_vain(context: Context, status: Status) -> list[str]:
-    """Settings of trunks and queues that are not there. Without the database that cannot be said."""
+    """Settings that name what is not there, and trunks whose calls cannot come. Without the database that cannot be
+    said."""
     try:
         books = await context.bookkeeper.at_hand()
     except StoreAway:
         return []
-    return in_vain(status.trunk_rules, books.trunks, books.queues)
+    phones = {operator.phone for operator in books.operators.values()}
+    return [
+        *in_vain(status.trunk_rules, books.trunks, books.queues),
+        *unreachable(status.last_resort, books.trunks, phones),
+        *out_of_reach(status.sip_host, {trunk.name: trunk.addresses for trunk in books.trunks.values()}),
+    ]
 
 
 def _full(setting: str, free_bytes: int) -> str:

@@ -44,9 +44,11 @@ class _QueueFields(Body):
     strategy: Annotated[
         Strategy,
         Field(
-            description="Who is rung next: leastrecent is the operator who has been free the longest; ringall is all."
+            description="Who is rung next: rrmemory is one after the other, so that after a phone that is not picked "
+            "up the next one rings; leastrecent is the operator whose last call is the longest ago, again and again "
+            "while that phone is not picked up (until `missed_rings_limit` pauses it); ringall is all."
         ),
-    ] = Strategy.LONGEST_FREE
+    ] = Strategy.ROUND_ROBIN
     ring_s: Annotated[int, Field(ge=3, le=120, description="How long a phone rings before the next is tried.")] = 15
     wrap_up_s: Annotated[int, Field(ge=0, le=600, description="How long an operator has after a call.")] = 0
     max_wait_s: Annotated[int, Field(ge=5, le=3600, description="After that the fallback speaks.")] = 60

@@ -214,7 +214,6 @@ def routes_of(subject: Subject[Thing, Model]) -> tuple[Route, ...]:
 
     one = f"{subject.path}/{{id}}"
     name, nouns = subject.noun.replace(" ", "_"), subject.nouns.replace(" ", "_")
-    article = "An" if subject.noun[0] in "aeiou" else "A"
     declared: list[
         tuple[str, str, Callable[..., Awaitable[object]], str, str, May, tuple[int, ...], tuple[int, ...]]
     ] = [
@@ -225,7 +224,7 @@ def routes_of(subject: Subject[Thing, Model]) -> tuple[Route, ...]:
             subject.path,
             create,
             f"create_{name}",
-            f"{article} new {subject.noun}",
+            f"A new {subject.noun}",
             subject.change,
             (201,),
             (409,),

@@ -6,6 +6,7 @@ Counterpart: `gateway/api/trunks.py`.
 from argparse import Namespace
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gateway.cli import tables
@@ -55,7 +56,13 @@ async def add_trunk(desk: Desk, arguments: Namespace) -> Reply:
         ("calls go to", f"{made['addresses'][0]}, port {made['port']}"),
         ("in Asterisk", tables.held(made)),
     ]
-    return Reply(made, tables.facts(f"Trunk {made['name']} ({made['carrier']}) is there.", rows))
+    said: list[RenderableType] = [tables.facts(f"Trunk {made['name']} ({made['carrier']}) is there.", rows)]
+    host = desk.settings.sip.host
+    if host.startswith("127.") and not all(each.startswith("127.") for each in made["addresses"]):
+        said.append(
+            tables.plain(f"No call from there comes in yet: Asterisk listens at {host} alone; set sip.host first.")
+        )
+    return Reply(made, Group(*said))
 
 
 def _state(trunk: dict[str, Any]) -> Text:

@@ -47,6 +47,32 @@ def advise(trunk: str, rules: Mapping[str, TrunkRule]) -> Advice:
     return Advice(queue=rule.queue, priority=None if rule.priority == AS_THEY_COME else rule.priority)
 
 
+def unreachable(dial: str, trunks: Collection[str], phones: Collection[str]) -> list[str]:
+    """What the last resort (a dial string: `PJSIP/1099&PJSIP/0812@telkom`) names and nobody has, a sentence each; empty
+    where all of it can be rung."""
+    found = []
+    for each in filter(None, dial.split("&")):
+        number, _, trunk = each.removeprefix("PJSIP/").partition("@")
+        if trunk and trunk not in trunks:
+            known = ", ".join(sorted(trunks)) or "none"
+            found.append(f"gateway.toml, call.last_resort: there is no trunk {trunk}; known are {known}.")
+        elif not trunk and number not in phones:
+            found.append(f"gateway.toml, call.last_resort: no operator has phone {number}: it cannot be rung.")
+    return found
+
+
+def out_of_reach(listens_at: str, addresses: Mapping[str, Collection[str]]) -> list[str]:
+    """The trunks, by name with the addresses that they come from, whose calls cannot come to where Asterisk listens, a
+    sentence each: it listens to this machine alone."""
+    if not listens_at.startswith("127."):
+        return []
+    return [
+        f"Trunk {name} comes from {outside[0]}, and Asterisk listens at {listens_at} alone: set sip.host."
+        for name, own in addresses.items()
+        if (outside := [each for each in own if not each.startswith("127.")])
+    ]
+
+
 def in_vain(rules: Mapping[str, TrunkRule], trunks: Collection[str], queues: Collection[str]) -> list[str]:
     """What the rules say about a trunk or a queue that is not there, a sentence each; empty where all of it counts."""
     known = {*trunks, PROBE_TRUNK}

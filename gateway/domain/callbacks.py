@@ -277,8 +277,11 @@ def release(task: Callback) -> Callback:
 
 
 def close(task: Callback, state: State, at: datetime, by: str, reason: str = "") -> Callback:
-    """The task, over. Raises OutOfTurn where it is that already."""
+    """The task, over. Raises OutOfTurn where it is that already, or where it would be given up while the number is
+    being called."""
     _refuse_closed(task)
+    if state is State.GIVEN_UP and task.dialling is not None:
+        raise OutOfTurn("its number is being called")
     return replace(task, state=state, closed_at=at, closed_by=by, reason=reason)
 
 

@@ -17,9 +17,11 @@ class Strategy(StrEnum):
     they are not offered, for a queue that was changed to one of them would ring in no order at all."""
 
     LONGEST_FREE = "leastrecent"
+    """A ring that was missed does not count: a phone that is not picked up is rung again before the next one."""
     FEWEST_CALLS = "fewestcalls"
     ALL = "ringall"
     ROUND_ROBIN = "rrmemory"
+    """After a phone that is not picked up the next one is rung."""
     RANDOM = "random"
     WEIGHTED_RANDOM = "wrandom"
 
@@ -31,7 +33,7 @@ class Queue(Kept):
     KIND: ClassVar[str] = "queue"
 
     name: str
-    strategy: Strategy = Strategy.LONGEST_FREE
+    strategy: Strategy = Strategy.ROUND_ROBIN
     ring_s: int = 15
     """How long a phone rings before the next operator is tried."""
     wrap_up_s: int = 0

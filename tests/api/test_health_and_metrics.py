@@ -69,6 +69,17 @@ async def test_what_stops_calls_from_being_written_down_is_told(
     assert words in reply.json["problems"][0]
 
 
+async def test_a_last_resort_that_nobody_has_and_a_trunk_that_cannot_come_are_told(house: House) -> None:
+    house.status |= {"last_resort": "PJSIP/0812@nope", "sip_host": "127.0.0.1"}
+    await house.post("/v1/trunks", {"name": "smartfren", "carrier": "Smartfren", "addresses": ["10.20.0.5"]})
+
+    reply = await house.get("/v1/health", token=None)
+
+    assert reply.json["status"] == "impaired"
+    assert any("no trunk nope" in each for each in reply.json["problems"])
+    assert any(each.startswith("Trunk smartfren comes from 10.20.0.5") for each in reply.json["problems"])
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"operators_available": 0}, "No operator"), ({"journal_lag_bytes": 5_000_000}, "5000000 bytes behind")],

@@ -102,6 +102,24 @@ async def test_a_busy_phone_and_then_the_next_operator(centre: RealCentre, api: 
     assert (call["attempts"][0]["phone"], call["attempts"][0]["result"]) == ("1001", "busy")
 
 
+async def test_after_a_phone_that_is_not_picked_up_the_next_one_is_rung(centre: RealCentre, api: Api) -> None:
+    mark = await since(api)
+    await api.send("PATCH", "/v1/queues/1", {"ring_s": 3})
+    async with (
+        Sipp(sip.phone_rings(), address=PHONE) as nobody,
+        Sipp(sip.phone_answers(), address="127.0.0.22") as free,
+    ):
+        await api.operator("1001", nobody)
+        await api.operator("1002", free, name="Budi")
+        rung: list[list[str]] = []
+        while not rung or rung == [["1002"]]:  # the phone of nobody's turn comes with the second caller at the latest
+            await sip.call(sip.caller_talks(hold_ms=5500), centre.sip_port)
+            calls = await api.ended_calls(len(rung) + 1, after=mark)
+            rung = [[each["phone"] for each in call["attempts"]] for call in calls]
+    await api.send("PATCH", "/v1/queues/1", {"ring_s": 15})
+    assert rung[-1] == ["1001", "1002"]
+
+
 async def test_an_unreachable_phone_is_tried_and_the_caller_is_kept(centre: RealCentre, api: Api) -> None:
     mark = await since(api)
     nobody = Sipp(sip.phone_rings(), address=PHONE)

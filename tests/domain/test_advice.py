@@ -1,6 +1,6 @@
 """Advice on arriving calls, and what in it is in vain."""
 
-from gateway.domain.advice import Advice, TrunkRule, advise, in_vain
+from gateway.domain.advice import Advice, TrunkRule, advise, in_vain, out_of_reach, unreachable
 
 RULES = {"indosat": TrunkRule("medical", 2), "telkom": TrunkRule()}
 
@@ -21,3 +21,22 @@ def test_a_rule_about_a_trunk_or_queue_that_is_not_there_is_named_with_those_tha
         "gateway.toml, [trunks.indosat]: there is no trunk indosat; known are telkom, telkomsel.",
         "gateway.toml, trunks.indosat.queue: there is no queue medical; known are emergency.",
     ]
+
+
+def test_a_last_resort_that_nobody_has_is_named() -> None:
+    dial = "PJSIP/1001&PJSIP/1099&PJSIP/0812@telkom&PJSIP/0812@nope"
+
+    assert unreachable(dial, {"telkom"}, {"1001"}) == [
+        "gateway.toml, call.last_resort: no operator has phone 1099: it cannot be rung.",
+        "gateway.toml, call.last_resort: there is no trunk nope; known are telkom.",
+    ]
+    assert unreachable("", (), ()) == []
+
+
+def test_a_trunk_from_outside_does_not_reach_an_asterisk_that_listens_to_its_own_machine() -> None:
+    trunks = {"near": ("127.0.0.11",), "far": ("127.0.0.12", "10.20.0.5")}
+
+    assert out_of_reach("127.0.0.1", trunks) == [
+        "Trunk far comes from 10.20.0.5, and Asterisk listens at 127.0.0.1 alone: set sip.host."
+    ]
+    assert out_of_reach("0.0.0.0", trunks) == out_of_reach("10.20.0.1", trunks) == []  # noqa: S104

@@ -244,6 +244,23 @@ async def test_a_dial_that_asterisk_refuses_is_over_and_one_of_which_nothing_is_
     assert [dial.result for dial in (await newest(services)).dials] == [DialResult.OPERATOR_MISSED, DialResult.FAILED]
 
 
+async def test_whose_phone_rings_or_talks_dials_nobody(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1"))
+    task = await newest(services)
+    services.line.stand(siti.phone, "talking")
+    with pytest.raises(OutOfTurn, match="rings or talks now"):
+        await services.callbacks.dial(task.id, siti.id, ANI, None)
+    assert (await newest(services)).dials == ()
+
+
+async def test_who_is_being_called_is_not_given_up(services: Services) -> None:
+    await dialled(services)
+    with pytest.raises(OutOfTurn, match="being called"):
+        await services.callbacks.give_up((await newest(services)).id, ANI, None, allow, "never there")
+    assert (await newest(services)).is_open
+
+
 async def test_a_task_is_not_dialled_over_a_trunk_that_is_no_more(services: Services) -> None:
     siti = await hired(services)
     facts = [replace(fact, trunk="gone") if isinstance(fact, Entered) else fact for fact in unheard("112-1")]
