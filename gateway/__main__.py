@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -51,6 +52,10 @@ def asterisk(settings: Settings) -> int:
     claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()
+    # each call needs some, and so does whoever connects and says nothing: of the usual 1,024 a thousand such leave none
+    # for 112
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     command = found.command(site.prepare(settings, found), "-f")
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
 

@@ -76,6 +76,9 @@ class SipSettings(_Section):
     host: Host = "127.0.0.1"
     """EVERYWHERE: every address of this machine."""
     port: Port = 5060
+    reads_location: bool = False
+    """Whether a location that comes in the INVITE's body (PIDF-LO) is read. Asterisk 22 dies of one that has no
+    usage-rules (docs/decisions/0018)."""
 
     @property
     def near_host(self) -> str:

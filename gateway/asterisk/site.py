@@ -54,7 +54,11 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     for language in (LANGUAGE, "en"):
         _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
     _link(home / "lib/moh", music.FOLDER)
-    values = {"CODECS": ",".join(sections.codecs_of(installation.modules)), **_sound(settings.sip.host)}
+    values = {
+        "CODECS": ",".join(sections.codecs_of(installation.modules)),
+        "LOCATION": "<prefer_incoming>" if settings.sip.reads_location else "",
+        **_sound(settings.sip.host),
+    }
     for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
         write_private(etc / name, text)
 
