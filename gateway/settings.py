@@ -78,7 +78,7 @@ class SipSettings(_Section):
     port: Port = 5060
     reads_location: bool = False
     """Whether a location that comes in the INVITE's body (PIDF-LO) is read. Asterisk 22 dies of one that has no
-    usage-rules (docs/decisions/0018)."""
+    usage-rules (docs/decisions/0019)."""
 
     @property
     def near_host(self) -> str:
