@@ -4,10 +4,12 @@ on the disk before its name is.
 Counterparts: every module of the vault. A day's folder is `2026/11/26` (UTC), as the dialplan names it.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
 
 RAW_ENDINGS = (".raw", ".sln")
@@ -34,16 +36,59 @@ def day_of(file: str) -> date:
     """The day in a raw file's name, `2026/11/26/112-1.0.raw`. Raises LeavesTheVault where it is not of that form."""
     folder = PurePosixPath(file).parent
     found = _DAY.fullmatch(folder.as_posix())
-    try:
-        if found is None or not _ID.fullmatch(PurePosixPath(file).name):
-            raise ValueError
-        return date(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        raise LeavesTheVault(f"{file!r} is no file of a day's folder, such as 2026/11/26/112-1.0.raw") from None
+    if found is not None and _ID.fullmatch(PurePosixPath(file).name):
+        with contextlib.suppress(ValueError):
+            return date(int(found[1]), int(found[2]), int(found[3]))
+    raise LeavesTheVault(f"{file!r} is no file of a day's folder, such as 2026/11/26/112-1.0.raw")
 
 
 def folder_of(day: date) -> str:
-    return f"{day:%Y/%m/%d}"
+    """The day's folder, relative: `2026/11/26`."""
+    return f"{day.year:04}/{day.month:02}/{day.day:02}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything about one recording lies. Made by `of`, which looks at nothing on the disk but the folder."""
+
+    root: Path
+    day: date
+    id: str
+    raw: Path
+
+    @classmethod
+    def of(cls, root: Path, file: str) -> "Place":
+        """By the raw file's name. Raises LeavesTheVault."""
+        day = day_of(file)
+        raw = inside(root, file)
+        if raw.suffix not in RAW_ENDINGS:
+            raise LeavesTheVault(f"{file!r} is no raw sound: its name ends with neither .raw nor .sln")
+        return cls(root, day, raw.stem, raw)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / folder_of(self.day)
+
+    def stored(self, *, is_boxed: bool) -> str:
+        """The stored sound's name on the shelf."""
+        return f"{folder_of(self.day)}/{self.id}.ogg" + (".box" if is_boxed else "")
+
+    @property
+    def part(self) -> Path:
+        """The stored sound while it is made."""
+        return self.folder / f".{self.id}.ogg.part"
+
+    @property
+    def waveform(self) -> Path:
+        return self.folder / f"{self.id}.peaks.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / f"{self.id}.json"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / f"{self.id}.destroyed.json"
 
 
 def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator[date]:
@@ -57,20 +102,19 @@ def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator
             yield day
 
 
-def days_from(first: date, last: date) -> Iterator[date]:
-    """Each day from the one to the other."""
-    for number in range((last - first).days + 1):
-        yield first + timedelta(days=number)
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Writes the file and has it on the disk when it returns. A crash may leave a part of it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Writes the file, whole or not at all, and durable when it returns."""
     part = part_of(path)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_durably(part, data, mode=mode)
     part.replace(path)
     fsync_folder(path.parent)
 

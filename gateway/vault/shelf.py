@@ -36,8 +36,8 @@ class Lying:
 
 
 class Shelf(Protocol):
-    """A place for stored sound. Names are relative, as in `Seal.stored`: `2026/11/26/112-1.0.ogg`. All of it blocks, has
-    a time limit where it crosses a network, and may raise ShelfAway."""
+    """A place for stored sound. Names are relative, as in `Seal.stored`: `2026/11/26/112-1.0.ogg`. All of it blocks,
+    has a time limit where it crosses a network, and may raise ShelfAway."""
 
     def put(self, name: str, file: Path) -> None:
         """Takes the file in: whole or not at all, and durable when it returns. `file` lies in the day's folder, under
