@@ -11,7 +11,6 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from gateway.domain.recordings import SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
@@ -62,7 +61,7 @@ class RawSound:
     def __init__(self, path: Path, channels: int) -> None:
         self._path = path
         self._frame_bytes = SAMPLE_BYTES * channels
-        self._file: BinaryIO | None = None
+        self._descriptor = -1
         self.size_bytes = 0
 
     @property
@@ -72,23 +71,21 @@ class RawSound:
     def __enter__(self) -> "RawSound":
         try:
             # without waiting: a pipe of that name would never open
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             raise Unsealable("its sound is not there", is_lost=True) from None
         except OSError as error:
             why = "it is a link" if error.errno == errno.ELOOP else error.strerror
             raise Unsealable(f"its sound cannot be read: {why}") from error
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
         try:
-            self._look(os.fstat(descriptor))
+            self._look(os.fstat(self._descriptor))
         except BaseException:
-            self._file.close()
+            os.close(self._descriptor)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        os.close(self._descriptor)
 
     def _look(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
@@ -98,9 +95,8 @@ class RawSound:
             raise Unsealable("its sound is empty: nothing was ever recorded in it", is_lost=True)
         if self.length_s > LONGEST_S:
             raise Unsealable(f"its sound is {self.length_s / 3600:.0f} hours long, more than any call")
-        assert self._file is not None  # noqa: S101  # for mypy
         try:
-            head = os.pread(self._file.fileno(), 8, 0)
+            head = os.pread(self._descriptor, 8, 0)
         except OSError as error:
             raise Unsealable(f"its sound cannot be read: {error.strerror}") from error
         for beginning, what in FOREIGN.items():
@@ -109,12 +105,11 @@ class RawSound:
 
     def pieces(self, meter: Meter, tell: Tell) -> Iterator[bytes]:
         """Its whole frames, while the meter listens to all of it. Raises Unsealable where it changes meanwhile."""
-        assert self._file is not None  # noqa: S101
         whole = self.size_bytes - self.size_bytes % self._frame_bytes
         done = 0
         while True:
             try:
-                piece = self._file.read(PIECE_BYTES)
+                piece = os.read(self._descriptor, PIECE_BYTES)
             except OSError as error:
                 raise Unsealable(f"its sound cannot be read: {error.strerror}") from error
             if not piece:

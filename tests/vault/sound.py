@@ -4,18 +4,22 @@ Counterpart: `gateway/vault/`. The sound is real, and ffmpeg is.
 """
 
 import array
+import hashlib
+import json
 import math
 import subprocess
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
+from gateway.vault import manifest
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.sealing import Sealer
 from gateway.vault.shelf import LocalShelf
+from gateway.vault.verify import Finding, Verifier
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 DAY = "2026/11/26"
@@ -104,10 +108,23 @@ class House:
         path.write_bytes(two_tones() if raw is None else raw)
         return made
 
+    def recording_there(self) -> Recording:
+        """The first recording, with the seal that its manifest has."""
+        document = json.loads((self.day / f"{a_recording().id}.json").read_bytes())
+        digest = hashlib.sha256((self.day / f"{a_recording().id}.json").read_bytes()).hexdigest()
+        stored = f"{DAY}/{document['stored']['file']}"
+        return replace(a_recording(), seal=manifest.sealed(document, stored, digest, 1).seal)
+
+    def findings(self, since: date = date.min) -> list[Finding]:
+        """What is not as it was left."""
+        return self.verifier().verify(since).findings
+
+    def verifier(self) -> Verifier:
+        names = frozenset(self.ring.names) if (self.keys / "ring.json").exists() else frozenset()
+        return Verifier(self.root, self.shelf, self.signing.public_pem(), names)
+
     def sealed(self, number: int = 1, raw: bytes | None = None, **what: object) -> Recording:
         """One that is sealed, with its raw sound discarded."""
-        from dataclasses import replace
-
         made = self.recording(number, raw, **what)
         sealed = replace(made, seal=self.sealer.seal(made).seal, state=State.SEALED)
         self.sealer.discard_raw(sealed)
