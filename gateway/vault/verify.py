@@ -289,6 +289,7 @@ class _Day:
                 data = (self._folder / file).read_bytes() if "/" not in file else b""
             except FileNotFoundError:
                 self._say(file, What.MISSING, "it stands in the chain, and is not there")
+                self._claim(file)
                 continue
             except OSError as error:
                 self._say(file, What.UNREADABLE, f"it cannot be read: {error.strerror}")

@@ -58,7 +58,8 @@ def test_sealing_killed_before_any_step_is_finished_when_it_is_asked_again(tmp_p
     begun = planned(tmp_path / "converting")
     document = json.loads((begun.day / f".{a_recording().id}.json.part").read_text())
     died = 0
-    for died, house in enumerate(deaths(begun, tmp_path / "finishing", "seal"), 1):
+    for house in deaths(begun, tmp_path / "finishing", "seal"):
+        died += 1
         seal = finish(house, a_recording())
         assert (seal.raw_sha256, seal.sound_sha256) == (document["raw"]["sha256"], document["sound"]["sha256"])
         assert (seal.entry, "converted" in house.steps) == (1, False)
