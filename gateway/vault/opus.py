@@ -39,7 +39,7 @@ def encode(raw: Iterable[bytes], channels: int, take: Callable[[bytes], object],
         *("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "-i", "pipe:0", "-map_metadata", "-1"),
         *("-c:a", "libopus", "-application", "lowdelay", "-apply_phase_inv", "0", "-vbr", "constrained"),
         *("-b:a", str(BIT_RATES[channels]), "-threads", "1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
-        *("-f", "ogg", "pipe:1"),
+        *("-flush_packets", "0", "-f", "ogg", "pipe:1"),
     )
     _run(command, raw, take, limit_s(length_s))
 
@@ -49,7 +49,7 @@ def decode(sound: Iterable[bytes], channels: int, take: Callable[[bytes], object
     any of it is not in order, and what `sound` and `take` raise."""
     command = (
         *(*_QUIETLY, "-xerror", "-err_detect", "explode", "-f", "ogg", "-i", "pipe:0", "-threads", "1"),
-        *("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "pipe:1"),
+        *("-flush_packets", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "pipe:1"),
     )
     _run(command, sound, take, limit_s(length_s))
 
@@ -109,7 +109,7 @@ def _run(command: tuple[str, ...], feed: Iterable[bytes], take: Callable[[bytes]
         thread.start()
     try:
         assert child.stdout is not None  # noqa: S101
-        while piece := child.stdout.read1(READ_BYTES):  # type: ignore[attr-defined]  # it is buffered
+        while piece := child.stdout.read(READ_BYTES):
             take(piece)
         child.wait()
     except BaseException:
