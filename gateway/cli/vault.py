@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from gateway.cli import tables
 from gateway.cli.command import Commands, day, subject
 from gateway.settings import Settings
-from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.shelf import ShelfAway, shelf_for
 from gateway.vault.verify import Verified, Verifier
 from gateway.vault.worker import LOCK
@@ -50,14 +50,14 @@ def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentPars
 def verify_vault(settings: Settings, chosen: Namespace) -> int:
     """Looks whether any recording was changed, removed, swapped or added, and whether each day's chain is signed.
     Exit status 1 where something is wrong."""
-    signing, ring = SigningKey(settings.vault_dir), KeyRing(settings.vault_dir)
-    public_pem = signing.public_file.read_bytes() if signing.public_file.exists() else None
     try:
-        names = frozenset(ring.names)
+        names = frozenset(KeyRing(settings.vault_dir).names)
     except KeyMissing:
         names = frozenset()
     root = settings.paths.recordings
-    verifier = Verifier(root, shelf_for(settings), public_pem, names, is_written_to=lambda: _is_held(root))
+    verifier = Verifier(
+        root, shelf_for(settings), public_pems(settings.vault_dir), names, is_written_to=lambda: _is_held(root)
+    )
     console = Console(file=sys.stderr, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     try:

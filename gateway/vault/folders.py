@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 RAW_ENDINGS = (".raw", ".sln")
+FOR_US = 0o640
+"""Whoever may see the vault's files: this user, and its group for the backup."""
 _DAY = re.compile(r"(\d{4})/(\d{2})/(\d{2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -102,7 +104,7 @@ def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator
             yield day
 
 
-def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_durably(path: Path, data: bytes, *, mode: int = FOR_US) -> None:
     """Writes the file and has it on the disk when it returns. A crash may leave a part of it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
@@ -111,7 +113,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_whole(path: Path, data: bytes, *, mode: int = FOR_US) -> None:
     """Writes the file, whole or not at all, and durable when it returns."""
     part = part_of(path)
     write_durably(part, data, mode=mode)

@@ -9,6 +9,7 @@ signature with the public half:
 import base64
 import binascii
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -55,8 +56,10 @@ class SigningKey:
         return _pem(self._load().public_key())
 
     def has_signed(self, data: bytes, signature: bytes) -> bool:
-        """Whether the signature is this key's, of exactly that. Raises KeyMissing."""
-        return is_signed(data, signature, self.public_pem())
+        """Whether the signature is this key's, or one's that this centre had before, of exactly that. Raises
+        KeyMissing."""
+        self._load()
+        return any(is_signed(data, signature, each) for each in public_pems(self._folder))
 
     def _load(self) -> Ed25519PrivateKey:
         if self._key is None:
@@ -64,7 +67,7 @@ class SigningKey:
                 self._make()
             self._key = self._read()
             if not self.public_file.exists():
-                write_whole(self.public_file, _pem(self._key.public_key()))
+                write_whole(self.public_file, _pem(self._key.public_key()), mode=0o644)
         return self._key
 
     def _read(self) -> Ed25519PrivateKey:
@@ -87,13 +90,18 @@ class SigningKey:
         if self.public_file.exists():
             raise KeyMissing(
                 f"the signing key {self.private_file} is not there, but its public half is. Remedy: put it back from "
-                f"the backup; where it is lost for good, keep signing.pub.pem under another name for what it signed, "
-                f"and a new key is made."
+                f"the backup; where it is lost for good, give signing.pub.pem another name before .pub.pem, for what "
+                f"it signed, and a new key is made."
             )
         pem = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         make_once(self.private_file, pem)
+
+
+def public_pems(folder: Path) -> list[bytes]:
+    """The public halves of all keys that this centre signs or has signed with: `*.pub.pem`. Blocking: disk."""
+    return [path.read_bytes() for path in sorted(folder.glob("*.pub.pem"))]
 
 
 def is_signed(data: bytes, signature: bytes, public_pem: bytes) -> bool:
@@ -160,7 +168,7 @@ class KeyRing:
     def newest(self, now: datetime) -> Key:
         """The key to encrypt with, made on first use. Raises KeyMissing. Blocking: disk."""
         if not self._file.exists():
-            make_once(self._file, _ring_text({}, now)[0])
+            self._add(now)
         self._read()
         name = next(reversed(self._keys))
         return Key(name, self._keys[name])
@@ -177,12 +185,24 @@ class KeyRing:
 
     def rotate(self, now: datetime) -> str:
         """Makes a new key that encrypts from now on; the others stay. Returns its name. Blocking: disk."""
-        if self._file.exists():
+        return self._add(now, always=True)
+
+    def _add(self, now: datetime, *, always: bool = False) -> str:
+        """Adds a key, unless there is one by now and nobody asked for another. Two that add at once take turns."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._file.with_name(".ring.lock"), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, _PRIVATE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if self._file.exists():
+                self._read()
+                if not always:
+                    return next(reversed(self._keys))
+            text, name = _ring_text(self._keys, now)
+            write_whole(self._file, text, mode=_PRIVATE)
             self._read()
-        text, name = _ring_text(self._keys, now)
-        write_whole(self._file, text, mode=_PRIVATE) if self._file.exists() else make_once(self._file, text)
-        self._read()
-        return name
+            return name
+        finally:
+            os.close(descriptor)
 
     def _read(self) -> None:
         try:

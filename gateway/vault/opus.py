@@ -14,8 +14,8 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ
 BIT_RATES = {1: 32_000, 2: 64_000}
 """By channels. At 64 kbit/s Opus codes both channels of 8 kHz sound apart up to the highest band; with less it joins
 them there (docs/decisions/0017)."""
-LEAST_LIMIT_S = 60.0
-SLOWEST_TIMES = 4.0
+LEAST_LIMIT_S = 120.0
+SLOWEST_TIMES = 2.0
 """A conversion that is slower than that many times real time, on a machine that has better to do, is given up."""
 READ_BYTES = 64 * 1024
 MOST_WORDS = 2000

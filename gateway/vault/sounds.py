@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.domain.recordings import Recording, State
+from gateway.settings import Settings
 from gateway.vault.box import Box
 from gateway.vault.folders import LeavesTheVault, inside
 from gateway.vault.keys import KeyRing
 from gateway.vault.recordings import NoRecording
-from gateway.vault.shelf import NotThere, Shelf
+from gateway.vault.shelf import NotThere, Shelf, shelf_for
 
 
 class Sound(Protocol):
@@ -35,13 +36,21 @@ class Sounds:
         self._shelf = shelf
         self._ring = ring
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Sounds":
+        """Those of the vault that the settings name."""
+        return cls(settings.paths.recordings, shelf_for(settings), KeyRing(settings.vault_dir))
+
     def open(self, recording: Recording) -> Sound:
         """The sound of a sealed recording. Blocking. Raises NoRecording where there is none, KeyMissing and Unopenable
         where its box does not open, ShelfAway where the place does not answer; each in plain words."""
         seal = recording.seal
         if seal is None or recording.state is State.DESTROYED:
             raise NoRecording(f"there is no sealed sound of {recording.id}")
-        size_bytes = self._shelf.size_bytes(_name(seal.stored))
+        try:
+            size_bytes = self._shelf.size_bytes(seal.stored)
+        except LeavesTheVault as error:
+            raise NoRecording(str(error)) from error
         if size_bytes is None:
             raise NoRecording(f"the sealed sound of {recording.id} is not there")
         plain = _Plain(self._shelf, seal.stored, size_bytes)
@@ -79,9 +88,3 @@ class _Plain:
             return self._shelf.read(self._name, start, stop)
         except NotThere as error:
             raise NoRecording(str(error)) from error
-
-
-def _name(stored: str) -> str:
-    if not stored or stored.startswith("/") or ".." in stored.split("/"):
-        raise NoRecording(f"{stored} does not lie in the vault")
-    return stored

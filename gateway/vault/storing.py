@@ -16,6 +16,7 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.box import Box, BoxWriter
+from gateway.vault.folders import FOR_US
 from gateway.vault.keys import Key
 from gateway.vault.sound_levels import SAMPLE_BYTES, Heard, Meter
 
@@ -166,7 +167,7 @@ class _Writing:
     """The file while it is written: hashed as it goes, encrypted where there is a key, on the disk at the end."""
 
     def __init__(self, part: Path, key: Key | None, about: str) -> None:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FOR_US)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._of_sound, self._of_stored = hashlib.sha256(), hashlib.sha256()
         self.sound_bytes = self.stored_bytes = 0

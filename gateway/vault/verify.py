@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -78,20 +78,21 @@ class Verified:
 
 
 class Verifier:
-    """Looks at the vault. `public_pem` is None where the key is not there, `key_names` where the ring is not."""
+    """Looks at the vault. `public_pems` are the keys that may have signed it, `key_names` those of the ring; neither
+    has to be there."""
 
     def __init__(
         self,
         root: Path,
         shelf: Shelf,
-        public_pem: bytes | None,
+        public_pems: Sequence[bytes],
         key_names: frozenset[str],
         *,
         is_written_to: Callable[[], bool] = lambda: False,
     ) -> None:
         self._root = root.resolve()
         self._shelf = shelf
-        self._public_pem = public_pem
+        self._public_pems = {fingerprint(each): each for each in public_pems}
         self._key_names = key_names
         self._is_written_to = is_written_to
 
@@ -125,7 +126,7 @@ class Verifier:
         return {hashlib.sha256(line).hexdigest() for line in data.splitlines(keepends=True)}
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
-        return self._public_pem is not None and is_signed(text, signature, self._public_pem)
+        return any(is_signed(text, signature, each) for each in self._public_pems.values())
 
     @property
     def root(self) -> Path:
@@ -140,8 +141,8 @@ class Verifier:
         return self._key_names
 
     @property
-    def fingerprint(self) -> str | None:
-        return None if self._public_pem is None else fingerprint(self._public_pem)
+    def fingerprints(self) -> list[str]:
+        return list(self._public_pems)
 
 
 class _Day:
@@ -258,11 +259,12 @@ class _Day:
             self._say(CHAIN, What.REWRITTEN, f"its line {entries} is not the one that was signed")
 
     def _say_why_unsigned(self, key: str) -> None:
-        ours = self._verifier.fingerprint
-        if ours is None:
+        ours = self._verifier.fingerprints
+        if not ours:
             self._say(HEAD, What.BAD_SIGNATURE, "the public key is not there, so the signature cannot be checked")
-        elif key != ours:
-            self._say(HEAD, What.BAD_SIGNATURE, f"it says to be signed with the key {key}, and not with {ours}")
+        elif key not in ours:
+            named = " or ".join(ours)
+            self._say(HEAD, What.BAD_SIGNATURE, f"it says to be signed with the key {key}, and not with {named}")
         elif (self._folder / f".{HEAD}.next").exists():
             self._say(HEAD, What.UNFINISHED, "the worker was interrupted while it put the head in place")
         else:

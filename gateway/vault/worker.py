@@ -100,7 +100,8 @@ def _recording(asked: dict[str, Any]) -> Recording:
 
 
 def hold(root: Path, wait_s: float = LOCK_WAIT_S) -> int:
-    """Holds the vault for this process, as long as it lives. Raises AnotherWorks where another one does not let go."""
+    """Holds the vault as long as this process lives; returns the open file that does. Raises AnotherWorks where another
+    one does not let go."""
     root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     until = time.monotonic() + wait_s
@@ -133,7 +134,7 @@ def main() -> int:
     settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
     step_back()
     try:
-        held = hold(settings.paths.recordings)
+        hold(settings.paths.recordings)
     except AnotherWorks as error:
         _say({"refused": str(error)})
         return ANOTHER_WORKS
@@ -155,7 +156,7 @@ def main() -> int:
 
     work = Work(settings, shelf_for(settings), tell, lambda: datetime.now(UTC))
     threading.Thread(target=listen, daemon=True).start()
-    _say({"ready": {"pid": os.getpid(), "version": __version__, "held": held}})
+    _say({"ready": {"pid": os.getpid(), "version": __version__}})
     while True:
         asked = json.loads(waiting.get())
         running, told_at = asked["id"], time.monotonic()

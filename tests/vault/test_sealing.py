@@ -279,3 +279,16 @@ def test_without_the_signing_key_nothing_is_signed_by_a_new_one(house: House) ->
     with pytest.raises(KeyMissing, match="put it back from"):
         house.sealer.seal(house.recording(2))
     assert (house.root / a_recording(2).file).exists()
+
+
+def test_a_key_that_was_lost_for_good_still_vouches_for_what_it_signed(house: House) -> None:
+    old = house.sealed()
+    house.signing.private_file.unlink()
+    house.signing.public_file.rename(house.keys / "until-2026-11.pub.pem")
+    house.start()
+    assert house.findings() == []
+    house.destroyer.destroy(old, "a year", house.now)
+    house.sealed(2)
+    assert house.findings() == []
+    (house.keys / "until-2026-11.pub.pem").unlink()
+    assert house.findings() == []  # the day's head is the new key's by now
