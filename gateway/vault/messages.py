@@ -7,6 +7,7 @@ Counterparts: `worker_link.py` asks, `worker.py` answers.
     ← {"ready": {"pid": 4711, "version": "0.1.0"}}
     → {"id": 1, "job": "seal", "recording": {…}}
     ← {"id": 1, "at": "converting"}                     now and then, while it works
+    ← {"id": 1, "more": [["112-1.0", …], …]}            a long list, piece by piece
     ← {"id": 1, "done": {…}}  or  {"id": 1, "unsealable": "why", "is_lost": false}  or  {"id": 1, "away": "why"}
 """
 
@@ -17,8 +18,9 @@ from typing import Any
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import LyingFile, Sealed
 
-MOST_LINE_BYTES = 16 * 1024 * 1024
-"""Of an answer: the files of a month and more."""
+MOST_LINE_BYTES = 1024 * 1024
+MOST_FILES = 200
+"""In one line: of a longer list there are more."""
 
 
 def of_recording(recording: Recording) -> dict[str, Any]:

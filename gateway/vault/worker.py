@@ -53,9 +53,18 @@ class AnotherWorks(Exception):
 class Work:
     """The jobs, by their names. Each takes what was asked and returns what is told as `done`."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, tell: Callable[[str], object], clock: Callable[[], datetime]):
+    def __init__(
+        self,
+        settings: Settings,
+        shelf: Shelf,
+        clock: Callable[[], datetime],
+        *,
+        tell: Callable[[str], object],
+        tell_more: Callable[[list[Any]], object],
+    ) -> None:
         self._root = settings.paths.recordings.resolve()
         self._shelf = shelf
+        self._tell_more = tell_more
         chains = Chains(self._root, SigningKey(settings.vault_dir))
         ring = KeyRing(settings.vault_dir) if settings.vault.encrypt else None
         self._sealer = Sealer(self._root, shelf=shelf, chains=chains, ring=ring, clock=clock, tell=tell)
@@ -90,7 +99,13 @@ class Work:
                 since, until = (datetime.fromisoformat(asked[each]) for each in ("since", "until"))
                 if cleared := clear_parts(self._root, since, until):
                     log.info("vault_parts_cleared", extra={"count": cleared})
-                return [messages.of_file(each) for each in lying_files(self._root, self._shelf, since, until)]
+                files = []
+                for each in lying_files(self._root, self._shelf, since, until):
+                    files.append(messages.of_file(each))
+                    if len(files) == messages.MOST_FILES:
+                        self._tell_more(files)
+                        files = []
+                return files
             case other:
                 raise Unsealable(f"there is no job {other}")
 
@@ -154,7 +169,13 @@ def main() -> int:
             told_at = time.monotonic()
             _say({"id": running, "at": step})
 
-    work = Work(settings, shelf_for(settings), tell, lambda: datetime.now(UTC))
+    work = Work(
+        settings,
+        shelf_for(settings),
+        lambda: datetime.now(UTC),
+        tell=tell,
+        tell_more=lambda more: _say({"id": running, "more": more}),
+    )
     threading.Thread(target=listen, daemon=True).start()
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
     while True:

@@ -28,6 +28,8 @@ RESTART_PAUSE_S = 1.0
 LONGEST_RESTART_PAUSE_S = 60.0
 STEADY_AFTER_S = 60.0
 STOP_LIMIT_S = 5.0
+ANSWERS_AT_MOST = 16
+"""How much of an answer waits to be taken: the worker waits with more."""
 
 
 class VaultWorker:
@@ -42,8 +44,9 @@ class VaultWorker:
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=16)
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=ANSWERS_AT_MOST)
         self._asked = 0
+        self._awaited: int | None = None
         self._problem = "it has not been started yet"
 
     @property
@@ -97,7 +100,7 @@ class VaultWorker:
             if process is None or process.stdin is None:
                 raise VaultAway(f"the vault's worker does not run: {self._problem}")
             self._asked += 1
-            asked = self._asked
+            asked = self._awaited = self._asked
             try:
                 process.stdin.write(json.dumps({"id": asked, "job": job, **what}).encode() + b"\n")
                 async with asyncio.timeout(self._silence_limit_s):
@@ -108,6 +111,10 @@ class VaultWorker:
                 raise VaultAway(f"the vault's worker said nothing for {self._silence_limit_s:.0f} s") from None
             except (ConnectionError, RuntimeError) as error:
                 raise VaultAway(f"the vault's worker ended: {self._problem}") from error
+            finally:
+                self._awaited = None
+                while not self._answers.empty():
+                    self._answers.get_nowait()
         if "done" in answer:
             return answer["done"]
         if "unsealable" in answer:
@@ -115,16 +122,19 @@ class VaultWorker:
         raise VaultAway(str(answer.get("away", "the vault's worker answered something else")))
 
     async def _answer(self, asked: int) -> dict[str, Any]:
-        """The answer to that question. Raises TimeoutError when the worker has been silent for too long, VaultAway when
-        it ended."""
+        """The answer to that question, all pieces of it. Raises TimeoutError when the worker has been silent for too
+        long, VaultAway when it ended."""
+        before: list[Any] = []
         while True:
             async with asyncio.timeout(self._silence_limit_s):
                 told = await self._answers.get()
             if "ended" in told:
                 raise VaultAway(f"the vault's worker ended: {told['ended']}")
-            # the answer to what nobody waits for any more is dropped
-            if told.get("id") == asked and "at" not in told:
-                return told
+            if told.get("id") != asked or "at" in told:
+                continue
+            if "more" not in told:
+                return {**told, "done": before + told["done"]} if before else told
+            before += told["more"]
 
     async def _live(self) -> None:
         """One worker's life."""
@@ -136,7 +146,7 @@ class VaultWorker:
             start_new_session=True,  # Ctrl-C is the gateway's alone, and ends the worker by its standard input
         )
         self._process = process
-        self._answers = asyncio.Queue(maxsize=16)
+        self._answers = asyncio.Queue(maxsize=ANSWERS_AT_MOST)
         try:
             await self._greet(process)
             await self._listen(process)
@@ -170,10 +180,9 @@ class VaultWorker:
         assert process.stdout is not None  # noqa: S101
         while line := await process.stdout.readline():
             told = json.loads(line)
-            # nobody may be waiting: what is not fetched is dropped, the oldest first
-            if self._answers.full():
-                self._answers.get_nowait()
-            self._answers.put_nowait(told)
+            # the answer to what nobody waits for any more is dropped
+            if told.get("id") == self._awaited:
+                await self._answers.put(told)
         self._problem = f"it ended with status {await process.wait()}"
 
     def _tell_of_end(self) -> None:

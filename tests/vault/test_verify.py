@@ -16,8 +16,8 @@ import pytest
 
 from gateway.ports import Unsealable
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
-from gateway.vault.keys import SigningKey
-from gateway.vault.verify import What
+from gateway.vault.keys import SigningKey, public_pems
+from gateway.vault.verify import Verifier, What
 from tests.vault.sound import DAY, House, a_recording, tones
 
 ONE, TWO, THREE = (a_recording(number).id for number in (1, 2, 3))
@@ -166,6 +166,19 @@ def test_raw_sound_and_the_workers_own_files_are_nothing_to_tell(copied: House) 
     copied.recording(8)
     (copied.day / ".112-1.0.ogg.part").write_bytes(b"OggS")
     assert copied.findings() == []
+
+
+def test_what_the_worker_has_half_done_at_that_moment_is_looked_at_once_more(
+    copied: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = copied.day / f"{ONE}.ogg"
+    whole = stored.read_bytes()
+    stored.unlink()
+    monkeypatch.setattr("time.sleep", lambda _: stored.write_bytes(whole))
+    alone = copied.verifier()
+    assert [each.what for each in alone.verify().findings] == [What.MISSING]
+    beside_it = Verifier(copied.root, copied.shelf, public_pems(copied.keys), frozenset(), is_written_to=lambda: True)
+    assert beside_it.verify().findings == []
 
 
 def test_since_a_day_only_later_days_are_looked_at(copied: House) -> None:

@@ -19,6 +19,7 @@ from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import LyingFile, Unsealable, VaultAway
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
+from gateway.vault.listing import lying_files
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.sound import DAY, NOON, House, a_recording, two_tones
 
@@ -155,6 +156,19 @@ async def test_whoever_is_not_waited_for_any_more_confuses_nobody(house: House) 
         assert (await vault.seal(second)).seal.stored == f"{DAY}/{second.id}.ogg"
 
 
+async def test_a_list_of_any_length_comes_over_piece_by_piece(house: House) -> None:
+    count = 20 * messages.MOST_FILES + 7
+    for number in range(count):
+        (house.day / f"112-1.{number}.raw").touch()
+    async with working(house) as vault:
+        found = await vault.files(NOON, NOON)
+        assert len({each.id for each in found}) == count
+        asking = asyncio.create_task(vault.files(NOON, NOON))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        assert len(await vault.files(NOON, NOON)) == count
+
+
 async def test_a_disk_that_refuses_is_nobodys_fault(house: House) -> None:
     recording = house.recording(raw=two_tones(0.1))
     (house.day / f".{recording.id}.ogg.part").mkdir()
@@ -181,8 +195,6 @@ def test_a_recording_goes_over_the_pipe_as_it_is(is_sealed: bool) -> None:
 
 
 def test_only_those_of_the_days_that_were_asked_for_are_listed(house: House, tmp_path: Path) -> None:
-    from gateway.vault.listing import lying_files
-
     for number, day in enumerate(("2026/11/24", "2026/11/25", "2026/11/27"), 1):
         house.recording(number, b"\0\0\0\0", day=day)
     (house.root / "2026/11/25/notes.txt").write_text("x")
