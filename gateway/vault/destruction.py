@@ -40,8 +40,8 @@ class Destroyer:
         place = self._sealer.place(recording)
         try:
             document, digest, _ = self._sealer.checked_manifest(place)
-            if not place.certificate.exists():
-                self._delete(place, document, digest, rule, at)
+            # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
+            self._delete(place, document, digest, rule, at)
             entry = self._chains.add(place.day, place.certificate.name, self._clock())
         except ChainBroken as error:
             raise Unsealable(str(error)) from error
@@ -50,7 +50,7 @@ class Destroyer:
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
         pending = part_of(place.certificate)
-        if not self._is_begun(place):
+        if not self._is_begun(place) and not place.certificate.exists():
             certificate = manifest.certificate(document, digest, _what(document), rule, at)
             write_durably(pending, manifest.write(certificate))
             fsync_folder(place.folder)
@@ -65,8 +65,9 @@ class Destroyer:
             path.unlink(missing_ok=True)
         fsync_folder(place.folder)
         self._tell("all deleted")
-        pending.replace(place.certificate)
-        fsync_folder(place.folder)
+        if pending.exists():
+            pending.replace(place.certificate)
+            fsync_folder(place.folder)
         self._tell("certificate")
 
     @staticmethod

@@ -265,6 +265,14 @@ def test_what_was_destroyed_is_not_sealed_again(house: House) -> None:
         house.sealer.seal(recording)
 
 
+def test_a_certificate_that_came_before_the_destruction_does_not_stand_for_it(house: House) -> None:
+    recording = house.sealed()
+    certificate = {"format": "gateway112-destruction-1", "recording": recording.id}
+    (house.day / f"{recording.id}.destroyed.json").write_text(json.dumps(certificate))
+    house.destroyer.destroy(recording, "a year", house.now)
+    assert not list(house.day.glob("*.ogg"))
+
+
 def test_what_is_not_sealed_is_not_destroyed(house: House) -> None:
     recording = house.recording()
     with pytest.raises(Unsealable, match="not sealed"):
