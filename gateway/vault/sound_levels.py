@@ -27,6 +27,8 @@ WAVEFORM_FORMAT = "gateway112-waveform-1"
 _WINDOW_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES * WINDOW_MS // 1000
 _FINE_BYTES = 4
 """Levels are taken of samples of 32 bits: pydub tells them in whole numbers, and quiet sound has few of 16."""
+LEAST_PART = 1e-8
+"""What is less of it than that is not sound but how exactly it was reckoned."""
 _FINE_SCALE = 2 ** (8 * _FINE_BYTES - 1)
 
 
@@ -40,6 +42,8 @@ class Heard:
     bytes_left_out: int
     length_s: float
     levels_dbfs: tuple[float | None, float | None]
+    wholes_dbfs: tuple[float | None, float | None]
+    """The levels with what is constant in the samples, and no sound."""
     peaks: "tuple[array.array[int], ...]"
 
 
@@ -53,6 +57,7 @@ class Meter:
         self._bytes = 0
         self._waiting = b""
         self._squares = [0.0] * channels
+        self._sums = [0.0] * channels
         self._peaks = tuple(array.array("H") for _ in range(channels))  # each up to 32768
 
     def feed(self, data: bytes) -> None:
@@ -70,13 +75,15 @@ class Meter:
         self._listen(self._waiting[: len(self._waiting) - left_out])
         self._waiting = b""
         frames = self._bytes // self._frame_bytes
-        levels = [_dbfs(squares, frames) for squares in self._squares]
+        levels = [_dbfs(*both, frames) for both in zip(self._squares, self._sums, strict=True)]
+        wholes = [_dbfs(squares, 0.0, frames) for squares in self._squares]
         return Heard(
             bytes=self._bytes,
             sha256=self._hash.hexdigest(),
             bytes_left_out=left_out,
             length_s=frames / SAMPLE_RATE_HZ,
             levels_dbfs=(levels[0], levels[1] if self._channels > 1 else None),
+            wholes_dbfs=(wholes[0], wholes[1] if self._channels > 1 else None),
             peaks=self._peaks,
         )
 
@@ -88,6 +95,7 @@ class Meter:
         for number, side in enumerate(sides):
             fine = side.set_sample_width(_FINE_BYTES)
             self._squares[number] += (fine.rms / _FINE_SCALE) ** 2 * side.frame_count()
+            self._sums[number] += fine.get_dc_offset() * side.frame_count()
             samples = memoryview(side.raw_data)
             # what a segment's own `max` asks for, without a segment for each window
             self._peaks[number].extend(
@@ -96,8 +104,14 @@ class Meter:
             )
 
 
-def _dbfs(squares: float, frames: int) -> float | None:
-    return round(10 * math.log10(squares / frames), 2) if squares > 0 else None
+def _dbfs(squares: float, total: float, frames: int) -> float | None:
+    """The level of samples with that sum and sum of squares. A constant is no sound: nobody hears it, and Opus keeps it
+    as little as an amplifier does."""
+    if not frames:
+        return None
+    all_of_it = squares / frames
+    heard = all_of_it - (total / frames) ** 2
+    return round(10 * math.log10(heard), 2) if heard > LEAST_PART * all_of_it else None
 
 
 def waveform(recording_id: str, heard: Heard) -> bytes:

@@ -26,6 +26,9 @@ LONGEST_S = 24 * 3600
 MOST_LENGTH_OFF_S = 0.05
 LOUD_DBFS, QUIET_DBFS, MOST_LOST_DB = -40.0, -60.0, 12.0
 """A side above LOUD must not have lost more than that, and one below QUIET must not have become LOUD."""
+SILENCE_DBFS = -200.0
+LEAST_COMPARED_S = 0.5
+"""Of less, Opus may need all to get going."""
 FOREIGN = {
     b"RIFF": "a WAV file",
     b"OggS": "an Ogg file",
@@ -231,12 +234,17 @@ def _read_back(part: Path, channels: int, key: Key | None, about: str, heard: He
     back = meter.heard()
     if abs(back.length_s - heard.length_s) > MOST_LENGTH_OFF_S:
         raise Unsealable(f"what was stored of it is {back.length_s:.2f} s long, and its sound {heard.length_s:.2f} s")
-    for side, was, became in zip(("left", "right"), heard.levels_dbfs, back.levels_dbfs, strict=True):
-        before, after = (-200.0 if level is None else level for level in (was, became))
-        if (before > LOUD_DBFS and before - after > MOST_LOST_DB) or (before < QUIET_DBFS and after > LOUD_DBFS):
-            raise Unsealable(f"what was stored of it is not as loud on the {side}: {after} dBFS, and it was {before}")
+    for number, side in enumerate(("left", "right") if heard.length_s >= LEAST_COMPARED_S else ()):
+        was, whole = _level(heard.levels_dbfs[number]), _level(heard.wholes_dbfs[number])
+        became = _level(back.levels_dbfs[number])
+        if (was > LOUD_DBFS and was - became > MOST_LOST_DB) or (whole < QUIET_DBFS and became > LOUD_DBFS):
+            raise Unsealable(f"what was stored of it is not as loud on the {side}: {became} dBFS, and it was {was}")
     tell("read back")
     return back
+
+
+def _level(dbfs: float | None) -> float:
+    return SILENCE_DBFS if dbfs is None else dbfs
 
 
 def _sound_in(part: Path, key: Key | None, about: str) -> Iterator[bytes]:

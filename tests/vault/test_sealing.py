@@ -4,9 +4,11 @@ sealed, each with its reason and left where it was.
 Counterparts: `gateway/vault/sealing.py`, `storing.py`, `opus.py`, `sound_levels.py`. ffmpeg is real.
 """
 
+import array
 import json
 import os
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +87,35 @@ def test_levels_do_not_depend_on_how_the_sound_comes(piece: int) -> None:
         in_pieces.feed(raw[start : start + piece])
     assert in_pieces.heard() == whole.heard()
     assert whole.heard().levels_dbfs[0] == pytest.approx(-43.8, abs=0.1)
+
+
+def test_a_constant_is_no_sound_and_does_not_keep_a_recording_from_being_sealed(house: House) -> None:
+    raw = array.array("h", [20_000, 0] * 12_000)
+    for at in range(0, len(raw), 2):
+        raw[at + 1] = 4000 if at % 64 < 32 else -4000
+    sealed = house.sealer.seal(house.recording(raw=raw.tobytes()))
+    assert (sealed.left_dbfs, sealed.right_dbfs) == (None, pytest.approx(-18.3, abs=0.1))
+
+
+def test_stored_sound_in_which_a_side_has_gone_silent_is_not_believed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = opus.encode
+
+    def without_right(raw: Iterator[bytes], channels: int, take: Callable[[bytes], object], length_s: float) -> None:
+        def silenced() -> Iterator[bytes]:
+            for piece in raw:
+                samples = array.array("h", piece)
+                samples[1::2] = array.array("h", bytes(len(piece) // 2))
+                yield samples.tobytes()
+
+        whole(silenced(), channels, take, length_s)
+
+    monkeypatch.setattr(opus, "encode", without_right)
+    recording = house.recording()
+    with pytest.raises(Unsealable, match="not as loud on the right"):
+        house.sealer.seal(recording)
+    assert [path.name for path in house.day.iterdir()] == [f"{recording.id}.raw"]
 
 
 def test_a_file_that_was_cut_within_a_sample_is_sealed_without_that(house: House) -> None:
