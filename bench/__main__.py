@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, framing, report, reports, ring, roster, stream, throughput, waiting
+from bench import advice, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -41,6 +41,7 @@ class Lengths:
     changes: int
     report_calls: int
     advices: int
+    sealed_s: int
 
 
 FULL = Lengths(
@@ -52,6 +53,7 @@ FULL = Lengths(
     changes=400,
     report_calls=1_000_000,
     advices=5000,
+    sealed_s=1200,
 )
 QUICK = Lengths(
     rounds=2,
@@ -62,6 +64,7 @@ QUICK = Lengths(
     changes=200,
     report_calls=200_000,
     advices=2000,
+    sealed_s=300,
 )
 
 
@@ -83,6 +86,7 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
     "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
     "reports": lambda say, lengths: reports.measure(say, calls=lengths.report_calls),
+    "sealing": lambda say, lengths: sealing.measure(say, seconds=lengths.sealed_s),
     "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
     "waiting": lambda say, lengths: waiting.measure(say),
 }
@@ -115,6 +119,7 @@ def main() -> int:
         changes=base.changes,
         report_calls=base.report_calls,
         advices=base.advices,
+        sealed_s=base.sealed_s,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()

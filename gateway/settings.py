@@ -135,6 +135,11 @@ class JournalSettings(_Section):
     rotate_at_bytes: Annotated[int, Field(ge=10_000)] = 64_000_000
 
 
+class VaultSettings(_Section):
+    encrypt: bool = False
+    """Whether sealed sound is encrypted at rest (AES-256-GCM), with the newest key of `var/vault/ring.json`."""
+
+
 class ProbeSettings(_Section):
     host: Host = "127.0.0.15"
     """The probe trunk's own address: Asterisk knows the probe's calls by it."""
@@ -151,6 +156,7 @@ class Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     call: CallSettings = CallSettings()
     journal: JournalSettings = JournalSettings()
+    vault: VaultSettings = VaultSettings()
     probe: ProbeSettings = ProbeSettings()
     trunks: dict[Name, TrunkSettings] = {}
 
@@ -163,6 +169,11 @@ class Settings(_Section):
     def journal_dir(self) -> Path:
         """The folder that `cel_custom` writes to."""
         return self.asterisk_dir / "log" / "cel-custom"
+
+    @property
+    def vault_dir(self) -> Path:
+        """Where the vault's keys lie."""
+        return self.paths.var / "vault"
 
     @property
     def database_url(self) -> str:

@@ -2,7 +2,8 @@
 the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
-logged and told as if anybody had asked.
+logged and told as if anybody had asked. Only those of `vault` look at files: they check what lies there, gateway or
+not.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from gateway.cli import (
     tables,
     tokens,
     trunks,
+    vault,
 )
 from gateway.cli.client import TOKEN_VARIABLE, Failed, Problem, open_api, token_for
 from gateway.cli.command import Commands, Desk, Reply
@@ -37,7 +39,21 @@ from gateway.settings import Settings
 __all__ = ["TOKEN_VARIABLE", "add_to", "run"]
 
 OK, FAILED = 0, 1
-SUBJECTS = (operators, queues, trunks, shifts, roster, agencies, callbacks, blocks, reports, tokens, audit, alarms)
+SUBJECTS = (
+    operators,
+    queues,
+    trunks,
+    shifts,
+    roster,
+    agencies,
+    callbacks,
+    blocks,
+    reports,
+    tokens,
+    audit,
+    alarms,
+    vault,
+)
 
 
 def add_to(commands: Commands) -> None:
@@ -48,6 +64,9 @@ def add_to(commands: Commands) -> None:
 
 def run(settings: Settings, chosen: argparse.Namespace) -> int:
     """Does what was chosen. Returns the exit status: 0 when it was done, 1 with a sentence on stderr when not."""
+    if "act" in chosen:
+        status: int = chosen.act(settings, chosen)
+        return status
     try:
         reply = asyncio.run(_serve(settings, chosen))
     except Failed as failure:

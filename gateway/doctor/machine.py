@@ -17,6 +17,7 @@ from pathlib import Path
 from gateway.asterisk import installation, music
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import PROJECT, Settings
+from gateway.vault.keys import SigningKey
 
 OLDEST_PYTHON = (3, 11)
 PROGRAMS = {
@@ -47,6 +48,7 @@ def look(settings: Settings) -> Iterator[Finding]:
 def look_at_traces(settings: Settings) -> Iterator[Finding]:
     """What running leaves behind, and the clock that dates it."""
     yield _recordings(settings)
+    yield _vault(settings)
     yield _journal(settings)
     yield _clock()
 
@@ -140,6 +142,21 @@ def _recordings(settings: Settings) -> Finding:
     return warning("recordings", said, remedy) if free_bytes < LITTLE_SPACE_BYTES else ok("recordings", said)
 
 
+def _vault(settings: Settings) -> Finding:
+    """Whether the vault's keys are there, and whether others can read them. `vault verify` looks at the recordings."""
+    subject, signing = "vault", SigningKey(settings.vault_dir)
+    secrets = [path for path in (signing.private_file, settings.vault_dir / "ring.json") if path.exists()]
+    if signing.public_file.exists() and signing.private_file not in secrets:
+        remedy = "put signing.key back from the backup: until then no recording is sealed"
+        return wrong(subject, f"the signing key is not in {settings.vault_dir}, and its public half is", remedy)
+    if readable := [str(path) for path in secrets if stat.S_IMODE(path.stat().st_mode) & 0o077]:
+        return warning(subject, f"others can read {', '.join(readable)}", f"chmod 600 {' '.join(readable)}")
+    if not secrets:
+        return ok(subject, "no key yet: it is made with the first recording")
+    encrypted = "encrypted from now on" if settings.vault.encrypt else "not encrypted"
+    return ok(subject, f"signed with the key in {settings.vault_dir}; {encrypted}")
+
+
 def _journal(settings: Settings) -> Finding:
     """Whether the journal can be written and goes with the calls: where a call was recorded, it must have grown."""
     folder, file = settings.journal_dir, settings.journal_dir / "journal.csv"
@@ -170,7 +187,8 @@ def _newest(recordings: Path) -> float | None:
         if not folders:
             return None
         folder = folders[-1]
-    begun = (re.search(r"-(\d+)\.\d+$", path.stem) for path in folder.glob("*.raw"))
+    # what is sealed has a manifest of that name
+    begun = (re.search(r"-(\d+)\.\d+$", path.stem) for path in folder.iterdir() if path.suffix in (".raw", ".json"))
     return max((float(found[1]) for found in begun if found), default=None)
 
 

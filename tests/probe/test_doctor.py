@@ -17,6 +17,7 @@ from gateway.doctor import manager
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
 from gateway.settings import Settings, load
+from gateway.vault.keys import SigningKey
 from tests.asterisk.scripted_peer import ScriptedPeer, response
 from tests.centre import RealCentre
 
@@ -74,6 +75,17 @@ def test_a_database_url_that_leads_nowhere_is_told_without_its_password(nowhere:
     assert finding.is_wrong
     assert "127.0.0.1:1/calls" in finding.said
     assert "geheim" not in shown([finding])
+
+
+def test_a_signing_key_that_was_lost_or_is_open_to_others_is_told(nowhere: Settings) -> None:
+    key = SigningKey(nowhere.vault_dir)
+    assert "no key yet" in about(doctor.examine(nowhere), "vault").said
+    key.public_pem()
+    assert about(doctor.examine(nowhere), "vault").level is Level.OK
+    key.private_file.chmod(0o644)
+    assert about(doctor.examine(nowhere), "vault").remedy == f"chmod 600 {key.private_file}"
+    key.private_file.unlink()
+    assert about(doctor.examine(nowhere), "vault").is_wrong
 
 
 def recorded(settings: Settings, began_at: int) -> Path:

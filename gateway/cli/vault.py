@@ -1,0 +1,148 @@
+"""`gateway112 vault`: whether anybody changed the recordings, the key that signs, and a new key that encrypts.
+
+Counterpart: `gateway/vault/`. These look at this machine's files, and need neither the gateway nor its database.
+"""
+
+import fcntl
+import json
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.cli import tables
+from gateway.cli.command import Commands, day, subject
+from gateway.settings import Settings
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
+from gateway.vault.shelf import ShelfAway, shelf_for
+from gateway.vault.verify import Verified, Verifier
+from gateway.vault.worker import LOCK
+
+OK, FAILED = 0, 1
+
+Act = Callable[[Settings, Namespace], int]
+
+
+def add_to(commands: Commands) -> None:
+    words = subject(commands, "vault", "Recordings as evidence: verify them, show the key, make a new one.")
+    verify = _command(words, "verify", verify_vault, "vault verify --since 2026-11-01")
+    verify.add_argument("--since", type=day, default=date.min, metavar="DATE", help="from that day (UTC) on")
+    verify.add_argument("--json", action="store_true", help="print what was found as JSON")
+    _command(words, "key", show_key, "vault key > signing.pub.pem")
+    _command(words, "rotate", rotate_key, "vault rotate")
+
+
+def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentParser:
+    said = " ".join((act.__doc__ or "").split())
+    parser = words.add_parser(
+        name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
+    )
+    parser.set_defaults(act=act, prog=parser.prog)
+    return parser
+
+
+def verify_vault(settings: Settings, chosen: Namespace) -> int:
+    """Looks whether any recording was changed, removed, swapped or added, and whether each day's chain is signed.
+    Exit status 1 where something is wrong."""
+    try:
+        names = frozenset(KeyRing(settings.vault_dir).names)
+    except KeyMissing:
+        names = frozenset()
+    root = settings.paths.recordings
+    verifier = Verifier(
+        root, shelf_for(settings), public_pems(settings.vault_dir), names, is_written_to=lambda: _is_held(root)
+    )
+    console = Console(file=sys.stderr, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("Reading", total=verifier.size_bytes(chosen.since))
+            verified = verifier.verify(chosen.since, lambda read: progress.advance(bar, read))
+    except (ShelfAway, KeyMissing) as error:
+        console.print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
+        return FAILED
+    if chosen.json:
+        print(json.dumps(_as_json(verified), indent=2, ensure_ascii=False))
+    else:
+        _show(verified, root)
+    return FAILED if verified.findings else OK
+
+
+def show_key(settings: Settings, chosen: Namespace) -> int:
+    """Prints the public half of the key that signs, as PEM. Whoever has it can check a signature with openssl."""
+    key = SigningKey(settings.vault_dir)
+    try:
+        print((key.public_file.read_bytes() if key.public_file.exists() else key.public_pem()).decode(), end="")
+    except KeyMissing as error:
+        return _failed(chosen, error)
+    return OK
+
+
+def rotate_key(settings: Settings, chosen: Namespace) -> int:
+    """Makes a new key that encrypts what is sealed from now on. The old ones stay, for what they encrypted."""
+    try:
+        name = KeyRing(settings.vault_dir).rotate(datetime.now(UTC))
+    except KeyMissing as error:
+        return _failed(chosen, error)
+    print(f"The newest key is {name}. Put {settings.vault_dir / 'ring.json'} into the backup now, apart.")
+    if not settings.vault.encrypt:
+        print("Nothing is encrypted with it yet: set encrypt = true in [vault], and start the gateway again.")
+    return OK
+
+
+def _failed(chosen: Namespace, error: Exception) -> int:
+    Console(file=sys.stderr, highlight=False).print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
+    return FAILED
+
+
+def _show(verified: Verified, root: Path) -> None:
+    console = Console(highlight=False)
+    looked = (
+        f"{verified.recordings} recordings of {len(verified.heads)} days in {root}, {verified.destroyed} destroyed "
+        f"with a certificate; {verified.bytes / 1e6:.1f} MB read"
+    )
+    if not verified.findings:
+        console.print(tables.plain(f"All is as it was left: {looked}."), soft_wrap=True)
+        if verified.heads:
+            newest = verified.heads[-1]
+            said = f"The last line of {newest.day} is {newest.last}. Note it elsewhere now and then."
+            console.print(tables.plain(said), soft_wrap=True)
+        return
+    for each in verified.findings:
+        console.print(tables.plain(f"{each.what.upper():14} {each.file}: {each.said}"), soft_wrap=True)
+    console.print(tables.plain(f"{len(verified.findings)} findings. Looked at {looked}."), soft_wrap=True)
+
+
+def _as_json(verified: Verified) -> dict[str, Any]:
+    return {
+        "ok": not verified.findings,
+        "recordings": verified.recordings,
+        "destroyed": verified.destroyed,
+        "bytes": verified.bytes,
+        "heads": [{"day": each.day.isoformat(), "entries": each.entries, "last": each.last} for each in verified.heads],
+        "findings": [
+            {"day": each.day.isoformat(), "file": each.file, "what": each.what.value, "said": each.said}
+            for each in verified.findings
+        ],
+    }
+
+
+def _is_held(root: Path) -> bool:
+    """Whether the worker is there."""
+    try:
+        descriptor = os.open(root / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,216 @@
+"""The chain of a day: one line a manifest or certificate, each with the SHA-256 of that file and of the line before,
+and a signed head that says how many lines there are and what the last one is.
+
+Counterparts: `sealing.py` and `destruction.py` add to it, `verify.py` reads it without any of this but the format. The
+first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot vanish.
+
+How a line is added, so that a crash at any moment leaves nothing unsigned and nothing twice: the next head and its
+signature are written beside the chain; the line is appended; the two are renamed into place. Whoever adds next finishes
+or undoes what was begun. Lines that this key has not signed are never taken over: they are somebody else's.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from gateway.vault.folders import days, folder_of, fsync_folder, part_of, write_whole
+from gateway.vault.keys import SigningKey, fingerprint
+
+CHAIN, HEAD, SIGNATURE = "chain.jsonl", "chain.head", "chain.head.sig"
+NOTHING_BEFORE = "0" * 64
+HEAD_FORMAT = "gateway112-chain-1"
+
+
+class ChainBroken(Exception):
+    """The day's chain is not as it was left; the message says which and how. Nothing was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the chain. `number` counts from 1 on."""
+
+    number: int
+    file: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Known:
+    """A chain as it was read and left last."""
+
+    size: int
+    mtime_ns: int
+    last: str
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+class Chains:
+    """The chains of all days. Blocking: disk. Only one process at a time may have one that adds."""
+
+    MOST_KNOWN = 8
+
+    def __init__(self, root: Path, key: SigningKey) -> None:
+        self._root = root
+        self._key = key
+        self._known: dict[date, _Known] = {}
+
+    def find(self, day: date, file: str) -> Entry | None:
+        """The newest line about that file of the day's folder. Raises ChainBroken."""
+        return self._chain(day).entries.get(file)
+
+    def add(self, day: date, file: str, at: datetime) -> Entry:
+        """Adds the file, which lies in the day's folder, unless it stands there as it is. Raises ChainBroken."""
+        known = self._chain(day)
+        folder = self._root / folder_of(day)
+        digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        found = known.entries.get(file)
+        if found is not None:
+            if found.sha256 != digest:
+                raise ChainBroken(f"{folder_of(day)}/{file} is not the file that stands in the chain")
+            return found
+        entry = Entry(len(known.entries) + 1, file, digest)
+        line = self._line(day, known, entry, at)
+        last = hashlib.sha256(line).hexdigest()
+        self._write_next_head(folder, day, entry.number, last)
+        chain = folder / CHAIN
+        with chain.open("ab") as stream:
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._put_head(folder)
+        status = chain.stat()
+        known.entries[file] = entry
+        known.last, known.size, known.mtime_ns = last, status.st_size, status.st_mtime_ns
+        return entry
+
+    def settle(self, day: date) -> None:
+        """Finishes or undoes what a crash left half done. Raises ChainBroken."""
+        self._known.pop(day, None)
+        if (self._root / folder_of(day)).is_dir():
+            self._chain(day)
+
+    def _line(self, day: date, known: _Known, entry: Entry, at: datetime) -> bytes:
+        document: dict[str, Any] = {"entry": entry.number, "file": entry.file, "sha256": entry.sha256}
+        if not known.entries:
+            before = max((each for each in days(self._root, until=day) if each < day and self._has(each)), default=None)
+            document["previous_day"] = None if before is None else before.isoformat()
+            document["previous"] = NOTHING_BEFORE if before is None else self._chain(before).last
+        else:
+            document["previous"] = known.last
+        document["at"] = at.isoformat().replace("+00:00", "Z")
+        return (json.dumps(document) + "\n").encode()
+
+    def _has(self, day: date) -> bool:
+        return (self._root / folder_of(day) / CHAIN).exists()
+
+    def _write_next_head(self, folder: Path, day: date, entries: int, last: str) -> None:
+        head = {
+            "format": HEAD_FORMAT,
+            "day": day.isoformat(),
+            "entries": entries,
+            "last": last,
+            "key": fingerprint(self._key.public_pem()),
+        }
+        text = (json.dumps(head) + "\n").encode()
+        write_whole(_next(folder, SIGNATURE), self._key.sign(text))
+        write_whole(_next(folder, HEAD), text)
+
+    @staticmethod
+    def _put_head(folder: Path) -> None:
+        # the signature first: where it is in place and the head is not, the next head still lies there to tell
+        for name in (SIGNATURE, HEAD):
+            with contextlib.suppress(FileNotFoundError):
+                _next(folder, name).replace(folder / name)
+        fsync_folder(folder)
+
+    def _chain(self, day: date) -> _Known:
+        """The day's chain, settled. What was read before and has not been touched since is not read again."""
+        folder = self._root / folder_of(day)
+        chain = folder / CHAIN
+        status = chain.stat() if chain.exists() else None
+        known = self._known.get(day)
+        if known is not None and (known.size, known.mtime_ns) == (
+            (status.st_size, status.st_mtime_ns) if status else (0, 0)
+        ):
+            return known
+        if not folder.is_dir():
+            raise ChainBroken(f"there is no folder {folder_of(day)}")
+        known = self._settled(folder, day)
+        self._known.pop(day, None)
+        self._known[day] = known
+        if len(self._known) > self.MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return known
+
+    def _settled(self, folder: Path, day: date) -> _Known:
+        chain = folder / CHAIN
+        data = chain.read_bytes() if chain.exists() else b""
+        lines = data.splitlines(keepends=True)
+        torn = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        known = _read(lines, day)
+        head = self._signed_head(folder, HEAD, SIGNATURE, day)
+        upcoming = self._signed_head(folder, _next(folder, HEAD).name, _next(folder, SIGNATURE).name, day)
+        if upcoming is None:
+            # a crash between the two renames: the signature is the next head's already
+            upcoming = self._signed_head(folder, _next(folder, HEAD).name, SIGNATURE, day)
+        now = (len(lines), known.last if lines else NOTHING_BEFORE)
+        if upcoming == now and lines:
+            self._put_head(folder)
+        elif head == now or (head is None and not lines and not (folder / HEAD).exists()):
+            for name in (HEAD, SIGNATURE):
+                _next(folder, name).unlink(missing_ok=True)
+        else:
+            signed = "nothing" if head is None else f"{head[0]} lines"
+            raise ChainBroken(
+                f"the chain of {folder_of(day)} has {len(lines)} lines, and its signed head speaks of {signed}, or of "
+                f"others: somebody changed it. `gateway112 vault verify` says more"
+            )
+        if torn:
+            with chain.open("r+b") as stream:
+                stream.truncate(len(data) - len(torn))
+                os.fsync(stream.fileno())
+        status = chain.stat() if chain.exists() else None
+        known.size, known.mtime_ns = (status.st_size, status.st_mtime_ns) if status else (0, 0)
+        return known
+
+    def _signed_head(self, folder: Path, head: str, signature: str, day: date) -> tuple[int, str] | None:
+        """How many lines that head speaks of, and the last one's hash; None where it is not there, or not signed."""
+        try:
+            text, signed = (folder / head).read_bytes(), (folder / signature).read_bytes()
+        except FileNotFoundError:
+            return None
+        if not self._key.has_signed(text, signed):
+            return None
+        document = json.loads(text)
+        return (int(document["entries"]), str(document["last"])) if document["day"] == day.isoformat() else None
+
+
+def _read(lines: list[bytes], day: date) -> _Known:
+    """The entries of whole lines, each of which follows from the one before. Raises ChainBroken."""
+    known = _Known(0, 0, NOTHING_BEFORE)
+    for number, line in enumerate(lines, 1):
+        try:
+            document = json.loads(line)
+            entry = Entry(int(document["entry"]), str(document["file"]), str(document["sha256"]))
+            previous = str(document["previous"])
+        except (ValueError, KeyError, TypeError):
+            raise ChainBroken(f"line {number} of the chain of {folder_of(day)} cannot be read") from None
+        if entry.number != number or (number > 1 and previous != known.last):
+            raise ChainBroken(f"line {number} of the chain of {folder_of(day)} does not follow from the one before")
+        known.entries[entry.file] = entry
+        known.last = hashlib.sha256(line).hexdigest()
+    return known
+
+
+def _next(folder: Path, name: str) -> Path:
+    return folder / f".{name}.next"
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What a crash may have left beside a chain, and nobody needs."""
+    return [part_of(_next(folder, name)) for name in (HEAD, SIGNATURE)]

@@ -1,0 +1,136 @@
+"""What is written down of a recording in its day's folder: a manifest when it is sealed, a certificate when it is
+destroyed. JSON that people read, with nothing in it that a caller could be known by.
+
+Counterparts: `sealing.py` and `destroying.py` write them, `chain.py` links them, `verify.py` reads them again.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway import __version__
+from gateway.domain.recordings import SAMPLE_RATE_HZ, Recording, Seal
+from gateway.ports import Sealed
+from gateway.vault.sound_levels import Heard
+from gateway.vault.storing import Stored
+
+MANIFEST_FORMAT = "gateway112-recording-1"
+CERTIFICATE_FORMAT = "gateway112-destruction-1"
+
+
+class NoManifest(Exception):
+    """It is not a manifest of this software, or not of that recording; the message says why."""
+
+
+def write(document: Mapping[str, Any]) -> bytes:
+    """A document as its file holds it."""
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read(data: bytes, recording_id: str, format_: str = MANIFEST_FORMAT) -> dict[str, Any]:
+    """The document of that recording. Raises NoManifest."""
+    try:
+        document = json.loads(data)
+    except ValueError:
+        raise NoManifest("it is not JSON") from None
+    if not isinstance(document, dict) or document.get("format") != format_:
+        raise NoManifest(f"it is not of the format {format_}")
+    if document.get("recording") != recording_id:
+        raise NoManifest(f"it is that of {document.get('recording')}")
+    return document
+
+
+def manifest(
+    recording: Recording, heard: Heard, stored: Stored, peaks: tuple[str, str], at: datetime, ffmpeg: str
+) -> dict[str, Any]:
+    """The manifest of a recording that was just stored. `peaks` are the name and the SHA-256 of its waveform."""
+    is_boxed = stored.key is not None
+    return {
+        "format": MANIFEST_FORMAT,
+        "recording": recording.id,
+        "kind": recording.kind.value,
+        "call": recording.call_id,
+        "dial": recording.dial_id,
+        "started_at": _time(recording.started_at),
+        "ended_at": _time(recording.ended_at),
+        "expected_s": recording.expected_s,
+        "sealed_at": _time(at),
+        "raw": {
+            "file": _name(recording.file),
+            "bytes": heard.bytes,
+            "sha256": heard.sha256,
+            "samples": "16 bit signed little-endian",
+            "rate_hz": SAMPLE_RATE_HZ,
+            "channels": recording.channels,
+            "length_s": round(heard.length_s, 6),
+            "bytes_left_out": heard.bytes_left_out,
+        },
+        "sound": {
+            "codec": "Opus",
+            "container": "Ogg",
+            "bit_rate": stored.bit_rate,
+            "channels": recording.channels,
+            "sides": ["caller"] if recording.channels == 1 else ["caller", "centre"],
+            "bytes": stored.sound_bytes,
+            "sha256": stored.sound_sha256,
+            "length_s": round(stored.length_s, 6),
+        },
+        "stored": {
+            "file": _name(stored.name),
+            "bytes": stored.bytes,
+            "sha256": stored.sha256,
+            "encryption": "AES-256-GCM" if is_boxed else None,
+            "key": stored.key,
+        },
+        "waveform": {"file": peaks[0], "sha256": peaks[1]},
+        "levels_dbfs": {"left": heard.levels_dbfs[0], "right": heard.levels_dbfs[1]},
+        "software": {"gateway112": __version__, "ffmpeg": ffmpeg},
+    }
+
+
+def sealed(document: Mapping[str, Any], stored: str, manifest_sha256: str, entry: int) -> Sealed:
+    """What sealing came to, as the manifest tells it. `stored` is the sound's name on the shelf. Raises NoManifest
+    where it lacks something."""
+    try:
+        seal = Seal(
+            sealed_at=datetime.fromisoformat(document["sealed_at"]),
+            stored=stored,
+            stored_bytes=int(document["stored"]["bytes"]),
+            sound_sha256=document["sound"]["sha256"],
+            raw_sha256=document["raw"]["sha256"],
+            manifest_sha256=manifest_sha256,
+            entry=entry,
+            key=document["stored"]["key"],
+        )
+        levels = document["levels_dbfs"]
+        return Sealed(seal, float(document["raw"]["length_s"]), levels["left"], levels["right"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoManifest(f"it lacks {error}") from None
+
+
+def certificate(
+    document: Mapping[str, Any], manifest_sha256: str, destroyed: list[dict[str, Any]], rule: str, at: datetime
+) -> dict[str, Any]:
+    """The certificate of a destruction: what, when, under which rule."""
+    return {
+        "format": CERTIFICATE_FORMAT,
+        "recording": document["recording"],
+        "kind": document["kind"],
+        "call": document["call"],
+        "dial": document["dial"],
+        "started_at": document["started_at"],
+        "destroyed_at": _time(at),
+        "rule": rule,
+        "manifest": {"file": f"{document['recording']}.json", "sha256": manifest_sha256},
+        "destroyed": destroyed,
+        "software": {"gateway112": __version__},
+    }
+
+
+def _name(file: str) -> str:
+    return file.rpartition("/")[2]
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

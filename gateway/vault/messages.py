@@ -1,0 +1,77 @@
+"""What the gateway and the vault's worker say to each other: one line of JSON each, over the worker's standard input
+and output.
+
+Counterparts: `worker_link.py` asks, `worker.py` answers.
+
+    → {"settings": {…}}                                 first of all
+    ← {"ready": {"pid": 4711, "version": "0.1.0"}}
+    → {"id": 1, "job": "seal", "recording": {…}}
+    ← {"id": 1, "at": "converting"}                     now and then, while it works
+    ← {"id": 1, "more": [["112-1.0", …], …]}            a long list, piece by piece
+    ← {"id": 1, "done": {…}}  or  {"id": 1, "unsealable": "why", "is_lost": false}  or  {"id": 1, "away": "why"}
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from gateway.domain.recordings import Kind, Recording, Seal, State
+from gateway.ports import LyingFile, Sealed
+
+MOST_LINE_BYTES = 1024 * 1024
+MOST_FILES = 200
+"""In one line: of a longer list there are more."""
+
+
+def of_recording(recording: Recording) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in asdict(recording).items()}
+
+
+def recording(told: dict[str, Any]) -> Recording:
+    seal = told["seal"]
+    return Recording(
+        **{
+            **told,
+            "kind": Kind(told["kind"]),
+            "state": State(told["state"]),
+            "started_at": _at(told["started_at"]),
+            "ended_at": _maybe_at(told["ended_at"]),
+            "destroyed_at": _maybe_at(told["destroyed_at"]),
+            "seal": None if seal is None else _seal(seal),
+        }
+    )
+
+
+def of_sealed(sealed: Sealed) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in asdict(sealed).items()}
+
+
+def sealed(told: dict[str, Any]) -> Sealed:
+    return Sealed(_seal(told["seal"]), told["sound_s"], told["left_dbfs"], told["right_dbfs"])
+
+
+def of_file(file: LyingFile) -> list[Any]:
+    return [file.id, file.file, file.bytes, file.changed_at.isoformat(), file.is_sealed]
+
+
+def file(told: list[Any]) -> LyingFile:
+    found_id, name, size_bytes, changed_at, is_sealed = told
+    return LyingFile(found_id, name, size_bytes, _at(changed_at), is_sealed)
+
+
+def _seal(told: dict[str, Any]) -> Seal:
+    return Seal(**{**told, "sealed_at": _at(told["sealed_at"])})
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _maybe_at(text: str | None) -> datetime | None:
+    return None if text is None else _at(text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value.isoformat() if isinstance(value, datetime) else value

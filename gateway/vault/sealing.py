@@ -1,0 +1,234 @@
+"""Sealing: what becomes of a recording's raw sound when it is over, step by step, so that it can be killed after each
+of them and asked again.
+
+    raw ──> .ID.ogg.part, read back ──> ID.peaks.json ──> .ID.json.part, the plan ──> ID.ogg ──> ID.json ──> chain
+
+Counterparts: `worker.py` runs it; `storing.py` makes the sound, `manifest.py` and `chain.py` write it down. The plan is
+the manifest before it has its name: from there on nothing is converted twice, and the seal is the same whenever it is
+finished.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gateway.domain.recordings import Recording
+from gateway.ports import Sealed, Unsealable
+from gateway.vault import manifest, opus
+from gateway.vault.chain import ChainBroken, Chains, Entry
+from gateway.vault.folders import LeavesTheVault, Place, fsync_folder, part_of, write_durably, write_whole
+from gateway.vault.keys import KeyRing
+from gateway.vault.manifest import NoManifest
+from gateway.vault.shelf import NotThere, Shelf
+from gateway.vault.sound_levels import waveform
+from gateway.vault.storing import PIECE_BYTES, RawSound, Tell, store
+
+
+def _say_nothing(_: str) -> None:
+    return
+
+
+class Sealer:
+    """Seals and discards. Blocking throughout, for the one worker alone. Besides what each says, all may raise
+    ShelfAway, KeyMissing, NoFfmpeg and OSError, when nothing is the matter with the recording: it is asked again.
+
+    `ring` is None where sound is not encrypted. `tell` hears the name of each step that is done."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        shelf: Shelf,
+        chains: Chains,
+        ring: KeyRing | None,
+        clock: Callable[[], datetime],
+        tell: Tell = _say_nothing,
+    ) -> None:
+        self._root = root.resolve()
+        self._shelf = shelf
+        self._chains = chains
+        self._ring = ring
+        self._clock = clock
+        self._tell = tell
+
+    def seal(self, recording: Recording) -> Sealed:
+        """Seals it, or finds that it is sealed. The raw sound stays. Raises Unsealable."""
+        place = self.place(recording)
+        if place.certificate.exists():
+            raise Unsealable("it was destroyed")
+        try:
+            if (found := self._manifest(place)) is not None:
+                return self._finished(place, *found)
+            plan = self._plan(place) or self._make(recording, place)
+            return self._finish(place, plan)
+        except ChainBroken as error:
+            raise Unsealable(str(error)) from error
+
+    def discard_raw(self, recording: Recording) -> None:
+        """Deletes the raw sound of a sealed recording whose stored sound agrees with its seal. Raises Unsealable."""
+        place = self.place(recording)
+        seal = recording.seal
+        if seal is None:
+            raise Unsealable("it is not sealed")
+        try:
+            found = self._manifest(place)
+            if found is None:
+                raise Unsealable("its manifest is missing")
+            document, digest = found
+            # the time is left out: a database may keep it less exactly
+            if replace(self._finished(place, document, digest).seal, sealed_at=seal.sealed_at) != seal:
+                raise Unsealable("its manifest says otherwise than the seal that is kept of it")
+        except ChainBroken as error:
+            raise Unsealable(str(error)) from error
+        try:
+            with RawSound(place.raw, recording.channels):
+                digest = _sha256_of_file(place.raw)
+        except Unsealable as error:
+            if error.is_lost and not place.raw.exists():
+                return  # it was discarded before
+            raise
+        if digest != seal.raw_sha256:
+            raise Unsealable("its raw sound is not the one that was sealed: it was changed, or written to, since")
+        place.raw.unlink(missing_ok=True)
+        fsync_folder(place.folder)
+        self._tell("discarded")
+
+    def place(self, recording: Recording) -> Place:
+        """Where it lies. Raises Unsealable where that is not in the vault, or not under its own name."""
+        try:
+            place = Place.of(self._root, recording.file)
+        except LeavesTheVault as error:
+            raise Unsealable(str(error)) from error
+        if place.id != recording.id:
+            raise Unsealable(f"its sound is {recording.file}, which is another recording's name")
+        return place
+
+    def checked_manifest(self, place: Place) -> tuple[dict[str, Any], str, Entry]:
+        """The manifest, its SHA-256 and its entry in the chain. Raises Unsealable where it is not sealed or changed."""
+        found = self._manifest(place)
+        if found is None:
+            raise Unsealable("it is not sealed: its manifest is not there")
+        document, digest = found
+        entry = self._chains.find(place.day, place.manifest.name)
+        if entry is None or entry.sha256 != digest:
+            raise Unsealable("its manifest is not the one that stands in the chain: it was changed")
+        return document, digest, entry
+
+    def _manifest(self, place: Place) -> tuple[dict[str, Any], str] | None:
+        try:
+            data = place.manifest.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return manifest.read(data, place.id), hashlib.sha256(data).hexdigest()
+        except NoManifest as error:
+            raise Unsealable(f"its manifest was changed: {error}") from error
+
+    def _finished(self, place: Place, document: dict[str, Any], digest: str) -> Sealed:
+        """The seal that is there; where a crash came before the chain, the entry is added now."""
+        entry = self._chains.find(place.day, place.manifest.name)
+        if entry is not None and entry.sha256 != digest:
+            raise Unsealable("its manifest is not the one that stands in the chain: it was changed")
+        try:
+            name, stored = self._name(place, document), document["stored"]
+            agrees = self._agrees(name, stored["bytes"], stored["sha256"])
+            result = manifest.sealed(document, name, digest, entry.number if entry else 0)
+        except (NoManifest, KeyError, TypeError) as error:
+            raise Unsealable(f"its manifest was changed: {error}") from error
+        if not agrees:
+            raise Unsealable("its stored sound is missing, or not the one that its manifest speaks of")
+        if entry is None:
+            entry = self._chains.add(place.day, place.manifest.name, self._clock())
+            result = manifest.sealed(document, name, digest, entry.number)
+        return result
+
+    def _make(self, recording: Recording, place: Place) -> dict[str, Any]:
+        """Converts it, and writes the plan."""
+        ffmpeg = opus.version()
+        key = self._ring.newest(self._clock()) if self._ring else None
+        name = place.stored(is_boxed=key is not None)
+        try:
+            with RawSound(place.raw, recording.channels) as raw:
+                made = store(raw, recording.channels, place.part, name, key, recording.id, self._tell)
+        except BaseException:
+            place.part.unlink(missing_ok=True)
+            raise
+        peaks = waveform(recording.id, made.heard)
+        write_whole(place.waveform, peaks)
+        self._tell("waveform")
+        document = manifest.manifest(
+            recording,
+            made.heard,
+            made.stored,
+            (place.waveform.name, hashlib.sha256(peaks).hexdigest()),
+            self._clock(),
+            ffmpeg,
+        )
+        write_durably(part_of(place.manifest), manifest.write(document))
+        fsync_folder(place.folder)
+        self._tell("planned")
+        return document
+
+    def _plan(self, place: Place) -> dict[str, Any] | None:
+        """What was planned before a crash, if all that it speaks of is there; None where it has to be made."""
+        try:
+            document = manifest.read(part_of(place.manifest).read_bytes(), place.id)
+            stored, peaks = document["stored"], document["waveform"]
+            is_there = (place.part.exists() and _sha256_of_file(place.part) == stored["sha256"]) or self._agrees(
+                self._name(place, document), stored["bytes"], stored["sha256"]
+            )
+            fits = (
+                is_there
+                and _sha256_of_file(place.waveform) == peaks["sha256"]
+                and _sha256_of_file(place.raw) == document["raw"]["sha256"]
+            )
+        except (FileNotFoundError, NoManifest, KeyError, TypeError):
+            return None
+        return document if fits else None
+
+    def _finish(self, place: Place, plan: dict[str, Any]) -> Sealed:
+        name, stored = self._name(place, plan), plan["stored"]
+        if place.part.exists():
+            self._shelf.put(name, place.part)
+        self._tell("stored")
+        if not self._agrees(name, stored["bytes"], stored["sha256"]):
+            raise Unsealable("what was stored of it does not read back as it was written")
+        part = part_of(place.manifest)
+        digest = _sha256_of_file(part)
+        part.replace(place.manifest)
+        fsync_folder(place.folder)
+        self._tell("manifest")
+        entry = self._chains.add(place.day, place.manifest.name, self._clock())
+        self._tell("chained")
+        return manifest.sealed(plan, name, digest, entry.number)
+
+    @staticmethod
+    def _name(place: Place, document: dict[str, Any]) -> str:
+        return place.stored(is_boxed=document["stored"]["key"] is not None)
+
+    def _agrees(self, name: str, size_bytes: int, sha256: str) -> bool:
+        """Whether that is what lies on the shelf under the name."""
+        return self._shelf.size_bytes(name) == size_bytes and sha256_on(self._shelf, name, size_bytes) == sha256
+
+
+def sha256_on(shelf: Shelf, name: str, size_bytes: int, tell: Callable[[int], object] = lambda _: None) -> str:
+    """The SHA-256 of what lies on the shelf, read piece by piece; of less than its size, where it ends earlier. `tell`
+    hears how many bytes each piece had. May raise ShelfAway."""
+    digest = hashlib.sha256()
+    for start in range(0, size_bytes, 4 * PIECE_BYTES):
+        try:
+            piece = shelf.read(name, start, min(size_bytes, start + 4 * PIECE_BYTES))
+        except NotThere:
+            break
+        digest.update(piece)
+        tell(len(piece))
+    return digest.hexdigest()
+
+
+def _sha256_of_file(path: Path) -> str:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""Where stored sound lies: a shelf, to which a whole file is put, and from which any part of it is read.
+
+Counterparts: `sealing.py` and `destroying.py` put and delete, in the worker alone; `sounds.py` reads. Manifests, chains
+and waveforms are small, and always lie in the recordings' folder; what is on the shelf is the sound itself.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from gateway.settings import Settings
+from gateway.vault.folders import fsync_folder, inside
+
+SOUND_ENDINGS = (".ogg", ".ogg.box")
+
+
+class NotThere(Exception):
+    """Nothing of that name is on the shelf."""
+
+
+class ShelfAway(Exception):
+    """The place where sound is stored does not answer, or takes nothing; nothing is known to be done. The message says
+    why in plain words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A file of stored sound as it lies on the shelf."""
+
+    name: str
+    bytes: int
+    changed_at: datetime
+
+
+class Shelf(Protocol):
+    """A place for stored sound. Names are relative, as in `Seal.stored`: `2026/11/26/112-1.0.ogg`. All of it blocks,
+    has a time limit where it crosses a network, and may raise ShelfAway."""
+
+    def put(self, name: str, file: Path) -> None:
+        """Takes the file in: whole or not at all, and durable when it returns. `file` lies in the day's folder, under
+        another name, and is gone afterwards. What has the name already is replaced."""
+
+    def size_bytes(self, name: str) -> int | None:
+        """How large it is; None where nothing of that name is there."""
+
+    def read(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes [start, stop); shorter only at its end. Raises NotThere."""
+
+    def delete(self, name: str) -> None:
+        """Deletes it for good; nothing happens where it is not there."""
+
+    def lying(self, folder: str) -> Iterator[Lying]:
+        """The sound in a day's folder, `2026/11/26`; nothing where there is no such folder."""
+
+
+class LocalShelf:
+    """The recordings' folder itself."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def put(self, name: str, file: Path) -> None:
+        path = inside(self._root, name)
+        try:
+            file.replace(path)
+            fsync_folder(path.parent)
+        except OSError as error:
+            raise ShelfAway(f"{path} cannot be written: {error.strerror}") from error
+
+    def size_bytes(self, name: str) -> int | None:
+        try:
+            return inside(self._root, name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ShelfAway(f"{name} cannot be looked at: {error.strerror}") from error
+
+    def read(self, name: str, start: int, stop: int) -> bytes:
+        try:
+            with inside(self._root, name).open("rb", buffering=0) as file:
+                file.seek(start)
+                return file.read(max(0, stop - start)) or b""
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotThere(f"{name} is not in the recordings' folder") from None
+        except OSError as error:
+            raise ShelfAway(f"{name} cannot be read: {error.strerror}") from error
+
+    def delete(self, name: str) -> None:
+        path = inside(self._root, name)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                fsync_folder(path.parent)
+        except OSError as error:
+            raise ShelfAway(f"{name} cannot be deleted: {error.strerror}") from error
+
+    def lying(self, folder: str) -> Iterator[Lying]:
+        try:
+            entries = sorted(os.scandir(inside(self._root, folder)), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.endswith(SOUND_ENDINGS):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # destroyed meanwhile
+            changed_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            yield Lying(f"{folder}/{entry.name}", status.st_size, changed_at)
+
+
+def shelf_for(settings: Settings) -> Shelf:
+    """The shelf that the settings name."""
+    return LocalShelf(settings.paths.recordings)

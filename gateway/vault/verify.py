@@ -1,0 +1,406 @@
+"""Whether the vault is as it was left: each chain followed, each signature checked, each file hashed. It needs no
+gateway, no database and no private key, and changes nothing.
+
+Counterparts: `sealing.py`, `destruction.py` and `chain.py` wrote what is checked here; `gateway112 vault verify` tells.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from gateway.vault import manifest
+from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE
+from gateway.vault.folders import RAW_ENDINGS, days, folder_of, part_of
+from gateway.vault.keys import fingerprint, is_signed
+from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
+from gateway.vault.sealing import sha256_on
+from gateway.vault.shelf import SOUND_ENDINGS, Shelf, ShelfAway
+
+LOOK_AGAIN_S, LOOKS = 0.5, 8
+"""What is found while the worker writes may be its half-done step: only what is found so often, that long apart, is."""
+_MANIFEST, _CERTIFICATE = ".json", ".destroyed.json"
+
+
+class What(StrEnum):
+    """What is wrong with a file."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    SWAPPED = "swapped"
+    ADDED = "added"
+    EDITED = "edited"
+    """A manifest or certificate that is not the one which stands in the chain."""
+    TORN = "torn"
+    REWRITTEN = "rewritten"
+    BAD_SIGNATURE = "bad signature"
+    UNFINISHED = "unfinished"
+    """The worker was interrupted here, and has not come back to it."""
+    LOCKED = "locked"
+    """In order, and nobody can hear it: its key is not in the ring."""
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was left. `said` tells what, for people."""
+
+    day: date
+    file: str
+    what: What
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A day's head, as it was found: note it elsewhere, and nobody can write that day anew unseen."""
+
+    day: date
+    entries: int
+    last: str
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at, and what was found."""
+
+    recordings: int = 0
+    destroyed: int = 0
+    bytes: int = 0
+    heads: list[Head] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Verifier:
+    """Looks at the vault. `public_pems` are the keys that may have signed it, `key_names` those of the ring; neither
+    has to be there."""
+
+    def __init__(
+        self,
+        root: Path,
+        shelf: Shelf,
+        public_pems: Sequence[bytes],
+        key_names: frozenset[str],
+        *,
+        is_written_to: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._root = root.resolve()
+        self._shelf = shelf
+        self._public_pems = {fingerprint(each): each for each in public_pems}
+        self._key_names = key_names
+        self._is_written_to = is_written_to
+
+    def size_bytes(self, since: date) -> int:
+        """How much there is to read, for whoever wants to show how far it is."""
+        found = days(self._root, since)
+        return sum(each.bytes for day in found for each in self._shelf.lying(folder_of(day)))
+
+    def verify(self, since: date = date.min, tell: Callable[[int], object] = lambda _: None) -> Verified:
+        """Looks at all days from `since` on. `tell` hears how many bytes were read, piece by piece. May raise ShelfAway
+        where the place does not answer at all."""
+        everything = Verified()
+        for day in days(self._root, since):
+            found = self._look_at(day, tell)
+            everything.recordings += found.recordings
+            everything.destroyed += found.destroyed
+            everything.bytes += found.bytes
+            everything.heads += found.heads
+            everything.findings += found.findings
+        return everything
+
+    def _look_at(self, day: date, tell: Callable[[int], object]) -> Verified:
+        in_order: set[str] = set()
+        found = _Day(self, day, tell, in_order).verify()
+        for _ in range(LOOKS - 1):
+            if not found.findings or not self._is_written_to():
+                break
+            time.sleep(LOOK_AGAIN_S)
+            again = _Day(self, day, lambda _: None, in_order).verify()
+            again.findings = [each for each in again.findings if each in found.findings]
+            found = again
+        return found
+
+    def lines_of(self, day: date) -> set[str]:
+        """The hashes of all lines of a day's chain."""
+        try:
+            data = (self._root / folder_of(day) / CHAIN).read_bytes()
+        except OSError:
+            return set()
+        return {hashlib.sha256(line).hexdigest() for line in data.splitlines(keepends=True)}
+
+    def is_signed(self, text: bytes, signature: bytes) -> bool:
+        return any(is_signed(text, signature, each) for each in self._public_pems.values())
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    @property
+    def shelf(self) -> Shelf:
+        return self._shelf
+
+    @property
+    def key_names(self) -> frozenset[str]:
+        return self._key_names
+
+    @property
+    def fingerprints(self) -> list[str]:
+        return list(self._public_pems)
+
+
+class _Day:
+    """One day's folder while it is looked at."""
+
+    def __init__(self, verifier: Verifier, day: date, tell: Callable[[int], object], in_order: set[str]) -> None:
+        """`in_order` names the sound that was hashed before and is not hashed again; what is hashed now is added."""
+        self._in_order = in_order
+        self._verifier = verifier
+        self._day = day
+        self._tell = tell
+        self._folder = verifier.root / folder_of(day)
+        self._found = Verified()
+        self._entries: dict[str, str] = {}
+        self._known: set[str] = {CHAIN, HEAD, SIGNATURE}
+
+    def verify(self) -> Verified:
+        lines = self._lines()
+        self._follow(lines)
+        self._look_at_head(lines)
+        documents = dict(self._documents())
+        owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
+        for found_id, document in documents.items():
+            self._look_at_recording(found_id, document, owners)
+        self._look_for_more()
+        return self._found
+
+    def _say(self, file: str, what: What, said: str) -> None:
+        self._found.findings.append(Finding(self._day, f"{folder_of(self._day)}/{file}", what, said))
+
+    # ---------------------------------------------------------------- the chain
+
+    def _lines(self) -> list[bytes]:
+        try:
+            data = (self._folder / CHAIN).read_bytes()
+        except FileNotFoundError:
+            if (self._folder / HEAD).exists():
+                self._say(CHAIN, What.MISSING, "the chain is not there, and its signed head is")
+            return []
+        except OSError as error:
+            self._say(CHAIN, What.UNREADABLE, f"the chain cannot be read: {error.strerror}")
+            return []
+        lines = data.splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            lines.pop()
+            self._say(CHAIN, What.TORN, f"the last line is torn, after {len(lines)} whole ones")
+        return lines
+
+    def _follow(self, lines: list[bytes]) -> None:
+        previous = NOTHING_BEFORE
+        for number, line in enumerate(lines, 1):
+            try:
+                document = json.loads(line)
+                told, before = int(document["entry"]), str(document["previous"])
+                file, sha256 = str(document["file"]), str(document["sha256"])
+            except (ValueError, KeyError, TypeError):
+                self._say(CHAIN, What.REWRITTEN, f"line {number} cannot be read")
+            else:
+                if number == 1:
+                    self._look_at_day_before(document, before)
+                elif before != previous:
+                    self._say(CHAIN, What.REWRITTEN, f"line {number} ({file}) does not follow from the one before")
+                if told != number:
+                    self._say(CHAIN, What.REWRITTEN, f"line {number} ({file}) says that it is number {told}")
+                self._entries[file] = sha256
+            previous = hashlib.sha256(line).hexdigest()
+
+    def _look_at_day_before(self, document: Mapping[str, Any], before: str) -> None:
+        named = document.get("previous_day")
+        if named is None:
+            return
+        try:
+            day = date.fromisoformat(named)
+        except (ValueError, TypeError):
+            self._say(CHAIN, What.REWRITTEN, "line 1 names no day before it")
+            return
+        lines = self._verifier.lines_of(day)
+        if not lines:
+            self._say(CHAIN, What.MISSING, f"the chain of {folder_of(day)}, which this one follows, is not there")
+        elif before not in lines:
+            self._say(CHAIN, What.REWRITTEN, f"the chain of {folder_of(day)} has not the line that this one follows")
+
+    def _look_at_head(self, lines: list[bytes]) -> None:
+        try:
+            text, signature = (self._folder / HEAD).read_bytes(), (self._folder / SIGNATURE).read_bytes()
+        except FileNotFoundError as error:
+            if lines:
+                self._say(Path(str(error.filename)).name, What.MISSING, "the chain's end is not signed")
+            return
+        except OSError as error:
+            self._say(HEAD, What.UNREADABLE, f"it cannot be read: {error.strerror}")
+            return
+        try:
+            head = json.loads(text)
+            entries, last, day, key = int(head["entries"]), str(head["last"]), str(head["day"]), str(head["key"])
+        except (ValueError, KeyError, TypeError):
+            self._say(HEAD, What.REWRITTEN, "it is no head of a chain")
+            return
+        if not self._verifier.is_signed(text, signature):
+            self._say_why_unsigned(key)
+            return
+        if day != self._day.isoformat():
+            self._say(HEAD, What.SWAPPED, f"it is the head of {day}")
+            return
+        now = hashlib.sha256(lines[-1]).hexdigest() if lines else NOTHING_BEFORE
+        if (entries, last) == (len(lines), now):
+            self._found.heads.append(Head(self._day, entries, last))
+        elif len(lines) > entries and (not entries or hashlib.sha256(lines[entries - 1]).hexdigest() == last):
+            is_ours = self._has_begun(len(lines), now)
+            what = What.UNFINISHED if is_ours else What.ADDED
+            said = "the worker was interrupted" if is_ours else "somebody added them"
+            self._say(CHAIN, what, f"{len(lines) - entries} line(s) after the signed end: {said}")
+        elif len(lines) < entries:
+            self._say(CHAIN, What.MISSING, f"it has {len(lines)} whole lines, and {entries} were signed")
+        else:
+            self._say(CHAIN, What.REWRITTEN, f"its line {entries} is not the one that was signed")
+
+    def _say_why_unsigned(self, key: str) -> None:
+        ours = self._verifier.fingerprints
+        if not ours:
+            self._say(HEAD, What.BAD_SIGNATURE, "the public key is not there, so the signature cannot be checked")
+        elif key not in ours:
+            named = " or ".join(ours)
+            self._say(HEAD, What.BAD_SIGNATURE, f"it says to be signed with the key {key}, and not with {named}")
+        elif (self._folder / f".{HEAD}.next").exists():
+            self._say(HEAD, What.UNFINISHED, "the worker was interrupted while it put the head in place")
+        else:
+            self._say(HEAD, What.BAD_SIGNATURE, "the signature is not that of this head")
+
+    def _has_begun(self, entries: int, last: str) -> bool:
+        """Whether the worker has signed what is not in place yet."""
+        try:
+            text = (self._folder / f".{HEAD}.next").read_bytes()
+            signature = (self._folder / f".{SIGNATURE}.next").read_bytes()
+            head = json.loads(text)
+            return self._verifier.is_signed(text, signature) and (head["entries"], head["last"]) == (entries, last)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    # ---------------------------------------------------------------- the files
+
+    def _documents(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The manifests that stand in the chain and are as they were, by recording."""
+        by_hash = {sha256: file for file, sha256 in self._entries.items()}
+        for file, sha256 in self._entries.items():
+            self._known.add(file)
+            try:
+                data = (self._folder / file).read_bytes() if "/" not in file else b""
+            except FileNotFoundError:
+                self._say(file, What.MISSING, "it stands in the chain, and is not there")
+                self._claim(file)
+                continue
+            except OSError as error:
+                self._say(file, What.UNREADABLE, f"it cannot be read: {error.strerror}")
+                continue
+            self._found.bytes += len(data)
+            found = hashlib.sha256(data).hexdigest()
+            if found != sha256:
+                other = by_hash.get(found)
+                if other is None:
+                    self._say(file, What.EDITED, "it is not the file that stands in the chain")
+                else:
+                    self._say(file, What.SWAPPED, f"it holds what {other} should hold")
+                self._claim(file)
+                continue
+            if file.endswith(_CERTIFICATE):
+                self._found.destroyed += 1
+                continue
+            try:
+                document = manifest.read(data, file.removesuffix(_MANIFEST))
+                names = document["stored"]["file"], document["stored"]["sha256"], document["waveform"]["file"]
+            except (NoManifest, KeyError, TypeError) as error:
+                self._say(file, What.EDITED, f"it is no manifest: {error}")
+                continue
+            self._known.update(names[::2])
+            yield file.removesuffix(_MANIFEST), document
+
+    def _claim(self, file: str) -> None:
+        """What belongs to a manifest that cannot be believed is not told as added, too."""
+        found_id = file.removesuffix(_MANIFEST)
+        self._known.update(f"{found_id}{ending}" for ending in (*SOUND_ENDINGS, ".peaks.json"))
+
+    def _look_at_recording(self, found_id: str, document: Mapping[str, Any], owners: Mapping[str, str]) -> None:
+        self._found.recordings += 1
+        stored, peaks = document["stored"], document["waveform"]
+        name = f"{folder_of(self._day)}/{stored['file']}"
+        try:
+            size_bytes = self._verifier.shelf.size_bytes(name)
+            if self._is_destroyed(found_id):
+                if size_bytes is not None:
+                    self._say(stored["file"], What.ADDED, "its destruction was certified, and it is there")
+                return
+            if size_bytes is None:
+                begun = part_of(self._folder / f"{found_id}{_CERTIFICATE}").exists()
+                what, said = What.MISSING, "the stored sound is not there, and no certificate says why"
+                if begun:
+                    what, said = What.UNFINISHED, "it was being destroyed, and that was interrupted"
+                self._say(stored["file"], what, said)
+            else:
+                self._look_at_sound(found_id, stored, name, size_bytes, owners)
+        except ShelfAway as error:
+            self._say(stored["file"], What.UNREADABLE, str(error))
+        self._look_at_waveform(peaks)
+
+    def _is_destroyed(self, found_id: str) -> bool:
+        file = f"{found_id}{_CERTIFICATE}"
+        try:
+            data = (self._folder / file).read_bytes()
+            manifest.read(data, found_id, CERTIFICATE_FORMAT)
+        except (OSError, NoManifest):
+            return False
+        return self._entries.get(file) == hashlib.sha256(data).hexdigest()
+
+    def _look_at_sound(
+        self, found_id: str, stored: Mapping[str, Any], name: str, size_bytes: int, owners: Mapping[str, str]
+    ) -> None:
+        self._found.bytes += size_bytes
+        is_known = name in self._in_order
+        found = stored["sha256"] if is_known else sha256_on(self._verifier.shelf, name, size_bytes, self._tell)
+        if found != stored["sha256"]:
+            owner = owners.get(found)
+            if owner is not None and owner != found_id:
+                self._say(stored["file"], What.SWAPPED, f"it holds the sound of {owner}")
+            else:
+                self._say(stored["file"], What.CHANGED, "it is not the sound that was sealed")
+            return
+        self._in_order.add(name)
+        if stored["key"] is not None and stored["key"] not in self._verifier.key_names:
+            self._say(stored["file"], What.LOCKED, f"its key {stored['key']} is not in the ring: nobody can hear it")
+
+    def _look_at_waveform(self, peaks: Mapping[str, Any]) -> None:
+        try:
+            data = (self._folder / str(peaks["file"])).read_bytes()
+        except FileNotFoundError:
+            self._say(peaks["file"], What.MISSING, "the waveform is not there")
+        except OSError as error:
+            self._say(peaks["file"], What.UNREADABLE, f"it cannot be read: {error.strerror}")
+        else:
+            if hashlib.sha256(data).hexdigest() != peaks["sha256"]:
+                self._say(peaks["file"], What.CHANGED, "it is not the waveform that was sealed")
+
+    def _look_for_more(self) -> None:
+        """What lies there and belongs to nothing. Raw sound waits to be sealed, and hidden files are the worker's."""
+        names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
+        names |= set(os.listdir(self._folder))
+        for name in sorted(names - self._known):
+            if name.startswith(".") or name.endswith(RAW_ENDINGS):
+                continue
+            found_id = name.removesuffix(".peaks.json").removesuffix(".ogg").removesuffix(".ogg.box")
+            if part_of(self._folder / f"{found_id}{_MANIFEST}").exists():
+                continue  # it is being sealed, or will be taken up where that was interrupted
+            self._say(name, What.ADDED, "it stands in no chain")

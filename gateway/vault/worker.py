@@ -1,0 +1,193 @@
+"""The vault's worker: a process of its own and of the lowest priority, which alone writes to the vault. One job at a
+time, as `messages.py` says; it ends when its standard input does, whatever it is at, for all of it can be asked again.
+
+Counterpart: `worker_link.py` starts it and asks; `python -m gateway.vault.worker` is not for people.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import logging
+import os
+import platform
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__, logs
+from gateway.domain.recordings import Recording
+from gateway.ports import Unsealable
+from gateway.settings import Settings
+from gateway.vault import messages
+from gateway.vault.chain import Chains
+from gateway.vault.destruction import Destroyer
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
+from gateway.vault.listing import clear_parts, lying_files
+from gateway.vault.opus import NoFfmpeg
+from gateway.vault.sealing import Sealer
+from gateway.vault.shelf import Shelf, ShelfAway, shelf_for
+
+log = logging.getLogger(__name__)
+
+LOCK = ".vault-worker"
+LOCK_WAIT_S = 10.0
+ALIVE_EVERY_S = 1.0
+ANOTHER_WORKS = 3
+"""The exit status where another worker holds the vault."""
+
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+_IOPRIO_WHO_PROCESS, _IOPRIO_IDLE = 1, 3 << 13
+
+
+class AnotherWorks(Exception):
+    """Another worker holds this vault."""
+
+
+class Work:
+    """The jobs, by their names. Each takes what was asked and returns what is told as `done`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        shelf: Shelf,
+        clock: Callable[[], datetime],
+        *,
+        tell: Callable[[str], object],
+        tell_more: Callable[[list[Any]], object],
+    ) -> None:
+        self._root = settings.paths.recordings.resolve()
+        self._shelf = shelf
+        self._tell_more = tell_more
+        chains = Chains(self._root, SigningKey(settings.vault_dir))
+        ring = KeyRing(settings.vault_dir) if settings.vault.encrypt else None
+        self._sealer = Sealer(self._root, shelf=shelf, chains=chains, ring=ring, clock=clock, tell=tell)
+        self._destroyer = Destroyer(self._sealer, shelf=shelf, chains=chains, clock=clock, tell=tell)
+
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What is told about the job: `done`, `unsealable` or `away`."""
+        try:
+            return {"done": self._do(asked)}
+        except Unsealable as error:
+            return {"unsealable": str(error), "is_lost": error.is_lost}
+        except (ShelfAway, KeyMissing, NoFfmpeg) as error:
+            return {"away": str(error)}
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return {"away": f"no space is left in the recordings' folder{where}"}
+            return {"away": f"the disk refuses: {error.strerror or error}{where}"}
+        except Exception as error:
+            log.exception("vault_job_broken", extra={"job": asked.get("job")})
+            return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
+
+    def _do(self, asked: dict[str, Any]) -> Any:
+        match asked["job"]:
+            case "seal":
+                return messages.of_sealed(self._sealer.seal(_recording(asked)))
+            case "discard_raw":
+                return self._sealer.discard_raw(_recording(asked))
+            case "destroy":
+                return self._destroyer.destroy(_recording(asked), asked["rule"], datetime.fromisoformat(asked["at"]))
+            case "files":
+                since, until = (datetime.fromisoformat(asked[each]) for each in ("since", "until"))
+                if cleared := clear_parts(self._root, since, until):
+                    log.info("vault_parts_cleared", extra={"count": cleared})
+                files = []
+                for each in lying_files(self._root, self._shelf, since, until):
+                    files.append(messages.of_file(each))
+                    if len(files) == messages.MOST_FILES:
+                        self._tell_more(files)
+                        files = []
+                return files
+            case other:
+                raise Unsealable(f"there is no job {other}")
+
+
+def _recording(asked: dict[str, Any]) -> Recording:
+    return messages.recording(asked["recording"])
+
+
+def hold(root: Path, wait_s: float = LOCK_WAIT_S) -> int:
+    """Holds the vault as long as this process lives; returns the open file that does. Raises AnotherWorks where another
+    one does not let go."""
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root / LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(descriptor)
+                raise AnotherWorks(
+                    f"another worker holds the vault in {root}. Remedy: end the gateway that it belongs to, or set "
+                    f"paths.recordings: two centres need two folders."
+                ) from None
+            time.sleep(0.05)
+
+
+def step_back() -> None:
+    """Leaves the processor and the disk to whoever else wants them. ffmpeg inherits it."""
+    os.nice(19)
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if (number := _IOPRIO_SET.get(platform.machine())) is not None:
+        ctypes.CDLL(None, use_errno=True).syscall(number, _IOPRIO_WHO_PROCESS, 0, _IOPRIO_IDLE)
+
+
+def main() -> int:
+    logs.set_up()
+    lines = iter(sys.stdin.buffer.readline, b"")
+    settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
+    step_back()
+    try:
+        hold(settings.paths.recordings)
+    except AnotherWorks as error:
+        _say({"refused": str(error)})
+        return ANOTHER_WORKS
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        # the gateway asks one thing at a time, so at most one line waits here
+        for line in lines:
+            waiting.put(line)
+        os._exit(0)  # it is gone: what runs is asked for again by the next one
+
+    told_at, running = 0.0, 0
+
+    def tell(step: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= ALIVE_EVERY_S:
+            told_at = time.monotonic()
+            _say({"id": running, "at": step})
+
+    work = Work(
+        settings,
+        shelf_for(settings),
+        lambda: datetime.now(UTC),
+        tell=tell,
+        tell_more=lambda more: _say({"id": running, "more": more}),
+    )
+    threading.Thread(target=listen, daemon=True).start()
+    _say({"ready": {"pid": os.getpid(), "version": __version__}})
+    while True:
+        asked = json.loads(waiting.get())
+        running, told_at = asked["id"], time.monotonic()
+        _say({"id": running, **work.answer(asked)})
+
+
+def _say(told: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""`gateway112 vault`: on this machine's files, with no gateway and no database.
+
+Counterparts: `gateway/cli/vault.py`, `gateway/vault/verify.py`.
+"""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.typed import Typed, settle
+from tests.vault.sound import DAY, House, tones
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    settle(tmp_path, monkeypatch, port=1)
+    return Typed(capsys)
+
+
+async def test_a_vault_is_verified_and_what_was_changed_is_named(typed: Typed, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    recording = house.sealed(raw=tones(0.1, 440, 600))
+    said = await typed.good("vault verify")
+    assert f"All is as it was left: 1 recordings of 1 days in {house.root}" in said.words
+    head = (await typed.good("vault verify --json")).json
+    assert head["heads"][0]["last"] in said.words
+    (house.day / f"{recording.id}.ogg").write_bytes(b"OggS")
+    said = await typed("vault verify --since 2026-11-26")
+    assert said.status == 1
+    assert said.row("CHANGED")[1] == f"{DAY}/{recording.id}.ogg:"
+    found = await typed("vault verify --json")
+    assert (found.status, found.json["ok"]) == (1, False)
+    assert [(each["day"], each["what"]) for each in found.json["findings"]] == [("2026-11-26", "changed")]
+    assert (await typed("vault verify --since 2026-11-27")).status == 0
+    assert (await typed("vault verify --since yesterday")).status == 2
+
+
+async def test_the_key_that_is_printed_checks_what_was_signed(typed: Typed, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.sealed(raw=tones(0.1, 440, 600))
+    key = tmp_path / "printed.pem"
+    key.write_text((await typed.good("vault key")).out)
+    assert await asyncio.to_thread(openssl_says, key, house.day) == "Signature Verified Successfully"
+
+
+def openssl_says(key: Path, day: Path) -> str:
+    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(key), "-rawin", "-in", "chain.head"]
+    command += ["-sigfile", "chain.head.sig"]
+    told = subprocess.run(command, cwd=day, capture_output=True, text=True, timeout=10, check=True)
+    return told.stdout.strip()
+
+
+async def test_rotating_makes_a_new_key_and_says_what_to_do_with_it(typed: Typed, tmp_path: Path) -> None:
+    first = await typed.good("vault rotate")
+    assert "Put" in first.words
+    assert "Nothing is encrypted with it yet: set encrypt = true" in first.words
+    second = await typed.good("vault rotate")
+    names = House(tmp_path).ring.names
+    assert [name in said.words for name, said in zip(names, (first, second), strict=True)] == [True, True]
+    (tmp_path / "var" / "vault" / "ring.json").write_text("nothing")
+    said = await typed("vault rotate")
+    assert (said.status, "is no key ring. Remedy" in said.words) == (1, True)
+
+
+async def test_a_vault_with_nothing_in_it_is_in_order(typed: Typed) -> None:
+    assert "0 recordings" in (await typed.good("vault verify")).words

@@ -1,0 +1,203 @@
+"""The worker as the gateway has it: a real process of the lowest priority, killed, hung, and asked again.
+
+Counterparts: `gateway/vault/worker.py`, `worker_link.py`.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.recordings import Kind, Recording, Seal, State
+from gateway.ports import LyingFile, Unsealable, VaultAway
+from gateway.settings import PathSettings, Settings, VaultSettings
+from gateway.vault import messages, worker, worker_link
+from gateway.vault.listing import lying_files
+from gateway.vault.worker_link import VaultWorker
+from tests.vault.sound import DAY, NOON, House, a_recording, two_tones
+
+
+def settings_of(house: House) -> Settings:
+    paths = PathSettings(var=house.folder / "var", recordings=house.root)
+    return Settings(paths=paths, vault=VaultSettings(encrypt=house.is_encrypted))
+
+
+@asynccontextmanager
+async def working(house: House, **what: object) -> AsyncIterator[VaultWorker]:
+    vault = VaultWorker(settings_of(house), **what)  # type: ignore[arg-type]
+    running = asyncio.create_task(vault.run())
+    try:
+        yield vault
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(Path(f"/proc/{pid}").exists):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> None:
+    house = locked_house
+    made = house.recording(raw=two_tones(0.2))
+    async with working(house) as vault:
+        sealed = await vault.seal(made)
+        assert await vault.seal(made) == sealed
+        recording = replace(made, seal=sealed.seal, state=State.SEALED)
+        changed_at = (await vault.files(NOON, NOON))[0].changed_at
+        assert await vault.files(NOON, NOON) == [
+            LyingFile(made.id, f"{DAY}/{made.id}.ogg.box", sealed.seal.stored_bytes, changed_at, is_sealed=True),
+            replace((await vault.files(NOON, NOON))[1], file=made.file, is_sealed=False),
+        ]
+        await vault.discard_raw(recording)
+        assert not (house.root / made.file).exists()
+        assert await vault.destroy(recording, "a year", NOON) == f"{DAY}/{made.id}.destroyed.json"
+        assert await vault.files(NOON, NOON) == []
+        with pytest.raises(Unsealable, match="destroyed"):
+            await vault.seal(made)
+    assert house.findings() == []
+
+
+async def test_it_works_behind_everybody_else_and_ends_with_its_input(house: House) -> None:
+    async with working(house) as vault:
+        await vault.files(NOON, NOON)
+        pid = vault.pid
+        assert pid is not None
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+    await until_gone(pid)
+
+
+async def test_one_that_cannot_be_sealed_stops_no_other(house: House) -> None:
+    empty, good = house.recording(1, b""), house.recording(2, two_tones(0.1))
+    async with working(house) as vault:
+        with pytest.raises(Unsealable, match="empty") as refused:
+            await vault.seal(empty)
+        assert refused.value.is_lost
+        with pytest.raises(Unsealable, match="no file of a day's folder"):
+            await vault.seal(replace(good, file="../../x.raw"))
+        assert (await vault.seal(good)).seal.entry == 1
+
+
+async def test_a_worker_that_is_killed_is_started_again_and_the_job_asked_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_link, "RESTART_PAUSE_S", 0.05)
+    recording = house.recording(raw=bytes(32_000 * 1200))
+    async with working(house) as vault:
+        await vault.files(NOON, NOON)
+        asked = asyncio.create_task(vault.seal(recording))
+        while not (house.day / f".{recording.id}.ogg.part").exists():
+            await asyncio.sleep(0.005)
+        assert vault.pid is not None
+        os.kill(vault.pid, signal.SIGKILL)
+        with pytest.raises(VaultAway, match="status -9"):
+            await asked
+        assert [path.name for path in house.day.glob("*.ogg")] == []
+        house.recording(raw=two_tones(0.1))
+        # half-made sound goes with the next look, whether it is asked again or not
+        await vault.files(NOON, NOON)
+        assert list(house.day.glob(".*")) == []
+        assert (await vault.seal(recording)).seal.entry == 1
+    assert house.findings() == []
+
+
+async def test_a_worker_that_hangs_is_killed(house: House) -> None:
+    deaf = (sys.executable, "-c", "print('{\"ready\": {}}', flush=True); import time; time.sleep(60)")
+    async with working(house, silence_limit_s=0.2, command=deaf) as vault:
+        with pytest.raises(VaultAway, match="said nothing for"):
+            await vault.seal(a_recording())
+        pid = vault.pid
+        if pid is not None:
+            await until_gone(pid)
+
+
+async def test_where_it_does_not_run_it_is_said_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_link, "START_LIMIT_S", 0.3)
+    vault = VaultWorker(settings_of(house))
+    with pytest.raises(VaultAway, match="has not been started"):
+        await vault.seal(a_recording())
+    async with working(house, command=("/nonexistent/python",)) as vault:
+        with pytest.raises(VaultAway, match="cannot be started"):
+            await vault.seal(a_recording())
+
+
+async def test_two_workers_never_hold_one_vault(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = worker.hold(house.root)
+    with pytest.raises(worker.AnotherWorks, match="two centres need two folders"):
+        worker.hold(house.root, wait_s=0.1)
+    async with working(house) as vault:
+        waiting = asyncio.create_task(vault.files(NOON, NOON))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        os.close(held)
+        assert await waiting == []
+
+
+async def test_whoever_is_not_waited_for_any_more_confuses_nobody(house: House) -> None:
+    first, second = house.recording(1, bytes(32_000 * 60)), house.recording(2, two_tones(0.1))
+    async with working(house) as vault:
+        await vault.files(NOON, NOON)
+        asked = asyncio.create_task(vault.seal(first))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asked
+        assert (await vault.seal(second)).seal.stored == f"{DAY}/{second.id}.ogg"
+
+
+async def test_a_list_of_any_length_comes_over_piece_by_piece(house: House) -> None:
+    count = 20 * messages.MOST_FILES + 7
+    for number in range(count):
+        (house.day / f"112-1.{number}.raw").touch()
+    async with working(house) as vault:
+        found = await vault.files(NOON, NOON)
+        assert len({each.id for each in found}) == count
+        asking = asyncio.create_task(vault.files(NOON, NOON))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        assert len(await vault.files(NOON, NOON)) == count
+
+
+async def test_a_disk_that_refuses_is_nobodys_fault(house: House) -> None:
+    recording = house.recording(raw=two_tones(0.1))
+    (house.day / f".{recording.id}.ogg.part").mkdir()
+    async with working(house) as vault:
+        with pytest.raises(VaultAway, match="the disk refuses"):
+            await vault.seal(recording)
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_recording_goes_over_the_pipe_as_it_is(is_sealed: bool) -> None:
+    seal = Seal(NOON, f"{DAY}/a.ogg", 1, "a", "b", "c", 3, "key") if is_sealed else None
+    recording = Recording(
+        id="a",
+        kind=Kind.CALLBACK,
+        file=f"{DAY}/a.raw",
+        started_at=NOON,
+        dial_id="7",
+        state=State.SEALED,
+        ended_at=NOON,
+        seal=seal,
+        destroyed_at=NOON,
+    )
+    assert messages.recording(messages.of_recording(recording)) == recording
+
+
+def test_only_those_of_the_days_that_were_asked_for_are_listed(house: House, tmp_path: Path) -> None:
+    for number, day in enumerate(("2026/11/24", "2026/11/25", "2026/11/27"), 1):
+        house.recording(number, b"\0\0\0\0", day=day)
+    (house.root / "2026/11/25/notes.txt").write_text("x")
+    (house.root / "2026/99/99").mkdir(parents=True)
+    found = lying_files(house.root, house.shelf, NOON.replace(day=25), NOON)
+    assert [(each.file, each.bytes) for each in found] == [("2026/11/25/112-1795600000.2.raw", 4)]
