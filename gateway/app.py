@@ -16,6 +16,7 @@ from gateway.api.application import build, served
 from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
+from gateway.api.exports import Source
 from gateway.api.health import Status
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
@@ -30,8 +31,10 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
+from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
+from gateway.erasing import Erasing
 from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.keeper import Keeper
@@ -43,11 +46,16 @@ from gateway.on_call import OnCallList
 from gateway.past import Past
 from gateway.saving import Saving
 from gateway.settings import Settings
+from gateway.store.custody import StoredCustody
 from gateway.store.database import open_database
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.recordings import Recordings
+from gateway.vault.shelf import shelf_for
+from gateway.vault.sounds import Sounds
+from gateway.vault.worker_link import VaultWorker
 from gateway.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -70,14 +78,15 @@ class App:
         the API's port is taken."""
         settings = self._settings
         engine = await open_database(settings.database_url)
-        store, past = Repository(engine), StoredPast(engine)
+        store, past, custody = Repository(engine), StoredPast(engine), StoredCustody(engine)
         try:
-            await self._run(store, Reads(engine), past)
+            await self._run(store, Reads(engine), past, custody)
         finally:
             past.close()
+            custody.close()
             await store.close()
 
-    async def _run(self, store: Repository, reads: Reads, past: StoredPast) -> None:
+    async def _run(self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody) -> None:
         settings = self._settings
         feed, board = Feed(), Board(_now)
         saving = Saving(store, feed)
@@ -122,6 +131,7 @@ class App:
         advisor = Advisor(link, advising.advise, _now)
         switchboard = AsteriskSwitchboard(link, board)
         always = site.always(settings)
+        doomed: set[str] = set()
         level = Level(
             switchboard=switchboard, bookkeeper=bookkeeper, saving=saving, journal=journal, always=always, clock=_now
         )
@@ -132,6 +142,7 @@ class App:
             level=level,
             always=always,
             music=music.classes(),
+            doomed=doomed,
             clock=_now,
         )
         callbacks = Callbacks(
@@ -143,6 +154,12 @@ class App:
             clock_s=time.monotonic,
             is_busy=lambda phone: phone in board.busy_phones,
         )
+        vault, signing = VaultWorker(settings), SigningKey(settings.vault_dir)
+        sealed = Sounds(settings.paths.recordings, shelf_for(settings), KeyRing(settings.vault_dir))
+        destroying = Destroying(
+            custody=custody, saving=saving, bookkeeper=bookkeeper, vault=vault, doomed=doomed, clock=_now
+        )
+        erasing = Erasing(custody=custody, store=store, saving=saving, office=office, destroying=destroying, clock=_now)
         watch = Watch(
             store=store,
             saving=saving,
@@ -159,6 +176,7 @@ class App:
                 line=board,
                 is_hearing=lambda: switchboard.is_seeing and journal.is_drained and not journal.waits,
             ),
+            destroying=destroying,
             is_seeing=lambda: switchboard.is_seeing,
             running_calls=lambda: centre.running_calls.values(),
             last_talks=lambda: centre.last_talks,
@@ -247,6 +265,12 @@ class App:
             store=store,
             reads=reads,
             recordings=Recordings(settings.paths.recordings),
+            custody=custody,
+            destroying=destroying,
+            erasing=erasing,
+            export_source=Source(
+                settings.paths.recordings, sealed.open, signing.sign, signing.has_signed, signing.public_pem
+            ),
             streams=streams,
             deliveries=deliveries,
             workload=Workload(reads.workload, zone=bookkeeper.zone, clock=_now),
@@ -278,6 +302,9 @@ class App:
                     edges.create_task(keeper.run()),
                     edges.create_task(notices.run()),
                     edges.create_task(listening.run()),
+                    edges.create_task(vault.run()),
+                    edges.create_task(destroying.run()),
+                    edges.create_task(erasing.run()),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
                 ]

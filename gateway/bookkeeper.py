@@ -14,6 +14,7 @@ from gateway.domain.agencies import Agency
 from gateway.domain.books import Books, PauseReason, Rules
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue
+from gateway.domain.retention import RetentionRule
 from gateway.domain.roster import LONGEST_SHIFT, OnCall, Plan
 from gateway.domain.shifts import Shift
 from gateway.domain.trunks import Trunk
@@ -75,6 +76,7 @@ class Bookkeeper:
             pause_reasons=tuple(await store.kept(PauseReason)),
             agencies=tuple(await store.kept(Agency)),
             advice_rules=tuple(await store.kept(AdviceRule)),
+            retention_rules=tuple(await store.kept(RetentionRule)),
             blocks=tuple(await store.blocks(self._clock())),
         )
 

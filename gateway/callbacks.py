@@ -113,7 +113,7 @@ class Callbacks:
         if self._called_for is not None:
             numbers &= self._called_for
         desk = _Desk(books, await self._store.open_callbacks(numbers) if numbers else [])
-        for callback_id in {_callback_id(fact.dial_id) for fact in dials} - desk.ids:
+        for callback_id in {callbacks.callback_id_of(fact.dial_id) for fact in dials} - desk.ids:
             if (task := await self._store.callback(callback_id)) is not None:
                 desk.put(task)
         steps: list[tuple[datetime, _Step]] = [(call.ended_at or call.arrived_at, (call, why)) for call, why in ended]
@@ -319,7 +319,7 @@ class _Desk:
         self._update(key, callbacks.follow_call(task, call, number, reason, target_min))
 
     def _dial(self, fact: DialFact) -> None:
-        callback_id = _callback_id(fact.dial_id)
+        callback_id = callbacks.callback_id_of(fact.dial_id)
         task = self._tasks.get(callback_id)
         dial = next((each for each in task.dials if each.id == fact.dial_id), None) if task else None
         if task is None or dial is None:
@@ -343,12 +343,6 @@ class _Desk:
         updates = [Update(self._tasks[key], tuple(events)) for key, events in self._told.items()]
         updates.sort(key=lambda update: update.task.is_open)
         return Followed(tuple(updates), tuple(self._events), tuple(self.set_aside))
-
-
-def _callback_id(dial_id: str) -> int:
-    """The task that a dial is of; 0, which is none's, where it does not say."""
-    number = dial_id.partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
 
 
 def _operator(books: Books, operator_id: int) -> Operator:

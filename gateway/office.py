@@ -28,6 +28,7 @@ from gateway.domain.holding import Holding, Member
 from gateway.domain.kept import Kept, Unfitting
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, first_queue
+from gateway.domain.retention import LegalHold
 from gateway.domain.roster import LAST_DAY, OnCall, Swap
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
@@ -48,8 +49,8 @@ class NotOnDuty(Exception):
 
 
 class Office:
-    """`always` is what Asterisk holds whatever the admins do, `music` names what a queue's callers can hear; `clock`
-    returns the time now, in UTC."""
+    """`always` is what Asterisk holds whatever the admins do, `music` names what a queue's callers can hear, `doomed`
+    the calls of which recordings are being destroyed at this moment; `clock` returns the time now, in UTC."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Office:
         level: Level,
         always: Holding,
         music: Collection[str],
+        doomed: Collection[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -68,6 +70,7 @@ class Office:
         self._level = level
         self._always = always
         self._music = music
+        self._doomed = doomed
         self._clock = clock
 
     # ---------------------------------------------------------------- whatever is kept
@@ -99,6 +102,7 @@ class Office:
             for before, after in changes:
                 self._refuse_always(after)
                 self._refuse_unknown_music(before, after)
+                await self._refuse_hold(before, after)
                 rulings.check(await self._books_for(books, after), before, after)
                 if isinstance(after, Block) and after.is_active:
                     blocks.check(after, books.blocks, now)
@@ -229,6 +233,11 @@ class Office:
             await self._saving.save_in_turn(Change(dispositions=(disposed,), deeds=(deed,)))
         return disposed
 
+    async def log(self, deeds: Sequence[Deed]) -> None:
+        """Stores, and tells, what people did that changes nothing here: what was handed out, and to whom. Raises
+        StoreAway: then it must not be done."""
+        await self._saving.save(Change(deeds=tuple(deeds)))
+
     # ---------------------------------------------------------------- the first start
 
     async def set_up(self, default_queue: str, admin_token: str) -> None:
@@ -281,6 +290,15 @@ class Office:
         if not isinstance(before, Queue) or before.music != after.music:
             known = f"known are {', '.join(sorted(self._music))}" if self._music else "there is none yet"
             raise Unfitting("music", f"there is no class {after.music}: {known}")
+
+    async def _refuse_hold(self, before: Kept | None, after: Kept) -> None:
+        """A hold is on a call that there is, and not while its recordings go: then it would hold what is gone."""
+        if not isinstance(after, LegalHold) or before is not None:
+            return
+        if not await self._store.has_call(after.call_id):
+            raise Unfitting("call_id", f"there is no call {after.call_id}")
+        if after.call_id in self._doomed:
+            raise Taken(f"a recording of call {after.call_id} is being destroyed at this moment: try again at once")
 
     def _place_deed(self, action: str, actor: Actor, data: Mapping[str, object]) -> Deed:
         return Deed(self._clock(), actor, action, subject=f"place/{data['queue']}/{data['phone']}", data=data)

@@ -16,12 +16,14 @@ from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback
 from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.dispositions import Disposed
+from gateway.domain.erasing import Redaction
 from gateway.domain.events import StoredEvent
 from gateway.domain.facts import AnyFact
 from gateway.domain.holding import Command, Held, Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording, Seal
+from gateway.domain.retention import Lasting
 from gateway.domain.roster import Absence, Assignment, Swap
 
 Thing = TypeVar("Thing", bound=Kept)
@@ -106,6 +108,81 @@ class Store(Protocol):
         """Those that run or wait to be sealed, oldest first."""
 
     async def audit_head(self) -> tuple[int, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What one person left in the centre, by the number: ids of calls, oldest first; `held` are those that a legal hold
+    keeps, with its reason; `dispositions` counts what was said of the calls."""
+
+    calls: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
+    held: Mapping[str, str] = field(default_factory=dict)
+    callbacks: tuple[Callback, ...] = ()
+    dispositions: int = 0
+    blocks: tuple[int, ...] = ()
+    """Those that are over."""
+
+    @property
+    def free_calls(self) -> tuple[str, ...]:
+        """Those that may be made nobody's."""
+        return tuple(each for each in self.calls if each not in self.held and each not in self.running)
+
+    @property
+    def free_callbacks(self) -> tuple[Callback, ...]:
+        """Those that are over, and in which no call is held."""
+        return tuple(
+            task
+            for task in self.callbacks
+            if not task.is_open and not any(each.call_id in self.held for each in task.tries)
+        )
+
+    @property
+    def open_callbacks(self) -> tuple[int, ...]:
+        return tuple(task.id for task in self.callbacks if task.is_open)
+
+
+class Custody(Protocol):
+    """What destroying and erasing need of the store. Each call has a time limit and may raise StoreAway; all of them
+    can be asked again after a crash."""
+
+    async def lasting(self, until: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Lasting]:
+        """At most `limit` recordings that began before `until`, are over and not destroyed, by their beginning and id:
+        those after that one."""
+
+    async def lasting_of(self, ids: Sequence[str]) -> list[tuple[Lasting, Recording]]:
+        """Those of these recordings that are over and not destroyed, as they are now."""
+
+    async def begun(self) -> list[tuple[Lasting, Recording]]:
+        """Those whose destruction was begun and did not end."""
+
+    async def recordings_of(self, call_ids: Collection[str], dial_ids: Collection[str] = ()) -> list[Recording]:
+        """The recordings of those calls and dials, destroyed ones too."""
+
+    async def trusted_at(self) -> datetime | None:
+        """The last time of the clock that was believed, before the first one the end of the newest recording; None
+        where there is neither."""
+
+    async def trust(self, at: datetime) -> None: ...
+
+    async def person(self, names: Sequence[str], until: datetime) -> Person:
+        """What was left by then under any of these numbers or pseudonyms."""
+
+    async def erase(self, person: Person, redaction: Redaction, pseudonym: str) -> None:
+        """Puts the pseudonym in the place of the number in all that is free of the person's, and empties what else is
+        personal, in the events of the calls too."""
+
+    async def redact(
+        self, numbers: Sequence[str], person: Person, redaction: Redaction, *, after: int, until: datetime
+    ) -> int | None:
+        """Takes the numbers out of the next events of the ledger after that one, as far as they happened by then and
+        are about nothing that is held. Returns after which event to go on; None at the end."""
+
+    async def redact_set_aside(self, numbers: Sequence[str], redaction: Redaction) -> None:
+        """Takes the numbers out of the records that could not be used."""
+
+    async def scrub(self) -> None:
+        """Has the database let go of what it wrote over, as far as it does so when asked."""
 
 
 class PastReads(Protocol):

@@ -10,15 +10,17 @@ from typing import Any
 
 from gateway import recurrence
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import advice_rules, shifts, trunks
+from gateway.domain import advice_rules, retention, shifts, trunks
 from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency, DutyPhone
 from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
+from gateway.domain.erasing import Erasure
 from gateway.domain.holding import Member
 from gateway.domain.kept import Invalid, Kept, Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.queues import Queue
+from gateway.domain.retention import LegalHold, RetentionRule
 from gateway.domain.roster import (
     FIRST_DAY,
     LAST_DAY,
@@ -71,7 +73,7 @@ def places_that_end(books: Books, after: Kept) -> list[Member]:
 
 def matters_to_asterisk(thing: Kept) -> bool:
     """Whether Asterisk may have to hold something else because of it."""
-    return not isinstance(thing, Token | Rules | OnCall | AdviceRule)
+    return not isinstance(thing, Token | Rules | OnCall | AdviceRule | RetentionRule | LegalHold | Erasure)
 
 
 def touches_roster(thing: Kept) -> bool:
@@ -133,6 +135,8 @@ def _check_retired(books: Books, thing: Kept) -> None:
                 raise Taken(f"queue {thing.name} is a home queue of {homes[0]}: change that first")
             _refuse_while_on_call(books, thing, lambda each: thing.name in each.queues)
             _refuse_while_advised(books, thing, lambda each: each.queue == thing.name)
+            if keeping := next((each for each in books.retention_rules if each.queue == thing.name), None):
+                raise Taken(f"retention rule {keeping.name} names queue {thing.name}: change that first")
         case Trunk():
             _refuse_while_on_call(books, thing, lambda each: each.trunk == thing.name)
             _refuse_while_of_agency(books, lambda phone: phone.trunk == thing.name)
@@ -141,6 +145,8 @@ def _check_retired(books: Books, thing: Kept) -> None:
             _refuse_while_of_agency(books, lambda phone: phone.trunk is None and phone.number == thing.phone)
         case Shift():
             _refuse_while_worked(books, thing, lambda each: each.shift_id == thing.id)
+        case Erasure() if thing.confirmed_at is not None:
+            raise Taken("two people have decided it: it cannot be taken back")
 
 
 def _refuse_while_worked(books: Books, thing: Queue | Shift, needs: Callable[[Assignment], bool]) -> None:
@@ -321,6 +327,17 @@ def _check_advice_rule(books: Books, before: AdviceRule | None, after: AdviceRul
         raise Unfitting("trunk", f"there is no trunk {after.trunk}")
 
 
+def _check_retention_rule(books: Books, before: RetentionRule | None, after: RetentionRule) -> None:
+    if after.queue is not None:
+        _known_queues(books, "queue", (after.queue,))
+    retention.check(after, books.retention_rules)
+
+
+def _check_legal_hold(books: Books, before: LegalHold | None, after: LegalHold) -> None:
+    if before is not None and before.call_id != after.call_id:
+        raise Unfitting("call_id", "stays: set another hold for another call")
+
+
 def _known_operator(books: Books, field: str, operator_id: int) -> None:
     if operator_id not in books.operators:
         raise Unfitting(field, f"there is no operator {operator_id}")
@@ -348,5 +365,7 @@ _RULINGS: dict[type[Kept], Callable[[Books, Any, Any], None]] = {
     OnCall: _check_on_call,
     Agency: _check_agency,
     AdviceRule: _check_advice_rule,
+    RetentionRule: _check_retention_rule,
+    LegalHold: _check_legal_hold,
     Token: _check_token,
 }

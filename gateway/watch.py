@@ -1,6 +1,7 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
 that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
-nobody called back in time; floods and silent trunks. Each is an alarm while it lasts.
+nobody called back in time; floods and silent trunks; recordings that are not destroyed on time. Each is an alarm while
+it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
 come; the live board says who is there.
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
+from gateway.destroying import KINDS as DESTROYING_KINDS
+from gateway.destroying import Destroying
 from gateway.domain.alarms import Alarm, changes
 from gateway.domain.books import Books
 from gateway.domain.call import Call
@@ -37,7 +40,7 @@ log = logging.getLogger(__name__)
 HOLES_EVERY_S = 60.0
 LONE = "lone"
 OVERDUE = "callbacks_overdue"
-OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS})
+OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS, *DESTROYING_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
 
 
@@ -72,6 +75,7 @@ class Watch:
         line: Line,
         on_call: OnCallList,
         flow: Flow,
+        destroying: Destroying,
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
         last_talks: Callable[[], Mapping[str, datetime]],
@@ -86,6 +90,7 @@ class Watch:
         self._line = line
         self._on_call = on_call
         self._flow = flow
+        self._destroying = destroying
         self._is_seeing = is_seeing
         self._running_calls = running_calls
         self._last_talks = last_talks
@@ -120,6 +125,7 @@ class Watch:
     async def _look(self, books: Books, now: datetime) -> list[Alarm]:
         should = list(self._hole_alarms(books, now))
         should += await self._flow.alarms(books, self._standing.values(), now)
+        should += self._destroying.alarms(self._standing.values())
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]

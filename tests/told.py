@@ -7,11 +7,13 @@ Counterpart: `gateway/app.py`, which joins the same services with a real Asteris
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
+from gateway.destroying import Destroying
 from gateway.domain.duty import Told
 from gateway.domain.holding import (
     AddMember,
@@ -31,6 +33,7 @@ from gateway.domain.holding import (
     SetPenalty,
 )
 from gateway.domain.places import Place
+from gateway.erasing import Erasing
 from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.level import Level
@@ -41,9 +44,11 @@ from gateway.on_call import OnCallList
 from gateway.past import Past
 from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 from gateway.saving import Saving
+from gateway.store.custody import StoredCustody
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.watch import Watch
+from tests.vaults import OwnVault
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
 
@@ -206,6 +211,8 @@ class Services:
     journal: ToldJournal = field(default_factory=ToldJournal)
     told: list[Told] = field(default_factory=list)
     listens_since: datetime | None = None
+    doomed: set[str] = field(default_factory=set)
+    own_vault: OwnVault = field(default_factory=lambda: OwnVault(Path("/nonexistent")))
 
     def __post_init__(self) -> None:
         store, clock, switchboard = self.store, self.clock, self.switchboard
@@ -226,6 +233,7 @@ class Services:
             level=self.level,
             always=self.always,
             music=("default", "tenang"),
+            doomed=self.doomed,
             clock=clock,
         )
         self.on_call = OnCallList(
@@ -239,6 +247,15 @@ class Services:
             clock=clock,
             clock_s=clock.seconds,
             is_busy=lambda phone: phone in self.line.busy_phones,
+        )
+        self.custody = StoredCustody(store._engine)
+        self.destroying = Destroying(
+            custody=self.custody,
+            saving=self.saving,
+            bookkeeper=self.bookkeeper,
+            vault=self.own_vault,
+            doomed=self.doomed,
+            clock=clock,
         )
         self.watch = Watch(
             store=store,
@@ -254,11 +271,20 @@ class Services:
                 line=self.line,
                 is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             ),
+            destroying=self.destroying,
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,
             clock_s=clock.seconds,
             own_phones=frozenset(self.always.phones),
+        )
+        self.erasing = Erasing(
+            custody=self.custody,
+            store=store,
+            saving=self.saving,
+            office=self.office,
+            destroying=self.destroying,
+            clock=clock,
         )
         self.centre = Centre(
             store=store,

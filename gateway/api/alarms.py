@@ -26,7 +26,7 @@ class AlarmModel(Told):
     kind: Annotated[
         str,
         Field(
-            description="hole, short, lone_silent, flood_trunk, flood_number, quiet_trunk or probe_failed: "
+            description="hole, short, lone_silent, flood_trunk, flood_number, quiet_trunk, probe_failed …: "
             "docs/operations.md says of each what to do."
         ),
     ]

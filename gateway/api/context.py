@@ -12,11 +12,14 @@ from gateway.api.door import Door
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
+from gateway.destroying import Destroying
+from gateway.erasing import Erasing
 from gateway.feed import Feed
 from gateway.level import Level
 from gateway.line import Line
 from gateway.listening import Listening
 from gateway.office import Office
+from gateway.store.custody import StoredCustody
 from gateway.store.kept_reads import KeptReads
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -24,6 +27,7 @@ from gateway.vault.recordings import Recordings
 
 if TYPE_CHECKING:  # these modules take a Context themselves
     from gateway.api.deliveries import Deliveries
+    from gateway.api.exports import Source
     from gateway.api.health import Status
     from gateway.api.pictures import Pictures
     from gateway.api.streams import Streams
@@ -44,6 +48,10 @@ class Context:
     store: Repository
     reads: Reads
     recordings: Recordings
+    custody: StoredCustody
+    destroying: Destroying
+    erasing: Erasing
+    export_source: "Source"
     streams: "Streams"
     pictures: "Pictures"
     deliveries: "Deliveries"

@@ -100,6 +100,8 @@ class Subject(Generic[Thing, Model]):
     patch: type[Body] | None = None
     patched: Callable[[Thing, Body], Thing] | None = None
     """The thing with a patch applied, where its fields are not simply the patch's."""
+    order: Callable[[Thing], Any] | None = None
+    """By what the things of a page are told one after the other, where that is not their id."""
     make: Callable[[Any, datetime], Thing] | None = None
     """A new thing, where its fields are not simply the body's."""
 
@@ -180,6 +182,8 @@ def routes_of(subject: Subject[Thing, Model]) -> tuple[Route, ...]:
             after=query.cursor,  # type: ignore[attr-defined]
             limit=query.limit,  # type: ignore[attr-defined]
         )
+        if subject.order:
+            things.sort(key=subject.order)
         items = [await subject.tell(context, thing) for thing in things]
         return page(items=items, next=following)  # type: ignore[call-arg]  # made above
 

@@ -1,5 +1,5 @@
-"""The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, tokens,
-the audit log.
+"""The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, legal
+holds, exports, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
 logged and told as if anybody had asked. Only those of `vault` look at files: they check what lies there, gateway or
@@ -22,6 +22,8 @@ from gateway.cli import (
     audit,
     blocks,
     callbacks,
+    exports,
+    holds,
     operators,
     queues,
     reports,
@@ -49,6 +51,8 @@ SUBJECTS = (
     callbacks,
     blocks,
     reports,
+    holds,
+    exports,
     tokens,
     audit,
     alarms,

@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 
@@ -142,6 +142,30 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Failed(self._broken(method, error)) from None
         return self._told(answer, raw, also)
+
+    async def fetch(self, path: str, body: Json, file: BinaryIO) -> int:
+        """Asks for something large, and writes it to the file as it comes. Returns how many bytes. Raises as `ask`, and
+        Failed where it did not come whole; OSError where the file takes no more."""
+        fetched = 0
+        try:
+            async with self._session.post(
+                self._url + path,
+                json=body,
+                headers={"Authorization": f"Bearer {self._token.secret}"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
+                allow_redirects=False,
+            ) as answer:
+                if answer.status != 200 or answer.content_type != "application/zip":
+                    self._told(answer, await answer.read(), "text/csv")
+                    raise Failed(f"{self._url} answers with no file. Remedy: use the gateway112 of the version there.")
+                async for chunk in answer.content.iter_any():
+                    file.write(chunk)
+                    fetched += len(chunk)
+        except aiohttp.ClientConnectorError as error:
+            raise Failed(f"{self._url} does not answer: {_reason(error)}. Remedy: `gateway112 serve`.") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Failed(self._broken("POST", error)) from None
+        return fetched
 
     async def every(self, path: str, **query: object) -> Json:
         """A list to its end, as one page."""

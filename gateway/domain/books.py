@@ -17,6 +17,7 @@ from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
 from gateway.domain.presence import Presence, Said
 from gateway.domain.queues import Queue
+from gateway.domain.retention import RetentionRule
 from gateway.domain.roster import OnCall, Plan
 from gateway.domain.trunks import Trunk
 
@@ -86,6 +87,7 @@ class Books:
     pause_reasons: tuple[PauseReason, ...] = ()
     agencies: tuple[Agency, ...] = ()
     advice_rules: tuple[AdviceRule, ...] = ()
+    retention_rules: tuple[RetentionRule, ...] = ()
     blocks: tuple[Block, ...] = ()
     """Those that were in force when the books were read; some may be over by now."""
 

@@ -96,6 +96,12 @@ class Dial:
         return round((self.ended_at - self.answered_at).total_seconds(), 6)
 
 
+def callback_id_of(dial_id: str) -> int:
+    """The task that a dial is of; 0, which is none's, where it does not say."""
+    number = dial_id.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """One task. `id` and `version` are 0 until it is stored; it is over once `closed_at` is set."""

@@ -20,6 +20,7 @@ _KEPT: Mapping[str, str] = {
     "pause_reason": "a pause reason",
     "retention_rule": "a rule of how long recordings are kept",
     "legal_hold": "a legal hold on a call's recordings",
+    "erasure": "a request to erase one person's data",
     "rules": "the centre's rules",
     "token": "a token",
 }
@@ -70,6 +71,9 @@ EVENT_TYPES: Mapping[str, str] = {
     "callback.dial_ended": "that call is over, with its result",
     "callback.reached": "somebody spoke with him",
     "callback.given_up": "he is not called any more, with the reason",
+    "recording.destroyed": "its time had come, or the person asked for it; with the rule and the certificate",
+    "recording.exported": "it was handed out, with the reason and to whom",
+    "retention.clock_confirmed": "an admin looked at another clock: the centre's is right",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",
     "webhook.created": "a receiver of events was added",

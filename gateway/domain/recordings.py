@@ -90,6 +90,7 @@ class Recording:
     tries: int = 0
     """How often it was tried to seal it, and failed."""
     destroyed_at: datetime | None = None
+    """Of one that is not destroyed: when that was begun, and nobody knows yet what came of it."""
     certificate: str | None = None
     """Which certificate tells of its destruction."""
 

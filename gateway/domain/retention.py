@@ -3,12 +3,20 @@
 Counterpart: `gateway/destroying.py` destroys what is due; the API is where admins write the rules and set holds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.domain.dispositions import Disposition
-from gateway.domain.kept import Kept
+from gateway.domain.kept import Invalid, Kept, Unfitting
+
+LONGEST_DAYS = 36_500
+LONGEST_LEAP = timedelta(days=3)
+"""A clock that stands further ahead of the last time that was trusted is not believed before a person has looked."""
+LONGEST_STEP_BACK = timedelta(hours=1)
+CLOCKS_APART = timedelta(minutes=10)
+"""How far the clock that a person reads may differ from the centre's, to be the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +54,92 @@ def deciding(
     """The rule that decides how long the recordings of such a call are kept; None where the centre's own does."""
     fitting = (rule for rule in rules if rule.is_active and rule.fits(disposition, queue))
     return min(fitting, key=lambda rule: (rule.place, rule.id), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A recording that is not destroyed, with all that decides how long it is kept."""
+
+    id: str
+    call_ids: tuple[str, ...]
+    """The call whose sound it is; of a call back the calls that were tried before it, the last one decides. A hold on
+    any of them keeps it."""
+    started_at: datetime
+    over_at: datetime
+    """When its sound was complete."""
+    disposition: Disposition | None
+    queue: str | None
+    is_held: bool
+
+    def is_due(self, at: datetime, keep_days: int) -> bool:
+        return not self.is_held and at - self.over_at >= timedelta(days=keep_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """All rules as they are now, the centre's own too."""
+
+    rules: tuple[RetentionRule, ...]
+    keep_days: int
+
+    @property
+    def shortest_days(self) -> int:
+        return min((self.keep_days, *(rule.keep_days for rule in self.rules if rule.is_active)))
+
+    def of(self, lasting: Lasting) -> tuple[RetentionRule | None, int]:
+        """The rule that decides about it, None for the centre's own, and for how many days it is kept."""
+        rule = deciding(self.rules, lasting.disposition, lasting.queue)
+        return rule, self.days_of(rule)
+
+    def days_of(self, rule: RetentionRule | None) -> int:
+        return self.keep_days if rule is None else rule.keep_days
+
+    def due(self, lasting: Lasting, at: datetime) -> str | None:
+        """The rule under which it is to be destroyed at that time, as the certificate names it; None where it is to be
+        kept."""
+        return self.named(lasting) if lasting.is_due(at, self.of(lasting)[1]) else None
+
+    def named(self, lasting: Lasting) -> str:
+        """The rule that decides about it, as certificates name it."""
+        return named(*self.of(lasting))
+
+
+def named(rule: RetentionRule | None, days: int) -> str:
+    """The rule in words, with what it says now: it may be changed later."""
+    name = "the centre's own rule" if rule is None else f"retention rule {rule.id}, {rule.name}"
+    return f"{name}: {days} {'day' if days == 1 else 'days'}"
+
+
+def check(rule: RetentionRule, others: Collection[RetentionRule]) -> None:
+    """Raises Invalid for a time that is none, Unfitting where the rule, or another because of it, would never
+    decide."""
+    if not 1 <= rule.keep_days <= LONGEST_DAYS:
+        raise Invalid("keep_days", f"must lie between 1 and {LONGEST_DAYS}")
+    for other in others:
+        if other.id == rule.id or not other.is_active:
+            continue
+        if other.place == rule.place:
+            raise Unfitting("place", f"is that of rule {other.name}: nobody could tell which of the two comes first")
+        first, second = (other, rule) if other.place < rule.place else (rule, other)
+        if first.fits(second.disposition, second.queue):
+            raise Unfitting(
+                "place",
+                f"lets rule {second.name} never decide: rule {first.name} comes before it and fits all of its calls",
+            )
+
+
+def distrust(now: datetime, trusted_at: datetime) -> str | None:
+    """Why the clock cannot be believed, where the last time that could be was `trusted_at`; None where it can."""
+    if now - trusted_at > LONGEST_LEAP:
+        return (
+            f"the clock is {_days(now - trusted_at)} ahead of {trusted_at:%Y-%m-%d %H:%M} UTC, when it was last right"
+        )
+    if trusted_at - now > LONGEST_STEP_BACK:
+        return (
+            f"the clock is {_days(trusted_at - now)} behind {trusted_at:%Y-%m-%d %H:%M} UTC, which it has shown before"
+        )
+    return None
+
+
+def _days(length: timedelta) -> str:
+    return f"{length.days} days" if length.days > 1 else f"{length // timedelta(hours=1)} hours"

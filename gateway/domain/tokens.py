@@ -30,7 +30,12 @@ class May(StrEnum):
     ACT_FOR_SELF = "log in and out, pause, say what calls were, ask for or take a swap, and call back, as oneself"
     ACT_FOR_OTHERS = "do the same for any operator"
     PLAN = "change shifts, assignments, absences, swaps and the on-call list"
-    SET_UP = "change operators, queues, trunks, agencies, pause reasons, rules, advice rules, blocks and webhooks"
+    SET_UP = (
+        "change operators, queues, trunks, agencies, pause reasons, rules, advice and retention rules, blocks, webhooks"
+    )
+    HOLD_RECORDINGS = "set and lift legal holds"
+    HAND_OUT = "export recordings for the police"
+    ERASE = "ask for the data of one person to be erased, and confirm what somebody else asked for"
     GIVE_TOKENS = "make and take back tokens"
     SEE_AUDIT = "see the audit log"
 
@@ -39,7 +44,13 @@ _SEE = {May.SEE_BOARD, May.SEE_ROSTER, May.SEE_CALLS}
 
 MAY: Mapping[Role, frozenset[May]] = {
     Role.ADMIN: frozenset(May),
-    Role.SUPERVISOR: frozenset({*_SEE, May.HEAR_CALLS, May.ACT_FOR_SELF, May.ACT_FOR_OTHERS, May.PLAN, May.SEE_AUDIT}),
+    Role.SUPERVISOR: frozenset(
+        {
+            *_SEE,
+            *(May.HEAR_CALLS, May.ACT_FOR_SELF, May.ACT_FOR_OTHERS, May.PLAN, May.SEE_AUDIT),
+            *(May.HOLD_RECORDINGS, May.HAND_OUT, May.ERASE),
+        }
+    ),
     Role.OPERATOR: frozenset({*_SEE, May.ACT_FOR_SELF}),
     Role.AUDITOR: frozenset({*_SEE, May.HEAR_CALLS, May.SEE_AUDIT}),
 }

@@ -15,6 +15,7 @@ from gateway.domain.agencies import Agency, DutyPhone, Service
 from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.dispositions import Disposition
+from gateway.domain.erasing import Erasure
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue, Strategy
@@ -251,6 +252,20 @@ _ALL: Final = (
         Column("call_id", Key, nullable=False, index=True),
         Column("reason", Words, nullable=False),
         Column("set_by", Words, nullable=False),
+    ),
+    _shelf(
+        Erasure,
+        "erasures",
+        Column("number", Key, nullable=False),
+        Column("reason", Words, nullable=False),
+        Column("asked_by", Words, nullable=False),
+        Column("pseudonym", Key, nullable=False),
+        Column("confirmed_by", Words, nullable=False),
+        Column("confirmed_at", UtcTime),
+        Column("done_at", UtcTime),
+        Column("calls", Integer, nullable=False),
+        Column("recordings", Integer, nullable=False),
+        Column("left_out", Integer, nullable=False),
     ),
     _shelf(
         Token,

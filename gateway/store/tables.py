@@ -249,6 +249,24 @@ recordings = Table(
 _UNSEALED = text("state IN ('running', 'over')")
 Index("ix_recordings_unsealed", recordings.c.started_at, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
 
+IS_LASTING = text("state IN ('over', 'sealed', 'lost')")
+"""Of a recording: it may still be destroyed. As the index has it."""
+Index(
+    "ix_recordings_lasting",
+    recordings.c.started_at,
+    recordings.c.id,
+    sqlite_where=IS_LASTING,
+    postgresql_where=IS_LASTING,
+)
+
+trusted_times = Table(
+    "trusted_times",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+)
+"""One row: the last time of the clock that was believed, where recordings are destroyed by it."""
+
 alarms = Table(
     "alarms",
     metadata,

@@ -7,11 +7,14 @@ Counterparts: `worker.py` runs it, `gateway/destroying.py` says what is due. Kil
 goes on with the certificate that was begun, and its time.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from gateway.domain.recordings import Recording
+from gateway.domain.recordings import Recording, State
 from gateway.ports import Unsealable
 from gateway.vault import manifest
 from gateway.vault.chain import ChainBroken, Chains
@@ -36,17 +39,44 @@ class Destroyer:
 
     def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         """Destroys it, or finds that it is destroyed. Returns the certificate's name, relative to the recordings'
-        folder. Raises Unsealable where it is not sealed or its manifest was changed, and what `Sealer` may."""
+        folder. Of sound that was never sealed the certificate tells what lay there. Raises Unsealable where nothing
+        lies there though it is not lost, where its manifest was changed, and what `Sealer` may."""
         place = self._sealer.place(recording)
         try:
-            document, digest, _ = self._sealer.checked_manifest(place)
             # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
-            self._delete(place, document, digest, rule, at)
+            if recording.seal is None and not place.manifest.exists():
+                self._delete_raw(place, recording, rule, at)
+            else:
+                document, digest, _ = self._sealer.checked_manifest(place)
+                self._delete(place, document, digest, rule, at)
             entry = self._chains.add(place.day, place.certificate.name, self._clock())
         except ChainBroken as error:
             raise Unsealable(str(error)) from error
         self._tell(f"certified as entry {entry.number}")
         return str(place.certificate.relative_to(place.root))
+
+    def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
+        pending = part_of(place.certificate)
+        if not self._is_begun(place) and not place.certificate.exists():
+            if recording.state is not State.LOST and not place.raw.exists():
+                raise Unsealable("it is not sealed, and its raw sound is not there", is_lost=True)
+            place.folder.mkdir(parents=True, exist_ok=True)
+            document = manifest.of_unsealed(recording)
+            certificate = manifest.certificate(document, None, _what_lies(place.raw), rule, at)
+            write_durably(pending, manifest.write(certificate))
+            fsync_folder(place.folder)
+        self._tell("begun")
+        for is_boxed in (False, True):  # where sealing was begun and never came to its end
+            self._shelf.delete(place.stored(is_boxed=is_boxed))
+        self._tell("sound deleted")
+        for path in (place.part, part_of(place.manifest), place.waveform, place.raw):
+            path.unlink(missing_ok=True)
+        fsync_folder(place.folder)
+        self._tell("all deleted")
+        if pending.exists():
+            pending.replace(place.certificate)
+            fsync_folder(place.folder)
+        self._tell("certificate")
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
         pending = part_of(place.certificate)
@@ -78,6 +108,16 @@ class Destroyer:
         except (FileNotFoundError, NoManifest):
             return False
         return True
+
+
+def _what_lies(raw: Path) -> list[dict[str, Any]]:
+    """What is destroyed of sound that was never sealed; nothing where nothing lies there."""
+    try:
+        with os.fdopen(os.open(raw, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return [{"file": raw.name, "bytes": file.tell(), "sha256": digest}]
+    except FileNotFoundError:
+        return []
 
 
 def _what(document: dict[str, Any]) -> list[dict[str, Any]]:

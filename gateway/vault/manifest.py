@@ -89,6 +89,17 @@ def manifest(
     }
 
 
+def of_unsealed(recording: Recording) -> dict[str, Any]:
+    """What is known of a recording that was never sealed, for its certificate."""
+    return {
+        "recording": recording.id,
+        "kind": recording.kind.value,
+        "call": recording.call_id,
+        "dial": recording.dial_id,
+        "started_at": _time(recording.started_at),
+    }
+
+
 def sealed(document: Mapping[str, Any], stored: str, manifest_sha256: str, entry: int) -> Sealed:
     """What sealing came to, as the manifest tells it. `stored` is the sound's name on the shelf. Raises NoManifest
     where it lacks something."""
@@ -110,7 +121,7 @@ def sealed(document: Mapping[str, Any], stored: str, manifest_sha256: str, entry
 
 
 def certificate(
-    document: Mapping[str, Any], manifest_sha256: str, destroyed: list[dict[str, Any]], rule: str, at: datetime
+    document: Mapping[str, Any], manifest_sha256: str | None, destroyed: list[dict[str, Any]], rule: str, at: datetime
 ) -> dict[str, Any]:
     """The certificate of a destruction: what, when, under which rule."""
     return {
@@ -122,7 +133,7 @@ def certificate(
         "started_at": document["started_at"],
         "destroyed_at": _time(at),
         "rule": rule,
-        "manifest": {"file": f"{document['recording']}.json", "sha256": manifest_sha256},
+        "manifest": manifest_sha256 and {"file": f"{document['recording']}.json", "sha256": manifest_sha256},
         "destroyed": destroyed,
         "software": {"gateway112": __version__},
     }

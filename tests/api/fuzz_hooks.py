@@ -4,6 +4,7 @@ one another (JSON Schema has no word for "the end is not the start"). A request 
 Counterpart: `test_fuzz.py` runs it, with this file as its hooks.
 """
 
+import secrets
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -64,6 +65,12 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             _agree_rule(rule)
     elif isinstance(case.body, dict) and case.path.startswith("/v1/advice-rules"):
         _agree_rule(case.body)
+    elif isinstance(case.body, dict) and case.path == "/v1/retention-rules/clock":
+        case.body["now"] = datetime.now(UTC).isoformat()
+    elif isinstance(case.body, dict) and case.path == "/v1/erasures":
+        case.body.update(number=f"08{secrets.randbelow(10**9):09}", reason="letter")
+    elif isinstance(case.body, dict) and case.path.startswith("/v1/retention-rules"):
+        pass  # a disposition stands alone here
     elif isinstance(case.body, dict):
         _agree(case.body)
 

@@ -23,6 +23,7 @@ from gateway.api.context import Context
 from gateway.api.courier import Pace
 from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
+from gateway.api.exports import Source
 from gateway.api.health import Status
 from gateway.api.openapi import document
 from gateway.api.pictures import Pictures
@@ -52,6 +53,7 @@ from gateway.store.repository import Repository
 from gateway.vault.recordings import Recordings
 from tests.api.schema import check, resolve
 from tests.told import Services, ToldJournal, ToldSwitchboard
+from tests.vaults import OwnSeals, OwnVault
 
 START = datetime(2026, 8, 17, 3, 0, tzinfo=UTC)
 LIMIT_S = 20.0
@@ -97,6 +99,7 @@ class House:
     engine: AsyncEngine
     database: Path
     sounds: Path
+    seals: OwnSeals
     context: Context
     services: Services
     status: Json
@@ -234,6 +237,7 @@ async def open_house(
     write_timeout_s: float = 10.0,
     door: Door | None = None,
     pace: Pace = QUICK,
+    source: Source | None = None,
 ) -> AsyncIterator[House]:
     """A house with nothing in it but what a first start brings, and the tokens `admin` (its secret is its name),
     `supervisor` and `reader`, an auditor."""
@@ -241,8 +245,9 @@ async def open_house(
     sounds.mkdir()
     engine = await open_database(f"sqlite+aiosqlite:///{database}")
     reads = Reads(engine)
-    services = Services(Repository(engine), feed=Feed(feed_capacity))
+    services = Services(Repository(engine), feed=Feed(feed_capacity), own_vault=OwnVault(sounds))
     await services.set_up()
+    seals = OwnSeals(sounds)
     for name, role in (("reader", Role.AUDITOR), ("supervisor", Role.SUPERVISOR)):
         token = Token(name=name, role=role, token_hash=token_hash(name), created_at=START)
         await services.office.create(token, CENTRE)
@@ -265,6 +270,10 @@ async def open_house(
         store=services.store,
         reads=reads,
         recordings=Recordings(sounds),
+        custody=services.custody,
+        destroying=services.destroying,
+        erasing=services.erasing,
+        export_source=source or seals.source,
         streams=Streams(services.feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
         deliveries=couriers(services, reads, pace),
         workload=Workload(reads.workload, zone=services.zone, clock=services.clock),
@@ -297,6 +306,7 @@ async def open_house(
                 engine=engine,
                 database=database,
                 sounds=sounds,
+                seals=seals,
                 context=context,
                 services=services,
                 status=status,

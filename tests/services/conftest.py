@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.audit import Actor
 from gateway.store.database import open_database
@@ -22,3 +23,11 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
     await services.set_up()
     yield services
     await services.store.close()
+
+
+@pytest.fixture
+async def engine_of_both(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An open store, on SQLite and on PostgreSQL."""
+    engine = await open_database(database_url)
+    yield engine
+    await engine.dispose()

@@ -13,6 +13,7 @@ from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Change, Position, SetAside, Webhook
 from gateway.domain.dispositions import Category, Disposed, Disposition
+from gateway.domain.erasing import Erasure
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import Side
 from gateway.domain.holding import Member
@@ -20,6 +21,7 @@ from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
 from gateway.domain.presence import Presence, Said
 from gateway.domain.queues import Queue, Strategy
+from gateway.domain.retention import LegalHold, RetentionRule
 from gateway.domain.roster import Absence, Assignment, OnCall, Swap, SwapState
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
@@ -242,6 +244,30 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         trunk=st.none() | words,
         effect=st.sampled_from(Effect),
         queue=st.none() | words,
+        **_SHARED,
+    ),
+    st.builds(
+        RetentionRule,
+        name=words,
+        place=st.integers(1, 2**31 - 1),
+        disposition=st.none() | st.sampled_from(Disposition),
+        queue=st.none() | words,
+        keep_days=st.integers(1, 2**31 - 1),
+        **_SHARED,
+    ),
+    st.builds(LegalHold, call_id=keys, reason=words, set_by=words, **_SHARED),
+    st.builds(
+        Erasure,
+        number=words,
+        reason=words,
+        asked_by=words,
+        pseudonym=words,
+        confirmed_by=words,
+        confirmed_at=st.none() | times,
+        done_at=st.none() | times,
+        calls=st.integers(0, 2**31 - 1),
+        recordings=st.integers(0, 2**31 - 1),
+        left_out=st.integers(0, 2**31 - 1),
         **_SHARED,
     ),
     st.builds(Block, number=keys, reason=words, until=times, **_SHARED),

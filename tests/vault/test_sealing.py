@@ -5,6 +5,7 @@ Counterparts: `gateway/vault/sealing.py`, `storing.py`, `opus.py`, `sound_levels
 """
 
 import array
+import hashlib
 import json
 import os
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.recordings import Kind
+from gateway.domain.recordings import Kind, State
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.keys import KeyMissing
@@ -304,11 +305,24 @@ def test_a_certificate_that_came_before_the_destruction_does_not_stand_for_it(ho
     assert not list(house.day.glob("*.ogg"))
 
 
-def test_what_is_not_sealed_is_not_destroyed(house: House) -> None:
+def test_of_what_was_never_sealed_the_certificate_tells_what_lay_there(house: House) -> None:
     recording = house.recording()
-    with pytest.raises(Unsealable, match="not sealed"):
+    certificate = house.root / house.destroyer.destroy(recording, "a year", house.now)
+    told = json.loads(certificate.read_text())
+    assert told["manifest"] is None
+    assert told["destroyed"] == [
+        {"file": f"{recording.id}.raw", "bytes": 32_000, "sha256": hashlib.sha256(two_tones()).hexdigest()}
+    ]
+    assert not (house.root / recording.file).exists()
+
+
+def test_where_nothing_lies_nothing_is_destroyed_but_of_what_was_lost(house: House) -> None:
+    recording = a_recording()
+    with pytest.raises(Unsealable, match="not sealed, and its raw sound is not there"):
         house.destroyer.destroy(recording, "a year", house.now)
-    assert (house.root / recording.file).exists()
+    lost = replace(recording, state=State.LOST)
+    certificate = house.root / house.destroyer.destroy(lost, "a year", house.now)
+    assert json.loads(certificate.read_text())["destroyed"] == []
 
 
 def test_without_the_signing_key_nothing_is_signed_by_a_new_one(house: House) -> None:

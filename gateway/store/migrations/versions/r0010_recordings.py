@@ -14,6 +14,7 @@ WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 TIME = sa.DateTime(timezone=True)
 
 _UNSEALED = sa.text("state IN ('running', 'over')")
+_LASTING = sa.text("state IN ('over', 'sealed', 'lost')")
 
 
 def upgrade() -> None:
@@ -36,6 +37,26 @@ def upgrade() -> None:
         sa.Column("set_by", WORDS, nullable=False),
     )
     op.create_index("ix_legal_holds_call_id", "legal_holds", ["call_id"])
+    op.create_table(
+        "erasures",
+        *_kept("erasures"),
+        sa.Column("number", WORDS, nullable=False),
+        sa.Column("reason", WORDS, nullable=False),
+        sa.Column("asked_by", WORDS, nullable=False),
+        sa.Column("pseudonym", WORDS, nullable=False),
+        sa.Column("confirmed_by", WORDS, nullable=False),
+        sa.Column("confirmed_at", TIME),
+        sa.Column("done_at", TIME),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("recordings", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
+    )
+    op.create_table(
+        "trusted_times",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_trusted_times"),
+    )
 
 
 def _recordings() -> None:
@@ -75,6 +96,13 @@ def _recordings() -> None:
         ["started_at"],
         sqlite_where=_UNSEALED,
         postgresql_where=_UNSEALED,
+    )
+    op.create_index(
+        "ix_recordings_lasting",
+        "recordings",
+        ["started_at", "id"],
+        sqlite_where=_LASTING,
+        postgresql_where=_LASTING,
     )
 
 

@@ -1,0 +1,277 @@
+"""Handing recordings out: the police gets calls as a zip with all that it takes to check them without this software.
+
+Counterparts: `export_pages.py` has the words, `gateway/vault/bundle.py` makes the zip while it is sent.
+"""
+
+import asyncio
+import collections
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from aiohttp import hdrs, web
+from pydantic import Field, StringConstraints
+
+from gateway.api import export_pages
+from gateway.api.context import Context
+from gateway.api.export_pages import Export, Exported
+from gateway.api.models import PRINTABLE, Body, CallModel, Word
+from gateway.api.problems import Problem, conflict
+from gateway.api.retention import Reason
+from gateway.api.routes import route
+from gateway.domain.audit import Actor, Deed
+from gateway.domain.call import Call
+from gateway.domain.callbacks import number_of
+from gateway.domain.recordings import Recording, State
+from gateway.domain.tokens import May
+from gateway.store.callback_reads import CallbackFilter
+from gateway.vault import bundle
+from gateway.vault.box import Unopenable
+from gateway.vault.bundle import Part
+from gateway.vault.keys import KeyMissing
+from gateway.vault.recordings import NoRecording
+from gateway.vault.shelf import ShelfAway
+
+log = logging.getLogger(__name__)
+
+CALLS_AT_MOST = 100
+EVENTS_AT_MOST = 2000
+"""Of one call; the page says where there are more."""
+CALLBACKS_AT_MOST = 100
+AT_ONCE = 2
+UNREADABLE = (NoRecording, KeyMissing, Unopenable)
+"""What a sealed sound may raise that is not there, or cannot be decrypted; each with the reason in plain words."""
+CHAIN = ("chain.jsonl", "chain.head", "chain.head.sig")
+CHAIN_TRIES, CHAIN_PAUSE_S = 5, 0.05
+"""The vault takes a moment to put a new line, its head and its signature in their places."""
+WRITE_TIMEOUT_S = 30.0
+
+
+class Sound(Protocol):
+    """Stored sound, as whoever hears it gets it."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes [start, stop). Blocking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an export needs of the vault: the recordings' folder, a recording's sound (raises where there is none; may
+    block), the signature of what is handed out, whether that key has signed something, and its public half."""
+
+    root: Path
+    open: Callable[[Recording], Sound]
+    sign: Callable[[bytes], bytes]
+    has_signed: Callable[[bytes, bytes], bool]
+    public_pem: Callable[[], bytes]
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+
+class NewExport(Body):
+    calls: Annotated[
+        tuple[Word, ...], Field(min_length=1, max_length=CALLS_AT_MOST, description="The ids of the calls.")
+    ]
+    reason: Reason
+    recipient: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
+        Field(description="Who gets it: name, rank, office."),
+    ]
+
+
+async def export_calls(context: Context, body: NewExport, actor: Actor, request: web.Request) -> web.StreamResponse:
+    """Calls with their sound, history, manifests and signatures, to be checked with sha256sum and openssl alone; the
+    page inside says how. Who handed what to whom, and why, stands in the audit log before the first byte is sent."""
+    if context.export_source.turns.locked():
+        raise Problem(503, f"{AT_ONCE} exports are being made already.", headers={"Retry-After": "10"})
+    async with context.export_source.turns:
+        export = await _gather(context, body, actor)
+        try:
+            export = replace(export, missing=await asyncio.to_thread(_missing, context.export_source, export))
+        except ShelfAway as error:
+            raise Problem(503, f"{error}.", headers={"Retry-After": "60"}) from error
+        await context.office.log([_deed(export, each, actor) for each in export.calls])
+        return await _send(context, request, export)
+
+
+async def _gather(context: Context, body: NewExport, actor: Actor) -> Export:
+    """All that is told of the calls. Raises Problem where one of them is not there."""
+    calls = []
+    for place, call_id in enumerate(dict.fromkeys(body.calls)):
+        call = await context.reads.call(call_id)
+        if call is None:
+            raise conflict(f"/calls/{body.calls.index(call_id)}", f"there is no call {call_id}")
+        calls.append(await _exported(context, call, place + 1))
+    return Export(
+        at=context.clock(),
+        zone=context.bookkeeper.zone,
+        by=actor.name,
+        reason=body.reason,
+        recipient=body.recipient,
+        calls=tuple(calls),
+    )
+
+
+async def _exported(context: Context, call: Call, place: int) -> Exported:
+    events = await context.reads.events(0, EVENTS_AT_MOST + 1, call.id)
+    said = (await context.reads.dispositions.of_calls([call.id])).get(call.id)
+    recordings = await context.custody.recordings_of((call.id,), await _dials(context, call))
+    name = f"{place:03}_{bundle.word(call.id)}"
+    shown = tuple(stored.event for stored in events[:EVENTS_AT_MOST])
+    return Exported(name, call, said, shown, tuple(recordings), is_cut=len(events) > EVENTS_AT_MOST)
+
+
+async def _dials(context: Context, call: Call) -> frozenset[str]:
+    """The calls back to whoever was not heard in this call."""
+    number = number_of(call.caller)
+    if number is None:
+        return frozenset()
+    tasks, _ = await context.reads.callbacks.page(CallbackFilter(number=number), after=None, limit=CALLBACKS_AT_MOST)
+    return frozenset(
+        dial.id for task in tasks if any(each.call_id == call.id for each in task.tries) for dial in task.dials
+    )
+
+
+def _missing(source: Source, export: Export) -> dict[str, str]:
+    """Which sounds cannot be read though they are sealed, and why, by the recording: the page says so, and the others
+    are handed out. Blocking."""
+    found = {}
+    for recording in export.recordings:
+        if recording.state is State.SEALED:
+            try:
+                # a box that was changed opens, and ends in the middle: it is read once before anything is sent
+                collections.deque(_sound(source, recording)(), maxlen=0)
+            except UNREADABLE as error:
+                log.warning("export_lacks_sound", extra={"recording": recording.id, "reason": str(error)})
+                found[recording.id] = str(error)
+    return found
+
+
+def _deed(export: Export, each: Exported, actor: Actor) -> Deed:
+    recordings = [own.id for own in each.recordings if own.state is State.SEALED and own.id not in export.missing]
+    told = {"recipient": export.recipient, "reason": export.reason, "recordings": recordings}
+    return Deed(
+        export.at,
+        actor,
+        "recording.exported",
+        subject=f"call/{each.call.id}",
+        data=told,
+        note=f"for {export.recipient}: {export.reason}",
+        call_id=each.call.id,
+    )
+
+
+async def _send(context: Context, request: web.Request, export: Export) -> web.StreamResponse:
+    name = f"112-{export.at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    response = web.StreamResponse(
+        headers={
+            hdrs.CONTENT_TYPE: "application/zip",
+            hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}.zip"',
+        }
+    )
+    await response.prepare(request)
+    source = context.export_source
+    made = bundle.pieces(name, _parts(source, export), export.at, source.sign)
+    try:
+        while (piece := await asyncio.to_thread(next, made, None)) is not None:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await response.write(piece)
+    except ConnectionResetError:
+        log.debug("export_left")
+    except (*UNREADABLE, ShelfAway, OSError, TimeoutError) as error:
+        log.warning("export_cut", extra={"reason": str(error) or "the receiver does not read"})
+        if request.transport is not None:
+            request.transport.abort()
+    finally:
+        await asyncio.to_thread(made.close)
+    return response
+
+
+def _parts(source: Source, export: Export) -> Iterator[Part]:
+    """The files of the bundle, in their order; each is read when its turn comes."""
+    public = source.public_pem()
+    yield bundle.of_bytes(export_pages.PUBLIC, public)
+    folders: dict[str, None] = {}
+    for recording in export.recordings:
+        if recording.state is State.SEALED and recording.id not in export.missing:
+            yield Part(export_pages.sound_of(recording), _sound(source, recording), is_large=True)
+        for ending in export_pages.ENDINGS.get(recording.state, ()):
+            folders[export_pages.folder_of(recording)] = None
+            file = f"{export_pages.folder_of(recording)}/{recording.id}{ending}"
+            if (source.root / file).is_file():
+                yield bundle.of_bytes(f"recordings/{file}", (source.root / file).read_bytes())
+    for folder in folders:
+        for name, data in _chain(source, source.root / folder).items():
+            yield bundle.of_bytes(f"recordings/{folder}/{name}", data)
+    for each in export.calls:
+        yield bundle.of_bytes(f"calls/{each.name}.json", _json(each))
+        yield bundle.of_bytes(f"calls/{each.name}.txt", export_pages.call_text(export, each).encode())
+        yield bundle.of_bytes(f"calls/{each.name}.html", export_pages.call_html(export, each).encode())
+    yield bundle.of_bytes("README.txt", export_pages.readme_text(export, public).encode())
+    yield bundle.of_bytes("README.html", export_pages.readme_html(export, public).encode())
+
+
+def _sound(source: Source, recording: Recording) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        sound = source.open(recording)
+        for start in range(0, sound.size_bytes, bundle.PIECE_BYTES):
+            piece = sound.read(start, min(start + bundle.PIECE_BYTES, sound.size_bytes))
+            if not piece:
+                raise NoRecording("the recording became shorter")
+            yield piece
+
+    return read
+
+
+def _chain(source: Source, folder: Path) -> dict[str, bytes]:
+    """The day's chain as it was signed last, while the vault may be adding to it. One that is not as it was signed is
+    handed out as it is: whoever checks it shall see that."""
+    for _ in range(CHAIN_TRIES):
+        found = {name: (folder / name).read_bytes() for name in CHAIN if (folder / name).is_file()}
+        if len(found) < len(CHAIN):
+            break
+        chain, head, signature = (found[name] for name in CHAIN)
+        lines = chain.splitlines(keepends=True)[: _entries(head)]
+        if source.has_signed(head, signature) and lines and hashlib.sha256(lines[-1]).hexdigest().encode() in head:
+            return found | {CHAIN[0]: b"".join(lines)}
+        time.sleep(CHAIN_PAUSE_S)
+    log.warning("export_of_unsigned_chain", extra={"folder": str(folder)})
+    return found
+
+
+def _entries(head: bytes) -> int:
+    """How many lines the head speaks of; 0 where it does not say."""
+    try:
+        return int(json.loads(head)["entries"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _json(each: Exported) -> bytes:
+    told = {
+        "call": CallModel.of(each.call, None, None, each.disposed).model_dump(mode="json"),
+        "recordings": [asdict(recording) for recording in each.recordings],
+        "events": [{"at": event.at.isoformat(), "type": event.type, "data": dict(event.data)} for event in each.events],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False, default=str).encode() + b"\n"
+
+
+ROUTES = (
+    route(
+        "POST",
+        "/v1/exports",
+        export_calls,
+        "Hand calls out, for the police",
+        may=May.HAND_OUT,
+        problems=(409,),
+        media_type="application/zip",
+    ),
+)

@@ -1,0 +1,65 @@
+"""`gateway112 hold …`: which calls' recordings are kept whatever the rules say.
+
+Counterpart: `gateway/api/retention.py`.
+"""
+
+from argparse import ArgumentTypeError, Namespace
+
+from gateway.cli import tables
+from gateway.cli.command import Commands, Desk, Reply, command, subject
+
+
+def add_to(commands: Commands) -> None:
+    own = subject(commands, "hold", "Which calls' recordings are kept whatever the rules say.")
+    listing = command(own, "list", list_holds, example="hold list")
+    listing.add_argument("--all", action="store_true", help="with those that were lifted")
+    setting = command(own, "set", set_hold, example='hold set 112-1795476254.0 --reason "LP/B/112/2026, Ipda Dewi"')
+    setting.add_argument("call", metavar="CALL", help="the call's id")
+    setting.add_argument("--reason", required=True, metavar="TEXT", help="why, and who asked; the audit log keeps it")
+    lifting = command(own, "lift", lift_hold, example="hold lift 3")
+    lifting.add_argument("id", type=_number, metavar="ID", help="the hold's, as `hold list` shows it")
+
+
+async def list_holds(desk: Desk, arguments: Namespace) -> Reply:
+    """The legal holds, the oldest first, with the recordings that each of them keeps."""
+    query = {"include_retired": True} if arguments.all else {}
+    answer = await desk.api.every("/v1/legal-holds", **query)
+    rows = [
+        (
+            each["id"],
+            each["call_id"],
+            tables.lines(f"{own['kind']}: {own['state']}" for own in each["recordings"]),
+            tables.lines((each["set_by"], tables.moment(each["created_at"], desk.zone))),
+            each["reason"] if each["retired_at"] is None else f"{each['reason']} (lifted)",
+        )
+        for each in answer["items"]
+    ]
+    columns = ("ID", "Call", "Recordings", "Set by, at", "Reason")
+    shown = tables.table(f"Legal holds: {len(rows)}", columns, rows, empty="No call is on hold.", whole=("ID", "Call"))
+    return Reply(answer, shown)
+
+
+async def set_hold(desk: Desk, arguments: Namespace) -> Reply:
+    """Keeps the recordings of one call until the hold is lifted. What was destroyed before cannot be kept, and is
+    told."""
+    body = {"call_id": arguments.call, "reason": arguments.reason}
+    made = await desk.api.ask("POST", "/v1/legal-holds", body=body)
+    gone = [own["id"] for own in made["recordings"] if own["state"] == "destroyed"]
+    said = f"Hold {made['id']} keeps the recordings of call {made['call_id']}."
+    if gone:
+        said += f" Destroyed before, and not to be kept any more: {', '.join(gone)}."
+    return Reply(made, tables.plain(said))
+
+
+async def lift_hold(desk: Desk, arguments: Namespace) -> Reply:
+    """Lifts a hold: from now on the rules decide about the recordings again, which may be destroyed within the
+    hour."""
+    hold = await desk.api.ask("GET", f"/v1/legal-holds/{arguments.id}")
+    await desk.api.ask("DELETE", f"/v1/legal-holds/{arguments.id}", seen=hold["version"])
+    return Reply(None, tables.plain(f"Hold {arguments.id} is lifted: the rules decide about call {hold['call_id']}."))
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise ArgumentTypeError(f"{text} is not the number of a hold such as 3")
+    return int(text)

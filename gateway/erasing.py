@@ -1,0 +1,204 @@
+"""Erasing: carries out what one person asked for and a second one confirmed: the recordings of a number are destroyed
+with certificates, and its calls are made nobody's.
+
+Counterparts: `domain/erasing.py` says what goes; `destroying.py` destroys; `gateway/api/erasures.py` asks.
+
+The order makes it safe to die at any moment: recordings first, while the calls can still be found by the number; then
+the calls; then the rest of the ledger; and the number itself is forgotten last. Who starts again does all of it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.defects import Defects
+from gateway.destroying import Destroying
+from gateway.domain.audit import CENTRE, Actor, Deed
+from gateway.domain.change import Change
+from gateway.domain.erasing import CONFIRM_WITHIN, Erasure, Redaction, State, forms
+from gateway.domain.kept import Invalid
+from gateway.domain.numbers import is_nobodys
+from gateway.domain.recordings import Recording
+from gateway.domain.recordings import State as SoundState
+from gateway.domain.retention import Lasting
+from gateway.office import Office
+from gateway.ports import Custody, Person, Store, StoreAway, Taken
+from gateway.saving import Saving
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What an erasure would touch now, and what it leaves."""
+
+    person: Person
+    recordings: tuple[Recording, ...]
+    """Those that would be destroyed."""
+
+    @property
+    def ready(self) -> list[str]:
+        """The recordings that nobody works on: a fresh one is being sealed, and is destroyed after that."""
+        return [
+            each.id
+            for each in self.recordings
+            if each.state in (SoundState.SEALED, SoundState.LOST) or (each.state is SoundState.OVER and each.problem)
+        ]
+
+
+class Erasing:
+    """`clock` returns the time now, in UTC."""
+
+    def __init__(
+        self,
+        *,
+        custody: Custody,
+        store: Store,
+        saving: Saving,
+        office: Office,
+        destroying: Destroying,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._custody = custody
+        self._store = store
+        self._saving = saving
+        self._office = office
+        self._destroying = destroying
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._defects = Defects("erasing_broken")
+
+    async def ask(self, number: str, reason: str, actor: Actor) -> Erasure:
+        """A new request, which nothing comes of before another person confirms it. Raises Invalid for a number that is
+        nobody's, Taken where one is asked for already, StoreAway."""
+        if is_nobodys(number):
+            raise Invalid("number", "is that of every phone without a SIM: it is no one person's")
+        now = self._clock()
+        same = frozenset(forms(number))
+        if Redaction(tuple(same), "").of_text(reason) != reason:
+            raise Invalid("reason", "names the number: the audit log would keep it for ever")
+        for other in await self._store.kept(Erasure):
+            if other.state(now) in (State.ASKED, State.CONFIRMED) and same & set(forms(other.number)):
+                raise Taken(f"erasure {other.id} is about that number already")
+        pseudonym = f"erased-{secrets.token_hex(6)}"
+        asked = Erasure(number=number, reason=reason, asked_by=actor.name, pseudonym=pseudonym, created_at=now)
+        return await self._office.create(asked, actor)
+
+    async def touched(self, erasure: Erasure) -> Touched:
+        """What it touches now; nothing of one that is done. Raises StoreAway."""
+        if not erasure.number:
+            return Touched(Person(), ())
+        return await self._touched(erasure, erasure.confirmed_at or self._clock())
+
+    async def confirm(self, erasure: Erasure, actor: Actor) -> Erasure:
+        """The request as a second person confirms it; from here on it is carried out. Raises Taken where the first
+        person does, where it is too late, or where the person still waits for the centre; Stale, StoreAway."""
+        now = self._clock()
+        state = erasure.state(now)
+        if state is State.EXPIRED:
+            raise Taken(f"nobody confirmed it within {CONFIRM_WITHIN.days} days: ask for it anew")
+        if state is not State.ASKED:
+            raise Taken(f"it is {state} already")
+        if actor.name == erasure.asked_by:
+            raise Taken("who asked for it cannot confirm it: a second person must")
+        person = (await self._touched(erasure, now)).person
+        if person.running:
+            raise Taken("a call of that number goes on: wait for its end")
+        if person.open_callbacks:
+            raise Taken(f"the person waits to be called back: callback {person.open_callbacks[0]} comes first")
+        confirmed = replace(erasure, confirmed_by=actor.name, confirmed_at=now)
+        stored = await self._office.change(erasure, confirmed, actor)
+        self._woken.set()
+        return stored
+
+    async def withdraw(self, erasure: Erasure, actor: Actor) -> None:
+        """Takes a request back, and forgets its number. Raises Taken where it is confirmed, Stale, StoreAway."""
+        await self._office.change(erasure, replace(erasure, number="", retired_at=self._clock()), actor)
+
+    async def run(self) -> None:
+        """Carries out what is confirmed, for ever."""
+        while True:
+            try:
+                await self.look()
+            except StoreAway as error:
+                log.warning("erasing_waits", extra={"reason": str(error)})
+            except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
+                self._defects.tell(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._woken.wait()
+            self._woken.clear()
+
+    async def look(self) -> int:
+        """Carries out what is confirmed and not done. What nobody confirmed in time is forgotten. Returns how many are
+        done now. Raises StoreAway."""
+        done = 0
+        for erasure in await self._store.kept(Erasure):
+            match erasure.state(self._clock()):
+                case State.CONFIRMED:
+                    done += await self._carry_out(erasure)
+                case State.EXPIRED:
+                    await self.withdraw(erasure, CENTRE)
+        return done
+
+    async def _carry_out(self, erasure: Erasure) -> bool:
+        """Whether it is done; else it is tried again, as where the vault is away."""
+        until = erasure.confirmed_at or self._clock()
+        touched = await self._touched(erasure, until)
+        free = set(touched.ready)
+
+        def decide(lasting: Lasting) -> str | None:
+            return erasure.rule if lasting.id in free and not lasting.is_held else None
+
+        _, failed = await self._destroying.destroy(touched.ready, decide)
+        touched = await self._touched(erasure, until)
+        if failed or touched.recordings:
+            log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": failed or "recordings are not sealed"})
+            return False
+        person, numbers = touched.person, forms(erasure.number)
+        redaction = Redaction(numbers, erasure.pseudonym)
+        await self._custody.erase(person, redaction, erasure.pseudonym)
+        after: int | None = 0
+        while after is not None:
+            after = await self._custody.redact(numbers, person, redaction, after=after, until=until)
+        await self._custody.redact_set_aside(numbers, redaction)
+        await self._finish(erasure, person)
+        await self._custody.scrub()
+        return True
+
+    async def _finish(self, erasure: Erasure, person: Person) -> None:
+        """The number is forgotten, and the audit log told what was done."""
+        now = self._clock()
+        destroyed = [
+            each
+            for each in await self._custody.recordings_of(person.free_calls, _dials(person))
+            if each.state is SoundState.DESTROYED
+        ]
+        done = replace(
+            erasure,
+            number="",
+            done_at=now,
+            calls=len(person.free_calls),
+            recordings=len(destroyed),
+            left_out=len(person.held),
+        )
+        await self._saving.save(
+            Change(kept=(done,), deeds=(Deed(now, CENTRE, "erasure.changed", before=erasure, after=done),))
+        )
+
+    async def _touched(self, erasure: Erasure, until: datetime) -> Touched:
+        names = (*forms(erasure.number), erasure.pseudonym)
+        person = await self._custody.person(names, until)
+        found = await self._custody.recordings_of(person.free_calls, _dials(person))
+        left = (SoundState.RUNNING, SoundState.OVER, SoundState.SEALED, SoundState.LOST)
+        return Touched(person, tuple(each for each in found if each.state in left and each.call_id not in person.held))
+
+
+def _dials(person: Person) -> frozenset[str]:
+    return frozenset(dial.id for task in person.free_callbacks for dial in task.dials)

@@ -1,0 +1,319 @@
+"""What destroying and erasing need of the store: which recordings last, what a number's calls left, and the one place
+where history is rewritten.
+
+Counterparts: `gateway/ports.py` names it as `Custody`; `gateway/destroying.py` and `erasing.py` ask.
+
+The ledger is never changed but here, and here only so that a person's number and what belongs to it goes out of it
+(docs/decisions/0020). Everything can be asked for again after a crash.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, func, literal, or_, select, update
+from sqlalchemy import cast as as_type
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.domain.blocks import Block
+from gateway.domain.callbacks import callback_id_of
+from gateway.domain.erasing import PERSONAL, Redaction
+from gateway.domain.recordings import Recording
+from gateway.domain.retention import Lasting, LegalHold
+from gateway.ports import Person
+from gateway.store import rows
+from gateway.store.database import LOCK_LIMIT_S, Ledger, reading
+from gateway.store.shelves import SHELVES
+from gateway.store.tables import (
+    IS_LASTING,
+    callbacks,
+    calls,
+    dispositions,
+    events,
+    recordings,
+    set_aside,
+    trusted_times,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+IDS_AT_ONCE = 400
+"""Ids that one query asks for: both databases have a limit."""
+EVENTS_AT_ONCE = 5000
+"""Events of the ledger that one transaction goes through."""
+
+_holds, _blocks = SHELVES[LegalHold].table, SHELVES[Block].table
+
+
+class StoredCustody:
+    """The port `Custody`. Every call has the time limits of `database.py`, and then raises StoreAway."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._ledger = Ledger(engine)
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        put = insert(trusted_times)
+        self._put_trusted = put.on_conflict_do_update(index_elements=["id"], set_={"at": put.excluded.at})
+
+    # ---------------------------------------------------------------- how long recordings last
+
+    async def lasting(self, until: datetime, after: tuple[datetime, str] | None, limit: int) -> list[Lasting]:
+        """See ports.Custody."""
+        query = _lasting().where(recordings.c.started_at <= until).limit(limit)
+        query = query.order_by(recordings.c.started_at, recordings.c.id)
+        if after is not None:
+            started_at, last_id = after
+            query = query.where(
+                (recordings.c.started_at > started_at)
+                | ((recordings.c.started_at == started_at) & (recordings.c.id > last_id))
+            )
+        async with reading(self._engine) as connection:
+            found = (await connection.execute(query)).mappings().all()
+            return await _all_lasting(connection, found)
+
+    async def lasting_of(self, ids: Sequence[str]) -> list[tuple[Lasting, Recording]]:
+        """See ports.Custody."""
+        return await self._lasting_whole(recordings.c.id.in_(ids))
+
+    async def begun(self) -> list[tuple[Lasting, Recording]]:
+        """See ports.Custody."""
+        return await self._lasting_whole(recordings.c.destroyed_at.is_not(None))
+
+    async def _lasting_whole(self, condition: ColumnElement[bool]) -> list[tuple[Lasting, Recording]]:
+        query = _lasting().add_columns(*(column.label(f"own_{column.name}") for column in recordings.c))
+        query = query.where(condition).order_by(recordings.c.started_at, recordings.c.id)
+        async with reading(self._engine) as connection:
+            found = (await connection.execute(query)).mappings().all()
+            return list(zip(await _all_lasting(connection, found), map(_recording_of, found), strict=True))
+
+    async def recordings_of(self, call_ids: Collection[str], dial_ids: Collection[str] = ()) -> list[Recording]:
+        """See ports.Custody."""
+        found: list[Recording] = []
+        async with reading(self._engine) as connection:
+            for column, ids in ((recordings.c.call_id, call_ids), (recordings.c.dial_id, dial_ids)):
+                for part in _parts(sorted(ids)):
+                    query = select(recordings).where(column.in_(part)).order_by(recordings.c.started_at)
+                    found += [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
+        return list({each.id: each for each in found}.values())
+
+    async def trusted_at(self) -> datetime | None:
+        """See ports.Custody."""
+        newest = select(func.max(func.coalesce(recordings.c.ended_at, recordings.c.started_at)))
+        async with reading(self._engine) as connection:
+            trusted: datetime | None = (await connection.execute(select(trusted_times.c.at))).scalar_one_or_none()
+            if trusted is None:
+                trusted = (await connection.execute(newest)).scalar_one()
+            return trusted
+
+    async def trust(self, at: datetime) -> None:
+        """See ports.Custody."""
+        await self._ledger.write(lambda connection: connection.execute(self._put_trusted, {"id": 1, "at": at}))
+
+    # ---------------------------------------------------------------- one person
+
+    async def person(self, names: Sequence[str], until: datetime) -> Person:
+        """See ports.Custody."""
+        theirs = select(calls.c.id, calls.c.ended_at).where(calls.c.caller.in_(names), calls.c.arrived_at <= until)
+        theirs = theirs.order_by(calls.c.arrived_at, calls.c.id)
+        tasks = select(callbacks).where(callbacks.c.number.in_(names), callbacks.c.opened_at <= until)
+        is_over = _blocks.c.retired_at.is_not(None) | (_blocks.c.until <= until)
+        blocked = select(_blocks.c.id).where(_blocks.c.number.in_(names), is_over)
+        async with reading(self._engine) as connection:
+            found = (await connection.execute(theirs)).all()
+            ids = [row.id for row in found]
+            held: dict[str, str] = {}
+            for part in _parts(ids):
+                holding = select(_holds.c.call_id, _holds.c.reason).where(
+                    _holds.c.call_id.in_(part), _holds.c.retired_at.is_(None)
+                )
+                held |= {row.call_id: row.reason for row in await connection.execute(holding.order_by(_holds.c.id))}
+            said = 0
+            for part in _parts(ids):
+                counted = select(func.count()).where(dispositions.c.call_id.in_(part))
+                said += (await connection.execute(counted)).scalar_one()
+            listed = (await connection.execute(tasks)).mappings()
+            their_tasks = tuple(rows.callback_of(row) for row in listed)
+            return Person(
+                calls=tuple(ids),
+                running=tuple(row.id for row in found if row.ended_at is None),
+                held=held,
+                callbacks=their_tasks,
+                dispositions=said,
+                blocks=tuple((await connection.execute(blocked)).scalars()),
+            )
+
+    async def erase(self, person: Person, redaction: Redaction, pseudonym: str) -> None:
+        """See ports.Custody."""
+        free = person.free_calls
+        nobody = {"caller": pseudonym, **dict.fromkeys(PERSONAL, "")}
+
+        def work(part: Sequence[str]) -> Any:
+            def store(connection: Connection) -> None:
+                connection.execute(update(calls).where(calls.c.id.in_(part)).values(**nobody))
+                said = update(dispositions).where(dispositions.c.call_id.in_(part))
+                connection.execute(said.values(caller=pseudonym, note=""))
+                _redact(connection, events.c.call_id.in_(part), redaction, person)
+
+            return store
+
+        for part in _parts(free):
+            await self._ledger.write(work(part))
+
+        def others(connection: Connection) -> None:
+            for task in person.free_callbacks:
+                connection.execute(
+                    update(callbacks)
+                    .where(callbacks.c.id == task.id)
+                    .values(number=pseudonym, reason="", version=callbacks.c.version + 1)
+                )
+            blocked = update(_blocks).where(_blocks.c.id.in_(person.blocks))
+            connection.execute(blocked.values(number=pseudonym, reason=""))
+
+        await self._ledger.write(others)
+
+    async def redact(
+        self, numbers: Sequence[str], person: Person, redaction: Redaction, *, after: int, until: datetime
+    ) -> int | None:
+        """See ports.Custody."""
+
+        def store(connection: Connection) -> int | None:
+            newest: int = connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
+            if after >= newest:
+                return None
+            last = after + EVENTS_AT_ONCE
+            place = (events.c.seq > after) & (events.c.seq <= last) & (events.c.at <= until)
+            _redact(connection, place & _names(events.c.data, numbers), redaction, person)
+            return last
+
+        return await self._ledger.write(store)
+
+    async def redact_set_aside(self, numbers: Sequence[str], redaction: Redaction) -> None:
+        """See ports.Custody."""
+
+        def store(connection: Connection) -> None:
+            found = connection.execute(select(set_aside).where(_names(set_aside.c.raw, numbers))).mappings().all()
+            for row in found:
+                connection.execute(
+                    update(set_aside)
+                    .where(set_aside.c.id == row["id"])
+                    .values(raw=redaction.of_text(row["raw"]), reason=redaction.of_text(row["reason"]))
+                )
+
+        await self._ledger.write(store)
+
+    async def scrub(self) -> None:
+        """See ports.Custody. SQLite's write-ahead log keeps what was written over until it is begun anew; PostgreSQL
+        vacuums by itself, when it finds the time."""
+        if self._engine.dialect.name == "sqlite" and (path := self._engine.url.database):
+            await asyncio.to_thread(_begin_log_anew, path)
+
+    def close(self) -> None:
+        """Closes its connection; it opens again when it is needed."""
+        self._ledger.close()
+
+
+def _begin_log_anew(path: str) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_LIMIT_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:  # somebody reads or writes all the time: it is begun anew by itself, later
+        log.warning("log_not_begun_anew", extra={"reason": str(error)})
+
+
+def _lasting() -> Select[Any]:
+    is_held = select(literal(1)).where(_holds.c.call_id == recordings.c.call_id, _holds.c.retired_at.is_(None)).exists()
+    return (
+        select(
+            recordings.c.id,
+            recordings.c.call_id,
+            recordings.c.dial_id,
+            recordings.c.started_at,
+            func.coalesce(recordings.c.ended_at, recordings.c.started_at).label("over_at"),
+            dispositions.c.disposition,
+            calls.c.queue,
+            is_held.label("is_held"),
+        )
+        .outerjoin(calls, calls.c.id == recordings.c.call_id)
+        .outerjoin(dispositions, dispositions.c.call_id == recordings.c.call_id)
+        .where(IS_LASTING)
+    )
+
+
+async def _all_lasting(connection: AsyncConnection, found: Sequence[RowMapping]) -> list[Lasting]:
+    """The recordings of these rows; what decides about calls back stands with the calls that were tried before."""
+    tried = await _tried(connection, {row["dial_id"] for row in found if row["dial_id"] is not None})
+    facts = await _facts_of(connection, sorted({each for ids in tried.values() for each in ids}))
+    return [_lasting_of(row, tried, facts) for row in found]
+
+
+async def _tried(connection: AsyncConnection, dial_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The calls of each dial's task, in their order, by the dial."""
+    tasks = {dial_id: callback_id_of(dial_id) for dial_id in dial_ids}
+    found: dict[int, tuple[str, ...]] = {}
+    for part in _parts(sorted(set(tasks.values()))):
+        query = select(callbacks).where(callbacks.c.id.in_(part))
+        for row in (await connection.execute(query)).mappings():
+            found[row["id"]] = tuple(each.call_id for each in rows.callback_of(row).tries)
+    return {dial_id: found.get(task, ()) for dial_id, task in tasks.items()}
+
+
+async def _facts_of(connection: AsyncConnection, call_ids: Sequence[str]) -> dict[str, RowMapping]:
+    is_held = select(literal(1)).where(_holds.c.call_id == calls.c.id, _holds.c.retired_at.is_(None)).exists()
+    query = select(calls.c.id, calls.c.queue, dispositions.c.disposition, is_held.label("is_held"))
+    query = query.outerjoin(dispositions, dispositions.c.call_id == calls.c.id)
+    found: dict[str, RowMapping] = {}
+    for part in _parts(call_ids):
+        for row in (await connection.execute(query.where(calls.c.id.in_(part)))).mappings():
+            found[row["id"]] = row
+    return found
+
+
+def _lasting_of(row: RowMapping, tried: Mapping[str, tuple[str, ...]], facts: Mapping[str, RowMapping]) -> Lasting:
+    own: RowMapping | None = row
+    call_ids: tuple[str, ...] = () if row["call_id"] is None else (row["call_id"],)
+    is_held = bool(row["is_held"])
+    if row["call_id"] is None and row["dial_id"] is not None:
+        call_ids = tried[row["dial_id"]]
+        known = [facts[each] for each in call_ids if each in facts]
+        own = known[-1] if known else None
+        is_held = any(each["is_held"] for each in known)
+    return Lasting(
+        id=row["id"],
+        call_ids=call_ids,
+        started_at=row["started_at"],
+        over_at=row["over_at"],
+        disposition=None if own is None else own["disposition"],
+        queue=None if own is None else own["queue"],
+        is_held=is_held,
+    )
+
+
+def _recording_of(row: RowMapping) -> Recording:
+    return rows.recording_of({column.name: row[f"own_{column.name}"] for column in recordings.c})  # type: ignore[arg-type]
+
+
+def _redact(connection: Connection, condition: ColumnElement[bool], redaction: Redaction, person: Person) -> None:
+    calls_of, tasks = frozenset(person.free_calls), {task.id for task in person.free_callbacks}
+    kept_tasks = {task.id for task in person.callbacks} - tasks
+    for row in connection.execute(select(events.c.seq, events.c.call_id, events.c.data).where(condition)).all():
+        if row.call_id in person.held or row.data.get("callback_id") in kept_tasks:
+            continue
+        is_theirs = row.call_id in calls_of or row.data.get("callback_id") in tasks
+        redacted = redaction.of_data(row.data, is_theirs=is_theirs)
+        if redacted != row.data:
+            connection.execute(update(events).where(events.c.seq == row.seq).values(data=redacted))
+
+
+def _names(column: ColumnElement[Any], numbers: Sequence[str]) -> ColumnElement[bool]:
+    """Whether any of the numbers stands in it, as digits."""
+    return or_(*(as_type(column, Text).contains(number, autoescape=True) for number in numbers))
+
+
+def _parts(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))

@@ -1,0 +1,63 @@
+"""`gateway112 hold …` and `export`: what is kept for a court, and what is handed out."""
+
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+from gateway.domain.change import Change
+from tests.api.house import House
+from tests.api.test_exports import recording_of, with_calls
+from tests.cli.typed import Typed
+from tests.store.values import ended
+
+ASKED = ("--reason", "LP/B/112/2026", "--recipient", "Ipda Dewi")
+
+
+async def test_a_hold_is_set_listed_and_lifted(house: House, typed: Typed) -> None:
+    await with_calls(house)
+    said = await typed.good("hold set 112-1 --reason", "LP/B/112/2026, Ipda Dewi")
+    assert said.out == "Hold 1 keeps the recordings of call 112-1.\n"
+    listed = await typed.good("hold list")
+    assert listed.row("1")[:2] == ["1", "112-1"]
+    assert "LP/B/112/2026" in listed.words
+    assert (await typed.good("hold lift 1")).words == "Hold 1 is lifted: the rules decide about call 112-1."
+    assert (await typed.good("hold list")).words == "No call is on hold."
+    assert "(lifted)" in (await typed.good("hold list --all")).words
+
+
+async def test_a_hold_that_comes_too_late_is_told(house: House, typed: Typed) -> None:
+    await with_calls(house)
+    said = await typed.good("hold set 112-2 --reason LP")
+    assert "Destroyed before, and not to be kept any more: 112-2." in said.words
+    unknown = await typed("hold set 112-9 --reason LP")
+    assert (unknown.status, "there is no call 112-9" in unknown.words) == (1, True)
+    assert "there is no legal hold 7" in (await typed("hold lift 7")).words.lower()
+
+
+async def test_an_export_is_a_file_for_this_user_alone(house: House, typed: Typed, tmp_path: Path) -> None:
+    await with_calls(house)
+    file = tmp_path / "lp112.zip"
+    said = await typed.good(f"export 112-1 112-2 -o {file}", *ASKED)
+    assert "holds 2 calls for Ipda Dewi" in said.words
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with zipfile.ZipFile(file) as bundle:
+        assert bundle.testzip() is None
+    again = await typed(f"export 112-1 -o {file}", *ASKED)
+    assert (again.status, "is there already" in again.err) == (1, True)
+
+
+async def test_an_export_that_is_refused_or_breaks_off_leaves_no_file(
+    house: House, typed: Typed, tmp_path: Path
+) -> None:
+    await with_calls(house)
+    file = tmp_path / "lp112.zip"
+    refused = await typed(f"export 112-9 -o {file}", *ASKED)
+    assert (refused.status, "there is no call 112-9" in refused.words) == (1, True)
+    call = ended(7)
+    recording = house.seals.seal(recording_of(call), b"Ogg" * 100_000)
+    await house.context.store.commit(Change(calls=(call,), recordings=(recording,)))
+    house.seals.breaks_off_at = 1000
+    broken = await typed(f"export 112-7 -o {file}", *ASKED)
+    assert (broken.status, "broke off" in broken.err) == (1, True)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("lp112")]

@@ -1,0 +1,304 @@
+"""Erasing one person's data: two people do it, holds win, and afterwards the number stands nowhere that can be
+changed."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Text, cast, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.domain.audit import Actor
+from gateway.domain.call import Call
+from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
+from gateway.domain.callbacks import State as TaskState
+from gateway.domain.change import Change, SetAside
+from gateway.domain.dispositions import Disposition
+from gateway.domain.erasing import Erasure, State
+from gateway.domain.events import Event
+from gateway.domain.kept import Invalid
+from gateway.domain.recordings import Kind
+from gateway.domain.recordings import State as SoundState
+from gateway.domain.retention import LegalHold
+from gateway.ports import Taken
+from gateway.store.database import reading
+from gateway.store.repository import Repository
+from gateway.store.tables import audit, callbacks, calls, dispositions, events, metadata
+from tests.domain.values import MONDAY
+from tests.services.conftest import ANI
+from tests.services.test_destroying import a_call, a_recording
+from tests.store.values import disposed
+from tests.told import Clock, Services
+from tests.vaults import OwnVault
+
+NUMBER, ABROAD = "08123456789", "+628123456789"
+BUDI = Actor("Budi", "supervisor", "10.0.0.8")
+BEFORE = MONDAY - timedelta(days=10)
+
+
+@pytest.fixture
+async def services(tmp_path: Path, services: Services) -> Services:
+    """A centre in which one person called three times, and another one once."""
+    services.own_vault.root = tmp_path
+    await _history(services, tmp_path)
+    return services
+
+
+@pytest.fixture
+async def on_both(tmp_path: Path, engine_of_both: AsyncEngine) -> AsyncIterator[Services]:
+    """The same on either database."""
+    services = Services(Repository(engine_of_both), clock=Clock(MONDAY), own_vault=OwnVault(tmp_path))
+    await services.set_up()
+    await _history(services, tmp_path)
+    yield services
+    await services.store.close()
+
+
+def _theirs(number: int, caller: str) -> Call:
+    return replace(
+        a_call(number, BEFORE + timedelta(hours=number)),
+        caller=caller,
+        caller_name="Siti Aminah",
+        location="Jl. Pahlawan 1",
+        geolocation="<sip:siti>",
+        access_network="cell=1",
+        sip_call_id=f"{caller}@carrier",
+    )
+
+
+async def _history(services: Services, root: Path) -> None:
+    theirs = [_theirs(1, NUMBER), _theirs(2, ABROAD), _theirs(3, NUMBER)]
+    other = replace(a_call(4, BEFORE), caller="081234567890")
+    told = [
+        event
+        for call in (*theirs, other)
+        for event in (
+            Event("call.arrived", call.arrived_at, call.id, {"caller": call.caller}),
+            Event("call.described", call.arrived_at, call.id, {"caller_name": call.caller_name, "location": "Jl. 1"}),
+            Event("call.disposed", call.arrived_at, call.id, {"note": "kata Bu Siti …", "disposition": "prank"}),
+        )
+    ]
+    told.append(Event("alarm.raised", BEFORE, data={"subject": NUMBER, "detail": f"{NUMBER} called 12 times"}))
+    tried = theirs[2]
+    task = Callback(
+        number=NUMBER,
+        trunk="telkomsel",
+        state=TaskState.GIVEN_UP,
+        opened_at=tried.arrived_at,
+        due_at=tried.arrived_at,
+        first_due_at=tried.arrived_at,
+        tries=(Try(tried.id, tried.arrived_at, Why.ABANDONED),),
+        try_count=1,
+        last_try_at=tried.arrived_at,
+        dials=(Dial("1-a", 1, tried.arrived_at),),
+        closed_at=tried.arrived_at,
+        reason="Bu Siti tidak menjawab",
+    )
+    given_up = Event("callback.given_up", BEFORE, data={"number": NUMBER, "reason": task.reason})
+    recordings = [a_recording(call, root) for call in (*theirs, other)]
+    recordings.append(
+        replace(a_recording(tried, root), id="callback-1-a", kind=Kind.CALLBACK, call_id=None, dial_id="1-a")
+    )
+    await services.store.commit(
+        Change(
+            calls=(*theirs, other),
+            events=tuple(told),
+            callbacks=(Update(task, (given_up,)),),
+            recordings=tuple(recordings),
+            dispositions=tuple(
+                replace(disposed(call, Disposition.PRANK), note="kata Bu Siti …") for call in (*theirs, other)
+            ),
+            set_aside=(SetAside(BEFORE, "journal", "odd", f'"{NUMBER}","x"'),),
+        )
+    )
+
+
+async def _everything(services: Services) -> str:
+    """All that the database holds, but for the audit log."""
+    async with reading(services.store._engine) as connection:
+        found = []
+        for table in metadata.sorted_tables:
+            if table is not audit:
+                columns = [cast(column, Text) for column in table.c]
+                found += [repr(row) for row in await connection.execute(select(*columns))]
+        return "\n".join(found)
+
+
+def _names_the_person(text: str) -> bool:
+    """Whether the number stands in it, and not only the longer one of somebody else."""
+    return re.search(r"8123456789(?!\d)", text) is not None
+
+
+async def test_two_people_erase_a_person_and_the_number_stands_nowhere_any_more(
+    on_both: Services, tmp_path: Path
+) -> None:
+    services = on_both
+    asked = await services.erasing.ask(NUMBER, "letter of 2026-11-20", ANI)
+    touched = await services.erasing.touched(asked)
+    assert touched.person.calls == ("112-1", "112-2", "112-3")
+    assert {each.id for each in touched.recordings} == {"112-1", "112-2", "112-3", "callback-1-a"}
+    assert await services.erasing.look() == 0
+
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 1
+
+    everything = await _everything(services)
+    assert not _names_the_person(everything)
+    for gone in ("Aminah", "Pahlawan", "cell=1", "Bu Siti tidak"):
+        assert gone not in everything, gone
+    if services.store._engine.dialect.name == "sqlite":
+        files = [tmp_path / f"gateway112.db{ending}" for ending in ("", "-wal")]
+        written = b"".join(await asyncio.to_thread(lambda: [file.read_bytes() for file in files]))
+        assert not _names_the_person(written.decode("latin-1"))
+    done = await services.store.one(Erasure, asked.id)
+    assert done is not None
+    assert (done.number, done.calls, done.recordings, done.left_out) == ("", 3, 4, 0)
+    assert done.state(MONDAY) is State.DONE
+    async with reading(services.store._engine) as connection:
+        callers = (await connection.execute(select(calls.c.caller).order_by(calls.c.id))).scalars().all()
+        said = (
+            (await connection.execute(select(dispositions.c.caller).order_by(dispositions.c.call_id))).scalars().all()
+        )
+        assert [*callers] == [*said] == [asked.pseudonym] * 3 + ["081234567890"]
+        assert (await connection.execute(select(callbacks.c.number))).scalars().all() == [asked.pseudonym]
+    rules = {rule for _, rule in services.own_vault.destroyed}
+    assert rules == {f"request of the person, erasure {asked.id}"}
+
+
+async def test_the_history_of_everybody_else_and_the_count_of_events_stay(services: Services) -> None:
+    async def seqs() -> list[int]:
+        async with reading(services.store._engine) as connection:
+            return list((await connection.execute(select(events.c.seq).order_by(events.c.seq))).scalars())
+
+    asked = await services.erasing.ask(ABROAD, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    before = await seqs()
+    await services.erasing.look()
+    assert (await seqs())[: len(before)] == before
+    async with reading(services.store._engine) as connection:
+        query = select(events.c.data).where(events.c.call_id == "112-4").order_by(events.c.seq)
+        told = list((await connection.execute(query)).scalars())
+    assert told[0] == {"caller": "081234567890"}
+    assert told[2]["note"] == "kata Bu Siti …"
+    kept = await services.store.recording("112-4")
+    assert kept is not None
+    assert kept.state is SoundState.SEALED
+
+
+async def test_what_a_legal_hold_keeps_stays_whole_and_is_told(services: Services) -> None:
+    await services.office.create(LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY), ANI)
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    touched = await services.erasing.touched(asked)
+    assert touched.person.held == {"112-3": "LP/B/1"}
+    assert {each.id for each in touched.recordings} == {"112-1", "112-2"}
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 1
+
+    async with reading(services.store._engine) as connection:
+        [call] = await connection.execute(select(calls.c.caller, calls.c.location).where(calls.c.id == "112-3"))
+        assert tuple(call) == (NUMBER, "Jl. Pahlawan 1")
+        assert (await connection.execute(select(callbacks.c.number))).scalars().all() == [NUMBER]
+        query = select(events.c.data).where(events.c.call_id == "112-3").order_by(events.c.seq)
+        assert (await connection.execute(query)).scalars().first() == {"caller": NUMBER}
+        query = select(events.c.data).where(events.c.type == "callback.given_up")
+        assert (await connection.execute(query)).scalar_one()["number"] == NUMBER
+    kept = await services.store.recording("112-3")
+    assert kept is not None
+    assert kept.state is SoundState.SEALED
+    done = await services.store.one(Erasure, asked.id)
+    assert done is not None
+    assert (done.calls, done.left_out) == (2, 1)
+
+
+async def test_who_asks_cannot_confirm_and_nobody_can_once_it_is_too_late(services: Services) -> None:
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    with pytest.raises(Taken, match="a second person must"):
+        await services.erasing.confirm(asked, ANI)
+    with pytest.raises(Taken, match=f"erasure {asked.id} is about that number already"):
+        await services.erasing.ask(ABROAD, "letter", BUDI)
+    services.clock.at = MONDAY + timedelta(days=8)
+    with pytest.raises(Taken, match="within 7 days"):
+        await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 0
+    forgotten = await services.store.one(Erasure, asked.id)
+    assert forgotten is not None
+    assert (forgotten.number, forgotten.state(services.clock())) == ("", State.EXPIRED)
+    again = await services.erasing.ask(NUMBER, "letter", ANI)
+    assert again.state(services.clock()) is State.ASKED
+
+
+async def test_a_person_who_waits_for_the_centre_comes_before_the_erasure(services: Services) -> None:
+    running = replace(a_call(9, MONDAY), caller=NUMBER, ended_at=None, outcome=None)
+    await services.store.commit(Change(calls=(running,)))
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    with pytest.raises(Taken, match="a call of that number goes on"):
+        await services.erasing.confirm(asked, BUDI)
+
+
+async def test_no_one_persons_numbers_and_reasons_that_name_one_are_refused(services: Services) -> None:
+    with pytest.raises(Invalid, match="no one person's"):
+        await services.erasing.ask("000000000", "letter", ANI)
+    with pytest.raises(Invalid, match="names the number"):
+        await services.erasing.ask(NUMBER, f"the owner of {ABROAD} asked", ANI)
+
+
+async def test_while_the_vault_is_away_the_number_stays_and_it_goes_on_later(services: Services) -> None:
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    services.own_vault.is_away = True
+    assert await services.erasing.look() == 0
+    assert _names_the_person(await _everything(services))
+    services.own_vault.is_away = False
+    assert await services.erasing.look() == 1
+
+
+async def test_a_recording_that_is_being_sealed_is_waited_for(services: Services) -> None:
+    fresh = await services.store.recording("112-3")
+    assert fresh is not None
+    await services.store.commit(Change(recordings=(replace(fresh, state=SoundState.OVER),)))
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 0
+    await services.store.commit(Change(recordings=(fresh,)))
+    assert await services.erasing.look() == 1
+
+
+async def test_killed_in_the_middle_it_is_done_to_its_end_afterwards(services: Services) -> None:
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+
+    async def die(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    going_on = services.custody.redact_set_aside
+    services.custody.redact_set_aside = die  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        await services.erasing.look()
+    services.custody.redact_set_aside = going_on  # type: ignore[method-assign]
+    assert await services.erasing.look() == 1
+    done = await services.store.one(Erasure, asked.id)
+    assert done is not None
+    assert (done.calls, done.recordings) == (3, 4)
+    assert not _names_the_person(await _everything(services))
+
+
+async def test_the_audit_log_tells_who_asked_who_confirmed_and_what_was_done_but_not_the_number(
+    services: Services,
+) -> None:
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    await services.erasing.look()
+    async with reading(services.store._engine) as connection:
+        query = select(audit).where(audit.c.subject == f"erasure/{asked.id}").order_by(audit.c.seq)
+        entries = (await connection.execute(query)).mappings().all()
+    assert [(each["actor"], each["action"]) for each in entries] == [
+        ("Ani", "erasure.created"),
+        ("Budi", "erasure.changed"),
+        ("centre", "erasure.changed"),
+    ]
+    assert '"calls":3' in entries[-1]["after"]
+    assert NUMBER not in repr(entries)

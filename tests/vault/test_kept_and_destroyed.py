@@ -1,0 +1,110 @@
+"""What the true vault sealed is handed out and destroyed: real sound, boxes, chains and signatures."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.api.exports import Source
+from gateway.domain.change import Change
+from gateway.domain.recordings import Kind, Recording, State
+from gateway.store.database import open_database
+from gateway.store.repository import Repository
+from gateway.vault.sounds import Sounds
+from tests.api.house import open_house
+from tests.api.test_exports import exported, failing
+from tests.store.values import ended
+from tests.told import Clock, Services
+from tests.vault.sound import CALLER_HZ, CENTRE_HZ, DAY, NOON, House, decoded, level_db
+from tests.vaults import OwnVault
+
+RULE = "the centre's own rule: 365 days"
+
+
+class TrueVault(OwnVault):
+    """The vault's own steps, in a thread of this process."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.root)
+        self._house = house
+
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+        return await asyncio.to_thread(self._house.destroyer.destroy, recording, rule, at)
+
+
+def call_of(recording: Recording) -> Change:
+    call = replace(ended(1), id=recording.call_id, arrived_at=recording.started_at, ended_at=recording.ended_at)
+    return Change(calls=(call,), recordings=(recording,))
+
+
+def source_of(house: House) -> Source:
+    opened = Sounds(house.root, house.shelf, house.ring).open
+    return Source(house.root, opened, house.signing.sign, house.signing.has_signed, house.signing.public_pem)
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_what_was_sealed_is_checked_by_the_pages_commands_and_played(tmp_path: Path, is_encrypted: bool) -> None:
+    vault = House(tmp_path / "centre", is_encrypted=is_encrypted)
+    kept, gone = vault.sealed(1), vault.sealed(2)
+    certificate = vault.destroyer.destroy(gone, RULE, NOON + timedelta(days=365))
+    gone = replace(gone, state=State.DESTROYED, certificate=certificate)
+    async with open_house(tmp_path, source=source_of(vault)) as house:
+        for each in (kept, gone):
+            await house.context.store.commit(call_of(each))
+        unpacked = await exported(house, tmp_path / "police", str(kept.call_id), str(gone.call_id))
+
+    assert failing(unpacked) == []
+    samples = decoded(unpacked / f"recordings/{DAY}/{kept.id}.ogg")
+    assert level_db(samples[::2], CALLER_HZ) > level_db(samples[::2], CENTRE_HZ) + 20
+    assert level_db(samples[1::2], CENTRE_HZ) > level_db(samples[1::2], CALLER_HZ) + 20
+    told = json.loads((unpacked / f"recordings/{DAY}/{gone.id}.destroyed.json").read_text())
+    assert (told["rule"], told["destroyed_at"]) == (RULE, "2027-11-26T12:00:00Z")
+    assert not (unpacked / f"recordings/{DAY}/{gone.id}.ogg").exists()
+
+
+async def test_a_box_that_was_changed_is_told_and_the_others_are_handed_out(tmp_path: Path) -> None:
+    vault = House(tmp_path / "centre", is_encrypted=True)
+    whole, changed = vault.sealed(1), vault.sealed(2)
+    box = vault.day / f"{changed.id}.ogg.box"
+    box.write_bytes(box.read_bytes()[:-1] + b"\0")
+    async with open_house(tmp_path, source=source_of(vault)) as house:
+        for each in (whole, changed):
+            await house.context.store.commit(call_of(each))
+        unpacked = await exported(house, tmp_path / "police", str(whole.call_id), str(changed.call_id))
+    assert (unpacked / f"recordings/{DAY}/{whole.id}.ogg").exists()
+    assert "the sound cannot be read" in (unpacked / f"calls/002_{changed.call_id}.txt").read_text()
+    assert failing(unpacked) == []
+
+
+async def test_the_true_vault_destroys_what_is_due_sealed_raw_or_lost_and_leaves_a_whole_chain(tmp_path: Path) -> None:
+    vault = House(tmp_path / "centre")
+    sealed, boxed_name = vault.sealed(1), vault.sealed(2, kind=Kind.MESSAGE)
+    raw, lost = vault.recording(3), replace(vault.recording(4), state=State.LOST)
+    (vault.root / lost.file).unlink()
+    every = [sealed, boxed_name, raw, lost]
+    engine = await open_database(f"sqlite+aiosqlite:///{tmp_path / 'gateway112.db'}")
+    services = Services(Repository(engine), clock=Clock(NOON + timedelta(days=366)), own_vault=TrueVault(vault))
+    await services.set_up()
+    for each in every:
+        await services.store.commit(call_of(each))
+    await services.custody.trust(services.clock())
+
+    assert await services.destroying.look() == 4
+    assert services.destroying.alarms(()) == []
+    assert not [path for path in vault.day.iterdir() if path.suffix in (".ogg", ".raw", ".sln")]
+    for each in every:
+        stored = await services.store.recording(each.id)
+        assert stored is not None
+        assert (stored.state, stored.certificate) == (State.DESTROYED, f"{DAY}/{each.id}.destroyed.json")
+        told = json.loads((vault.day / f"{each.id}.destroyed.json").read_text())
+        assert told["rule"] == RULE
+    told = json.loads((vault.day / f"{raw.id}.destroyed.json").read_text())
+    assert (told["manifest"], [each["file"] for each in told["destroyed"]]) == (None, [f"{raw.id}.raw"])
+    vault.start()
+    assert vault.findings() == []
+    assert vault.chains.find(NOON.date(), f"{lost.id}.destroyed.json") is not None
+    assert vault.destroyer.destroy(raw, "another", services.clock()) == f"{DAY}/{raw.id}.destroyed.json"
+    await services.store.close()
