@@ -289,6 +289,7 @@ class App:
             board=board,
             door=door,
             calendar_secret=site.kept_secret(settings.paths.var / "calendar-secret").encode(),
+            title=settings.centre.title,
             clock=_now,
         )
         async with served(build(context), door, settings.api.host, settings.api.port) as server:

@@ -48,8 +48,17 @@ class _Section(BaseModel):
 class CentreSettings(_Section):
     name: Name = "112"
     """Leads every call's id (Asterisk's systemname), so that ids of two centres never meet."""
+    title: str = "112"
+    """What the centre is called for people: on the wall, and on what is printed."""
     timezone: str = "Asia/Jakarta"
     """The centre's own zone, for what is printed on paper; on the wire every time is UTC."""
+
+    @field_validator("title")
+    @classmethod
+    def _can_be_printed(cls, value: str) -> str:
+        if not value.isprintable() or value != value.strip() or not 1 <= len(value) <= 100:
+            raise ValueError("must be printable text of 1 to 100 characters, without spaces around it")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -40,6 +40,12 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert load(None, {"GATEWAY112_CONFIG": str(file)}).api.port == 9000
 
 
+def test_a_title_is_any_printable_text(tmp_path: Path) -> None:
+    for title in ("112, Kabupaten Sidoarjo", "8", 'Pusat "112" <Batu> \u2013 \u6e05'):
+        file = written(tmp_path, f"[centre]\ntitle = '{title}'\n")
+        assert load(file, {}).centre.title == title
+
+
 def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
     file = written(tmp_path, '[database]\nurl = "postgresql://me@host/name"\n')
     assert load(file, {}).database_url == "postgresql+asyncpg://me@host/name"
@@ -55,6 +61,9 @@ def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
         ("[rtp]\nfirst_port = 20000\nlast_port = 10000\n", "rtp"),
         ('[centre]\ntimezone = "Mars/Base"\n', "centre.timezone"),
         ('[centre]\nname = "a b"\n', "centre.name"),
+        ('[centre]\ntitle = ""\n', "centre.title"),
+        ('[centre]\ntitle = " 112"\n', "centre.title"),
+        ('[centre]\ntitle = "112\\nSidoarjo"\n', "centre.title"),
         ('[database]\nurl = "mysql://x"\n', "database.url"),
         ('[call]\nlast_resort = "PJSIP/1,System(rm)"\n', "call.last_resort"),
         ('[call]\nlast_resort = "08123456789"\n', "call.last_resort"),

@@ -58,7 +58,13 @@ class ServiceLevelModel(Told):
 
 class QueueSeen(Told):
     name: str
-    waiting: Annotated[int, Field(description="Callers in it now.")]
+    waiting: Annotated[
+        int,
+        Field(
+            description="Callers who wait for it now: those in it, and those who hear the fallback's menu, leave a "
+            "message or have an agency rung for them, all of whom come back to it. Who talks does not wait."
+        ),
+    ]
     waiting_since: Annotated[
         datetime | None, Field(description="When the caller who waits the longest arrived; null where nobody waits.")
     ]
@@ -122,9 +128,14 @@ class OperatorSeen(Told):
         )
 
 
+class CallbacksSeen(Told):
+    open: Annotated[int, Field(description="Callers who are to be called back.")]
+    overdue: Annotated[int, Field(description="Those of them whose time is over.")]
+
+
 class AlarmSeen(Told):
-    kind: Annotated[str, Field(description="hole, short or lone_silent.")]
-    subject: Annotated[str, Field(description="With whom or what: a queue, a phone.")]
+    kind: Annotated[str, Field(description="What is wrong, in one word: hole, short, lone_silent, quiet_trunk, …")]
+    subject: Annotated[str, Field(description="With whom or what: a queue, a phone, a trunk, a number.")]
     detail: str
     raised_at: datetime
 
@@ -147,6 +158,7 @@ class BoardModel(Told):
     queues: list[QueueSeen]
     operators: Annotated[list[OperatorSeen], Field(description="By name.")]
     alarms: Annotated[list[AlarmSeen], Field(description="Those that stand, the oldest first; 100 at most.")]
+    callbacks: Annotated[CallbacksSeen, Field(description="As the store said a few seconds ago, at most.")]
 
     @classmethod
     def of(
@@ -172,4 +184,5 @@ class BoardModel(Told):
                 AlarmSeen(kind=each.kind, subject=each.subject, detail=each.detail, raised_at=each.raised_at)
                 for each in picture.alarms
             ],
+            callbacks=CallbacksSeen(open=picture.callbacks.count, overdue=picture.callbacks.overdue),
         )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # these modules take a Context themselves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`clock` returns the time now, in UTC."""
+    """`title` is what people call the centre; `clock` returns the time now, in UTC."""
 
     centre: Centre
     office: Office
@@ -60,6 +60,7 @@ class Context:
     board: Line
     door: Door
     calendar_secret: bytes
+    title: str
     clock: Callable[[], datetime]
 
     @property

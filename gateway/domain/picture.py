@@ -8,7 +8,7 @@ seconds. It counts from the call's arrival, greeting and all, as a caller does. 
 left out: in an emergency centre they are callers too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -56,17 +56,28 @@ class ServiceLevel:
 
 
 NO_CALLS = ServiceLevel()
+PARTED = timedelta(seconds=1)
+"""So long after a talk outside of the queue its call is over, or on its way back into the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbacksOpen:
+    """The callers who are to be called back: how many in all, and how many of them are past their time."""
+
+    count: int = 0
+    overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """What the store says: service levels by queue, of the last hour and of the day, the last call's arrival by trunk,
-    and the alarms that stand."""
+    the alarms that stand, and the callbacks that are open."""
 
     hour: Mapping[str, ServiceLevel] = field(default_factory=dict)
     day: Mapping[str, ServiceLevel] = field(default_factory=dict)
     last_calls: Mapping[str, datetime] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
+    callbacks: CallbacksOpen = CallbacksOpen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,9 @@ class TrunkPicture:
 
 @dataclass(frozen=True, slots=True)
 class QueuePicture:
-    """`free` and `there` are None while nobody sees the phones; `waiting_since` is when the caller who waits longest
-    arrived."""
+    """`waiting` are the callers in the queue, and those out of it for a while: they hear the fallback's menu, leave a
+    message, or an agency is being rung for them. `waiting_since` is when the one who waits longest arrived. `free` and
+    `there` are None while nobody sees the phones."""
 
     name: str
     waiting: int
@@ -133,6 +145,7 @@ class Picture:
     queues: tuple[QueuePicture, ...]
     operators: tuple[OperatorPicture, ...]
     alarms: tuple[Alarm, ...]
+    callbacks: CallbacksOpen
 
 
 def picture(books: Books, seen: Seen | None, calls: Iterable[Call], history: History, at: datetime) -> Picture:
@@ -153,11 +166,18 @@ def picture(books: Books, seen: Seen | None, calls: Iterable[Call], history: His
     ]
     if seen and seen.silent_calls:
         operators = [replace(each, is_caller_silent=each.call_id in seen.silent_calls) for each in operators]
+    waiting: dict[str, list[datetime]] = {}
+    for call in going_on:
+        if _waits(call, at):
+            waiting.setdefault(_waits_for(call, books), []).append(call.arrived_at)
     return Picture(
         trunks=tuple(_trunk(each, seen, going_on, history) for _, each in sorted(books.trunks.items())),
-        queues=tuple(_queue(each, seen, going_on, history, at) for _, each in sorted(books.queues.items())),
+        queues=tuple(
+            _queue(each, seen, waiting.get(name, []), history, at) for name, each in sorted(books.queues.items())
+        ),
         operators=tuple(sorted(operators, key=lambda each: (each.name.casefold(), each.phone))),
         alarms=tuple(sorted(history.alarms, key=lambda alarm: (alarm.raised_at, alarm.key))),
+        callbacks=history.callbacks,
     )
 
 
@@ -185,8 +205,25 @@ def _trunk(trunk: Trunk, seen: Seen | None, calls: Iterable[Call], history: Hist
     )
 
 
-def _queue(queue: Queue, seen: Seen | None, calls: Iterable[Call], history: History, at: datetime) -> QueuePicture:
-    arrivals = [call.arrived_at for call in calls if call.stage is Stage.QUEUED and call.queue == queue.name]
+def _waits(call: Call, at: datetime) -> bool:
+    """Whether the caller waits for a person: in a queue, or in the fallback, which leads back there. With whom an
+    agency or a last-resort number talked a moment ago, that call is over, or will be in the queue."""
+    if call.stage is not Stage.FALLBACK:
+        return call.stage is Stage.QUEUED
+    talks = (attempt.left_at for attempt in call.attempts if attempt.answered_at)
+    return not any(left_at is not None and at - left_at < PARTED for left_at in talks)
+
+
+def _waits_for(call: Call, books: Books) -> str:
+    """The queue in which the caller waits, or to which the fallback leads back: that which the call was in, or the
+    site's, where it was in none yet or that one is no more."""
+    return call.queue if call.queue is not None and call.queue in books.queues else books.default_queue
+
+
+def _queue(
+    queue: Queue, seen: Seen | None, arrivals: Sequence[datetime], history: History, at: datetime
+) -> QueuePicture:
+    """`arrivals` are those of the callers who wait for it."""
     places = [place for place in seen.places if place.queue == queue.name] if seen else None
     return QueuePicture(
         name=queue.name,

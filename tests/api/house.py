@@ -236,6 +236,7 @@ async def open_house(
     stream_limit: int = 100,
     write_timeout_s: float = 10.0,
     door: Door | None = None,
+    title: str = "112",
     pace: Pace = QUICK,
     source: Source | None = None,
 ) -> AsyncIterator[House]:
@@ -292,6 +293,7 @@ async def open_house(
         board=services.line,
         door=door or Door(),
         calendar_secret=b"calendar",
+        title=title,
         clock=services.clock,
     )
     app = application.build(context)

@@ -21,7 +21,7 @@ from gateway.api import pictures
 from gateway.domain.alarms import Alarm
 from gateway.domain.change import Change
 from gateway.domain.events import Event
-from gateway.domain.facts import Fact
+from gateway.domain.facts import CallerLeft, Fact, FellBack, LegConnected, LegRung, QueueLeft, Side
 from tests.api.house import LIMIT_S, House, Json, answered, open_house, until
 from tests.api.schema import check
 
@@ -123,6 +123,40 @@ async def test_the_board_tells_of_a_call_from_its_arrival_to_its_end(house: Hous
     house.services.line.stand("1001", "free")
     told = (await house.get("/v1/board")).json
     assert (state(told), told["operators"][0]["call_id"]) == ("free", None)
+
+
+async def test_a_caller_in_the_fallback_waits_and_one_with_whom_an_agency_talks_does_not(house: House) -> None:
+    arrived, *_ = facts = going_on(WAITING)
+    at = facts[-1].at
+
+    def after(seconds: float) -> datetime:
+        return at + timedelta(seconds=seconds)
+
+    async def waits() -> tuple[int, str | None]:
+        [queue] = (await house.get("/v1/board")).json["queues"]
+        return queue["waiting"], queue["waiting_since"]
+
+    await house.tell(*facts)
+    told = await waits()
+    assert told[0] == 1
+    assert moment(str(told[1])) == arrived.at
+    call_id, agency = arrived.call_id, "Damkar"
+    await house.tell(QueueLeft(call_id, after(1), "emergency", "JOINEMPTY"))
+    assert await waits() == told
+    await house.tell(FellBack(call_id, after(1), "nobody", 1, "", "", ""))
+    await house.tell(FellBack(call_id, after(2), "agency", 1, "", agency, "1301"))
+    await house.tell(LegRung(call_id, after(2), "leg", "1301"))
+    assert await waits() == told
+    await house.tell(LegConnected(call_id, after(3), "leg", "1301"))
+    assert await waits() == (0, None)
+
+
+async def test_open_callbacks_are_counted(house: House) -> None:
+    assert (await house.get("/v1/board")).json["callbacks"] == {"open": 0, "overdue": 0}
+    async with viewing(house) as viewer:
+        await house.tell(*going_on(WAITING), CallerLeft("112-1.1", datetime.now(UTC), 16, Side.CALLER))
+        told = await viewer.until(lambda told: told["callbacks"]["open"] == 1)
+        assert told["callbacks"] == {"open": 1, "overdue": 0}
 
 
 async def test_service_levels_are_those_of_the_hour_and_of_the_local_day(tmp_path: Path) -> None:

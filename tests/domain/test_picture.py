@@ -190,18 +190,43 @@ def test_who_leaves_after_the_call_is_seen_as_long_as_it_lasts() -> None:
 
 
 def test_a_queue_counts_who_waits_and_from_when() -> None:
+    kept = books(PAGI, operator(1), queues=[queue(), queue("fire")])
     calls = (
         a_call(1, arrived_at=ago(10)),
         a_call(2, arrived_at=ago(40)),
         a_call(3, Stage.TALKING, arrived_at=ago(90)),
-        a_call(4, Stage.FALLBACK, arrived_at=ago(90)),
-        a_call(5, queue="fire", arrived_at=ago(90)),
+        a_call(4, Stage.GREETING, arrived_at=ago(90)),
+        a_call(5, queue="fire", arrived_at=ago(95)),
         a_call(6, trunk=PROBE_TRUNK, arrived_at=ago(90)),
     )
-    found = the_queue(seen(), *calls)
-    assert (found.waiting, found.waiting_since) == (2, ago(40))
-    found = the_queue(seen())
-    assert (found.waiting, found.waiting_since) == (0, None)
+    assert waiting(seen(), *calls, kept=kept) == {"emergency": (2, ago(40)), "fire": (1, ago(95))}
+    assert waiting(seen(), kept=kept) == {"emergency": (0, None), "fire": (0, None)}
+
+
+def waiting(sight: Seen | None, *calls: Call, **given: Any) -> dict[str, tuple[int, datetime | None]]:
+    return {each.name: (each.waiting, each.waiting_since) for each in shown(sight, *calls, **given).queues}
+
+
+def test_who_hears_the_fallback_waits_for_the_queue_that_he_came_from_or_else_for_the_sites() -> None:
+    kept = books(PAGI, operator(1), queues=[queue(), queue("fire")])
+    calls = (
+        a_call(1, Stage.FALLBACK, queue="fire", arrived_at=ago(90)),
+        a_call(2, Stage.FALLBACK, queue=None, arrived_at=ago(70)),  # over what its trunk is to carry: in no queue yet
+        a_call(3, Stage.FALLBACK, queue="retired", arrived_at=ago(60)),
+        a_call(4, queue="retired", arrived_at=ago(50)),
+        a_call(5, Stage.FALLBACK, trunk=PROBE_TRUNK, arrived_at=ago(99)),
+    )
+    assert waiting(None, *calls, kept=kept) == {"emergency": (3, ago(70)), "fire": (1, ago(90))}
+
+
+def test_whom_an_agency_is_rung_for_waits_and_with_whom_it_talks_does_not() -> None:
+    rung = Attempt("x", "1301", ago(20))
+    assert the_queue(seen(), a_call(stage=Stage.FALLBACK, attempts=(rung,))).waiting == 1
+    talks = replace(rung, answered_at=ago(9))
+    assert the_queue(seen(), a_call(stage=Stage.TALKING, attempts=(talks,))).waiting == 0
+    # the end of that talk is the call's end, or an agency's line vanished, and the caller comes back
+    assert the_queue(seen(), a_call(stage=Stage.FALLBACK, attempts=(replace(talks, left_at=ago(0.2)),))).waiting == 0
+    assert the_queue(seen(), a_call(stage=Stage.FALLBACK, attempts=(replace(talks, left_at=ago(2)),))).waiting == 1
 
 
 def test_a_queue_counts_who_is_free_and_who_is_there() -> None:
