@@ -8,11 +8,16 @@ their hashes in the policy, and no other may run.
 import base64
 import hashlib
 import re
+from html import escape
 from importlib import resources
+from typing import Annotated
 
 from aiohttp import web
+from pydantic import Field
 
 from gateway.api.context import Context
+from gateway.api.models import Parameters
+from gateway.api.month_words import Language
 from gateway.api.routes import route
 
 PAGE = resources.files("gateway.api").joinpath("board.html").read_text(encoding="utf-8")
@@ -30,10 +35,16 @@ POLICY = (
 )
 
 
-async def get_board_page(context: Context) -> web.StreamResponse:
-    """The board as a page for a wall. It shows nothing before it is given a token that may see the board."""
+class BoardPageQuery(Parameters):
+    lang: Annotated[Language | None, Field(description="Bahasa Indonesia, or English; else the browser's.")] = None
+
+
+async def get_board_page(context: Context, query: BoardPageQuery) -> web.StreamResponse:
+    """The board as a page for a wall. It shows nothing but the centre's title before it is given a token that may see
+    the board."""
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-    return web.Response(text=PAGE, content_type="text/html", headers=headers)
+    text = PAGE.replace("{lang}", query.lang or "").replace("{title}", escape(context.title))
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 ROUTES = (

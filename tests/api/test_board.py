@@ -17,11 +17,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.api import pictures
+from gateway.api import board_page, pictures
+from gateway.domain import flow
 from gateway.domain.alarms import Alarm
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.facts import CallerLeft, Fact, FellBack, LegConnected, LegRung, QueueLeft, Side
+from gateway.watch import OVERDUE
 from tests.api.house import LIMIT_S, House, Json, answered, open_house, until
 from tests.api.schema import check
 
@@ -387,6 +389,22 @@ async def test_the_page_runs_its_own_script_and_nothing_else(house: House) -> No
     assert "unsafe" not in policy
     assert not re.search(r"https?://|src=|<link|<img|@import|url\(", page)
     assert not re.search(r" on[a-z]+=| style=", page)
+
+
+async def test_the_page_has_the_centres_title_and_speaks_the_language_that_is_asked_for(tmp_path: Path) -> None:
+    async with open_house(tmp_path, title="112, <b>Sidoarjo</b> {lang}") as house:
+        for query, lang in (("", ""), ("?lang=id", "id"), ("?lang=en", "en")):
+            page = (await house.get(f"/board{query}", token=None)).text
+            assert f'<html lang="{lang}">' in page
+            assert page.count("112, &lt;b&gt;Sidoarjo&lt;/b&gt; {lang}") == 2
+        assert (await house.get("/board?lang=fr", token=None)).status == 422
+
+
+def test_the_page_has_words_in_both_languages_for_each_alarm_that_is_raised() -> None:
+    told = re.search(r"const ALARMS = \{(.*?)\n\};", board_page.PAGE, re.DOTALL)
+    assert told is not None
+    worded = re.findall(r'^  (\w+): \["[^"]+", "[^"]+"\],$', told[1], re.MULTILINE)
+    assert {"hole", "short", "lone_silent", OVERDUE, *flow.KINDS} <= set(worded)
 
 
 async def test_the_page_sets_text_as_text_alone_and_sends_the_token_in_the_header_alone(house: House) -> None:
