@@ -34,10 +34,12 @@ class Column:
     whole: int
 
 
-def columns(title: str, given: Sequence[Column], number: Callable[[int], str]) -> str:
-    """Columns from 0 up: the part below solid, the rest above it hatched. `number` writes a number for people."""
-    step = _step(max((each.whole for each in given), default=0))
-    top = max(step, math.ceil(max((each.whole for each in given), default=0) / step) * step)
+def columns(title: str, given: Sequence[Column | None], number: Callable[[int], str]) -> str:
+    """Columns from 0 up: the part below solid, the rest above it hatched. The place of None stays empty.
+    `number` writes a number for people."""
+    most = max((each.whole for each in given if each), default=0)
+    step = _step(most)
+    top = max(step, math.ceil(most / step) * step)
     return "".join(
         [
             f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -83,9 +85,11 @@ def _lines(top: int, step: int, number: Callable[[int], str]) -> Iterator[str]:
         yield f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{escape(number(value))}</text>'
 
 
-def _columns(given: Sequence[Column], top: int) -> Iterator[str]:
+def _columns(given: Sequence[Column | None], top: int) -> Iterator[str]:
     room = (WIDTH - _LEFT) / max(1, len(given))
     for place, each in enumerate(given):
+        if each is None:
+            continue
         x, width = _LEFT + room * (place + 0.12), room * 0.76
         floor, middle, roof = (_y(value, top) for value in (0, each.part, each.whole))
         yield f"<g><title>{escape(each.words)}</title>"

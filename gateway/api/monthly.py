@@ -46,12 +46,16 @@ async def get_monthly(context: Context, query: MonthQuery, request: web.Request)
     """The month as a page to print on A4: the four kinds, outcomes, service level, day by day, hour by hour, by
     carrier, callbacks, and what each figure means. As CSV: the same tables one after the other, told apart by the
     column `table`."""
-    today = context.clock().astimezone(context.bookkeeper.zone).date()
+    zone = context.bookkeeper.zone
+    today = context.clock().astimezone(zone).date()
     first = date.fromisoformat(f"{query.month or today.strftime('%Y-%m')}-01")
     last = _last_day(first)
+    first_call = await context.reads.reports.first_arrival()
     month = Month(
+        title=context.title,
         first=first,
-        timezone=context.bookkeeper.zone.key,
+        zone=zone,
+        first_call=first_call and first_call.astimezone(zone).date(),
         days=await count(context, By.DAY, first, last),
         hours=await count(context, By.HOUR_OF_DAY, first, last),
         trunks=await count(context, By.TRUNK, first, last),
@@ -60,9 +64,9 @@ async def get_monthly(context: Context, query: MonthQuery, request: web.Request)
     if wanted_media(request, said, (HTML, CSV)) == CSV:
         text = await asyncio.to_thread(lambda: report_table.text_of(_table(month)))
         return csv_response(text, f"month-{first:%Y-%m}.csv")
-    text = await asyncio.to_thread(monthly_page.page, month, query.lang)
-    headers = {"Content-Security-Policy": monthly_page.POLICY, "Referrer-Policy": "no-referrer"}
-    return web.Response(text=text, content_type=HTML, headers=headers)
+    page = await asyncio.to_thread(monthly_page.page, month, query.lang)
+    headers = {"Content-Security-Policy": page.policy, "Referrer-Policy": "no-referrer"}
+    return web.Response(text=page.text, content_type=HTML, headers=headers)
 
 
 def _table(month: Month) -> Iterator[list[report_table.Cell]]:

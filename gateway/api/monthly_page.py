@@ -1,54 +1,76 @@
 """The regency's month as one page to print: tables and charts, with nothing from outside.
 
 Counterparts: `monthly.py` counts and sends it, `charts.py` draws, `month_words.py` has the words. Its style is named by
-its hash in the policy, and no script may run.
+its hash in the policy, and no script may run. In a browser that knows the boxes of a sheet's margin (CSS Paged Media),
+each printed sheet has its foot.
 """
 
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
 from gateway.api import charts
 from gateway.api.charts import Column
-from gateway.api.counting import Counted, Label
+from gateway.api.counting import Counted
 from gateway.api.month_words import Language, Wording
 from gateway.domain.definitions import DEFINITIONS
 from gateway.domain.reports import LIMITS_S, Figures, Share
 
 STYLE = """
-@page { size: A4; margin: 14mm; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 52rem; padding: 1rem; color: #111; background: #fff;
+body { margin: 0 auto; max-width: 60rem; padding: 1rem; color: #111; background: #fff;
   font: 0.95rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 h1 { margin: 0; font-size: 1.7rem; } h2 { margin: 1.6rem 0 0.4rem; font-size: 1.15rem; border-bottom: 2px solid #333; }
-small, .faint { color: #555; font-weight: 400; font-size: 0.85rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { padding: 0.15rem 0.5rem; border-bottom: 1px solid #ccc; text-align: right; vertical-align: middle; }
+header p { margin: 0.3rem 0 0; } .note { margin: 0.3rem 0.5rem; }
+small, .faint { color: #555; font-weight: 400; font-size: 0.88em; } h2 small { font-size: 0.75em; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { padding: 0.15rem 0.5rem; border-bottom: 1px solid #ccc; text-align: right; vertical-align: middle;
+  white-space: nowrap; }
 th:first-child, td:first-child, .text { text-align: left; }
+.text { white-space: normal; } .text:not(:first-child), .part:first-child { padding-left: 1.5rem; }
 thead th { border-bottom: 1px solid #333; } tbody th { font-weight: 400; }
 .chart { display: block; width: 100%; height: auto; } .chart text { font: 11px system-ui, sans-serif; fill: #111; }
 .bar { width: 12rem; height: 0.75rem; } .key { width: 0.8rem; height: 0.8rem; margin-left: 0.8rem; }
 .empty { margin: 4rem 0; text-align: center; font-size: 1.3rem; }
 dt { margin-top: 0.4rem; font-weight: 600; } dd { margin: 0; }
-section, tr, dt, dd, figure { break-inside: avoid; } section.long { break-inside: auto; } h2 { break-after: avoid; }
+section, tr, figure, dl > div { break-inside: avoid; } section.long { break-inside: auto; }
+h2, dt, thead { break-after: avoid; } dd { break-before: avoid; }
 figure { margin: 0.4rem 0; }
-@media print { body { max-width: none; padding: 0; font-size: 9.5pt; }
+@media print { body { max-width: none; padding: 0; font-size: 8.5pt; line-height: 1.3; } .wide { overflow: visible; }
+  h1 { font-size: 15pt; } h2 { margin-top: 0.9rem; font-size: 11pt; } .bar { height: 0.6rem; }
+  th, td { padding: 0.05rem 0.3rem; } .note { margin: 0.3rem; }
   rect, pattern { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAPER = """
+@page { size: A4; margin: 14mm 14mm 18mm;
+  @bottom-left { content: "%s"; width: 80%%; font: 8pt system-ui, sans-serif; color: #555; text-align: left; }
+  @bottom-right { content: "%s " counter(page) " / " counter(pages); font: 8pt system-ui, sans-serif; color: #555; } }
+"""
+"""Each sheet's foot: what it is and when it was made, and its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, and the policy (Content-Security-Policy) that lets it have its style and nothing else."""
+
+    text: str
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
     """What the page tells of the month that begins on `first`: the same calls three times, told apart differently."""
 
+    title: str
+    """What people call the centre."""
     first: date
-    timezone: str
+    zone: ZoneInfo
+    first_call: date | None
+    """The day of the first call that the centre ever had."""
     days: Counted
     hours: Counted
     trunks: Counted
@@ -57,34 +79,56 @@ class Month:
     def total(self) -> Figures:
         return self.days.report.total
 
+    @property
+    def as_of(self) -> datetime:
+        """When it was counted, by the centre's clock."""
+        return self.days.as_of.astimezone(self.zone)
 
-def page(month: Month, language: Language) -> str:
+    def is_past(self, day: date) -> bool:
+        """Whether calls could have come on that day: the centre had begun, and the day has."""
+        return self.first_call is not None and self.first_call <= day <= self.as_of.date()
+
+
+def page(month: Month, language: Language) -> Page:
     """The page, whole."""
     words = Wording(language)
-    name = words.month(month.first)
+    name = _name(words, month)
     parts = _full(words, month) if month.total.calls else _empty(words, month)
-    return "".join(
+    foot = f"{name}. {words['counted']} {words.moment(month.as_of)}"
+    style = STYLE + _PAPER % (_in_style(foot), _in_style(words["page"]))
+    text = "".join(
         [
             f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{words['title']}: {name}</title><style>{STYLE}</style></head><body>",
-            f"<header><h1>{words['title']}: {name}</h1>{_subtitle(words, month)}</header><main>",
+            f"<title>{escape(name)}</title><style>{style}</style></head><body>",
+            f"<header><h1>{escape(name)}</h1>{_subtitle(words, month)}</header><main>",
             *parts,
             "</main></body></html>",
         ]
     )
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return Page(
+        text,
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    )
+
+
+def _name(words: Wording, month: Month) -> str:
+    return f"{words['title']} {month.title}, {words.month(month.first)}"
+
+
+def _in_style(text: str) -> str:
+    """The text as it may stand within quotes in a style: each sign that could mean something there by its number."""
+    return "".join(each if (each.isascii() and each.isalnum()) or each == " " else f"\\{ord(each):x} " for each in text)
 
 
 def _subtitle(words: Wording, month: Month) -> str:
-    there = month.days.as_of.astimezone(ZoneInfo(month.timezone))
-    english = words.english("title")
-    told = (
-        [f'<p class="faint" lang="en">{english}: {Wording(Language.ENGLISH).month(month.first)}</p>'] if english else []
-    )
-    told.append(
-        f'<p class="faint">{words["counted"]} {there:%Y-%m-%d %H:%M} ({words["zone"]} {escape(month.timezone)})</p>'
-    )
-    if month.first <= there.date() < _next_month(month.first):
+    told = []
+    if words.language is not Language.ENGLISH:
+        told.append(f'<p class="faint" lang="en">{escape(_name(Wording(Language.ENGLISH), month))}</p>')
+    zone = f"({words['zone']} {escape(month.zone.key)})"
+    told.append(f'<p class="faint">{words["counted"]} {words.moment(month.as_of)} {zone}</p>')
+    if month.first <= month.as_of.date() < _next_month(month.first):
         told.append(f"<p><strong>{words['unfinished']}</strong></p>")
     return "".join(told)
 
@@ -104,15 +148,18 @@ def _full(words: Wording, month: Month) -> Iterator[str]:
     yield _kinds(words, total)
     yield _level(words, total)
     yield _outcomes(words, total)
-    yield _by_time(words, "days", "day", month.days, [label.name[-2:] for label, _ in month.days.groups])
-    yield _by_time(words, "hours", "hour", month.hours, [label.key or "" for label, _ in month.hours.groups])
-    yield _section(words, "trunks", _times(words, "trunk", month.trunks.groups))
+    yield _by_time(words, "days", "day", list(_days(words, month)))
+    hours = [_Time(label.key or "", label.name, figures) for label, figures in month.hours.groups]
+    yield _by_time(words, "hours", "hour", hours)
+    trunks = [_Time("", _Words(label.name or words["none"]), figures) for label, figures in month.trunks.groups]
+    yield _section(words, "trunks", _times(words, "trunk", trunks))
     yield _callbacks(words, total)
     yield _definitions(words)
 
 
 def _summary(words: Wording, total: Figures) -> str:
-    waits = total.waits
+    waits, false = total.waits, total.false_of_presented
+    genuine = Share(total.disposed.count - false.count, total.presented)
     rows = [
         (words["presented"], words.number(total.presented), "", ""),
         *(_share(words, name, share) for name, share in (("answered", total.answered), ("relieved", total.relieved))),
@@ -120,13 +167,20 @@ def _summary(words: Wording, total: Figures) -> str:
             _share(words, name, share)
             for name, share in (("abandoned", total.abandoned), ("cancelled", total.cancelled))
         ),
-        _share(words, "false_of_disposed", total.false_of_disposed),
-        _share(words, "false_of_presented", total.false_of_presented),
+        _share(words, "disposed", total.disposed),
+        _part_of(words, _share(words, "false_calls", false)),
+        _part_of(words, _share(words, "genuine", genuine)),
+        _share(words, "undisposed", Share(total.undisposed, total.presented)),
         (words["waits"], words.seconds(waits.mean_s), words.number(waits.count), ""),
         (words["slowest"], words.seconds(waits.slowest_mean_s), words.number(waits.slowest), ""),
         (words["waiting"], words.number(total.waiting), "", ""),
     ]
-    return _section(words, "summary", _table([words[name] for name in ("figure", "calls", "of", "share")], rows))
+    head = [words[name] for name in ("figure", "value", "of_calls", "share")]
+    note = ""
+    if total.undisposed:
+        how_many = f"{words.number(total.undisposed)} {words['of'].lower()} {words.number(total.presented)}"
+        note = f'<p class="note"><strong>{how_many}</strong> {words["not_known"]}</p>'
+    return _section(words, "summary", _table(head, rows) + note)
 
 
 def _kinds(words: Wording, total: Figures) -> str:
@@ -147,10 +201,11 @@ def _level(words: Wording, total: Figures) -> str:
     rows = []
     for each in total.within:
         definition = DEFINITIONS[f"within_{each.limit_s}_s"]
-        said = f"{definition.source} ({definition.goal})" if definition.goal else definition.source
+        source, goal = (words.of(each) for each in (definition.source, definition.goal))
+        said = f"{source} ({goal})" if goal else source
         count, of = words.number(each.share.count), words.number(each.share.of)
-        rows.append((_within(words, each.limit_s), count, of, words.share(each.share.share), said))
-    head = [words[name] for name in ("level", "calls", "of", "share", "source")]
+        rows.append((_within(words, each.limit_s), count, of, words.share(each.share.share), _Words(said)))
+    head = [*(words[name] for name in ("level", "calls", "of", "share")), _Words(words["source"])]
     return _section(words, "level", _table(head, rows))
 
 
@@ -162,43 +217,61 @@ def _outcomes(words: Wording, total: Figures) -> str:
     return _section(words, "outcomes", _table([words["figure"], words["calls"], words["share"]], rows))
 
 
-def _by_time(words: Wording, title: str, column: str, counted: Counted, labels: Sequence[str]) -> str:
-    given = [
-        Column(
-            short,
-            f"{label.name}: {words['presented']} {words.number(each.presented)}, "
-            f"{words['answered']} {words.number(each.answered.count)}",
-            each.answered.count,
-            each.presented,
-        )
-        for short, (label, each) in zip(labels, counted.groups, strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """A row of the tables that tell calls apart, and a column of their charts. Without figures: nothing could have
+    come."""
+
+    short: str
+    name: str
+    figures: Figures | None
+
+
+def _days(words: Wording, month: Month) -> Iterator[_Time]:
+    for label, figures in month.days.groups:
+        day = date.fromisoformat(label.name)
+        yield _Time(str(day.day), words.day(day), figures if month.is_past(day) or figures.calls else None)
+
+
+def _by_time(words: Wording, title: str, column: str, times: Sequence[_Time]) -> str:
+    given = [_column(words, each.short, each.name, each.figures) if each.figures else None for each in times]
     legend = (
         f"<figcaption>{charts.key(charts.SOLID)} {words['answered']} {charts.key(charts.HATCHED)} {words['others']}"
         "</figcaption>"
     )
     chart = f"<figure>{charts.columns(words[title], given, words.number)}{legend}</figure>"
-    return _section(words, title, chart + _times(words, column, counted.groups), is_long=True)
+    note = "" if all(each.figures for each in times) else f'<p class="note faint">{words["dashed"]}</p>'
+    return _section(words, title, chart + _times(words, column, times) + note)
 
 
-def _times(words: Wording, column: str, groups: Iterable[tuple[Label, Figures]]) -> str:
-    rows = []
-    for label, each in groups:
-        ten = next(within for within in each.within if within.limit_s == 10).share
-        rows.append(
-            (
-                label.name or words["none"],
-                words.number(each.presented),
-                words.number(each.answered.count),
-                words.share(each.answered.share),
-                words.share(ten.share),
-                words.seconds(each.waits.mean_s),
-                words.number(each.abandoned.count),
-                words.number(each.cancelled.count),
-            )
-        )
-    head = [words[column], words["presented"], words["answered"], "%", f"≤ 10 {words['seconds']}", words["waits"]]
-    return _table([*head, words["abandoned"], words["cancelled"]], rows)
+def _column(words: Wording, short: str, name: str, figures: Figures) -> Column:
+    presented, answered = words.number(figures.presented), words.number(figures.answered.count)
+    told = f"{name}: {words['presented']} {presented}, {words['answered']} {answered}"
+    return Column(short, told, figures.answered.count, figures.presented)
+
+
+def _times(words: Wording, column: str, times: Iterable[_Time]) -> str:
+    names = ("presented", "short_answered", "", "", "short_waits", "short_abandoned", "short_cancelled")
+    head = [words[name] if name else "" for name in names]
+    head[2:4] = "%", f"≤ 10 {words['seconds']}"
+    return _table([words[column], *head], (_time(words, each) for each in times))
+
+
+def _time(words: Wording, time: _Time) -> Sequence[str]:
+    each = time.figures
+    if each is None:
+        return time.name, *("-" * 7)
+    ten = next(within for within in each.within if within.limit_s == 10).share
+    return (
+        time.name,
+        words.number(each.presented),
+        words.number(each.answered.count),
+        words.share(each.answered.share),
+        words.share(ten.share),
+        words.seconds(each.waits.mean_s),
+        words.number(each.abandoned.count),
+        words.number(each.cancelled.count),
+    )
 
 
 def _callbacks(words: Wording, total: Figures) -> str:
@@ -213,17 +286,15 @@ def _callbacks(words: Wording, total: Figures) -> str:
         (words["got_through"], words.number(there.got_through), "", ""),
         (words["given_up"], words.number(there.given_up), "", ""),
     ]
-    return _section(words, "callbacks", _table([words[name] for name in ("figure", "calls", "of", "share")], rows))
+    return _section(words, "callbacks", _table([words[name] for name in ("figure", "count", "of", "share")], rows))
 
 
 def _definitions(words: Wording) -> str:
-    is_english = words.language is Language.ENGLISH
     of_limits = {f"within_{limit_s}_s": _within(words, limit_s) for limit_s in LIMITS_S}
     told = "".join(
-        f"<dt>{escape(of_limits.get(name) or words[name])}</dt>"
-        f"<dd>{escape(each.english if is_english else each.indonesian)}"
-        + (f' <span class="faint">{escape(each.source)}</span>' if each.source else "")
-        + "</dd>"
+        f"<div><dt>{escape(of_limits.get(name) or words[name])}</dt><dd>{escape(words.of(each))}"
+        + (f' <span class="faint">{escape(words.of(each.source))}</span>' if each.source.english else "")
+        + "</dd></div>"
         for name, each in DEFINITIONS.items()
     )
     return _section(words, "definitions", f"<dl>{told}</dl>", is_long=True)
@@ -234,6 +305,18 @@ def _definitions(words: Wording) -> str:
 
 class _Markup(str):
     """HTML already."""
+
+    __slots__ = ()
+
+
+class _Words(str):
+    """A cell of words, which may take more than one line."""
+
+    __slots__ = ()
+
+
+class _Part(str):
+    """A row that tells a part of the row above."""
 
     __slots__ = ()
 
@@ -253,18 +336,27 @@ def _share(words: Wording, name: str, share: Share) -> tuple[str, str, str, str]
     return words[name], words.number(share.count), words.number(share.of), words.share(share.share)
 
 
+def _part_of(words: Wording, row: Sequence[str]) -> Sequence[str]:
+    """The row as a part of the one above it."""
+    return _Part(f"{words['of_which']}: {row[0].lower()}"), *row[1:]
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    above = "".join(f'<th scope="col">{escape(each)}</th>' for each in head)
+    above = "".join(f'<th scope="col"{_kind(each)}>{escape(each)}</th>' for each in head)
     below = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{escape(each)}</th>' if not place else f"<td>{_cell(each)}</td>"
+            f'<th scope="row"{_kind(each)}>{escape(each)}</th>' if not place else f"<td{_kind(each)}>{_cell(each)}</td>"
             for place, each in enumerate(row)
         )
         + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{above}</tr></thead><tbody>{below}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{above}</tr></thead><tbody>{below}</tbody></table></div>'
+
+
+def _kind(text: str) -> str:
+    return ' class="text"' if isinstance(text, _Words) else ' class="part"' if isinstance(text, _Part) else ""
 
 
 def _cell(text: str) -> str:

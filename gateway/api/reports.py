@@ -230,7 +230,7 @@ def _model(context: Context, query: ReportQuery, days: tuple[date, date], counte
             for label, figures in counted.groups
         ],
         definitions={
-            name: DefinitionModel(text=each.english, source=each.source, goal=each.goal)
+            name: DefinitionModel(text=each.english, source=each.source.english, goal=each.goal.english)
             for name, each in DEFINITIONS.items()
         },
     )

@@ -89,6 +89,12 @@ class ReportReads:
                     since = until if until < piece.until else None
         return found
 
+    async def first_arrival(self) -> datetime | None:
+        """When the centre's first call came, its own test calls left out; None before that. Raises StoreAway."""
+        query = select(calls.c.arrived_at).where(calls.c.trunk != PROBE_TRUNK).order_by(calls.c.arrived_at).limit(1)
+        async with self._reading() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
 
 async def _ready(connection: AsyncConnection, wanted: Wanted, since: datetime, piece: Piece) -> datetime:
     """Until when is counted now; the connection sees the database as it is at one moment (SQLite's do anyway)."""

@@ -7,6 +7,7 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposition
 from gateway.store.database import writing
 from gateway.store.tables import callbacks, dispositions
-from tests.api.house import House, Reply
+from tests.api.house import House, Reply, open_house
 
 TEN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 """Ten in the morning in Jakarta."""
@@ -269,8 +270,8 @@ async def test_the_month_is_told_in_bahasa_indonesia_with_english_beside_it_or_i
     english = await worked.get(f"{MONTHLY}?month=2026-11&lang=en")
 
     assert '<html lang="id">' in page.text
-    assert "Laporan bulanan 112: November 2026" in page.text
-    assert "Monthly report of 112: November 2026" in page.text
+    assert "Laporan bulanan 112, November 2026</h1>" in page.text
+    assert "Monthly report of 112, November 2026" in page.text
     assert "Bulan ini belum selesai" in page.text
     assert '<html lang="en">' in english.text
     assert "Laporan" not in english.text
@@ -284,10 +285,68 @@ async def test_the_month_is_told_in_bahasa_indonesia_with_english_beside_it_or_i
 
 async def test_each_chart_says_its_numbers_in_words_and_by_pattern_not_by_colour_alone(worked: House) -> None:
     text = (await worked.get(f"{MONTHLY}?month=2026-11&lang=en")).text
-    assert "<title>2026-11-23: Presented 6, Answered by an operator 3</title>" in text
-    assert len(re.findall(r"<title>2026-11-\d\d: ", text)) == 30
+    assert "<title>Mon 23 Nov: Presented 6, Answered by an operator 3</title>" in text
     assert len(re.findall(r"<title>\d\d:00: ", text)) == 24
     assert 'fill="url(#hatched)"' in text
+
+
+async def test_a_day_without_a_call_is_none_and_one_yet_to_come_or_before_the_first_call_ever_is_no_number(
+    worked: House,
+) -> None:
+    text = (await worked.get(f"{MONTHLY}?month=2026-11&lang=en")).text
+    rows = dict(re.findall(r'<th scope="row">\w{3} (\d+) Nov</th>(.*?)</tr>', text))
+    numbers = {int(day): re.findall(r"<td>(.*?)</td>", row)[0] for day, row in rows.items()}
+    assert numbers == {day: "6" if day == 23 else "0" if 24 <= day <= 26 else "-" for day in range(1, 31)}
+    assert re.findall(r"<title>\w{3} (\d+) Nov: ", text) == ["23", "24", "25", "26"]
+    assert "Days without figures (-) are yet to come" in text
+
+    worked.services.clock.at = NOW + timedelta(days=60)
+    text = (await worked.get(f"{MONTHLY}?month=2026-12&lang=id")).text
+    assert "Tidak ada panggilan" in text
+    await worked.context.store.commit(Change(calls=(came("h", 24 * 20, 3.0),)))
+    text = (await worked.get(f"{MONTHLY}?month=2026-12&lang=id")).text
+    assert len(re.findall(r"<title>\w{3} \d+ Des: ", text)) == 31
+    assert "Hari tanpa angka" not in text
+
+
+async def test_how_many_calls_nobody_has_recorded_is_told_beside_the_false_ones(worked: House) -> None:
+    text = (await worked.get(f"{MONTHLY}?month=2026-11")).text
+    rows = {
+        re.sub(r"<.*?>", "", name): re.findall(r"<td.*?>(.*?)</td>", row)
+        for name, row in re.findall(r'<th scope="row".*?>(.*?)</th>(.*?)</tr>', text.partition("<h2>Empat jenis")[0])
+    }
+    assert rows["Jenisnya sudah dicatat"] == ["2", "6", "33,3 %"]
+    assert rows["di antaranya: palsu (prank atau ghost)"] == ["1", "6", "16,7 %"]
+    assert rows["di antaranya: bukan palsu (normal atau informasi)"] == ["1", "6", "16,7 %"]
+    assert rows["Jenisnya belum dicatat"] == ["4", "6", "66,7 %"]
+    assert rows["Waktu tunggu rata-rata"] == ["15,3 detik", "3", ""]
+    assert "<strong>4 dari 6</strong> panggilan belum dicatat jenisnya" in text
+
+
+async def test_the_indonesian_page_is_no_engineers_and_its_sources_are_in_indonesian(worked: House) -> None:
+    text = (await worked.get(f"{MONTHLY}?month=2026-11")).text
+    for word in ("INVITE", "seluler", "Standard for", "edition", " 100 of", "90 of"):
+        assert word not in text
+    assert "standar Amerika Serikat" in text
+    assert "Laporan Komisi Eropa" in text
+    assert "90 dari 100" in text
+
+
+async def test_the_page_and_each_printed_sheet_have_the_centres_title_and_it_is_never_markup(tmp_path: Path) -> None:
+    async with open_house(tmp_path, title='112, "Batu" </style><b>\\') as house:
+        house.services.clock.at = NOW
+        await house.context.store.commit(Change(calls=(came("a"),)))
+        reply = await house.get(f"{MONTHLY}?month=2026-11")
+    _Page(reply.text)
+    assert "<b>" not in reply.text
+    assert "<h1>Laporan bulanan 112, &quot;Batu&quot; &lt;/style&gt;&lt;b&gt;\\, November 2026</h1>" in reply.text
+    [style] = re.findall(r"<style>(.*?)</style>", reply.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in reply.headers["Content-Security-Policy"]
+    [foot] = re.findall(r'@bottom-left { content: "([^"]*)"', style)
+    said = re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), foot)
+    assert said == 'Laporan bulanan 112, "Batu" </style><b>\\, November 2026. Dihitung 26 November 2026, 10:00'
+    assert 'content: "Halaman " counter(page)' in style
 
 
 async def test_a_month_without_a_call_is_a_page_that_says_so(worked: House) -> None:

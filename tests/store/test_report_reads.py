@@ -363,6 +363,14 @@ async def test_a_caller_whom_an_agency_left_waits_again(repository: Repository, 
     assert {each.limit_s: each.share.of for each in total.within} == {5: 2, 10: 2, 15: 2, 20: 2, 60: 1}
 
 
+async def test_the_centres_first_call_is_not_its_own_test_call(repository: Repository, reads: Reads) -> None:
+    assert await reads.reports.first_arrival() is None
+    first, later = a_call(1), a_call(2)
+    test_call = replace(a_call(3), trunk=PROBE_TRUNK, arrived_at=first.arrived_at - timedelta(days=1))
+    await repository.commit(Change(calls=(later, test_call, first)))
+    assert await reads.reports.first_arrival() == first.arrived_at
+
+
 async def test_a_roster_of_thousands_of_stints_is_one_value(repository: Repository, reads: Reads) -> None:
     begins = FROM + timedelta(hours=5)
     many = tuple(Stint(number, begins, begins + timedelta(hours=8), number % 90) for number in range(1, 20_001))
