@@ -16,7 +16,7 @@ from gateway.api.health import Status
 from gateway.bookkeeper import Bookkeeper
 from gateway.centre import Centre
 from gateway.domain.books import Books
-from gateway.domain.picture import CallbacksOpen, History, Picture, Seen, picture
+from gateway.domain.picture import History, Picture, Seen, picture
 from gateway.feed import Feed
 from gateway.line import Line
 from gateway.ports import StoreAway
@@ -216,14 +216,13 @@ class Pictures:
         within_s = {queue.name: queue.service_level_s for queue in books.queues.values()}
         levels = self._reads.levels
         try:
-            callbacks = await self._reads.callbacks.counts(now, since=now)
             alarms = await self._reads.kept.alarms(only_standing=True, before=None, limit=ALARMS_SHOWN)
             self._history = History(
                 hour=await levels.service_levels(now - timedelta(hours=1), now, within_s),
                 day=await levels.service_levels(midnight, now, within_s),
                 last_calls=await levels.last_calls(books.trunks),
                 alarms=tuple(alarm for _, alarm in alarms),
-                callbacks=CallbacksOpen(callbacks.open + callbacks.claimed, callbacks.overdue),
+                callbacks=await self._reads.callbacks.open_ones(now),
             )
         except StoreAway as error:
             log.warning("board_history_not_read", extra={"reason": str(error)})

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.callbacks import Callback, State
+from gateway.domain.picture import CallbacksOpen
 from gateway.store import rows
 from gateway.store.tables import IS_IMPOSSIBLE, callbacks, events
 
@@ -79,21 +80,33 @@ class CallbackReads:
 
     async def counts(self, now: datetime, since: datetime) -> CallbackCounts:
         """How things stand `now`; callers without a number are counted from `since` on. Raises StoreAway."""
-        tasks = select(
-            func.count(case((callbacks.c.claimed_by.is_(None), 1))),
-            func.count(case((callbacks.c.claimed_by.is_not(None), 1))),
-            func.count(case((is_overdue(now), 1))),
-        ).where(callbacks.c.closed_at.is_(None))
         without = select(func.count()).select_from(events).where(IS_IMPOSSIBLE, events.c.at >= since)
         async with self._reading() as connection:
-            free, claimed, overdue = (await connection.execute(tasks)).one()
+            free, claimed, overdue = await _open(connection, now)
             impossible: int = (await connection.execute(without)).scalar_one()
         return CallbackCounts(free, claimed, overdue, impossible)
+
+    async def open_ones(self, now: datetime) -> CallbacksOpen:
+        """How many tasks are open, and how many of them are past their time. Raises StoreAway."""
+        async with self._reading() as connection:
+            free, claimed, overdue = await _open(connection, now)
+        return CallbacksOpen(free + claimed, overdue)
 
 
 def is_overdue(at: datetime) -> ColumnElement[bool]:
     """What `Callback.is_overdue` says, in SQL."""
     return callbacks.c.closed_at.is_(None) & (callbacks.c.due_at < at) & callbacks.c.is_calling.is_(False)
+
+
+async def _open(connection: AsyncConnection, now: datetime) -> tuple[int, int, int]:
+    """How many open tasks are in nobody's hands, in somebody's, and past their time."""
+    tasks = select(
+        func.count(case((callbacks.c.claimed_by.is_(None), 1))),
+        func.count(case((callbacks.c.claimed_by.is_not(None), 1))),
+        func.count(case((is_overdue(now), 1))),
+    ).where(callbacks.c.closed_at.is_(None))
+    free, claimed, overdue = (await connection.execute(tasks)).one()
+    return free, claimed, overdue
 
 
 def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:

@@ -131,6 +131,8 @@ async def test_every_choice_and_every_non_choice_leads_to_a_person(
         await press_all_keys(stack, own_centre)
 
         await until_talking(own_centre, "indosat", 3)
+        if gateway == "alive":
+            await all_others_wait_on_the_board(api, len(WAYS) - 3)
         if gateway == "dead":
             for phone in PHONES:
                 own_centre.cli(f"queue unpause member PJSIP/{phone} queue emergency")
@@ -184,6 +186,18 @@ async def until_talking(centre: RealCentre, endpoint: str, count: int) -> None:
         await within(is_so, 40)
     except AssertionError as late:
         raise AssertionError(lines) from late
+
+
+async def all_others_wait_on_the_board(api: Api, count: int) -> None:
+    """Whether they are in the queue or hear the menu: with three of the callers an agency talks."""
+
+    async def told() -> int:
+        return sum(queue["waiting"] for queue in (await api.get("/v1/board"))["queues"])
+
+    async with asyncio.timeout(5):
+        while await told() != count:
+            await asyncio.sleep(0.1)
+    assert [await told() for _ in range(5)] == [count] * 5
 
 
 async def hear_the_message(api: Api, call: Json) -> None:

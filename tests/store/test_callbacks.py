@@ -12,6 +12,7 @@ from gateway.domain.callbacks import Callback, Dial, State, Try, Update, Why
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.facts import DialResult
+from gateway.domain.picture import CallbacksOpen
 from gateway.ports import Stale, Taken
 from gateway.store.callback_reads import CallbackCounts, CallbackFilter
 from gateway.store.reads import Reads
@@ -166,3 +167,4 @@ async def test_tasks_are_found_by_state_number_hands_and_lateness(repository: Re
     gone = Event("callback.impossible", NOON, "112-9", {"caller": "anonymous"})
     await repository.commit(Change(events=(gone, replace(gone, at=NOON - timedelta(days=2)))))
     assert await reads.callbacks.counts(late, NOON - timedelta(days=1)) == CallbackCounts(2, 3, 3, 1)
+    assert await reads.callbacks.open_ones(late) == CallbacksOpen(5, 3)
