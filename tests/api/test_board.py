@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway import destroying
 from gateway.api import board_page, pictures
 from gateway.domain import flow
 from gateway.domain.alarms import Alarm
@@ -404,7 +405,7 @@ def test_the_page_has_words_in_both_languages_for_each_alarm_that_is_raised() ->
     told = re.search(r"const ALARMS = \{(.*?)\n\};", board_page.PAGE, re.DOTALL)
     assert told is not None
     worded = re.findall(r'^  (\w+): \["[^"]+", "[^"]+"\],$', told[1], re.MULTILINE)
-    assert {"hole", "short", "lone_silent", OVERDUE, *flow.KINDS} <= set(worded)
+    assert {"hole", "short", "lone_silent", OVERDUE, *flow.KINDS, *destroying.KINDS} <= set(worded)
 
 
 async def test_the_page_sets_text_as_text_alone_and_sends_the_token_in_the_header_alone(house: House) -> None:
