@@ -27,7 +27,10 @@ from gateway.domain.facts import (
     DispositionFact,
     Entered,
     Fact,
+    Joined,
+    LegConnected,
     LegLeft,
+    LegRung,
     PhoneFact,
     RingFact,
     Vanished,
@@ -45,6 +48,9 @@ JUDGE_AFTER_S = 0.3
 
 LONGEST_CALL = timedelta(hours=4)
 """A call that arrived so long before its talk ended is not looked for by a code on a phone."""
+
+AMONG_PHONES = (LegRung, LegConnected, LegLeft, Joined)
+"""Facts that are told of what operators' phones do among themselves, too, which is no call to 112."""
 
 JUST_NOW = timedelta(seconds=30)
 """Whoever dialled a code longer ago is not told any more that it was in vain."""
@@ -235,8 +241,8 @@ class Centre:
                 tally.dials.append(fact)
             case Fact():
                 known = tally.calls.get(fact.call_id) or self._calls.get(fact.call_id)
-                if known is None and isinstance(fact, LegLeft):
-                    return  # a phone's line may go a moment after its call has ended
+                if known is None and isinstance(fact, AMONG_PHONES):
+                    return  # one phone called another; or its line goes a moment after its call has ended
                 if known is None and isinstance(fact, Entered):
                     await self._refuse_told(fact)
                 tally.calls[fact.call_id], events = _step(known, fact)

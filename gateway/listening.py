@@ -1,5 +1,5 @@
-"""Listening: whether callers speak, and what keys they press. Of who does not speak the operator is told, and he can be
-asked for a key; nobody is taken for a ghost because of it.
+"""Listening: whether callers speak, what keys they press, and whether they are on hold. Of who does not speak the
+operator is told, and he can be asked for a key; nobody is taken for a ghost because of it.
 
 Counterparts: `gateway/asterisk/voices.py` brings what is heard, `domain/hearing.py` says what it means, `centre.py`
 stores it; `notices.py` tells the operator.
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from gateway.centre import Centre
 from gateway.defects import Defects
 from gateway.domain.call import Call
-from gateway.domain.hearing import SILENT_AFTER, Heard, Key, Silence, Voice, silence, talk
+from gateway.domain.hearing import SILENT_AFTER, Heard, Hold, Key, Silence, Voice, silence, talk
 from gateway.domain.operators import PHONE_PATTERN
 from gateway.notices import SILENT, Notices
 from gateway.ports import StoreAway, Switchboard
@@ -30,6 +30,8 @@ CALLS_HEARD = 2000
 """Calls of which something is remembered; one more, and the oldest is forgotten."""
 KEYS_TOLD = 50
 """Keys of one call that are told."""
+HOLDS_TOLD = 100
+"""Of one call: begins and ends."""
 LEAST_SEEN_S = SILENT_AFTER.total_seconds() - 2 * LOOK_EVERY_S
 """How long a talk must have been seen, by a clock that never leaps, before its caller is taken for silent."""
 FORGET_AFTER = timedelta(seconds=60)
@@ -47,8 +49,11 @@ class _Ear:
     since: datetime
     first: Voice | None = None
     last: Voice | None = None
-    keys: list[Key] = field(default_factory=list)
+    told: list[Key | Hold] = field(default_factory=list)
+    """To be stored as they are."""
     key_count: int = 0
+    is_held: bool = False
+    hold_count: int = 0
     silence: Silence | None = None
 
 
@@ -78,7 +83,7 @@ class Listening:
         self._heard = asyncio.Event()
         self._defects = Defects("listening_broken")
 
-    def hear(self, heard: Voice | Key) -> None:
+    def hear(self, heard: Voice | Key | Hold) -> None:
         """Takes what was heard. Never waits."""
         ear = self._ear(heard.call_id, heard.at)
         match heard:
@@ -88,7 +93,11 @@ class Listening:
                     ear.first = heard
             case Key() if ear.key_count < KEYS_TOLD:
                 ear.key_count += 1
-                ear.keys.append(heard)
+                ear.told.append(heard)
+            case Hold() if heard.is_held is not ear.is_held and ear.hold_count < HOLDS_TOLD:
+                ear.is_held = heard.is_held
+                ear.hold_count += 1
+                ear.told.append(heard)
         self._heard.set()
 
     @property
@@ -132,21 +141,21 @@ class Listening:
                 del self._ears[call_id]
         silent = self._newly_silent(now)
         found: list[Heard] = list(silent)
-        keys: dict[str, int] = {}
+        told: dict[str, int] = {}
         for call_id, ear in self._ears.items():
             call = running.get(call_id)
             if call is None:
                 continue  # the journal is on its way
             if ear.first is not None and call.spoke_at is None:
                 found.append(ear.first)
-            found += ear.keys
-            keys[call_id] = len(ear.keys)
+            found += ear.told
+            told[call_id] = len(ear.told)
         if not found:
             return
         await self._centre.hear(sorted(found, key=lambda heard: heard.at))
-        for call_id, count in keys.items():
+        for call_id, count in told.items():
             if (heard_of := self._ears.get(call_id)) is not None:
-                del heard_of.keys[:count]
+                del heard_of.told[:count]
         for each in silent:
             self._ear(each.call_id, each.at).silence = each
             if re.fullmatch(PHONE_PATTERN, each.phone):  # and not a number at the other end of a trunk

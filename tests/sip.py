@@ -107,9 +107,19 @@ def caller_talks(
     )
 
 
-def caller_presses(key: str, *, after_ms: int, hold_ms: int, caller: str = ANY_CALLER, media: str = ALAW) -> str:
+def caller_presses(
+    key: str,
+    *,
+    after_ms: int,
+    hold_ms: int,
+    caller: str = ANY_CALLER,
+    media: str = ALAW,
+    sound: Path | None = None,
+) -> str:
     """A carrier's call in which a key is pressed, told by SIP INFO (application/dtmf-relay), `after_ms` after 112
-    answered; it ends `hold_ms` later."""
+    answered; it ends `hold_ms` later. `sound` as in `caller_talks`."""
+    if sound is not None:
+        media = media.replace("[media_port]", "[rtpstream_audio_port]")
     told = f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\nDuration=160"
     return _scenario(
         "caller_presses",
@@ -117,6 +127,7 @@ def caller_presses(key: str, *, after_ms: int, hold_ms: int, caller: str = ANY_C
         _PROVISIONAL,
         '<recv response="200" rrs="true"/>\n',
         _send(_request("ACK", caller, "112", in_dialog=True, cseq="1 ACK")),
+        _play(sound),
         f'<pause milliseconds="{after_ms}"/>\n',
         _send(_request("INFO", caller, "112", in_dialog=True, cseq="2 INFO", rest=told)),
         '<recv response="200"/>\n',

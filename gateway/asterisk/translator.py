@@ -22,6 +22,7 @@ from gateway.domain.facts import (
     Fact,
     FellBack,
     Greeted,
+    Joined,
     LastResortLeft,
     LegConnected,
     LegLeft,
@@ -41,10 +42,16 @@ from gateway.domain.kept import Invalid
 TECHNOLOGY = "PJSIP/"
 NORMAL_END = 16
 """Normal call clearing, ITU-T Q.850."""
-WHISPER = "Local/words@whisper"
-"""The channel that speaks to a caller in his talk (dialplan/centre.conf): it is no part of the call."""
+UNREACHABLE = 20
+"""Subscriber absent, ITU-T Q.850."""
+WHISPER = ("Local/words@whisper", "Local/unreached@whisper")
+"""The channels that speak to a caller, or to his operator, in their talk (dialplan/centre.conf): they are no part of
+the call."""
 ASKED_FOR_KEY = "ASKED_FOR_KEY"
 """What is written on it."""
+THIRD = "Local/ring@third"
+"""The two ends of a channel by which somebody joins a talk (dialplan/third.conf): they are no part of the call; the
+phone behind them is."""
 RULES_JOINED_BY = ", "
 """Between the names of advice rules; none has a comma in it."""
 RING_ID_LEAD = "centre-"
@@ -62,6 +69,10 @@ def translate(record: Record) -> AnyFact | None:
         return _dial(record)
     if record.channel.startswith(WHISPER):
         return _asked_for_key(record) if record.kind == ASKED_FOR_KEY and record.is_user_defined else None
+    if record.is_user_defined and record.kind in _OF_A_THIRD:
+        return _of_a_third(record)
+    if record.channel.startswith(THIRD):
+        return None
     if record.linked_id.startswith(RING_ID_LEAD):
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
     if record.is_callers and is_phone(endpoint(record.channel)):
@@ -115,7 +126,10 @@ def _answered(record: Record) -> Fact | None:
 def _bridged(record: Record) -> Fact | None:
     if not record.peer:
         return None  # the first of the two: alone in the bridge
-    leg = record.peer if record.is_callers else record.channel
+    others = [name for name in record.peer.split(",") if endpoint(name)]
+    if not others:
+        return None
+    leg = others[0] if record.is_callers else record.channel
     return LegConnected(record.linked_id, record.at, leg=leg, phone=endpoint(leg))
 
 
@@ -222,6 +236,24 @@ def _asked_for_key(record: Record) -> AnyFact | None:
     return AskedForKey(values["call"], record.at, by=values.get("by", ""))
 
 
+def _of_a_third(record: Record) -> AnyFact | None:
+    """What happens to a phone that is to join a talk. It stands in the journal under a call of its own until then."""
+    values = record.values
+    call_id = values.get("call", "")
+    if not call_id:
+        raise Unreadable(f"a {record.kind} without its call")
+    if call_id.startswith(RING_ID_LEAD):
+        return None  # in a call of the centre's own
+    if record.kind == "THIRD_LEFT":
+        leg, status = values.get("leg", ""), values.get("status", "")
+        cause, was_withdrawn = _CAUSES.get(status, UNREACHABLE), status == "CANCEL"
+        return LegLeft(call_id, record.at, leg, endpoint(leg), cause, was_withdrawn)
+    phone = endpoint(record.channel)
+    if record.kind == "THIRD_RUNG":
+        return LegRung(call_id, record.at, leg=record.channel, phone=phone)
+    return Joined(call_id, record.at, record.channel, phone, by=values.get("by", ""), agency=values.get("agency", ""))
+
+
 def _ring(record: Record) -> AnyFact:
     values = record.values
     if not {"id", "step", "about", "key"} <= values.keys():
@@ -279,6 +311,12 @@ CATEGORIES: Mapping[str, Category] = {
 
 _DIALLED: Mapping[str, Callable[[Record], AnyFact]] = {"DUTY": _duty, "DISPOSITION": _disposition}
 """What a phone's own call can tell."""
+
+_OF_A_THIRD = frozenset({"THIRD_RUNG", "JOINED", "THIRD_LEFT"})
+"""What is written of a phone that is to join a talk."""
+
+_CAUSES: Mapping[str, int] = {"BUSY": 17, "NOANSWER": 19, "ANSWER": NORMAL_END, "CANCEL": 0}
+"""Q.850's cause for a DIALSTATUS; any other is a phone that could not be reached."""
 
 _CHANNEL: Mapping[str, Callable[[Record], Fact | None]] = {
     "CHAN_START": _channel_started,

@@ -1,4 +1,4 @@
-"""What is heard of callers: Asterisk's events about speech and keys in, values of the domain out.
+"""What is heard of callers: Asterisk's events about speech, keys and holds in, values of the domain out.
 
 Counterparts: `dialplan/emergency.conf` has Asterisk listen (TALK_DETECT), `asterisk-config/manager.conf` lets the
 events through; `gateway/listening.py` takes what comes of them.
@@ -8,15 +8,18 @@ from datetime import datetime
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.translator import endpoint, is_phone
-from gateway.domain.hearing import Key, Voice
+from gateway.domain.hearing import Hold, Key, Voice
 
 KEYS = frozenset("0123456789*#ABCD")
 _VOICES = {"ChannelTalkingStart": True, "ChannelTalkingStop": False}
+_HOLDS = {"Hold": True, "Unhold": False}
 
 
-def heard(event: Message, at: datetime) -> Voice | Key | None:
+def heard(event: Message, at: datetime) -> Voice | Key | Hold | None:
     """What the event tells of a caller; None where it tells nothing, or is about a phone."""
     name = event.name
+    if name in _HOLDS:
+        return _hold(event, at)
     if name not in _VOICES and name != "DTMFEnd":
         return None
     call_id = event.get("Linkedid", "")
@@ -27,3 +30,11 @@ def heard(event: Message, at: datetime) -> Voice | Key | None:
         return Voice(call_id, at, _VOICES[name])
     key = event.get("Digit", "")
     return Key(call_id, at, key) if key in KEYS and event.get("Direction") == "Received" else None
+
+
+def _hold(event: Message, at: datetime) -> Hold | None:
+    """It is an operator's phone that holds, in a call that a caller began."""
+    call_id, phone = event.get("Linkedid", ""), endpoint(event.get("Channel", ""))
+    if not call_id or call_id == event.get("Uniqueid", "") or not is_phone(phone):
+        return None
+    return Hold(call_id, at, phone, _HOLDS[event.name])

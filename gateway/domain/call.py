@@ -25,6 +25,7 @@ from gateway.domain.facts import (
     Fact,
     FellBack,
     Greeted,
+    Joined,
     LastResortLeft,
     LegConnected,
     LegLeft,
@@ -202,6 +203,7 @@ TRANSITIONS: Mapping[tuple[Stage, type[Fact]], Stage] = {
     (Stage.TALKING, LegRung): Stage.TALKING,
     (Stage.TALKING, LegLeft): Stage.TALKING,
     (Stage.TALKING, LegConnected): Stage.TALKING,
+    (Stage.TALKING, Joined): Stage.TALKING,
     (Stage.TALKING, AskedForKey): Stage.TALKING,
     (Stage.TALKING, QueueLeft): Stage.FALLBACK,
     (Stage.TALKING, LastResortLeft): Stage.FALLBACK,
@@ -323,16 +325,30 @@ def _leg_rung(call: Call, fact: LegRung) -> tuple[Call, tuple[Event, ...]]:
 
 
 def _leg_connected(call: Call, fact: LegConnected) -> tuple[Call, tuple[Event, ...]]:
-    attempts = tuple(
-        replace(attempt, answered_at=attempt.answered_at or fact.at) if attempt.leg == fact.leg else attempt
-        for attempt in call.attempts
-    )
-    talking = replace(call, attempts=attempts, answered_at=call.answered_at or fact.at)
-    if call.stage is Stage.FALLBACK:
+    talking = replace(_with_answer(call, fact), answered_at=call.answered_at or fact.at)
+    if call.stage is Stage.FALLBACK and call.operator is None:
         talking = replace(talking, relieved_by=call.relieved_by or fact.phone)
     else:
         talking = replace(talking, operator=call.operator or fact.phone)
     return talking, (_event("call.answered", fact, phone=fact.phone, wait_s=talking.wait_s),)
+
+
+def _with_answer(call: Call, fact: LegConnected | Joined) -> Call:
+    """The call whose attempt is on the line. One whose ring was not told has none yet."""
+    if all(attempt.leg != fact.leg for attempt in call.attempts):
+        attempt = Attempt(leg=fact.leg, phone=fact.phone, rung_at=fact.at)
+        call = replace(call, attempts=(*call.attempts, attempt)[-ATTEMPTS_KEPT:])
+    attempts = tuple(
+        replace(attempt, answered_at=attempt.answered_at or fact.at) if attempt.leg == fact.leg else attempt
+        for attempt in call.attempts
+    )
+    return replace(call, attempts=attempts)
+
+
+def _joined(call: Call, fact: Joined) -> tuple[Call, tuple[Event, ...]]:
+    told = {"agency": fact.agency} if fact.agency else {}
+    event = _event("call.joined", fact, phone=fact.phone, by=fact.by, **told)
+    return replace(_with_answer(call, fact), agency=fact.agency or call.agency), (event,)
 
 
 def _leg_left(call: Call, fact: LegLeft) -> tuple[Call, tuple[Event, ...]]:
@@ -425,6 +441,7 @@ _EFFECTS: Mapping[type[Fact], Effect] = {
     FellBack: _fell_back,
     LastResortLeft: _last_resort_left,
     AgencyLeft: _agency_left,
+    Joined: _joined,
     MessageBegun: _message_begun,
     AskedForKey: _asked_for_key,
     CallerLeft: _caller_left,

@@ -149,6 +149,17 @@ class AgencyLeft(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Joined(Fact):
+    """A phone that the operator at the phone `by` had brought in answered, and hears caller and operator. `agency` is
+    whose it is, empty for a colleague's."""
+
+    leg: str
+    phone: str
+    by: str
+    agency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageBegun(Fact):
     """The caller leaves a message: it is written to `file`, relative to the recordings' folder."""
 

@@ -1,8 +1,8 @@
-"""Hearing: whether a caller speaks, and what keys he presses: what is heard at the moment, and what becomes of it in
-the call's history.
+"""Hearing: whether a caller speaks, what keys he presses, and whether he is on hold: what is heard at the moment, and
+what becomes of it in the call's history.
 
-Counterparts: `gateway/asterisk/voices.py` brings voices and keys, `gateway/listening.py` waits for them. None of it is
-in the journal: where nobody listened nothing is known, and nobody was silent.
+Counterparts: `gateway/asterisk/voices.py` brings voices, keys and holds, `gateway/listening.py` waits for them. None of
+it is in the journal: where nobody listened nothing is known, and nobody was silent.
 """
 
 from dataclasses import dataclass, replace
@@ -41,6 +41,16 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """An operator put the caller on hold, or is back."""
+
+    call_id: str
+    at: datetime
+    phone: str
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """A caller has said nothing since that phone answered, for SILENT_AFTER."""
 
@@ -49,7 +59,7 @@ class Silence:
     phone: str
 
 
-Heard = Voice | Key | Silence
+Heard = Voice | Key | Hold | Silence
 
 
 def hear(call: Call, heard: Heard) -> tuple[Call, tuple[Event, ...]]:
@@ -59,6 +69,10 @@ def hear(call: Call, heard: Heard) -> tuple[Call, tuple[Event, ...]]:
             return replace(call, spoke_at=heard.at), (Event("call.spoke", heard.at, call.id),)
         case Key():
             return call, (Event("call.key_pressed", heard.at, call.id, {"key": heard.key}),)
+        case Hold(is_held=True):
+            return call, (Event("call.held", heard.at, call.id, {"phone": heard.phone}),)
+        case Hold():
+            return call, (Event("call.resumed", heard.at, call.id, {"phone": heard.phone}),)
         case Silence():
             return call, (Event("call.silent", heard.at, call.id, {"phone": heard.phone}),)
     return call, ()

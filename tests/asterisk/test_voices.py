@@ -4,7 +4,7 @@ import pytest
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.voices import heard
-from gateway.domain.hearing import Key, Voice
+from gateway.domain.hearing import Hold, Key, Voice
 from tests.domain.values import MONDAY
 
 CALLER = {"Channel": "PJSIP/telkomsel-00000000", "Uniqueid": "112-1.0", "Linkedid": "112-1.0"}
@@ -37,3 +37,10 @@ def test_a_callers_voice_and_keys_are_heard() -> None:
 )
 def test_nothing_else_is(other: Message) -> None:
     assert heard(other, MONDAY) is None
+
+
+def test_an_operators_phone_that_holds_a_caller_is_heard_and_no_other_line() -> None:
+    assert heard(event("Hold", PHONE), MONDAY) == Hold("112-1.0", MONDAY, "1001", True)
+    assert heard(event("Unhold", PHONE), MONDAY) == Hold("112-1.0", MONDAY, "1001", False)
+    for other in (CALLER, DIALLING, {}):
+        assert heard(event("Hold", other), MONDAY) is None

@@ -24,6 +24,7 @@ QUEUESTATUSES = {
 OWN_PEOPLES = {
     *("from-operator", "duty", "disposition", "ask-for-key", "whisper"),
     *("from-centre", "from-callback", "callback-line"),
+    *("consult", "bring-in", "third", "third-rung", "third-answered"),
 }
 """Where the centre's own people are on the line: there a call may end. A caller's may not."""
 
@@ -86,20 +87,59 @@ def test_nobody_is_hung_up_on_but_the_centres_own_people_and_a_caller_whose_oper
         for context, _, step in ALL_STEPS
         if step.application in {"Hangup", "Busy", "Congestion"} and context.name not in OWN_PEOPLES
     ]
-    assert ends == [("fallback", "over"), ("queue", "over"), ("from-carrier", "over"), ("from-carrier", "over")]
+    assert ends == [(name, "over") for name in ("fallback", "queue", "from-carrier", "from-carrier")]
     no_carriers = [jump.step.arguments for jump in JUMPS if (jump.context, jump.label) == ("from-carrier", "over")]
     assert no_carriers.count('$["${CHANNEL(channeltype)}" = "PJSIP"]?carrier:over') == 2
-    vanished = '$["${HANGUPCAUSE}" =~ "^(18|27|38|41|44|102)$"]'
-    over = [jump for jump in JUMPS if jump.label == "over" and jump.context != "from-carrier"]
-    ways = {jump.context: jump.step.arguments for jump in over}
-    assert ways == {"queue": f"{vanished}?left:over", "fallback": f"{vanished}?back:over"}
+    vanished = '$["${CHANNEL(hangupsource)}" = ""]'
+    over = [jump for jump in JUMPS if jump.label == "over" and jump.context in ("queue", "fallback")]
+    ways = {(jump.context, jump.exten): jump.step.arguments for jump in over}
+    assert ways == {
+        ("queue", "s"): f"{vanished}?left:over",
+        ("fallback", "talked"): f"{vanished}?back:over",
+    }
     before = CONTEXTS["queue"].extensions["s"]
-    place = next(place for place, step in enumerate(before) if step.arguments == ways["queue"])
+    place = next(place for place, step in enumerate(before) if step.arguments == ways[("queue", "s")])
     assert before[place - 1].arguments == '$["${QUEUESTATUS}" != "CONTINUE"]?left'
-    to_it = [jump.step.arguments for jump in JUMPS if (jump.context, jump.exten) == ("fallback", "talked")]
+    taken = [jump for jump in JUMPS if jump.exten == "talked" and jump.context == "fallback"]
+    to_it = [jump.step.arguments for jump in taken]
     asked = [arguments for arguments in to_it if not arguments.startswith(vanished)]
     assert len(asked) == 2
     assert all(arguments.startswith('$["${DIALSTATUS}" = "ANSWER"]?talked,1') for arguments in asked)
+
+
+def test_who_hung_up_is_forgotten_before_anybody_takes_a_caller() -> None:
+    checked = 0
+    for context, exten, step in ALL_STEPS:
+        if context.name not in ("queue", "fallback"):
+            continue
+        if step.application == "Queue" or (step.application == "TryExec" and step.arguments.startswith("Dial(")):
+            sequence = context.extensions[exten]
+            before = [each.arguments for each in sequence[: sequence.index(step)]][-4:]
+            assert "CHANNEL(hangupsource)=" in before, f"{step.file}:{step.line}"
+            checked += 1
+    assert checked == 3
+
+
+def test_an_operators_phone_reaches_phones_of_the_centres_own_and_agencies_that_an_admin_wrote_down() -> None:
+    """A phone is digits: what is dialled after PJSIP/ is an endpoint of that name, and never a number at a trunk."""
+    dialled = {
+        step.arguments.partition(",")[0]
+        for context, _, step in ALL_STEPS
+        if context.name in ("consult", "third") and step.application == "TryExec"
+    }
+    assert dialled == {f"Dial(PJSIP/${{{name}}}" for name in ("TO", "PHONE")}
+    given: dict[str, set[str]] = {"TO": set(), "PHONE": set(), "REST": set()}
+    for context, _, step in ALL_STEPS:
+        name, _, value = step.arguments.partition("=")
+        if step.application == "Set" and name in given and context.name in ("from-operator", "consult", "third"):
+            given[name].add(value)
+        if step.application == "Read" and context.name == "bring-in":
+            given["TO"].add("asked for")
+    assert given == {
+        "TO": {"${FILTER(0-9,${EXTEN})}", "asked for"},
+        "PHONE": {"${SHIFT(REST,&)}"},
+        "REST": {"${DB(gateway112/agency/${SERVICE}/phones)}", "${FILTER(0-9,${TO})}"},
+    }
 
 
 CALLER_SUPPLIED = re.compile(
@@ -138,10 +178,10 @@ def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
 
 
 def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_knows() -> None:
-    from gateway.asterisk.translator import _DIALLED, _STEPS, ASKED_FOR_KEY
+    from gateway.asterisk.translator import _DIALLED, _OF_A_THIRD, _STEPS, ASKED_FOR_KEY
 
     written = {step.arguments.split(",")[0] for _, _, step in ALL_STEPS if step.application == "CELGenUserEvent"}
-    assert written == {*_STEPS, *_DIALLED, "RING", "CALLBACK", ASKED_FOR_KEY}
+    assert written == {*_STEPS, *_DIALLED, *_OF_A_THIRD, "RING", "CALLBACK", ASKED_FOR_KEY}
 
 
 def applications_and_functions() -> tuple[set[str], set[str]]:

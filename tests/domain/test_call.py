@@ -15,6 +15,7 @@ from gateway.domain.facts import (
     Fact,
     FellBack,
     Greeted,
+    Joined,
     LastResortLeft,
     LegConnected,
     LegLeft,
@@ -195,6 +196,44 @@ def test_a_phone_that_talks_when_the_caller_leaves_is_told_to_have_left() -> Non
         << None
     )
     assert play.call.attempts[0].result is Result.ANSWERED
+
+
+def test_a_colleague_joins_the_talk_and_goes_on_with_the_caller_when_the_operator_leaves() -> None:
+    play = (
+        ringing()
+        >> LegConnected(ID, at(8), leg=SITI, phone="1001")
+        << "call.answered"
+        >> LegRung(ID, at(20), leg=BUDI, phone="1002")
+        << "call.operator_rung"
+        >> Joined(ID, at(25), leg=BUDI, phone="1002", by="1001")
+        << "call.joined"
+        >> LegLeft(ID, at(30), leg=SITI, phone="1001", cause=16)
+        << "call.operator_left"
+        >> LegLeft(ID, at(60), leg=BUDI, phone="1002", cause=16)
+        << "call.operator_left"
+        >> CallerLeft(ID, at(60.01), cause=16, hung_up_by=Side.OPERATOR)
+        << "call.ended"
+    )
+    call = play.call
+    assert (call.outcome, call.operator, call.relieved_by) == (Outcome.ANSWERED, "1001", None)
+    assert [(each.phone, each.answered_at, each.left_at) for each in call.attempts] == [
+        ("1001", at(8), at(30)),
+        ("1002", at(25), at(60)),
+    ]
+
+
+def test_an_agency_that_joins_an_operators_talk_is_kept_and_relieves_nobody() -> None:
+    play = (
+        ringing()
+        >> LegConnected(ID, at(8), leg=SITI, phone="1001")
+        << "call.answered"
+        >> LegRung(ID, at(20), leg=INDOSAT, phone="indosat")
+        << "call.operator_rung"
+        >> Joined(ID, at(25), leg=INDOSAT, phone="indosat", by="1001", agency="Damkar")
+        << "call.joined"
+    )
+    assert play.last.data == {"phone": "indosat", "by": "1001", "agency": "Damkar"}
+    assert (play.call.agency, play.call.relieved_by, play.call.operator) == ("Damkar", None, "1001")
 
 
 def test_no_operator_then_the_last_resort_answers() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.domain.call import PROBE_TRUNK, Attempt, Call, Stage
-from gateway.domain.hearing import Key, Silence, Voice, hear, silence, talk
+from gateway.domain.hearing import Hold, Key, Silence, Voice, hear, silence, talk
 from tests.domain.values import MONDAY
 
 
@@ -33,6 +33,12 @@ def test_the_first_voice_alone_is_told() -> None:
 def test_every_key_is_told_and_changes_nothing() -> None:
     call, [event] = hear(TALKING, Key("112-1", after(1), "#"))
     assert (call, event.type, event.data) == (TALKING, "call.key_pressed", {"key": "#"})
+
+
+@pytest.mark.parametrize(("is_held", "told"), [(True, "call.held"), (False, "call.resumed")])
+def test_a_hold_and_its_end_are_told_and_change_nothing(is_held: bool, told: str) -> None:
+    call, [event] = hear(TALKING, Hold("112-1", after(1), "1001", is_held))
+    assert (call, event.type, event.data) == (TALKING, told, {"phone": "1001"})
 
 
 def test_who_says_nothing_for_ten_seconds_after_the_answer_is_silent() -> None:
