@@ -18,6 +18,7 @@ import pytest
 from gateway.probe import tones
 from tests import sip
 from tests.calls.desks import Desk, Office, an_office
+from tests.calls.test_roster import within
 from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
@@ -282,3 +283,29 @@ def is_clean(found: dict[int, float], wanted: set[int]) -> bool:
     loudest = max(found.values())
     others = max((found[hz] for hz in ALL_HZ if hz not in wanted), default=-100.0)
     return softest > 60 and softest >= loudest - SOFTER_DB and others < softest - CROSSTALK_DB
+
+
+@pytest.mark.timeout(60)
+async def test_after_a_vanished_phone_the_next_operator_ends_the_call_by_hanging_up(
+    own_centre: RealCentre, own_api: Api
+) -> None:
+    """What a phone leaves that vanishes is a line that Asterisk has ended by itself."""
+    mark = (await own_api.calls())[-1:]
+    caller = sip.caller_talks(hold_ms=20_000, caller="<sip:0810201@127.0.0.11>")
+    async with (
+        Sipp(sip.phone_answers(), address="127.0.0.115") as vanishing,
+        Sipp(sip.phone_hangs_up(talk_ms=700), address="127.0.0.116") as living,
+    ):
+        await own_api.operator("1301", vanishing)
+        async with Sipp.caller(caller, own_centre.sip_port):
+            await within(lambda: "PJSIP/1301-" in own_centre.cli("core show channels concise"), 15)
+            await asyncio.sleep(0.5)
+            await own_api.operator("1302", living)
+            await own_api.send("DELETE", "/v1/queues/emergency/members/1301")
+            lines = own_centre.cli("core show channels concise").splitlines()
+            [line] = [line.partition("!")[0] for line in lines if line.startswith("PJSIP/1301-")]
+            own_centre.cli(f"channel request hangup {line}")
+            [call] = await own_api.ended_calls(1, after=mark[0]["arrived_at"] if mark else "")
+    rung = [(attempt["phone"], attempt["result"]) for attempt in call["attempts"]]
+    assert rung == [("1301", "answered"), ("1302", "answered")]
+    assert (call["outcome"], call["hung_up_by"], call["priority"]) == ("answered", "operator", 4)
