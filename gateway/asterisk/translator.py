@@ -44,9 +44,10 @@ NORMAL_END = 16
 """Normal call clearing, ITU-T Q.850."""
 UNREACHABLE = 20
 """Subscriber absent, ITU-T Q.850."""
-WHISPER = ("Local/words@whisper", "Local/unreached@whisper")
-"""The channels that speak to a caller, or to his operator, in their talk (dialplan/centre.conf): they are no part of
-the call."""
+WHISPER = "Local/words@whisper"
+"""The channel that speaks to a caller in his talk (dialplan/centre.conf): it is no part of the call."""
+UNREACHED = "Local/unreached@whisper"
+"""The same of one that tells his operator that nobody comes."""
 ASKED_FOR_KEY = "ASKED_FOR_KEY"
 """What is written on it."""
 THIRD = "Local/ring@third"
@@ -71,7 +72,7 @@ def translate(record: Record) -> AnyFact | None:
         return _asked_for_key(record) if record.kind == ASKED_FOR_KEY and record.is_user_defined else None
     if record.is_user_defined and record.kind in _OF_A_THIRD:
         return _of_a_third(record)
-    if record.channel.startswith(THIRD):
+    if record.channel.startswith((THIRD, UNREACHED)):
         return None
     if record.linked_id.startswith(RING_ID_LEAD):
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
