@@ -187,6 +187,7 @@ def _dispositions(chance: random.Random, now: datetime) -> Iterator[dict[str, An
     for number in range(SAID_OF):
         for place in range(1 + number % 6):
             yield {
+                "trunk": chance.choice(TRUNKS),
                 **{"call_id": f"said-{number}-{place}", "caller": _number(number, 2), "category": None, "note": ""},
                 **{"disposition": chance.choice((Disposition.PRANK, Disposition.PRANK, Disposition.EMERGENCY))},
                 **{"operator_id": 1, "set_by": "Siti", "set_at": now - timedelta(days=DAYS * chance.random() ** 2)},
