@@ -169,7 +169,7 @@ def _calls(chance: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
         yield rows.call_row(
             Call(
                 id=f"112-{number:09d}.0",
-                trunk=chance.choice(TRUNKS),
+                trunk=chance.choice(TRUNKS if number < old else TRUNKS[1:]),  # one line has no burst
                 caller=_number(chance.randrange(NUMBERS - SAID_OF), 1 + chance.randrange(2)),
                 arrived_at=at,
                 stage=Stage.ENDED,

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from gateway.domain.call import Outcome
-from gateway.domain.callbacks import HEARD_S, number_of
+from gateway.domain.callbacks import HEARD_S
 from gateway.domain.facts import Side
 from gateway.domain.kept import Invalid, Kept
 from gateway.domain.numbers import is_nobodys, is_number, one_spelling, spellings
@@ -189,11 +189,6 @@ class Arrival:
     def is_known(self) -> bool:
         """Whether the number is somebody's own: a withheld one, or a SIM-less phone's, is many people's."""
         return is_number(self.caller)
-
-    @property
-    def number(self) -> str:
-        """The number as callbacks have it; what the carrier sent where nobody can call that."""
-        return number_of(self.caller) or self.caller
 
 
 @dataclass(frozen=True, slots=True)

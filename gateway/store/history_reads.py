@@ -4,6 +4,7 @@ their numbers; and what is known of one number, for people.
 Counterparts: `gateway/domain/dry_run.py` goes through it; `gateway/api/advice_rules.py` and `numbers.py` ask.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from gateway.domain.numbers import one_spelling, spellings
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.tables import CAME_AT, NEWEST_CALL_FIRST, callbacks, calls, dispositions
 
+_A_LOCATION = re.compile("<(cid|https?|sips?|pres|held):.+>")
+"""What `dialplan/trunk.conf` takes for a location in the header Geolocation."""
 EARLIER_AT_MOST = 20_000
 """Calls before the first one that a dry run reads at most, the newest."""
 SAID_IN_ALL = 200_000
@@ -133,7 +136,7 @@ def _old_call(
     hung_up_by: str | None,
 ) -> OldCall:
     return OldCall(
-        Arrival(call_id, trunk, caller, arrived_at, has_location=geolocation != ""),
+        Arrival(call_id, trunk, caller, arrived_at, has_location=_A_LOCATION.match(geolocation) is not None),
         PastCall(
             call_id,
             arrived_at,

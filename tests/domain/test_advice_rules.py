@@ -207,14 +207,7 @@ def test_a_number_that_many_callers_share_has_no_standing(caller: str) -> None:
     assert told(past, arrival).effect is None
 
 
-def test_a_call_has_its_number_as_callbacks_have_it() -> None:
-    for caller, number in (
-        ("0812-345.678", "0812345678"),
-        (CALLER, CALLER),
-        ("anonymous", "anonymous"),
-        ("112", "112"),
-    ):
-        assert replace(ARRIVAL, caller=caller).number == number
+def test_a_number_with_separators_is_known() -> None:
     assert replace(ARRIVAL, caller="0812-345.678").is_known
 
 

@@ -210,6 +210,7 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
                 ended(300, caller=CALLER, answered_at=after(310)),
                 ended(400, caller="0899", answered_at=after(410)),
                 ended(500, caller="0877", answered_at=after(510), geolocation="<cid:x>"),
+                ended(550, caller="0878", answered_at=after(560), geolocation="nowhere"),
                 ended(600, caller="0866", answered_at=after(610)),
                 ended(700, caller="anonymous", outcome=Outcome.ABANDONED),
                 ended(760, caller="anonymous", trunk=PROBE_TRUNK),
@@ -226,12 +227,12 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
     )
     history = await reads.histories.history(after(60), after(900), 1000, look_back=look_back(rules))
     found = dry_run(rules, history, after(60))
-    assert found.calls == 7
+    assert found.calls == 8
     assert {effect and effect.value: count for effect, count in found.effects.items()} == {
         "first": 1,
         "earlier": 2,
         "later": 1,
-        None: 3,
+        None: 4,
     }
     assert [(count.matched, count.decided) for count in found.rules.values()] == [
         (1, 1),
