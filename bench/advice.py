@@ -169,7 +169,7 @@ def _calls(chance: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
         yield rows.call_row(
             Call(
                 id=f"112-{number:09d}.0",
-                trunk=chance.choice(TRUNKS),
+                trunk=chance.choice(TRUNKS if number < old else TRUNKS[1:]),  # one line has no burst
                 caller=_number(chance.randrange(NUMBERS - SAID_OF), 1 + chance.randrange(2)),
                 arrived_at=at,
                 stage=Stage.ENDED,
@@ -187,6 +187,7 @@ def _dispositions(chance: random.Random, now: datetime) -> Iterator[dict[str, An
     for number in range(SAID_OF):
         for place in range(1 + number % 6):
             yield {
+                "trunk": chance.choice(TRUNKS),
                 **{"call_id": f"said-{number}-{place}", "caller": _number(number, 2), "category": None, "note": ""},
                 **{"disposition": chance.choice((Disposition.PRANK, Disposition.PRANK, Disposition.EMERGENCY))},
                 **{"operator_id": 1, "set_by": "Siti", "set_at": now - timedelta(days=DAYS * chance.random() ** 2)},

@@ -34,6 +34,8 @@ LIMIT_S = 1.0
 """How long books and past may take together. What is not known by then is left out of the advice."""
 ASK_AGAIN_S = 5.0
 """How long after a past that was not known in time none is asked for: calls that come then do not wait in vain."""
+BLIND_S = 600.0
+"""So long a past that was not read is told of where none was read since: at night no call may come that reads one."""
 NUISANCE = "nuisance"
 _NOT_LOWERED = (None, PRIORITIES[Effect.EARLIER], PRIORITIES[Effect.FIRST])
 
@@ -59,11 +61,18 @@ class Advising:
         self._books: Books | None = None
         """As they were read last: rules hold on while the database is away."""
         self._ask_again_s = 0.0
+        self._blind_until_s = 0.0
         self._faulty: set[tuple[int, str, str]] = set()
         self.faults = 0
         """How often a rule failed."""
         self.late = 0
         """How often the past was not known in time."""
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the past could not be read when it was asked for last, some minutes ago at most: nobody is raised or
+        lowered by it then."""
+        return asyncio.get_running_loop().time() < self._blind_until_s
 
     async def advise(self, arrival: Arrival) -> Advice:
         """The advice for that call. Raises nothing that a database or a rule can raise."""
@@ -117,10 +126,12 @@ class Advising:
             return None
         try:
             async with asyncio.timeout_at(limit_s):
-                return await self._past.past(arrival, since, windows(rules))
+                past = await self._past.past(arrival, since, windows(rules))
+                self._blind_until_s = 0.0
+                return past
         except Exception as error:  # whatever it is, the trunk's own advice and the rules that need no past are given
             self.late += 1
-            self._ask_again_s = clock_s() + ASK_AGAIN_S
+            self._ask_again_s, self._blind_until_s = clock_s() + ASK_AGAIN_S, clock_s() + BLIND_S
             if not isinstance(error, StoreAway | TimeoutError):
                 log.exception("past_not_read")
             reason = str(error) or "no answer in time"

@@ -248,6 +248,7 @@ class App:
                 advice_given=advisor.given,
                 advice_missed=advisor.missed,
                 advice_late=advising.late,
+                advice_is_blind=advising.is_blind,
                 advice_rule_faults=advising.faults,
                 trunk_rules=rules,
                 last_resort=settings.call.last_resort,

@@ -321,6 +321,8 @@ def _check_token(books: Books, before: Token | None, after: Token) -> None:
 
 def _check_advice_rule(books: Books, before: AdviceRule | None, after: AdviceRule) -> None:
     advice_rules.check(after)
+    if before is None and len(books.advice_rules) >= advice_rules.MOST_RULES:
+        raise Taken(f"there are {len(books.advice_rules)} advice rules, as many as may be: retire one first")
     if after.queue is not None:
         _known_queues(books, "queue", (after.queue,))
     if after.trunk is not None and after.trunk not in books.trunks:

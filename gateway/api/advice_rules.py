@@ -4,6 +4,7 @@ Counterparts: `gateway/domain/advice_rules.py` holds what they mean, `gateway/ad
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from gateway.api.models import Body, Moment, QueueName, Told
 from gateway.api.resources import KeptModel, Subject, routes_of, telling
 from gateway.api.routes import route
 from gateway.domain import dry_run as dry
-from gateway.domain.advice_rules import NAME_PATTERN, AdviceRule, Arrival, Condition, Effect
+from gateway.domain.advice_rules import MOST_RULES, NAME_PATTERN, AdviceRule, Arrival, Condition, Effect
 from gateway.domain.blocks import NUMBER_PATTERN
 from gateway.domain.books import Books
 from gateway.domain.dry_run import DryRun
@@ -25,7 +26,6 @@ from gateway.domain.trunks import NAME_PATTERN as TRUNK_PATTERN
 
 MOST_CALLS = 20_000
 MOST_DAYS = 31
-MOST_RULES = 50
 
 
 class NewAdviceRule(Body):
@@ -167,7 +167,7 @@ def _tried(books: Books, given: NewAdviceRule, number: int, now: datetime) -> Ad
     """A rule that is not kept, with an id of its own below all others. Raises what the office would for a kept one."""
     rule = AdviceRule(**given.model_dump(), id=number - MOST_RULES, created_at=now)
     try:
-        rulings.check(books, None, rule)
+        rulings.check(replace(books, advice_rules=()), None, rule)  # beside as many as there are: it is not kept
     except Invalid as error:
         raise type(error)(f"rules/{number}/{error.field}", str(error)) from None
     return rule

@@ -12,6 +12,7 @@ from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, Moment
 from gateway.api.resources import KeptModel, ListQuery, Subject, routes_of
 from gateway.domain.blocks import LONGEST, NUMBER_PATTERN, Block
+from gateway.domain.numbers import spellings
 from gateway.domain.tokens import May
 
 _HOURS = int(LONGEST.total_seconds() // 3600)
@@ -22,8 +23,8 @@ class NewBlock(Body):
         str,
         Field(
             pattern=NUMBER_PATTERN,
-            description="The whole number, as the carrier sends it; not 112 or zeros alone, which it sends of every "
-            "phone without a SIM.",
+            description="The whole number, in any spelling (0811…, 62811… and +62811… are one); not 112 or zeros "
+            "alone, which carriers send of every phone without a SIM.",
         ),
     ]
     reason: Annotated[
@@ -44,7 +45,9 @@ class BlockModel(KeptModel):
 
 
 class BlockQuery(ListQuery):
-    number: Annotated[str | None, Field(pattern=NUMBER_PATTERN, description="Only blocks of this number.")] = None
+    number: Annotated[
+        str | None, Field(pattern=NUMBER_PATTERN, description="Only blocks of this number, in any spelling.")
+    ] = None
 
 
 async def _tell(context: Context, block: Block) -> BlockModel:
@@ -62,6 +65,6 @@ ROUTES = routes_of(
         see=May.SEE_CALLS,
         change=May.SET_UP,
         query=BlockQuery,
-        conditions=lambda query: {} if query.number is None else {"number": ("==", query.number)},
+        conditions=lambda query: {} if query.number is None else {"number": ("in", spellings(query.number))},
     )
 )

@@ -48,6 +48,8 @@ class Status:
     advice_missed: int = 0
     advice_late: int = 0
     """Advice without what is known of the number: that was not read in time."""
+    advice_is_blind: bool = False
+    """Whether the past of a number could not be read when it was asked for last."""
     advice_rule_faults: int = 0
     trunk_rules: Mapping[str, TrunkRule] = field(default_factory=dict)
     """What the settings say about trunks, by their names."""
@@ -138,6 +140,10 @@ def _warnings(context: Context, status: Status) -> list[str]:
     for setting, free in status.free_bytes.items():
         if NO_SPACE_BYTES <= free < LITTLE_SPACE_BYTES:
             found.append(_full(setting, free))
+    if status.advice_is_blind:
+        found.append(
+            "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past)."
+        )
     if context.level.applied.problems:
         found.append("Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)))
     return found

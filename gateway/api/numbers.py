@@ -34,6 +34,7 @@ class SayingModel(Told):
     """What an operator said of one of its calls."""
 
     call_id: str
+    trunk: Annotated[str | None, Field(description="Where it came in: a prank weighs only there. Null: everywhere.")]
     disposition: Disposition
     said_by: str
     arrived_at: Annotated[datetime, Field(description="When the call came: it is weighed by that.")]
@@ -42,9 +43,13 @@ class SayingModel(Told):
 
 
 class ReputationModel(Told):
-    """A prank counts 1, half as much after each 14 days, and nothing once an emergency came after it."""
+    """A prank counts 1, half as much after each 14 days, and nothing once an emergency came after it. It weighs only
+    against calls of the trunk that it came over."""
 
-    score: Annotated[float, Field(description="0 where nothing bad is known.")]
+    score: Annotated[
+        float,
+        Field(description="0 where nothing bad is known; on the trunk where it weighs most, if there are several."),
+    ]
     dispositions: Annotated[list[SayingModel], Field(description="All that were looked at, the newest first.")]
 
     @classmethod
@@ -54,6 +59,7 @@ class ReputationModel(Told):
             dispositions=[
                 SayingModel(
                     call_id=each.saying.call_id,
+                    trunk=each.saying.trunk,
                     disposition=each.saying.disposition,
                     said_by=each.saying.said_by,
                     arrived_at=each.saying.arrived_at,

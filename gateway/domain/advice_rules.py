@@ -5,9 +5,11 @@ Counterparts: `gateway/advising.py` asks for each arriving call; `gateway/domain
 
 Of the rules that match a call, the first that raises it counts; else the first that says normal; else the first that
 lowers it. So whatever speaks for a caller goes before whatever speaks against him. And nobody is lowered who sent a
-location or calls in a burst of other numbers, whatever the rules say. But what a caller brings about by himself, by
-hanging up and calling again, raises no nuisance number, but where it sent a location or calls in a burst: it then goes
-as calls come, neither first nor later.
+location or calls in a burst of other numbers, whatever the rules say.
+
+What a caller brings about by himself, by hanging up and calling again, must not starve those who wait. So it raises a
+number's first calls alone (`OFTEN`), and nobody in a burst: then the call goes as calls come. Nor does it raise a
+nuisance number that sent no location: that goes as calls come too, neither first nor later.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,10 +19,10 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from gateway.domain.call import Outcome
-from gateway.domain.callbacks import HEARD_S, number_of
+from gateway.domain.callbacks import HEARD_S
 from gateway.domain.facts import Side
 from gateway.domain.kept import Invalid, Kept
-from gateway.domain.numbers import is_nobodys, is_number
+from gateway.domain.numbers import is_nobodys, is_number, one_spelling, spellings
 from gateway.domain.reputation import NUISANCE_SCORE, Reputation, Saying, reputation
 
 T = TypeVar("T")
@@ -31,6 +33,11 @@ CUT_TALK = timedelta(seconds=HEARD_S)
 """Talk that was cut before this is as good as none."""
 BURST = (3, 10)
 """What a burst is where no rule says otherwise: within so many minutes, on one trunk, so many numbers."""
+OFTEN = (LAST_CALLS, 10)
+"""So many earlier calls of a number within so many minutes are often. It is not asked which of them were raised:
+whoever calls on and on stays where the others are."""
+MOST_RULES = 50
+"""Rules that a centre may have: each window of theirs is one more part of the read that each call waits for."""
 LEAST_PREFIX, LEAST_LOWERING_PREFIX = 3, 5
 """Digits of a prefix, after the 0 or the country's +62 that all numbers share."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 -]{0,39}$"
@@ -183,11 +190,6 @@ class Arrival:
         """Whether the number is somebody's own: a withheld one, or a SIM-less phone's, is many people's."""
         return is_number(self.caller)
 
-    @property
-    def number(self) -> str:
-        """The number as callbacks have it; what the carrier sent where nobody can call that."""
-        return number_of(self.caller) or self.caller
-
 
 @dataclass(frozen=True, slots=True)
 class PastCall:
@@ -238,8 +240,8 @@ def windows(rules: Iterable[AdviceRule]) -> frozenset[tuple[int, bool]]:
 
 def longest_min(rules: Iterable[AdviceRule]) -> int:
     """How many minutes back these rules look at the number's own calls."""
-    looking = (Condition.CUT_RECENTLY, Condition.TRIED_AGAIN)
-    return max((rule.within_min or 0 for rule in rules if rule.condition in looking), default=0)
+    looking = [rule.within_min or 0 for rule in rules if rule.condition in _OF_ONES_OWN_MAKING]
+    return max(OFTEN[1], *looking) if looking else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +282,12 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
                 matching.append(rule)
         except Exception as error:  # noqa: BLE001  # whatever it is, it stops neither the call nor the other rules
             faults.append((rule.id, rule.name, repr(error)))
-    may_lower = past is not None and not _is_shielded(arrival, past)
-    if may_lower:
-        matching = _weighed(matching)
+    ids = tuple(rule.id for rule in matching)
+    if past is not None:
+        matching = _weighed(matching, arrival, past)
+    may_lower = past is not None and not (arrival.has_location or _is_in_burst(past))
     chosen = _choose(matching, may_lower=may_lower)
     others = tuple(rule.name for rule in matching if rule is not chosen)
-    ids = tuple(rule.id for rule in matching)
     if chosen is None:
         return Counsel(faults=tuple(faults), matched=ids)
     return Counsel(
@@ -300,16 +302,19 @@ def counsel(rules: Sequence[AdviceRule], arrival: Arrival, past: Past | None) ->
     )
 
 
-def _weighed(matching: list[AdviceRule]) -> list[AdviceRule]:
-    """The rules with what each counts for in this company."""
-    if all(rule.condition is not Condition.NUISANCE for rule in matching):
+def _weighed(matching: list[AdviceRule], arrival: Arrival, past: Past) -> list[AdviceRule]:
+    """The rules with what each counts for in this company, without those that count for nothing in it."""
+    is_worn = _is_in_burst(past) or _calls_often(arrival, past)
+    is_nuisance = any(rule.condition is Condition.NUISANCE for rule in matching)
+    if not is_worn and (not is_nuisance or arrival.has_location):
         return matching
-    return [
-        replace(rule, effect=Effect.NORMAL)
-        if rule.condition in _OF_ONES_OWN_MAKING and rule.effect in RAISING
-        else rule
-        for rule in matching
-    ]
+    weighed: list[AdviceRule] = []
+    for rule in matching:
+        if rule.condition not in _OF_ONES_OWN_MAKING or rule.effect not in RAISING:
+            weighed.append(rule)
+        elif is_nuisance:
+            weighed.append(replace(rule, effect=Effect.NORMAL))
+    return weighed
 
 
 def _choose(matching: Sequence[AdviceRule], *, may_lower: bool) -> AdviceRule | None:
@@ -320,9 +325,15 @@ def _choose(matching: Sequence[AdviceRule], *, may_lower: bool) -> AdviceRule | 
     return None
 
 
-def _is_shielded(arrival: Arrival, past: Past) -> bool:
+def _is_in_burst(past: Past) -> bool:
     within_min, many = BURST
-    return arrival.has_location or past.numbers.get((within_min, True), 0) >= many
+    return past.numbers.get((within_min, True), 0) >= many
+
+
+def _calls_often(arrival: Arrival, past: Past) -> bool:
+    count, within_min = OFTEN
+    since = arrival.at - timedelta(minutes=within_min)
+    return sum(call.arrived_at >= since for call in past.calls) >= count
 
 
 def standing(arrival: Arrival, past: Past) -> Reputation:
@@ -355,12 +366,14 @@ def _many_numbers(rule: AdviceRule, arrival: Arrival, past: Past | None) -> bool
 
 
 def _nuisance(rule: AdviceRule, arrival: Arrival, past: Past | None) -> bool:
-    return past is not None and standing(arrival, past).score >= _given(rule.least_score)
+    return past is not None and standing(arrival, past).score_on(arrival.trunk) >= _given(rule.least_score)
 
 
 def _number(rule: AdviceRule, arrival: Arrival, past: Past | None) -> bool:
     number = _given(rule.number)
-    return arrival.caller.startswith(number) if rule.is_prefix else arrival.caller == number
+    if rule.is_prefix:
+        return any(written.startswith(number) for written in (arrival.caller, *spellings(arrival.caller)))
+    return one_spelling(arrival.caller) == one_spelling(number)
 
 
 _MATCHES: Mapping[Condition, Callable[[AdviceRule, Arrival, Past | None], bool]] = {

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from gateway.domain.kept import Invalid, Kept, Unfitting
-from gateway.domain.numbers import is_nobodys
+from gateway.domain.numbers import is_nobodys, one_spelling
 
 LONGEST = timedelta(hours=24)
 NUMBER_PATTERN = r"^\+?[0-9]{3,20}$"
@@ -26,13 +26,17 @@ class Block(Kept):
     KIND: ClassVar[str] = "block"
 
     number: str
-    """As the carrier sends it, whole."""
+    """Whole, in any spelling: it holds for each of them."""
     reason: str
     until: datetime
 
     def is_in_force(self, at: datetime) -> bool:
         """Whether it holds then. One that ends further away than a block may was made by a clock that was ahead."""
         return self.is_active and at < self.until <= at + LONGEST
+
+    def is_of(self, caller: str) -> bool:
+        """Whether that is its number, however it is written."""
+        return one_spelling(self.number) == one_spelling(caller)
 
     @property
     def note(self) -> str:
@@ -50,5 +54,5 @@ def check(block: Block, others: Iterable[Block], now: datetime) -> None:
     if block.until - min(block.created_at, now) > LONGEST:
         hours = LONGEST // timedelta(hours=1)
         raise Invalid("until", f"is more than {hours} hours after the block was made: after them make another")
-    if any(each.number == block.number and each.id != block.id and each.is_in_force(now) for each in others):
+    if any(each.is_of(block.number) and each.id != block.id and each.is_in_force(now) for each in others):
         raise Unfitting("number", "is blocked already: change that block")

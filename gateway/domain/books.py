@@ -14,6 +14,7 @@ from gateway.domain.agencies import Agency
 from gateway.domain.blocks import Block
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.kept import Kept
+from gateway.domain.numbers import spellings
 from gateway.domain.operators import Operator
 from gateway.domain.presence import Presence, Said
 from gateway.domain.queues import Queue
@@ -92,8 +93,8 @@ class Books:
     """Those that were in force when the books were read; some may be over by now."""
 
     def block_of(self, number: str, at: datetime) -> Block | None:
-        """The block of that number that is in force then."""
-        return next((each for each in self.blocks if each.number == number and each.is_in_force(at)), None)
+        """The block of that number, in any spelling, that is in force then."""
+        return next((each for each in self.blocks if each.is_of(number) and each.is_in_force(at)), None)
 
     def operator_at(self, phone: str) -> Operator | None:
         """The active operator with that phone."""
@@ -213,6 +214,7 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"{path}/phones", "&".join(phone.address for phone in agency.phones)
         yield f"{path}/name", agency.name
         yield f"{path}/ring", str(agency.ring_s)
-    for block in books.blocks:
+    for block in sorted(books.blocks, key=lambda each: each.until):  # of two for one number the longer one holds
         if block.is_in_force(at):
-            yield f"block/{block.number}", block.note
+            for spelling in spellings(block.number):
+                yield f"block/{spelling}", block.note

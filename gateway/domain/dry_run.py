@@ -24,6 +24,7 @@ from gateway.domain.advice_rules import (
     windows,
 )
 from gateway.domain.call import PROBE_TRUNK
+from gateway.domain.numbers import one_spelling
 from gateway.domain.reputation import SAID_AT_MOST, Saying
 
 EXAMPLES = 5
@@ -41,7 +42,7 @@ class OldCall:
 @dataclass(frozen=True, slots=True)
 class History:
     """What there was. `calls` are in the order of their arrival, from as far back as the rules look; `sayings` and
-    `callbacks` (from when to when each was open) by number, in the order of their times."""
+    `callbacks` (from when to when each was open) by number in its one spelling, in the order of their times."""
 
     calls: Sequence[OldCall] = ()
     sayings: Mapping[str, Sequence[Saying]] = field(default_factory=dict)
@@ -87,15 +88,16 @@ def dry_run(rules: Sequence[AdviceRule], history: History, since: datetime) -> D
         arrival = call.arrival
         for crowd in crowds.values():
             crowd.add(arrival)
-        earlier = own.setdefault(arrival.caller, deque(maxlen=LAST_CALLS)) if arrival.is_known else deque()
+        number = one_spelling(arrival.caller)
+        earlier = own.setdefault(number, deque(maxlen=LAST_CALLS)) if arrival.is_known else deque()
         if arrival.at >= since and arrival.trunk != PROBE_TRUNK:
             counts = {window: crowd.count(arrival.trunk) for window, crowd in crowds.items()}
             past = Past(numbers=counts)
             if arrival.is_known:
                 past = Past(
                     calls=[each for each in earlier if each.arrived_at >= arrival.at - reach],
-                    has_open_callback=_is_open(history.callbacks.get(arrival.number, ()), arrival.at),
-                    sayings=_said_by(history.sayings.get(arrival.caller, ()), arrival.at),
+                    has_open_callback=_is_open(history.callbacks.get(number, ()), arrival.at),
+                    sayings=_said_by(history.sayings.get(number, ()), arrival.at),
                     numbers=counts,
                 )
             _count(found, ordered, arrival, past)

@@ -5,6 +5,9 @@ shows what makes it.
 
 A prank counts 1, and half as much after each HALF_LIFE. An emergency, or a call that was handed on to an agency, lifts
 what was said of the calls before it, in whatever order people say it: whoever had a real one is believed again.
+
+A number can be forged where a carrier lets it. So a prank weighs only against calls of the trunk that it came over;
+an emergency lifts pranks on every trunk, because 112 is carried by whatever network has coverage.
 """
 
 from collections.abc import Iterable
@@ -35,6 +38,8 @@ class Saying:
     said_by: str
     arrived_at: datetime
     said_at: datetime
+    trunk: str | None = None
+    """Where the call came in; None where that is not known, and then it counts on each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,18 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Reputation:
-    """A number's score at a moment: 0 is that of a number of which nothing bad is known. `weighed` begins with the
-    newest call."""
+    """What is known of a number at a moment. `weighed` begins with the newest call."""
 
-    score: float = 0.0
     weighed: tuple[Weighed, ...] = ()
+
+    def score_on(self, trunk: str | None) -> float:
+        """What weighs against a call on that trunk: 0 is that of a number of which nothing bad is known."""
+        return sum(each.weight for each in self.weighed if each.saying.trunk in (None, trunk))
+
+    @property
+    def score(self) -> float:
+        """The same on the trunk where it weighs most."""
+        return max((self.score_on(each.saying.trunk) for each in self.weighed), default=0.0)
 
 
 def reputation(sayings: Iterable[Saying], at: datetime) -> Reputation:
@@ -63,7 +75,7 @@ def reputation(sayings: Iterable[Saying], at: datetime) -> Reputation:
         # a machine's word would be the centre's own
         is_lifted = is_lifted or (saying.disposition in _LIFTING and saying.said_by != CENTRE.name)
         weighed.append(Weighed(saying, 0.0 if is_lifted else _weight(saying, at)))
-    return Reputation(sum(each.weight for each in weighed), tuple(weighed))
+    return Reputation(tuple(weighed))
 
 
 def _weight(saying: Saying, at: datetime) -> float:

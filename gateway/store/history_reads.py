@@ -4,6 +4,7 @@ their numbers; and what is known of one number, for people.
 Counterparts: `gateway/domain/dry_run.py` goes through it; `gateway/api/advice_rules.py` and `numbers.py` ask.
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -16,9 +17,12 @@ from gateway.domain.advice_rules import Arrival, PastCall
 from gateway.domain.call import Outcome
 from gateway.domain.dry_run import History, OldCall
 from gateway.domain.facts import Side
+from gateway.domain.numbers import one_spelling, spellings
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.tables import CAME_AT, NEWEST_CALL_FIRST, callbacks, calls, dispositions
 
+_A_LOCATION = re.compile("<(cid|https?|sips?|pres|held):.+>")
+"""What `dialplan/trunk.conf` takes for a location in the header Geolocation."""
 EARLIER_AT_MOST = 20_000
 """Calls before the first one that a dry run reads at most, the newest."""
 SAID_IN_ALL = 200_000
@@ -45,17 +49,18 @@ class HistoryReads:
             said, waited = _said_of(first, last), _waited(first, last)
             sayings: dict[str, list[Saying]] = {}
             for call_id, caller, *saying in reversed((await connection.execute(said)).all()):
-                sayings.setdefault(caller, []).append(Saying(call_id, *saying))
+                sayings.setdefault(one_spelling(caller), []).append(Saying(call_id, *saying))
             spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
             for number, opened_at, closed_at in await connection.execute(waited):
-                spans.setdefault(number, []).append((opened_at, closed_at))
+                spans.setdefault(one_spelling(number), []).append((opened_at, closed_at))
         return History(found, sayings, spans)
 
     async def sayings(self, number: str, since: datetime) -> list[Saying]:
-        """What operators said since then of that number's calls, what was said last. Raises StoreAway."""
+        """What operators said since then of that number's calls, in any spelling, what was said last. Raises
+        StoreAway."""
         query = (
             select(dispositions.c.call_id, *_SAID)
-            .where(dispositions.c.caller == number, dispositions.c.set_at >= since)
+            .where(dispositions.c.caller.in_({number, *spellings(number)}), dispositions.c.set_at >= since)
             .order_by(dispositions.c.set_at.desc())
             .limit(SAID_AT_MOST)
         )
@@ -63,17 +68,21 @@ class HistoryReads:
             return [Saying(*row) for row in await connection.execute(query)]
 
     async def open_callback(self, number: str) -> tuple[int, datetime, datetime, int] | None:
-        """The number's open callback: its id, since when it is open and until when it is due, and how often the number
-        tried. Raises StoreAway."""
-        query = select(callbacks.c.id, callbacks.c.opened_at, callbacks.c.due_at, callbacks.c.try_count).where(
-            callbacks.c.number == number, callbacks.c.closed_at.is_(None)
+        """The number's open callback, of several in its spellings the first that is due: its id, since when it is open
+        and until when it is due, and how often the number tried. Raises StoreAway."""
+        columns = (callbacks.c.id, callbacks.c.opened_at, callbacks.c.due_at, callbacks.c.try_count)
+        query = (
+            select(*columns)
+            .where(callbacks.c.number.in_(spellings(number)), callbacks.c.closed_at.is_(None))
+            .order_by(callbacks.c.due_at)
+            .limit(1)
         )
         async with self._reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else (row.id, row.opened_at, row.due_at, row.try_count)
 
 
-_SAID = (dispositions.c.disposition, dispositions.c.set_by, CAME_AT, dispositions.c.set_at)
+_SAID = (dispositions.c.disposition, dispositions.c.set_by, CAME_AT, dispositions.c.set_at, dispositions.c.trunk)
 
 
 def _arrived(since: datetime, until: datetime) -> Select[Any]:
@@ -127,7 +136,7 @@ def _old_call(
     hung_up_by: str | None,
 ) -> OldCall:
     return OldCall(
-        Arrival(call_id, trunk, caller, arrived_at, has_location=geolocation != ""),
+        Arrival(call_id, trunk, caller, arrived_at, has_location=_A_LOCATION.match(geolocation) is not None),
         PastCall(
             call_id,
             arrived_at,

@@ -28,6 +28,7 @@ _COMPARE: Mapping[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]]
     ">=": lambda column, value: column >= value,
     "<": lambda column, value: column < value,
     ">": lambda column, value: column > value,
+    "in": lambda column, value: column.in_(value),
 }
 
 

@@ -10,13 +10,26 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, Select, bindparam, func, literal, null, select, type_coerce, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.advice_rules import LAST_CALLS, Arrival, Past, PastCall
 from gateway.domain.call import PROBE_TRUNK, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import Side
+from gateway.domain.numbers import spellings
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.columns import Key, Number, UtcTime, Words
 from gateway.store.database import QuickReads
@@ -42,7 +55,7 @@ class StoredPast:
         statement = _statement(ordered, is_known=arrival.is_known)
         values = {
             "caller": arrival.caller,
-            "number": arrival.number,
+            **_written(arrival.caller),
             "call_id": arrival.call_id,
             "trunk": arrival.trunk,
             "since": since,
@@ -61,7 +74,9 @@ def _past(rows: Sequence[Row[Any]], windows: tuple[tuple[int, bool], ...]) -> Pa
     return Past(
         calls=sorted((_call(row) for row in found[_CALL]), key=lambda call: call.arrived_at, reverse=True),
         has_open_callback=bool(found[_CALLBACK]),
-        sayings=[Saying(row.id, Disposition(row.word), row.by, row.at, row.said_at) for row in found[_SAYING]],
+        sayings=[
+            Saying(row.id, Disposition(row.word), row.by, row.at, row.said_at, row.trunk) for row in found[_SAYING]
+        ],
         # the one who arrives counts too, and may not be stored yet
         numbers={windows[row.number]: row.counted + 1 for row in found[_COUNT]},
     )
@@ -76,6 +91,20 @@ def _call(row: Row[Any]) -> PastCall:
         outcome=None if row.word is None else Outcome(row.word),
         hung_up_by=None if row.by is None else Side(row.by),
     )
+
+
+_SPELLINGS = tuple(f"written_{place}" for place in range(3))
+
+
+def _written(caller: str) -> dict[str, str]:
+    """The caller's spellings by the names of their parameters, the last one once more where there are fewer."""
+    written = spellings(caller)
+    return {name: written[min(place, len(written) - 1)] for place, name in enumerate(_SPELLINGS)}
+
+
+def _is_the_caller(column: ColumnElement[str]) -> ColumnElement[bool]:
+    """As it was sent, or in another spelling: as many parameters for each, so that the statement is made once."""
+    return column.in_([bindparam(name, type_=Key) for name in ("caller", *_SPELLINGS)])
 
 
 @lru_cache(maxsize=32)
@@ -97,6 +126,7 @@ def _row(kind: int, **columns: Any) -> Select[Any]:
         "word": Words,
         "by": Words,
         "said_at": UtcTime,
+        "trunk": Key,
         "number": Number,
         "counted": Number,
     }
@@ -115,7 +145,7 @@ def _last_calls() -> Select[Any]:
     found = (
         select(calls)
         .where(
-            calls.c.caller == bindparam("caller", type_=Key),
+            _is_the_caller(calls.c.caller),
             calls.c.arrived_at >= bindparam("since", type_=UtcTime),
             calls.c.id != bindparam("call_id", type_=Key),
         )
@@ -137,7 +167,7 @@ def _last_calls() -> Select[Any]:
 def _open_callback() -> Select[Any]:
     found = (
         select(callbacks.c.number)
-        .where(callbacks.c.number == bindparam("number", type_=Key), callbacks.c.closed_at.is_(None))
+        .where(_is_the_caller(callbacks.c.number), callbacks.c.closed_at.is_(None))
         .limit(1)
         .subquery()
     )
@@ -147,9 +177,9 @@ def _open_callback() -> Select[Any]:
 def _sayings() -> Select[Any]:
     said = dispositions
     found = (
-        select(said.c.call_id, CAME_AT.label("came_at"), said.c.set_at, said.c.disposition, said.c.set_by)
+        select(said.c.call_id, CAME_AT.label("came_at"), said.c.set_at, said.c.disposition, said.c.set_by, said.c.trunk)
         .where(
-            said.c.caller == bindparam("caller", type_=Key),
+            _is_the_caller(said.c.caller),
             said.c.set_at >= bindparam("said_since", type_=UtcTime),
         )
         .order_by(said.c.set_at.desc())  # no call is spoken of before it came, and this is what the index has
@@ -163,6 +193,7 @@ def _sayings() -> Select[Any]:
         said_at=found.c.set_at,
         word=found.c.disposition,
         by=found.c.set_by,
+        trunk=found.c.trunk,
     )
 
 

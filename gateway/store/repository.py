@@ -69,10 +69,11 @@ class Repository:
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
         self._put_recordings = _upsert(insert(tables.recordings), tables.recordings)
-        arrived_at = select(tables.calls.c.arrived_at).where(tables.calls.c.id == bindparam("of_call"))
-        self._put_dispositions = _upsert(
-            insert(tables.dispositions).values(arrived_at=arrived_at.scalar_subquery()), tables.dispositions
-        )
+        its_own = {
+            name: select(tables.calls.c[name]).where(tables.calls.c.id == bindparam("of_call")).scalar_subquery()
+            for name in ("arrived_at", "trunk")
+        }
+        self._put_dispositions = _upsert(insert(tables.dispositions).values(its_own), tables.dispositions)
         positions = tables.journal_positions
         put = insert(positions)
         self._put_position = _upsert(put, positions)

@@ -161,8 +161,10 @@ dispositions = Table(
     Column("operator_id", Number),
     Column("set_by", Words, nullable=False),
     Column("set_at", UtcTime, nullable=False),
-    # the call's own, copied by the repository: so the calls of one disposition are walked by an index
+    # the call's own, copied by the repository: so the calls of one disposition are walked by an index, and what was
+    # said of a number is read with its trunk from this table alone
     Column("arrived_at", UtcTime),
+    Column("trunk", Key),
     Index("ix_dispositions_caller_set_at", "caller", "set_at"),
     Index("ix_dispositions_disposition_arrived_at_call_id", "disposition", "arrived_at", "call_id"),
     # a report reads what was said since its first day from this alone

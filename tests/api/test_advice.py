@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from gateway.api import advice_rules
+from gateway.domain.advice_rules import MOST_RULES
 from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import CallerLeft, Entered, Side, TrunkAnswered
 from gateway.store.database import writing
@@ -35,12 +36,15 @@ async def abandoned(house: House, number: int, caller: str = CALLER, **given: An
     )
 
 
-async def pranks(house: House, count: int, caller: str = CALLER, at: datetime | None = None) -> None:
+async def pranks(
+    house: House, count: int, caller: str = CALLER, at: datetime | None = None, trunk: str | None = None
+) -> None:
     at = at or datetime.now(UTC)
     rows = [
         {
             **{"call_id": f"p{number}.{caller}", "caller": caller, "disposition": Disposition.PRANK, "category": None},
             **{"note": "", "operator_id": 1, "set_by": "Siti", "set_at": at - timedelta(seconds=number)},
+            "trunk": trunk,
         }
         for number in range(count)
     ]
@@ -120,8 +124,8 @@ async def test_a_dry_run_counts_its_calls_however_many_came_before(
 ) -> None:
     monkeypatch.setattr(advice_rules, "MOST_CALLS", 2)
     for number in range(5):
-        await abandoned(house, number)
-    since = (START + timedelta(minutes=3)).isoformat()
+        await abandoned(house, 5 * number)
+    since = (START + timedelta(minutes=15)).isoformat()
     body = {"from": since, "to": DAY["to"], "rules": [CUT | {"within_min": 1440}]}
     told = (await house.post("/v1/advice-rules/dry-run", body)).json
     assert (told["calls"], told["first"], told["is_complete"]) == (2, 2, True)
@@ -156,7 +160,9 @@ async def test_a_block_is_an_admins_act_with_a_reason_and_an_end(house: House) -
     assert (made.status, made.json["in_force"]) == (201, True)
     assert f"block/{CALLER}" in house.switchboard.held.notes
     assert (await house.post("/v1/blocks", body)).fields == ["/number"]
-    assert (await house.get(f"/v1/blocks?number={CALLER}")).json["items"] == [made.json]
+    for number in (CALLER, "%2B628123456789"):
+        assert (await house.get(f"/v1/blocks?number={number}")).json["items"] == [made.json]
+    assert (await house.post("/v1/blocks", body | {"number": "628123456789"})).fields == ["/number"]
     entries = (await house.get("/v1/audit")).json["items"]
     assert [entry["action"] for entry in entries if entry["subject"] == "block/1"] == ["block.created"]
     assert (await house.delete("/v1/blocks/1")).status == 204
@@ -203,6 +209,24 @@ async def test_what_is_known_of_a_number(house: House) -> None:
     ] * 3
     assert (told["block"]["reason"], told["open_callback"]["try_count"], told["is_withheld"]) == ("x", 1, False)
     assert [(each["outcome"], each["wait_s"]) for each in told["last_calls"]] == [("abandoned", 10.0)]
+
+
+async def test_a_number_is_known_by_whatever_spelling_and_tells_where_its_pranks_came_in(house: House) -> None:
+    await abandoned(house, 0)
+    await pranks(house, 2)
+    await pranks(house, 2, trunk="xlsmart", caller="+628123456789")
+    told = (await house.get("/v1/numbers/628123456789")).json
+    assert sorted(each["trunk"] or "" for each in told["reputation"]["dispositions"]) == ["", "", "xlsmart", "xlsmart"]
+    assert told["reputation"]["score"] == pytest.approx(4, abs=0.01)
+    assert told["open_callback"]["try_count"] == 1
+
+
+async def test_a_dry_run_tries_a_rule_also_beside_as_many_as_may_be(house: House) -> None:
+    for _ in range(MOST_RULES - 6):
+        assert (await house.post("/v1/advice-rules", CUT)).status == 201
+    refused = await house.post("/v1/advice-rules", CUT)
+    assert (refused.status, "as many as may be" in refused.text) == (409, True)
+    assert (await house.post("/v1/advice-rules/dry-run", {**DAY, "rules": [CUT], "beside_kept": True})).status == 200
 
 
 async def test_a_number_has_its_callback_also_where_the_carrier_writes_separators(house: House) -> None:

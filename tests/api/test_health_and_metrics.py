@@ -82,7 +82,11 @@ async def test_a_last_resort_that_nobody_has_and_a_trunk_that_cannot_come_are_to
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"operators_available": 0}, "No operator"), ({"journal_lag_bytes": 5_000_000}, "5000000 bytes behind")],
+    [
+        ({"operators_available": 0}, "No operator"),
+        ({"journal_lag_bytes": 5_000_000}, "5000000 bytes behind"),
+        ({"advice_is_blind": True}, "The advice cannot read the past"),
+    ],
 )
 async def test_a_centre_that_is_not_at_its_best_is_impaired(house: House, change: dict[str, int], words: str) -> None:
     house.status |= change

@@ -32,6 +32,7 @@ CALLER = "08123456789"
 ARRIVAL = Arrival("112-9", "telkomsel", CALLER, MONDAY)
 FIRST_RULES = in_order(replace(rule, id=number) for number, rule in enumerate(first_rules(MONDAY), 1))
 CROWD = Past(numbers={(BURST[0], True): BURST[1]})
+QUIET = Past(numbers={(BURST[0], True): 1})
 
 
 def rule(condition: Condition, effect: Effect = Effect.FIRST, **fields: Any) -> AdviceRule:
@@ -126,7 +127,7 @@ def test_of_those_that_raise_the_lowest_place_counts_and_one_that_is_off_never()
             rule(Condition.OPEN_CALLBACK, Effect.FIRST, place=10, id=5),
         ]
     )
-    found = counsel(rules, ARRIVAL, replace(CROWD, has_open_callback=True))
+    found = counsel(rules, ARRIVAL, replace(QUIET, has_open_callback=True))
     assert (found.effect, found.queue, found.decided_by, found.matched) == (Effect.EARLIER, "medical", 4, (4, 5, 2))
 
 
@@ -144,11 +145,57 @@ def test_a_number_rule_means_the_whole_number_or_its_beginning() -> None:
     assert counsel([whole], replace(ARRIVAL, caller="08123"), CROWD).effect is Effect.FIRST
 
 
-def test_a_nuisance_number_that_was_cut_goes_first_with_a_location_or_in_a_burst() -> None:
-    past = Past(sayings=pranks(3), calls=[a_call(4)], numbers={(BURST[0], True): 1})
+def test_a_number_rule_holds_for_each_spelling_of_the_number() -> None:
+    whole = rule(Condition.NUMBER, number="+628123456789", is_prefix=False)
+    begins = rule(Condition.NUMBER, number="08123", is_prefix=True)
+    for caller in (CALLER, "628123456789", "+62812-345.6789"):
+        for each in (whole, begins):
+            assert counsel([each], replace(ARRIVAL, caller=caller), CROWD).effect is Effect.FIRST, (caller, each.number)
+    assert counsel([whole], replace(ARRIVAL, caller="08123456780"), CROWD).effect is None
+
+
+def test_a_nuisance_number_that_was_cut_goes_first_with_a_location_and_as_calls_come_in_a_burst() -> None:
+    past = replace(QUIET, sayings=pranks(3), calls=[a_call(4)])
+    located = told(past, replace(ARRIVAL, has_location=True))
     assert told(past).effect is Effect.NORMAL
-    for found in (told(replace(past, numbers=CROWD.numbers)), told(past, replace(ARRIVAL, has_location=True))):
-        assert (found.effect, found.rules[0]) == (Effect.FIRST, "Cut a moment ago")
+    assert (located.effect, located.rules[0]) == (Effect.FIRST, "Cut a moment ago")
+    assert told(replace(past, numbers=CROWD.numbers)).effect is Effect.NORMAL
+
+
+def test_hanging_up_and_calling_again_raises_a_numbers_first_calls_alone() -> None:
+    redialled = [a_call(minutes, talk_s=3.7) for minutes in (1, 2, 3, 4, 9)]
+    for count, effect in ((0, Effect.EARLIER), (1, Effect.FIRST), (2, Effect.FIRST), (3, None), (5, None)):
+        past = replace(QUIET, calls=redialled[:count], has_open_callback=True)
+        assert told(past).effect is effect, count
+    past = replace(QUIET, calls=redialled[:3])
+    assert told(past, replace(ARRIVAL, has_location=True)).rules == ("Location attached",)
+    assert told(replace(past, sayings=pranks(3))).effect is Effect.NORMAL
+    assert told(replace(past, calls=[a_call(4), a_call(8), a_call(11)])).effect is Effect.FIRST
+
+
+def test_who_calls_often_is_raised_by_other_rules_as_ever_and_never_by_what_he_does_himself() -> None:
+    redialled = replace(QUIET, calls=[a_call(minutes) for minutes in (1, 2, 3)])
+    known = rule(Condition.NUMBER, Effect.EARLIER, number=CALLER, is_prefix=False, id=2)
+    own = rule(Condition.TRIED_AGAIN, within_min=60, place=0, id=1)
+    found = counsel([own, known], ARRIVAL, redialled)
+    assert (found.effect, found.rules, found.matched) == (Effect.EARLIER, (known.name,), (1, 2))
+
+
+def test_in_a_burst_nobody_is_raised_by_calling_again() -> None:
+    for past in (replace(CROWD, calls=[a_call(2)]), replace(CROWD, has_open_callback=True)):
+        found = told(past)
+        assert (found.effect, found.rules, found.is_idle) == (Effect.NORMAL, ("Many numbers at once",), True)
+
+
+def test_forged_calls_over_another_trunk_lower_nobody_and_an_emergency_on_any_lifts() -> None:
+    forged = [replace(each, trunk="xlsmart") for each in pranks(9)]
+    past = replace(QUIET, sayings=forged)
+    assert told(past).effect is None
+    assert told(past, replace(ARRIVAL, trunk="xlsmart")).effect is Effect.LATER
+    its_own = [replace(each, trunk=ARRIVAL.trunk) for each in pranks(3)]
+    assert told(replace(past, sayings=[*forged, *its_own])).effect is Effect.LATER
+    real = Saying("e", Disposition.EMERGENCY, "Siti", ago(1), ago(1), "indosat")
+    assert told(replace(past, sayings=[real, *its_own])).effect is None
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "112", "+112", "0000000000"])
@@ -160,14 +207,7 @@ def test_a_number_that_many_callers_share_has_no_standing(caller: str) -> None:
     assert told(past, arrival).effect is None
 
 
-def test_a_call_has_its_number_as_callbacks_have_it() -> None:
-    for caller, number in (
-        ("0812-345.678", "0812345678"),
-        (CALLER, CALLER),
-        ("anonymous", "anonymous"),
-        ("112", "112"),
-    ):
-        assert replace(ARRIVAL, caller=caller).number == number
+def test_a_number_with_separators_is_known() -> None:
     assert replace(ARRIVAL, caller="0812-345.678").is_known
 
 

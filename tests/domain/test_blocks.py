@@ -62,3 +62,20 @@ def test_the_note_says_when_it_ends_and_goes_with_it() -> None:
     assert path not in wanted(kept, Holding(), BLOCK.until).notes
     assert kept.block_of(BLOCK.number, MONDAY) == BLOCK
     assert kept.block_of(BLOCK.number, BLOCK.until) is None
+
+
+def test_a_block_holds_for_each_spelling_of_its_number() -> None:
+    kept = books(plan([]), blocks=(BLOCK,))
+    notes = wanted(kept, Holding(), MONDAY).notes
+    for number in ("08123456789", "628123456789", "+628123456789"):
+        assert notes[f"block/{number}"] == BLOCK.note
+        with pytest.raises(Unfitting, match="blocked already"):
+            check(replace(BLOCK, id=0, number=number), [BLOCK], MONDAY)
+    assert kept.block_of("+62812.345-6789", MONDAY) == BLOCK
+    assert kept.block_of("08123456780", MONDAY) is None
+
+
+def test_of_two_blocks_of_one_number_the_longer_one_holds() -> None:
+    longer = replace(BLOCK, id=2, number="+628123456789", until=MONDAY + 2 * HOUR)
+    notes = wanted(books(plan([]), blocks=(longer, BLOCK)), Holding(), MONDAY).notes
+    assert {notes[path] for path in notes if path.startswith("block/")} == {longer.note}

@@ -1,5 +1,6 @@
 """Reputation: pranks that people named, less with time, gone with an emergency."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,15 @@ def test_an_emergency_lifts_the_pranks_before_it_and_not_those_after_it(lifting:
     sayings = [said(PRANK, 3), said(lifting, 2), said(PRANK, 1)]
     assert [each.weight > 0 for each in reputation(sayings, MONDAY).weighed] == [True, False, False]
     assert reputation([*sayings, said(lifting, 0.5)], MONDAY).score == 0
+
+
+def test_a_prank_weighs_on_its_own_trunk_alone_and_one_of_an_unknown_trunk_on_each() -> None:
+    trunks = ("xlsmart", "xlsmart", "telkomsel", None)
+    found = reputation([replace(said(PRANK, 0), trunk=trunk) for trunk in trunks], MONDAY)
+    assert [found.score_on(trunk) for trunk in ("xlsmart", "telkomsel", "indosat")] == [3, 2, 1]
+    assert found.score == 3
+    lifted = reputation([replace(said(PRANK, 1), trunk="xlsmart"), replace(said(EMERGENCY, 0), trunk="telkom")], MONDAY)
+    assert lifted.score_on("xlsmart") == 0
 
 
 def test_what_the_centre_itself_says_never_counts() -> None:

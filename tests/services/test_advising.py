@@ -11,7 +11,7 @@ import pytest
 from gateway import advising
 from gateway.advising import Advising, is_loaded
 from gateway.domain.advice import Advice, TrunkRule
-from gateway.domain.advice_rules import BURST, AdviceRule, Arrival, Condition, Effect, Past, PastCall
+from gateway.domain.advice_rules import BURST, MOST_RULES, AdviceRule, Arrival, Condition, Effect, Past, PastCall
 from gateway.domain.blocks import Block
 from gateway.domain.call import PROBE_TRUNK, Call, Stage
 from gateway.domain.change import Change
@@ -71,6 +71,20 @@ async def test_a_number_that_was_cut_is_advised_to_go_first_and_any_other_as_its
         queue="medical", priority=2
     )
     assert (await advisor(services, ToldPast()).advise(ARRIVAL)).is_empty
+
+
+async def test_who_hangs_up_and_redials_again_and_again_soon_waits_in_the_order_of_arrival(services: Services) -> None:
+    """Three callers who did so for ever had every answer, and one who waited had none."""
+    cut = [replace(CUT.calls[0], call_id=f"112-{n}", arrived_at=MONDAY - timedelta(seconds=20 * n)) for n in range(9)]
+    told = [await advisor(services, ToldPast(replace(CUT, calls=cut[:count]))).advise(ARRIVAL) for count in range(5)]
+    assert [advice.priority for advice in told] == [None, 3, 3, None, None]
+    late = advisor(services, ToldPast(replace(CUT, calls=cut[:3])), telkomsel=TrunkRule(None, 0))
+    assert (await late.advise(ARRIVAL)).priority == 0, "nor does it lift a call above its trunk's"
+
+
+async def test_in_a_flood_of_numbers_its_second_wave_is_not_raised(services: Services) -> None:
+    flood = ToldPast(replace(CUT, numbers={(BURST[0], True): BURST[1]}))
+    assert (await advisor(services, flood).advise(ARRIVAL)).is_empty
 
 
 async def test_the_centres_own_test_call_is_nobodys_second_try(services: Services) -> None:
@@ -147,6 +161,25 @@ async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
     assert asked.late == 6
 
 
+async def test_that_the_past_cannot_be_read_is_told_until_it_is_read_again_or_no_call_asked_for_long(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advising, "ASK_AGAIN_S", 0.0)
+    past = ToldPast(CUT)
+    asked = advisor(services, past)
+    assert not asked.is_blind
+    past.error = ValueError("too many terms in compound SELECT")
+    await asked.advise(ARRIVAL)
+    assert asked.is_blind
+    past.error = None
+    await asked.advise(ARRIVAL)
+    assert not asked.is_blind
+    monkeypatch.setattr(advising, "BLIND_S", 0.0)
+    past.error = StoreAway("gone")
+    await asked.advise(ARRIVAL)
+    assert not asked.is_blind
+
+
 async def test_while_the_database_is_away_the_rules_that_were_read_last_hold(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +209,8 @@ async def test_a_rule_that_somebody_broke_in_the_store_is_counted_and_the_call_g
 
 async def test_a_blocked_number_is_never_raised(services: Services) -> None:
     await put(services, Block(number=CALLER, reason="x", until=MONDAY + timedelta(hours=1), created_at=MONDAY))
-    assert await advisor(services, ToldPast(CUT)).advise(ARRIVAL) == Advice(priority=0)
+    for caller in (CALLER, "+628123456789", "0812.345-6789"):
+        assert await advisor(services, ToldPast(CUT)).advise(replace(ARRIVAL, caller=caller)) == Advice(priority=0)
 
 
 # ---------------------------------------------------------------- what admins keep
@@ -222,6 +256,21 @@ async def test_a_queue_or_trunk_that_a_rule_names_is_there_and_stays(services: S
     for thing in things:
         with pytest.raises(Taken, match="advice rule Hospital"):
             await services.office.retire(thing, ANI)
+
+
+async def test_there_are_no_more_rules_than_one_read_of_the_past_can_answer(services: Services) -> None:
+    """600 windows were more than the database takes in one statement, and all advice was without a past."""
+    crowd: dict[str, Any] = {"condition": Condition.MANY_NUMBERS, "least_numbers": 9, "is_by_trunk": True}
+    rules = [
+        AdviceRule(name="Crowd", place=1, within_min=minutes, effect=Effect.NORMAL, created_at=MONDAY, **crowd)
+        for minutes in range(1, MOST_RULES + 1)
+    ]
+    made = [await put(services, each) for each in rules[: MOST_RULES - len(await services.store.kept(AdviceRule))]]
+    with pytest.raises(Taken, match="50 advice rules, as many as may be"):
+        await put(services, rules[-1])
+    changed = await services.office.change(made[0], replace(made[0], place=2), ANI)
+    await services.office.retire(changed, ANI)
+    await put(services, rules[-1])
 
 
 async def test_the_first_rules_are_brought_once_and_stay_away_once_retired(services: Services) -> None:

@@ -148,6 +148,26 @@ async def test_a_number_with_separators_has_its_callback_and_phones_without_a_si
     assert dry_run(rules, history, NOON).rules[1].matched == 1
 
 
+async def test_a_number_is_known_by_what_came_of_it_in_another_spelling_and_by_where_that_came_in(
+    engine: AsyncEngine, repository: Repository, past: StoredPast, reads: Reads
+) -> None:
+    other = "+628123456789"
+    prank = ended(1, caller=other, trunk="xlsmart")
+    change = Change(calls=(prank, ended(100, caller=CALLER)), dispositions=(disposed(prank, Disposition.PRANK),))
+    await repository.commit(change)
+    await put(engine, callbacks, waiting(other, NOON))
+    for caller in (CALLER, other, "628123456789", "+62812.345-6789"):
+        found = await past.past(Arrival("112-9", "telkomsel", caller, after(200)), NOON, WINDOWS)
+        assert ([each.call_id for each in found.calls], found.has_open_callback) == (["112-100", "112-1"], True)
+        assert [(each.call_id, each.trunk) for each in found.sayings] == [("112-1", "xlsmart")]
+        assert await reads.histories.sayings(caller, NOON - REMEMBERED) == found.sayings
+        assert await reads.histories.open_callback(caller) is not None
+    history = await reads.histories.history(NOON, after(200), 10, look_back=timedelta())
+    assert [each.trunk for each in history.sayings[CALLER]] == ["xlsmart"]
+    rules = [rule(Condition.TRIED_AGAIN, Effect.EARLIER, within_min=5, id=1)]
+    assert dry_run(rules, history, NOON).rules[1].matched == 1
+
+
 async def test_different_numbers_are_counted_by_trunk_and_over_all_but_the_probes(
     repository: Repository, past: StoredPast
 ) -> None:
@@ -190,6 +210,7 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
                 ended(300, caller=CALLER, answered_at=after(310)),
                 ended(400, caller="0899", answered_at=after(410)),
                 ended(500, caller="0877", answered_at=after(510), geolocation="<cid:x>"),
+                ended(550, caller="0878", answered_at=after(560), geolocation="nowhere"),
                 ended(600, caller="0866", answered_at=after(610)),
                 ended(700, caller="anonymous", outcome=Outcome.ABANDONED),
                 ended(760, caller="anonymous", trunk=PROBE_TRUNK),
@@ -206,12 +227,12 @@ async def test_a_dry_run_says_of_past_calls_what_the_advice_would_have_said(
     )
     history = await reads.histories.history(after(60), after(900), 1000, look_back=look_back(rules))
     found = dry_run(rules, history, after(60))
-    assert found.calls == 7
+    assert found.calls == 8
     assert {effect and effect.value: count for effect, count in found.effects.items()} == {
         "first": 1,
         "earlier": 2,
         "later": 1,
-        None: 3,
+        None: 4,
     }
     assert [(count.matched, count.decided) for count in found.rules.values()] == [
         (1, 1),
