@@ -119,10 +119,10 @@ class Mover:
         folder, state = folder_of(day), self._state(day)
         if self._mark(day) == state:
             return
+        for begun in (self._root / folder).glob(f".*{_COMING}"):
+            begun.unlink(missing_ok=True)  # by a round that was cut off
         self._copies.clear_destroyed(folder)
         if self._is_coming_home:
-            for begun in (self._root / folder).glob(f".*{_COMING}"):
-                begun.unlink(missing_ok=True)  # by a round that was cut off
             to_move = list(self._bucket.lying(folder))
         else:
             to_move = [each for each in self._disk.lying(folder) if self._is_sealed(each)]

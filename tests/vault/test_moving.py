@@ -250,6 +250,17 @@ def test_sound_that_another_bucket_has_is_never_told_to_be_missing_or_destroyed(
     assert plain.round(bucket=name, keep_in="disk").problem is None
 
 
+def test_what_a_killed_mover_had_fetched_half_is_no_sound_and_is_deleted(plain: Centre) -> None:
+    made = plain.sealed(1)
+    plain.round()
+    plain.round()  # the day is done
+    left = plain.day / f".{made.id}.ogg.coming"
+    left.write_bytes(b"OggS")
+    assert [each.id for each in lying_files(plain.root, plain.shelf, plain.now, plain.now)] == [made.id]
+    plain.round()
+    assert not left.exists()
+
+
 def test_two_movers_do_not_move_at_once(plain: Centre) -> None:
     plain.sealed(1)
     bucket = plain.bucket
