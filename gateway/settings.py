@@ -8,10 +8,10 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 PROJECT = Path(__file__).resolve().parents[1]
 """Where this project lies: its configuration, its dialplan, and what `make setup` made (Asterisk, prompts)."""
@@ -26,6 +26,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")]
 QueueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")]
 _DIAL = r"PJSIP/(?:[0-9]{3,6}|\+?[0-9*#]{2,20}@[a-z][a-z0-9_]{0,31})"
+_BUCKET = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,8})?$"
+_ENDPOINT = r"^(https?://[A-Za-z0-9.\[\]:-]{1,255}(/[A-Za-z0-9_.-]{1,64}){0,4})?$"
 
 _WORDS = {
     r"^[A-Za-z0-9_]{1,32}$": "may have letters, digits and _, 32 at most",
@@ -33,8 +35,13 @@ _WORDS = {
     r"^[A-Za-z0-9.:-]{1,255}$": "must be an address or a host's name",
     r"^[a-z0-9-]{0,40}$": "must be the name of a prompt in dialplan/prompts, without .txt",
     rf"^({_DIAL}(&{_DIAL})*)?$": "must be PJSIP/PHONE or PJSIP/NUMBER@TRUNK, several joined by &",
+    _BUCKET: "must be s3://NAME or s3://NAME/PREFIX, without a / at its end",
+    _ENDPOINT: "must be an http or https address, such as https://s3.example.go.id, without a / at its end",
+    r"^[a-z0-9-]{1,40}$": "must be a region's name, such as us-east-1 (where the server has none: as it is)",
 }
 """What the patterns mean, for people."""
+_UNSHOWN = {("vault",), ("vault", "secret")}
+"""What is wrong there is told without showing it."""
 
 
 class SettingsError(Exception):
@@ -147,6 +154,27 @@ class JournalSettings(_Section):
 class VaultSettings(_Section):
     encrypt: bool = False
     """Whether sealed sound is encrypted at rest (AES-256-GCM), with the newest key of `var/vault/ring.json`."""
+    bucket: Annotated[str, Field(pattern=_BUCKET)] = ""
+    """Where sealed sound is kept besides the disk: `s3://NAME/PREFIX`. Empty: on the disk alone."""
+    endpoint: Annotated[str, Field(pattern=_ENDPOINT)] = ""
+    """The S3 server's address. Empty: Amazon's own."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
+    access_key: Annotated[str, Field(max_length=256)] = ""
+    secret: SecretStr = SecretStr("")
+    """In no log and no message."""
+    keep_in: Literal["bucket", "disk"] = "bucket"
+    """Where sound is moved to, where a bucket is named. With `disk` what the bucket has comes back."""
+
+    @property
+    def place(self) -> str:
+        """The bucket and its server, in words."""
+        return f"{self.bucket} at {self.endpoint or 'Amazon S3'}"
+
+    @model_validator(mode="after")
+    def _key_for_the_bucket(self) -> Self:
+        if self.bucket and not (self.access_key and self.secret.get_secret_value()):
+            raise ValueError("bucket needs access_key and secret too (GATEWAY112_VAULT_SECRET)")
+        return self
 
 
 class ProbeSettings(_Section):
@@ -278,13 +306,13 @@ def _explain(fault: Any, file: Path, sources: Mapping[tuple[str, ...], str]) -> 
     reason = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "string_pattern_mismatch":
         reason = _WORDS.get(fault["ctx"]["pattern"], reason)
-    shown = "" if isinstance(fault["input"], dict) else f" (it is {fault['input']!r})"
+    shown = "" if isinstance(fault["input"], dict) or where in _UNSHOWN else f" (it is {fault['input']!r})"
     default = _default_of(where)
     remedy = (
         f"the default is {str(default)!r}"
         if isinstance(default, Path)
         else f"the default is {default!r}"
-        if default is not None
+        if default is not None and where not in _UNSHOWN
         else "see the comments in gateway.toml"
     )
     return f"{origin}: {key}: {reason}{shown}. Remedy: correct it; {remedy}."

@@ -7,10 +7,13 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
 
 CALLED_CARRIERS = ("tests/calls/test_callbacks.py", "tests/calls/test_fallback.py", "tests/calls/test_stories.py")
 """Their carriers are called, and so listen at the one port that every centre calls."""
+
+WITH_A_BUCKET = ("tests/vault/test_bucket.py", "tests/vault/test_moving.py")
+"""They share the one S3 server."""
 
 
 class ByFile(LoadScopeScheduling):
@@ -18,6 +21,8 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file in WITH_A_BUCKET:
+            return "with a bucket"
         return "called carriers" if file in CALLED_CARRIERS else file
 
 

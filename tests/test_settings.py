@@ -71,6 +71,12 @@ def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
         ("[ami]\nport = 5060\n", "ports"),
         ("[rtp]\nfirst_port = 5000\n", "rtp.first_port"),
         ("[trunks.telkom]\nprio = 1\n", "trunks.telkom.prio"),
+        ('[vault]\nbucket = "https://s3.example.go.id/sound"\n', "vault.bucket"),
+        ('[vault]\nbucket = "s3://sound/"\n', "vault.bucket"),
+        ('[vault]\nbucket = "s3://sound/../other"\n', "vault.bucket"),
+        ('[vault]\nbucket = "s3://sound"\naccess_key = "me"\n', "vault"),
+        ('[vault]\nendpoint = "s3.example.go.id"\n', "vault.endpoint"),
+        ('[vault]\nkeep_in = "cloud"\n', "vault.keep_in"),
     ],
 )
 def test_what_is_wrong_names_file_key_reason_and_remedy(tmp_path: Path, text: str, key: str) -> None:
@@ -154,3 +160,18 @@ def test_a_taken_port_is_named_with_its_key() -> None:
         settings = Settings.model_validate({"api": {"port": taken.getsockname()[1]}})
         with pytest.raises(SettingsError, match=r"api\.port: 127\.0\.0\.1:\d+ cannot be opened.*Remedy"):
             foreground.refuse_taken_ports(settings, ("api",))
+
+
+def test_a_buckets_secret_comes_from_the_environment_and_is_shown_nowhere(tmp_path: Path) -> None:
+    file = written(tmp_path, '[vault]\nbucket = "s3://sound/centre-1"\naccess_key = "me"\n')
+    settings = load(file, {"GATEWAY112_VAULT_SECRET": "hush-hush"})
+    assert settings.vault.secret.get_secret_value() == "hush-hush"
+    assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("wrong", ["secret = 711411", 'secret = "711411"\nbucket = "s3://sound"', "secret = [711411]"])
+def test_a_secret_is_not_told_where_something_is_wrong_with_it(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(written(tmp_path, f"[vault]\n{wrong}\n"), {})
+    assert "vault" in str(refusal.value)
+    assert "711411" not in str(refusal.value)

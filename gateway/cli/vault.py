@@ -1,4 +1,5 @@
-"""`gateway112 vault`: whether anybody changed the recordings, the key that signs, and a new key that encrypts.
+"""`gateway112 vault`: whether anybody changed the recordings, the key that signs, a new key that encrypts, and moving
+sound to a bucket or back.
 
 Counterpart: `gateway/vault/`. These look at this machine's files, and need neither the gateway nor its database.
 """
@@ -36,6 +37,7 @@ def add_to(commands: Commands) -> None:
     verify.add_argument("--json", action="store_true", help="print what was found as JSON")
     _command(words, "key", show_key, "vault key > signing.pub.pem")
     _command(words, "rotate", rotate_key, "vault rotate")
+    _command(words, "move", move_sound, "vault move")
 
 
 def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentParser:
@@ -94,6 +96,27 @@ def rotate_key(settings: Settings, chosen: Namespace) -> int:
     if not settings.vault.encrypt:
         print("Nothing is encrypted with it yet: set encrypt = true in [vault], and start the gateway again.")
     return OK
+
+
+def move_sound(settings: Settings, chosen: Namespace) -> int:
+    """Moves sealed sound to the bucket, or back to the disk, as [vault] says, until all of it is there. The gateway
+    does the same by itself, as long as it runs. Exit status 1 where something was not moved."""
+    if not settings.vault.bucket:
+        return _failed(chosen, ValueError("no bucket is named. Remedy: set bucket in [vault]"))
+    from gateway.vault.moving import Mover  # its library is for those who have a bucket
+
+    place = settings.vault.bucket if settings.vault.keep_in == "bucket" else str(settings.paths.recordings)
+    moved = moved_bytes = 0
+    try:
+        mover = Mover(settings)
+        while (came := mover.round()).moved:
+            moved, moved_bytes = moved + came.moved, moved_bytes + came.moved_bytes
+    except BlockingIOError:
+        return _failed(chosen, ValueError("the gateway is at it. Remedy: none; what came of it is told by `doctor`"))
+    except OSError as error:
+        return _failed(chosen, error)
+    print(f"{moved} recordings ({moved_bytes / 1e6:.1f} MB) were moved to {place}, {came.waiting} were not.")
+    return _failed(chosen, ShelfAway(came.problem)) if came.problem else OK
 
 
 def _failed(chosen: Namespace, error: Exception) -> int:

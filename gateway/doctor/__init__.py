@@ -27,6 +27,7 @@ def examine(settings: Settings) -> list[Finding]:
         *services.look_at_sip(settings),
         *manager.look(settings),
         *machine.look_at_traces(settings),
+        *services.look_at_bucket(settings),
         *services.look_at_gateway(settings),
     ]
 

@@ -1,4 +1,4 @@
-"""What answers on this machine's ports: Asterisk's SIP, the database, the gateway's API.
+"""What answers: Asterisk's SIP, the database and the gateway's API on this machine's ports, and the bucket.
 
 Counterpart: `machine.py`, which looks at what lies still.
 """
@@ -19,7 +19,7 @@ from gateway.settings import Settings
 ANSWER_S = 3.0
 SIP_ANSWER_S = 1.0
 
-SIP, DATABASE, API = "SIP", "database", "API"
+SIP, DATABASE, API, BUCKET = "SIP", "database", "API", "bucket"
 
 
 def look_at_sip(settings: Settings) -> Iterator[Finding]:
@@ -70,6 +70,33 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def look_at_bucket(settings: Settings) -> Iterator[Finding]:
+    """Whether the bucket can be listed with the key, and what came of the last round of moving; nothing where none is
+    named."""
+    if not settings.vault.bucket:
+        return
+    from gateway.vault.bucket import BucketShelf  # here, so that the doctor works without its library
+    from gateway.vault.rounds import Round
+    from gateway.vault.shelf import ShelfAway
+
+    vault = settings.vault
+    try:
+        BucketShelf(vault, answer_s=ANSWER_S).look()
+    except ShelfAway as error:
+        said, _, remedy = str(error).partition(". Remedy: ")
+        yield wrong(BUCKET, f"{said}. Sound stays on the disk meanwhile", remedy)
+        return
+    last = Round.read(settings)
+    if last and last.problem:
+        said, _, remedy = last.problem.partition(". Remedy: ")
+        yield warning(BUCKET, f"{last.waiting} recordings were not moved: {said}", remedy or "look at that recording")
+    elif vault.endpoint.startswith("http://") and not vault.encrypt:
+        remedy = "write https in vault.endpoint, or set vault.encrypt"
+        yield warning(BUCKET, f"{vault.bucket} answers; sound goes there over a line that others can read", remedy)
+    else:
+        yield ok(BUCKET, f"{vault.bucket} answers; sound is kept in the {vault.keep_in}")
 
 
 def look_at_gateway(settings: Settings) -> Iterator[Finding]:

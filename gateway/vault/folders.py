@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+CERTIFICATE = ".destroyed.json"
 RAW_ENDINGS = (".raw", ".sln")
 FOR_US = 0o640
 """Whoever may see the vault's files: this user, and its group for the backup."""
@@ -91,6 +92,17 @@ class Place:
     @property
     def certificate(self) -> Path:
         return self.folder / f"{self.id}.destroyed.json"
+
+
+def without_ending(name: str) -> str:
+    """A stored sound's name as its manifest, its waveform and its raw sound have it, before their own endings."""
+    return name.removesuffix(".box").removesuffix(".ogg")
+
+
+def is_destroyed(root: Path, name: str) -> bool:
+    """Whether the destruction of that stored sound has at least begun. Blocking: disk."""
+    certificate = root / f"{without_ending(name)}{CERTIFICATE}"
+    return certificate.exists() or part_of(certificate).exists()
 
 
 def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator[date]:

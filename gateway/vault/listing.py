@@ -3,21 +3,28 @@
 Counterparts: `worker.py` answers with it; `gateway/evidence.py` settles what belongs to nothing.
 """
 
+import contextlib
+import logging
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.ports import LyingFile
-from gateway.vault.folders import RAW_ENDINGS, days, folder_of
-from gateway.vault.shelf import SOUND_ENDINGS, Shelf
+from gateway.vault import manifest
+from gateway.vault.folders import RAW_ENDINGS, days, folder_of, is_destroyed
+from gateway.vault.manifest import NoManifest
+from gateway.vault.shelf import SOUND_ENDINGS, Lying, Shelf, ShelfAway
+
+log = logging.getLogger(__name__)
 
 
 def lying_files(root: Path, shelf: Shelf, since: datetime, until: datetime) -> Iterator[LyingFile]:
-    """The sound in the folders of those days (UTC), the oldest day first. Blocking; may raise ShelfAway, OSError."""
+    """The sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket that does not
+    answer, it is taken to be there as its manifests say. Blocking; may raise OSError."""
     for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
         folder = folder_of(day)
-        for each in shelf.lying(folder):
+        for each in _sealed(root, shelf, folder):
             name = each.name.rpartition("/")[2]
             found_id = name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
             is_sealed = (root / folder / f"{found_id}.json").exists()
@@ -32,6 +39,24 @@ def lying_files(root: Path, shelf: Shelf, since: datetime, until: datetime) -> I
             if stat.S_ISREG(status.st_mode):
                 changed_at = datetime.fromtimestamp(status.st_mtime, UTC)
                 yield LyingFile(path.stem, f"{folder}/{path.name}", status.st_size, changed_at, is_sealed=False)
+
+
+def _sealed(root: Path, shelf: Shelf, folder: str) -> list[Lying]:
+    try:
+        return list(shelf.lying(folder))
+    except ShelfAway as error:
+        log.warning("shelf_not_listed", extra={"folder": folder, "reason": str(error)})
+        return list(_as_manifests_say(root, folder))
+
+
+def _as_manifests_say(root: Path, folder: str) -> Iterator[Lying]:
+    """What is sealed, and not being destroyed."""
+    for path in sorted((root / folder).glob("*.json")):
+        with contextlib.suppress(NoManifest, OSError, KeyError, TypeError):
+            stored = manifest.read(path.read_bytes(), path.stem)["stored"]
+            name = f"{folder}/{stored['file']}"
+            if not is_destroyed(root, name):
+                yield Lying(name, int(stored["bytes"]), datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
 def clear_parts(root: Path, since: datetime, until: datetime) -> int:

@@ -15,6 +15,7 @@ from gateway.settings import Settings
 from gateway.vault.folders import fsync_folder, inside
 
 SOUND_ENDINGS = (".ogg", ".ogg.box")
+WAVEFORM = ".peaks.json"
 
 
 class NotThere(Exception):
@@ -114,5 +115,7 @@ class LocalShelf:
 
 
 def shelf_for(settings: Settings) -> Shelf:
-    """The shelf that the settings name."""
-    return LocalShelf(settings.paths.recordings)
+    """The shelf that the settings name: the disk, and a bucket where there is one."""
+    from gateway.vault.disk_and_bucket import with_bucket  # which builds on this module
+
+    return with_bucket(settings, LocalShelf(settings.paths.recordings))

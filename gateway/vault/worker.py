@@ -177,11 +177,21 @@ def main() -> int:
         tell_more=lambda more: _say({"id": running, "more": more}),
     )
     threading.Thread(target=listen, daemon=True).start()
+    done = _nothing_more
+    if settings.vault.bucket:
+        from gateway.vault import moving  # its library is for those who have a bucket
+
+        done = moving.start(settings).wake
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
     while True:
         asked = json.loads(waiting.get())
         running, told_at = asked["id"], time.monotonic()
         _say({"id": running, **work.answer(asked)})
+        done()
+
+
+def _nothing_more() -> None:
+    """Where nothing is moved."""
 
 
 def _say(told: dict[str, Any]) -> None:

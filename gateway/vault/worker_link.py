@@ -166,6 +166,7 @@ class VaultWorker:
     async def _greet(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  # for mypy: pipes
         settings = json.loads(self._settings.model_dump_json(exclude={"database"}))
+        settings["vault"]["secret"] = self._settings.vault.secret.get_secret_value()  # which is never dumped
         async with asyncio.timeout(START_LIMIT_S):
             process.stdin.write(json.dumps({"settings": settings}).encode() + b"\n")
             await process.stdin.drain()

@@ -1,0 +1,264 @@
+"""Moving sealed sound from the disk to the bucket, or back: what lies where is compared with what the settings say, day
+by day, and the difference is moved.
+
+    disk ──copy──> bucket, read back ──> deleted on the disk        (keep_in = "bucket")
+    bucket ──copy──> disk, as its manifest says ──> deleted there   (keep_in = "disk")
+
+Counterpart: `disk_and_bucket.py`, which finds it in either place meanwhile. At every moment a sound is whole in one of
+them at least. Manifests, certificates, waveforms and chains stay on the disk and are copied too, so that the bucket
+alone can be checked. A sound that is not the one of its manifest is not moved: it stays for whoever looks at it.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from gateway.settings import Settings
+from gateway.vault.bucket import READ_BACK_BYTES, BucketShelf
+from gateway.vault.copies import Copies
+from gateway.vault.disk_and_bucket import BucketInUse
+from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, is_destroyed, without_ending, write_whole
+from gateway.vault.rounds import Round
+from gateway.vault.shelf import LocalShelf, Lying, NotThere, ShelfAway
+
+log = logging.getLogger(__name__)
+
+ROUND_EVERY_S = 10.0
+LEAST_PAUSE_S = 1.0
+GIVES_UP_AFTER = 3
+"""So many in a row that could not be moved end a round: then it is the bucket, not the file."""
+
+_COMING = ".coming"
+_OTHER = "it is not the one that its manifest speaks of"
+
+
+class _Stays(Exception):
+    """That one sound is not moved; the message says why, and what to do. The next one goes on."""
+
+
+class _GivesUp(Exception):
+    """The round ends here."""
+
+
+class Mover:
+    """Moves. Blocking; one process at a time."""
+
+    def __init__(self, settings: Settings, bucket: BucketShelf | None = None) -> None:
+        self._root = settings.paths.recordings.resolve()
+        self._vault = settings.vault
+        self._disk = LocalShelf(self._root)
+        self._bucket = bucket or BucketShelf(settings.vault)
+        self._copies = Copies(self._root, self._disk, self._bucket)
+        self._in_use = BucketInUse(settings)
+        self._own = settings.vault_dir
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._failed_in_a_row = 0
+        self._is_in_use = False
+
+    @property
+    def _is_coming_home(self) -> bool:
+        return self._vault.keep_in == "disk"
+
+    def run(self) -> None:
+        """A round every 10 seconds, or when it is woken, until `stop`. The last one is for `Round.read`."""
+        told = None
+        while not self._stop.is_set():
+            try:
+                came = self.round()
+                if came.problem and came.problem != told:
+                    log.warning("bucket_takes_nothing", extra={"reason": came.problem, "waiting": came.waiting})
+                elif told and not came.problem:
+                    log.info("bucket_takes_again", extra={"moved": came.moved})
+                told = came.problem
+            except BlockingIOError:
+                log.info("bucket_round_left_to_another")
+            except Exception:
+                log.exception("bucket_round_broken")
+            self._wake.wait(ROUND_EVERY_S)
+            self._wake.clear()
+            self._stop.wait(LEAST_PAUSE_S)
+
+    def stop(self) -> None:
+        """Ends `run` after the file that is on its way."""
+        self._stop.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There is something to move: the next round need not be waited for."""
+        self._wake.set()
+
+    def round(self, since: date = date.min) -> Round:
+        """One round over all days from `since` on; those that are as they should be cost a look at the disk. Raises
+        BlockingIOError where another process is at it, and OSError where `var/vault` cannot be written."""
+        now = Round(datetime.now(UTC))
+        self._failed_in_a_row = 0
+        (self._own / "bucket").mkdir(parents=True, exist_ok=True)
+        with (self._own / "bucket" / "lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                self._is_in_use = self._in_use.check(self._vault.place)
+                for day in days(self._root, since):
+                    self._day(day, now)
+                if self._is_coming_home and not now.waiting and not now.problem and since == date.min:
+                    self._in_use.forget()
+            except ShelfAway as error:
+                self._copies.forget()
+                now.problem = now.problem or str(error)
+            except _GivesUp:
+                pass
+            now.write(self._own)
+        return now
+
+    def _day(self, day: date, now: Round) -> None:
+        folder, state = folder_of(day), self._state(day)
+        if self._mark(day) == state:
+            return
+        for begun in (self._root / folder).glob(f".*{_COMING}"):
+            begun.unlink(missing_ok=True)  # by a round that was cut off
+        self._copies.clear_destroyed(folder)
+        if self._is_coming_home:
+            to_move = list(self._bucket.lying(folder))
+        else:
+            to_move = [each for each in self._disk.lying(folder) if self._is_sealed(each)]
+        for number, each in enumerate(to_move, start=1):
+            try:
+                self._try(each, now)
+            except _GivesUp:
+                now.waiting += len(to_move) - number
+                raise
+        if not self._is_coming_home:
+            self._copies.copy(folder)
+        if not to_move:
+            write_whole(self._mark_file(day), json.dumps(state).encode())
+            self._copies.forget(folder)
+
+    def _try(self, each: Lying, now: Round) -> None:
+        if self._stop.is_set():
+            now.waiting += 1
+            raise _GivesUp
+        try:
+            moved = self._come_home(each) if self._is_coming_home else self._go(each)
+        except _Stays as error:
+            now.waiting += 1
+            now.problem = now.problem or f"{each.name}: {error}"
+            return
+        except (ShelfAway, OSError) as error:
+            now.waiting += 1
+            now.problem = now.problem or f"{each.name}: {error}"
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= GIVES_UP_AFTER:
+                raise _GivesUp from error
+            return
+        self._failed_in_a_row = 0
+        now.moved += moved
+        now.moved_bytes += each.bytes * moved
+
+    def _go(self, each: Lying) -> bool:
+        stored = self._stored(each.name)
+        if stored is None or is_destroyed(self._root, each.name):
+            return False  # since it was looked at
+        if self._sha256_here(each.name) != stored["sha256"]:
+            raise _Stays(f"{_OTHER}, and stays on the disk. Remedy: `gateway112 vault verify`")
+        if not self._is_in_use:
+            self._bucket.look()  # one that was misspelt is never remembered
+            self._in_use.remember(self._vault.place)
+            self._is_in_use = True
+        self._bucket.copy(each.name, self._root / each.name)
+        self._copies.copied(each.name, each.bytes)
+        if is_destroyed(self._root, each.name):
+            self._bucket.delete(each.name)  # it was destroyed while it was on its way
+            return False
+        self._disk.delete(each.name)
+        return True
+
+    def _come_home(self, each: Lying) -> bool:
+        if is_destroyed(self._root, each.name):
+            self._bucket.delete(each.name)
+            return False
+        stored = self._stored(each.name)
+        if stored is None:
+            raise _Stays("no manifest here speaks of it; it stays in the bucket. Remedy: `gateway112 vault verify`")
+        if self._sha256_here(each.name) != stored["sha256"]:
+            self._fetch(each, stored)
+        if is_destroyed(self._root, each.name):
+            self._disk.delete(each.name)  # it was destroyed while it was on its way
+        self._bucket.delete(each.name)
+        return True
+
+    def _fetch(self, each: Lying, stored: dict[str, Any]) -> None:
+        path = self._root / each.name
+        part, digest = path.with_name(f".{path.name}{_COMING}"), hashlib.sha256()
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FOR_US), "wb") as file:
+                for start in range(0, each.bytes, READ_BACK_BYTES):
+                    piece = self._bucket.fetch(each.name, start, min(start + READ_BACK_BYTES, each.bytes))
+                    digest.update(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            if digest.hexdigest() != stored["sha256"]:
+                raise _Stays(f"{_OTHER}, and stays in the bucket. Remedy: `gateway112 vault verify`")
+            self._disk.put(each.name, part)
+        except NotThere as error:
+            raise ShelfAway(str(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
+        if self._sha256_here(each.name) != stored["sha256"]:
+            raise ShelfAway("it does not read back from the disk as it was written")
+
+    def _is_sealed(self, each: Lying) -> bool:
+        """Whether its seal is finished, its raw sound discarded, and it is not being destroyed. As long as there is raw
+        sound it stays, so that no bucket is waited for where the two are compared."""
+        stem = self._root / without_ending(each.name)
+        has_raw = any(stem.with_name(f"{stem.name}{ending}").exists() for ending in RAW_ENDINGS)
+        return not has_raw and self._stored(each.name) is not None and not is_destroyed(self._root, each.name)
+
+    def _stored(self, name: str) -> dict[str, Any] | None:
+        """What the manifest says of the stored sound; None where there is none that speaks of it."""
+        path = self._root / f"{without_ending(name)}.json"
+        try:
+            stored = json.loads(path.read_bytes())["stored"]
+            is_its = stored["file"] == name.rpartition("/")[2] and isinstance(stored["sha256"], str)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return stored if is_its else None
+
+    def _sha256_here(self, name: str) -> str | None:
+        try:
+            with (self._root / name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def _state(self, day: date) -> dict[str, Any]:
+        """What changes whenever something of the day does: in its folder, in its chain, or in the settings."""
+        folder = folder_of(day)
+        return {
+            "bucket": self._vault.place,
+            "kept_in": self._vault.keep_in,
+            "folder": (self._root / folder).stat().st_mtime_ns,
+            "chain": list(self._copies.chain(folder) or ()),
+        }
+
+    def _mark_file(self, day: date) -> Path:
+        return self._own / "bucket" / f"{day.isoformat()}.json"
+
+    def _mark(self, day: date) -> object:
+        """How the day was when all of it was where it belongs."""
+        try:
+            return json.loads(self._mark_file(day).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+
+def start(settings: Settings) -> Mover:
+    """A mover at work in a thread of its own, so that no seal waits for a bucket."""
+    mover = Mover(settings)
+    threading.Thread(target=mover.run, name="moving", daemon=True).start()
+    return mover

@@ -1,0 +1,395 @@
+"""Sealed sound on its way to a bucket and back: whole in one of both places at every moment, and heard from either."""
+
+import asyncio
+import hashlib
+import json
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.vault import move_sound
+from gateway.doctor import services
+from gateway.doctor.finding import Finding, Level
+from gateway.domain.recordings import Recording
+from gateway.settings import Settings
+from gateway.vault.bucket import BucketShelf
+from gateway.vault.listing import lying_files
+from gateway.vault.moving import Mover
+from gateway.vault.rounds import Round
+from gateway.vault.shelf import LocalShelf, ShelfAway, shelf_for
+from gateway.vault.sounds import Sounds
+from gateway.vault.verify import Verifier, What
+from gateway.vault.worker_link import VaultWorker
+from tests.vault.bucket_server import ACCESS_KEY, SECRET, BucketServer
+from tests.vault.sound import DAY, House, two_tones
+
+
+class Bucket(BucketShelf):
+    """The bucket, and what a test has happen just after a sound was copied there."""
+
+    then: Callable[[], object] = staticmethod(lambda: None)
+
+    def copy(self, name: str, file: Path) -> None:
+        super().copy(name, file)
+        self.then()
+
+
+class Centre(House):
+    """A vault whose sound may lie in a bucket of its own."""
+
+    def __init__(self, folder: Path, server: BucketServer, *, is_encrypted: bool = False) -> None:
+        self.vault: dict[str, object] = {
+            "bucket": f"s3://sound/{folder.name.replace('_', '-')}"[:60].rstrip("-"),
+            "endpoint": server.endpoint,
+            "access_key": ACCESS_KEY,
+            "secret": SECRET,
+            "encrypt": is_encrypted,
+        }
+        super().__init__(folder, is_encrypted)
+
+    def start(self) -> None:
+        super().start()
+        self.shelf = shelf_for(self.settings)
+        self.sealer._shelf = self.destroyer._shelf = self.shelf
+
+    @property
+    def settings(self) -> Settings:
+        paths = {"var": self.folder / "var", "recordings": self.root}
+        return Settings.model_validate({"paths": paths, "vault": self.vault})
+
+    @property
+    def bucket(self) -> Bucket:
+        return Bucket(self.settings.vault, answer_s=2.0, part_s=2.0)
+
+    def round(self, **changed: object) -> Round:
+        """One round, as after a start with these settings."""
+        self.vault |= changed
+        self.start()
+        return Mover(self.settings, self.bucket).round()
+
+    def on_disk(self) -> set[str]:
+        return {each.name for each in LocalShelf(self.root).lying(DAY)}
+
+    def in_bucket(self) -> dict[str, int]:
+        return {each.name: each.bytes for each in self.bucket.everything(DAY)}
+
+    def hears(self, recording: Recording) -> bool:
+        """Whether its sound is the one that was sealed, whoever has it."""
+        assert recording.seal
+        heard = Sounds(self.root, self.shelf, self.ring).sha256(recording)
+        return heard == recording.seal.sound_sha256
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "boxed"])
+def centre(request: pytest.FixtureRequest, tmp_path: Path, s3: BucketServer) -> Centre:
+    return Centre(tmp_path, s3, is_encrypted=request.param)
+
+
+@pytest.fixture
+def plain(tmp_path: Path, s3: BucketServer) -> Centre:
+    return Centre(tmp_path, s3)
+
+
+def test_sealed_sound_goes_to_the_bucket_and_back_and_is_heard_all_the_while(centre: Centre) -> None:
+    one, two = centre.sealed(1), centre.sealed(2)
+    assert one.seal
+    assert two.seal
+    names = {one.seal.stored, two.seal.stored}
+    assert centre.on_disk() == names  # sealing does not wait for a bucket
+    first = centre.round()
+    assert (first.moved, first.waiting, first.problem) == (2, 0, None)
+    assert not centre.on_disk()
+    assert centre.hears(one)
+    assert centre.hears(two)
+    assert centre.sealer.seal(one) == centre.sealer.seal(one)  # asked again: it is found in the bucket
+    assert centre.round().moved == 0
+    back = centre.round(keep_in="disk")
+    assert (back.moved, back.waiting, back.problem) == (2, 0, None)
+    assert centre.on_disk() == names
+    assert not list(centre.bucket.lying(DAY))
+    centre.vault["bucket"] = ""
+    centre.start()
+    assert centre.hears(one)
+    assert not list(centre.day.glob(".*.coming"))
+
+
+def test_the_bucket_alone_proves_itself(plain: Centre, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        plain.sealed(number)
+    plain.round()
+    plain.sealed(4)
+    plain.round()
+    copied = tmp_path / "copied" / DAY
+    copied.mkdir(parents=True)
+    for name, size in plain.in_bucket().items():
+        (copied.parents[2] / name).write_bytes(plain.bucket.read(name, 0, size))
+    lines = [json.loads(line) for line in (copied / "chain.jsonl").read_text().splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        manifest = (copied / line["file"]).read_bytes()
+        assert hashlib.sha256(manifest).hexdigest() == line["sha256"]
+        for part in ("stored", "waveform"):
+            said = json.loads(manifest)[part]
+            assert hashlib.sha256((copied / said["file"]).read_bytes()).hexdigest() == said["sha256"]
+    for name in ("chain.head", "chain.head.sig"):
+        assert (copied / name).read_bytes() == (plain.day / name).read_bytes()
+
+
+def test_a_bucket_that_is_gone_keeps_nothing_from_being_sealed_and_the_sound_stays(plain: Centre) -> None:
+    endpoint = plain.vault["endpoint"]
+    plain.vault["endpoint"] = "http://127.0.0.1:9"
+    plain.start()
+    made = plain.sealed(1)
+    came = plain.round()
+    assert (came.moved, came.waiting) == (0, 1)
+    assert came.problem
+    assert "nothing listens there" in came.problem
+    assert json.loads((plain.keys / "bucket.json").read_text())["problem"] == came.problem
+    assert plain.hears(made)
+    with pytest.raises(ShelfAway, match="nothing listens there"):  # it may be there: it is not told to be destroyed
+        plain.destroyer.destroy(made, "after 30 days", plain.now)
+    came = plain.round(endpoint=endpoint)
+    assert (came.moved, came.waiting, came.problem) == (
+        0,
+        0,
+        None,
+    )  # its destruction has begun: it is not moved any more
+    assert plain.destroyer.destroy(made, "after 30 days", plain.now).endswith(".destroyed.json")
+    assert not plain.on_disk()
+
+
+def test_a_move_cut_off_between_both_places_is_finished_by_the_next(plain: Centre) -> None:
+    made = plain.sealed(1)
+
+    def dies() -> None:
+        raise KeyboardInterrupt
+
+    bucket = plain.bucket
+    bucket.then = dies
+    with pytest.raises(KeyboardInterrupt):
+        Mover(plain.settings, bucket).round()
+    assert made.seal
+    assert plain.on_disk() == {made.seal.stored} == {each.name for each in plain.bucket.lying(DAY)}
+    assert plain.hears(made)
+    assert plain.round().moved == 1
+    assert not plain.on_disk()
+    assert plain.hears(made)
+
+
+def test_what_is_destroyed_is_gone_from_both_places_also_while_it_was_on_its_way(plain: Centre) -> None:
+    moved, kept = plain.sealed(1), plain.sealed(2)
+    plain.round()
+    assert len(list(plain.bucket.lying(DAY))) == 2
+    plain.destroyer.destroy(moved, "after 30 days", plain.now)
+    assert [each.name for each in plain.bucket.lying(DAY)] == [kept.seal and kept.seal.stored]
+    assert f"{DAY}/{moved.id}.peaks.json" not in plain.in_bucket()
+    third = plain.sealed(3)
+    bucket = plain.bucket
+    bucket.then = lambda: plain.destroyer.destroy(third, "after 30 days", plain.now)
+    Mover(plain.settings, bucket).round()
+    assert third.seal
+    assert third.seal.stored not in plain.in_bucket()
+    assert not plain.on_disk()
+    plain.round()
+    lying = plain.in_bucket()
+    for each in (moved, third):
+        assert f"{DAY}/{each.id}.peaks.json" not in lying
+        assert f"{DAY}/{each.id}.destroyed.json" in lying
+        assert f"{DAY}/{each.id}.json" in lying
+
+
+def test_what_a_crash_left_of_something_destroyed_is_deleted_by_the_next_round(plain: Centre) -> None:
+    made = plain.sealed(1)
+    assert made.seal
+    sound = (plain.root / made.seal.stored).read_bytes()
+    plain.round()
+    plain.destroyer.destroy(made, "after 30 days", plain.now)
+    left = plain.folder / "left.ogg"
+    left.write_bytes(sound)
+    plain.bucket.copy(made.seal.stored, left)
+    plain.round()
+    assert made.seal.stored not in plain.in_bucket()
+
+
+def test_a_changed_sound_is_not_moved_and_does_not_take_the_place_of_the_good_one(plain: Centre) -> None:
+    one, two = plain.sealed(1), plain.sealed(2)
+    assert one.seal
+    path = plain.root / one.seal.stored
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    came = plain.round()
+    assert (came.moved, came.waiting) == (1, 1)
+    assert came.problem
+    assert "is not the one that its manifest speaks of" in came.problem
+    assert plain.on_disk() == {one.seal.stored}
+    assert plain.hears(two)
+    path.write_bytes(good)
+    assert plain.round().problem is None
+
+
+def test_sound_that_another_bucket_has_is_never_told_to_be_missing_or_destroyed(plain: Centre) -> None:
+    made = plain.sealed(1)
+    plain.round()
+    name = plain.vault["bucket"]
+    endpoint = plain.vault["endpoint"]
+    for elsewhere in ({"bucket": ""}, {"endpoint": "http://127.0.0.1:9"}, {"bucket": "s3://sound/another"}):
+        plain.vault |= {"bucket": name, "endpoint": endpoint, **elsewhere}
+        plain.start()
+        with pytest.raises(ShelfAway, match=rf"may lie in {name} at {endpoint}.*name it again"):
+            plain.hears(made)
+        with pytest.raises(ShelfAway, match="does not name any more"):
+            plain.destroyer.destroy(made, "after 30 days", plain.now)
+    came = plain.round()
+    assert came.problem
+    assert f"sound lies in {name} at {endpoint}, and [vault] names s3://sound/another" in came.problem
+    assert plain.round(bucket=name, keep_in="disk").problem is None
+
+
+def test_what_a_killed_mover_had_fetched_half_is_no_sound_and_is_deleted(plain: Centre) -> None:
+    made = plain.sealed(1)
+    plain.round()
+    plain.round()  # the day is done
+    left = plain.day / f".{made.id}.ogg.coming"
+    left.write_bytes(b"OggS")
+    assert [each.id for each in lying_files(plain.root, plain.shelf, plain.now, plain.now)] == [made.id]
+    plain.round()
+    assert not left.exists()
+
+
+def test_two_movers_do_not_move_at_once(plain: Centre) -> None:
+    plain.sealed(1)
+    bucket = plain.bucket
+    refused: list[BaseException] = []
+
+    def second() -> None:
+        with pytest.raises(BlockingIOError) as refusal:
+            Mover(plain.settings, plain.bucket).round()
+        refused.append(refusal.value)
+
+    bucket.then = second
+    assert Mover(plain.settings, bucket).round().moved == 1
+    assert refused
+
+
+def test_only_days_from_one_on_are_looked_at_when_asked(plain: Centre) -> None:
+    plain.sealed(1)
+    plain.vault["keep_in"] = "bucket"
+    assert Mover(plain.settings, plain.bucket).round(plain.now.date() + timedelta(days=1)).moved == 0
+    assert Mover(plain.settings, plain.bucket).round(plain.now.date()).moved == 1
+
+
+async def test_the_worker_seals_and_beside_that_brings_the_sound_to_the_bucket(plain: Centre) -> None:
+    made = plain.recording(1)
+    vault = VaultWorker(plain.settings)
+    running = asyncio.create_task(vault.run())
+    try:
+        async with asyncio.timeout(30):
+            seal = (await vault.seal(made)).seal
+            await vault.discard_raw(replace(made, seal=seal))
+            while plain.on_disk():
+                await asyncio.sleep(0.05)
+        assert plain.in_bucket()[seal.stored] == seal.stored_bytes
+        came = Round.read(plain.settings)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert came
+    assert came.problem is None
+
+
+def test_vault_verify_names_what_was_changed_removed_swapped_and_added_in_the_bucket(plain: Centre) -> None:
+    made = [plain.sealed(number, two_tones(0.3 + number / 10)) for number in range(5)]
+    plain.round()
+    good, changed, removed, swapped, other = (each.seal.stored for each in made if each.seal)
+    verifier = Verifier(plain.root, plain.shelf, [plain.signing.public_pem()], frozenset())
+    assert not verifier.verify().findings
+    bucket, file = plain.bucket, plain.folder / "file"
+
+    def put(name: str, data: bytes) -> None:
+        file.write_bytes(data)
+        bucket.put(name, file)
+
+    sounds = {name: bucket.read(name, 0, 1_000_000) for name in (good, changed, removed, swapped, other)}
+    put(changed, sounds[changed][:-1] + bytes([sounds[changed][-1] ^ 1]))
+    bucket.delete(removed)
+    put(swapped, sounds[other])
+    put(f"{DAY}/added.ogg", sounds[good])
+    found = {(each.what, each.file) for each in verifier.verify().findings}
+    assert found == {
+        (What.CHANGED, changed),
+        (What.MISSING, removed),
+        (What.SWAPPED, swapped),
+        (What.ADDED, f"{DAY}/added.ogg"),
+    }
+
+
+def test_the_command_line_moves_all_and_says_how_much(plain: Centre, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        plain.sealed(number)
+    chosen = Namespace(prog="gateway112 vault move")
+    assert move_sound(plain.settings, chosen) == 0
+    assert "2 recordings (" in capsys.readouterr().out
+    assert not plain.on_disk()
+    plain.vault |= {"keep_in": "disk", "secret": "wrong"}
+    assert move_sound(plain.settings, chosen) == 1
+    assert "vault.access_key and vault.secret" in " ".join(capsys.readouterr().err.split())
+    plain.vault["secret"] = SECRET
+    assert move_sound(plain.settings, chosen) == 0
+    assert len(plain.on_disk()) == 2
+    plain.vault["bucket"] = ""
+    assert move_sound(plain.settings, chosen) == 1
+    assert "set bucket in [vault]" in capsys.readouterr().err
+
+
+def test_the_doctor_tells_how_the_bucket_is(plain: Centre) -> None:
+    def told() -> Finding:
+        [finding] = services.look_at_bucket(plain.settings)
+        return finding
+
+    assert told().level is Level.WARNING  # http, and not encrypted
+    plain.vault["encrypt"] = True
+    assert told().level is Level.OK
+    plain.vault["secret"] = "wrong"
+    assert told().level is Level.WRONG
+    assert told().remedy == "correct vault.access_key and vault.secret"
+    plain.vault["secret"] = SECRET
+    made = plain.sealed(1)
+    assert made.seal
+    (plain.root / made.seal.stored).write_bytes(b"another")
+    plain.round()
+    assert "1 recordings were not moved" in told().said
+    plain.vault["bucket"] = ""
+    assert not list(services.look_at_bucket(plain.settings))
+
+
+def test_sound_stays_on_the_disk_as_long_as_its_raw_sound_is_there(plain: Centre) -> None:
+    made = plain.recording(1)
+    seal = plain.sealer.seal(made).seal
+    assert plain.round().moved == 0
+    plain.vault["endpoint"] = "http://127.0.0.1:9"
+    plain.start()
+    plain.sealer.discard_raw(replace(made, seal=seal))  # without the bucket
+    assert not (plain.root / made.file).exists()
+
+
+def test_what_lies_in_a_bucket_that_does_not_answer_is_listed_as_its_manifests_say(plain: Centre) -> None:
+    kept, destroyed = plain.sealed(1), plain.sealed(2)
+    plain.round()
+    plain.destroyer.destroy(destroyed, "after 30 days", plain.now)
+    listed = list(lying_files(plain.root, plain.shelf, plain.now, plain.now))
+    plain.vault["endpoint"] = "http://127.0.0.1:9"
+    plain.start()
+    assumed = list(lying_files(plain.root, plain.shelf, plain.now, plain.now))
+    assert [(each.id, each.file, each.bytes, each.is_sealed) for each in assumed] == [
+        (each.id, each.file, each.bytes, each.is_sealed) for each in listed
+    ]
+    assert [each.id for each in assumed] == [kept.id]
+    begun = time.monotonic()
+    for _ in range(100):  # a year of days is not waited for one by one
+        assert len(list(lying_files(plain.root, plain.shelf, plain.now, plain.now))) == 1
+    assert time.monotonic() - begun < 2.0
