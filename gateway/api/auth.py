@@ -3,10 +3,13 @@
 Counterparts: `gateway/store/reads.py` knows the hashes; `gateway/domain/tokens.py` holds the one table of roles.
 """
 
+from collections.abc import Collection
+
 from aiohttp import web
 
 from gateway.api.problems import Problem
 from gateway.domain.audit import Actor
+from gateway.domain.masking import NUMBER_FIELDS
 from gateway.domain.tokens import MAY, May, Role, Token
 from gateway.office import token_hash
 from gateway.store.reads import Reads
@@ -46,6 +49,13 @@ def refuse_foreign(token: Token, operator_id: int) -> None:
     """Raises Problem when somebody acts for another operator who may not."""
     if token.operator_id != operator_id and not token.may(May.ACT_FOR_OTHERS):
         raise forbidden(token, str(May.ACT_FOR_OTHERS))
+
+
+def refuse_numbers(token: Token, asked: Collection[str]) -> None:
+    """Raises Problem where a query names callers by their numbers, and the bearer may not see these: by trying numbers
+    one could be found that is masked."""
+    if not NUMBER_FIELDS.isdisjoint(asked):
+        raise forbidden(token, str(May.SEE_NUMBERS))
 
 
 def actor(token: Token, request: web.Request) -> Actor:

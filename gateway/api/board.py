@@ -35,20 +35,20 @@ async def stream_board(context: Context, request: web.Request, token: Token) -> 
         return response
     await context.pictures.newest()  # where there is none, it is a problem document
     try:
-        await context.streams.serve(request, response, token, lambda: _tell(context, request, response))
+        await context.streams.serve(request, response, token, lambda: _tell(context, request, response, token))
     except TooManyStreams:
         raise Problem(503, "Too many listeners; come back later.", headers={"Retry-After": "10"}) from None
     return response
 
 
-async def _tell(context: Context, request: web.Request, response: web.StreamResponse) -> None:
-    streams = context.streams
+async def _tell(context: Context, request: web.Request, response: web.StreamResponse, token: Token) -> None:
+    streams, sees_numbers = context.streams, token.may(May.SEE_NUMBERS)
     await streams.write(response, b"retry: 1000\n\n")
     number, told_at = 0, 0.0
     while request.transport is not None:
         shown = await context.pictures.newest()
         if shown.number != number or time.monotonic() - told_at >= streams.heartbeat_s:
-            await streams.write(response, shown.frame)
+            await streams.write(response, shown.frame if sees_numbers else shown.masked_frame)
             number, told_at = shown.number, time.monotonic()
         await asyncio.sleep(LEAST_S)
 

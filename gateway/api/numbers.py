@@ -125,4 +125,4 @@ async def get_number(context: Context, path: NumberPath) -> NumberModel:
     )
 
 
-ROUTES = (route("GET", "/v1/numbers/{number}", get_number, "What is known of a number", may=May.SEE_CALLS),)
+ROUTES = (route("GET", "/v1/numbers/{number}", get_number, "What is known of a number", may=May.SEE_NUMBERS),)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from gateway.api.board_models import BoardModel, PartSeen
 from gateway.api.health import Status
+from gateway.api.telling import told_json
 from gateway.bookkeeper import Bookkeeper
 from gateway.centre import Centre
 from gateway.domain.books import Books
@@ -72,8 +73,17 @@ class Shown:
 
     @cached_property
     def frame(self) -> bytes:
-        """As it goes over a stream, made once for all listeners."""
-        return b"event: board\ndata: " + self.model.model_dump_json().encode() + b"\n\n"
+        """As it goes over a stream, made once for all listeners who see callers' numbers whole."""
+        return _frame(self.model, hides_numbers=False)
+
+    @cached_property
+    def masked_frame(self) -> bytes:
+        """The same for those who do not."""
+        return _frame(self.model, hides_numbers=True)
+
+
+def _frame(model: BoardModel, *, hides_numbers: bool) -> bytes:
+    return b"event: board\ndata: " + told_json(model, hides_numbers=hides_numbers) + b"\n\n"
 
 
 class Pictures:

@@ -19,10 +19,11 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from gateway.api.auth import actor, admit
+from gateway.api.auth import actor, admit, refuse_numbers
 from gateway.api.context import Context
 from gateway.api.models import FieldFault, Parameters, TextBody
 from gateway.api.problems import Problem, faults
+from gateway.api.telling import told_json
 from gateway.domain.tokens import May, Token
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -146,13 +147,16 @@ def answering(each: Route, context: Context) -> Callable[[web.Request], Awaitabl
 
     async def answer(request: web.Request) -> web.StreamResponse:
         token = None if each.may is None else await admit(request, context.reads, each.may)
+        hides = token is not None and not token.may(May.SEE_NUMBERS)
+        if token is not None and hides:
+            refuse_numbers(token, request.query)
         told = await each.serve(context, **await _arguments(each, request, token))
         if isinstance(told, web.StreamResponse):
             return told
         if told is None:
             return web.Response(status=204)
         reply = told if isinstance(told, Answer) else Answer(_model(told))
-        body = reply.content.model_dump_json(by_alias=True).encode()
+        body = told_json(reply.content, hides_numbers=hides)
         return web.Response(status=reply.status, headers=reply.headers, body=body, content_type=JSON)
 
     return answer

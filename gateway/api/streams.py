@@ -14,8 +14,9 @@ from aiohttp import web
 
 from gateway.api.following import following
 from gateway.api.models import EventModel
+from gateway.api.telling import told_json
 from gateway.domain.events import StoredEvent
-from gateway.domain.tokens import Token
+from gateway.domain.tokens import May, Token
 from gateway.feed import Feed
 from gateway.ports import StoreAway
 from gateway.store.reads import Reads
@@ -54,7 +55,7 @@ class Streams:
         self._scopes: dict[asyncio.Timeout, Token] = {}
         self._ended: set[asyncio.Timeout] = set()
         """Those whose token is not known any more."""
-        self._frames: dict[int, bytes] = {}
+        self._frames: dict[tuple[int, bool], bytes] = {}
         self._closing = False
         self.dropped_count = 0
 
@@ -71,7 +72,8 @@ class Streams:
     async def follow(self, request: web.Request, response: web.StreamResponse, token: Token, seq: int) -> None:
         """Prepares `response` and writes every event after `seq` to it, until the listener goes, is dropped, or
         `close` is called. Raises TooManyStreams before anything is written."""
-        await self.serve(request, response, token, lambda: self._tell(request, response, seq))
+        hides = not token.may(May.SEE_NUMBERS)
+        await self.serve(request, response, token, lambda: self._tell(request, response, seq, hides))
 
     async def serve(
         self, request: web.Request, response: web.StreamResponse, token: Token, tell: Callable[[], Awaitable[None]]
@@ -115,14 +117,14 @@ class Streams:
                 self._ended.add(scope)
                 scope.reschedule(asyncio.get_running_loop().time())
 
-    async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int) -> None:
+    async def _tell(self, request: web.Request, response: web.StreamResponse, seq: int, hides: bool) -> None:
         # a place before the first event, so that a listener cut off until then resumes from here
         await self.write(response, b"retry: 1000\nid: %d\n\n" % seq)
         told_at = time.monotonic()
         while request.transport is not None:
             events = await following(self._feed, self._reads, seq, BATCH)
             if events:
-                await self.write(response, b"".join(map(self._frame, events)))
+                await self.write(response, b"".join(self._frame(event, hides) for event in events))
                 seq, told_at = events[-1].seq, time.monotonic()
             elif not await self._feed.wait(seq, LOOK_S) and time.monotonic() - told_at >= self.heartbeat_s:
                 await self.write(response, b": still here\n\n")
@@ -133,13 +135,14 @@ class Streams:
         async with asyncio.timeout(self._write_timeout_s):
             await response.write(data)
 
-    def _frame(self, stored: StoredEvent) -> bytes:
-        """The event as it goes over the wire, made once for all listeners."""
-        frame = self._frames.get(stored.seq)
+    def _frame(self, stored: StoredEvent, hides: bool) -> bytes:
+        """The event as it goes over the wire, made once for all listeners who see callers' numbers whole, and once for
+        those for whom they are masked."""
+        frame = self._frames.get((stored.seq, hides))
         if frame is None:
-            data = EventModel.of(stored).model_dump_json()
-            frame = f"id: {stored.seq}\nevent: {stored.event.type}\ndata: {data}\n\n".encode()
-            self._frames[stored.seq] = frame
+            data = told_json(EventModel.of(stored), hides_numbers=hides)
+            frame = b"id: %d\nevent: %b\ndata: %b\n\n" % (stored.seq, stored.event.type.encode(), data)
+            self._frames[stored.seq, hides] = frame
             if len(self._frames) > FRAMES_KEPT:
                 del self._frames[next(iter(self._frames))]
         return frame

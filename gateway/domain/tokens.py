@@ -26,7 +26,8 @@ class May(StrEnum):
     SEE_BOARD = "see the board, queues, trunks and alarms"
     SEE_ROSTER = "see operators, shifts and the roster"
     SEE_CALLS = "see calls and events"
-    HEAR_CALLS = "hear recordings"
+    SEE_NUMBERS = "see whole numbers of callers, and look for calls by number"
+    HEAR_CALLS = "hear recordings, with a reason"
     ACT_FOR_SELF = "log in and out, pause, say what calls were, ask for or take a swap, and call back, as oneself"
     ACT_FOR_OTHERS = "do the same for any operator"
     PLAN = "change shifts, assignments, absences, swaps and the on-call list"
@@ -41,17 +42,18 @@ class May(StrEnum):
 
 
 _SEE = {May.SEE_BOARD, May.SEE_ROSTER, May.SEE_CALLS}
+_ANSWER = {*_SEE, May.SEE_NUMBERS, May.ACT_FOR_SELF}
 
 MAY: Mapping[Role, frozenset[May]] = {
     Role.ADMIN: frozenset(May),
     Role.SUPERVISOR: frozenset(
         {
-            *_SEE,
-            *(May.HEAR_CALLS, May.ACT_FOR_SELF, May.ACT_FOR_OTHERS, May.PLAN, May.SEE_AUDIT),
+            *_ANSWER,
+            *(May.HEAR_CALLS, May.ACT_FOR_OTHERS, May.PLAN, May.SEE_AUDIT),
             *(May.HOLD_RECORDINGS, May.HAND_OUT, May.ERASE),
         }
     ),
-    Role.OPERATOR: frozenset({*_SEE, May.ACT_FOR_SELF}),
+    Role.OPERATOR: frozenset(_ANSWER),
     Role.AUDITOR: frozenset({*_SEE, May.HEAR_CALLS, May.SEE_AUDIT}),
 }
 """The one table of who may do what."""

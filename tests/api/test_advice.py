@@ -201,7 +201,7 @@ async def test_what_is_known_of_a_number(house: House) -> None:
     await pranks(house, 3)
     await house.post("/v1/blocks", {"number": CALLER, "reason": "x", "until": soon(2)})
 
-    told = (await house.get(f"/v1/numbers/{CALLER}", token="reader")).json
+    told = (await house.get(f"/v1/numbers/{CALLER}", token="supervisor")).json
 
     assert told["reputation"]["score"] == pytest.approx(3, abs=0.01)
     assert [(each["disposition"], each["said_by"], each["weight"]) for each in told["reputation"]["dispositions"]] == [
