@@ -37,6 +37,7 @@ from gateway.domain.duty import Told
 from gateway.erasing import Erasing
 from gateway.feed import Feed
 from gateway.flow import Flow
+from gateway.hearings import Hearings
 from gateway.keeper import Keeper
 from gateway.level import Level
 from gateway.listening import Listening
@@ -52,6 +53,7 @@ from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.keys import KeyRing, SigningKey
+from gateway.vault.playing import Player
 from gateway.vault.recordings import Recordings
 from gateway.vault.shelf import shelf_for
 from gateway.vault.sounds import Sounds
@@ -272,6 +274,9 @@ class App:
             export_source=Source(
                 settings.paths.recordings, sealed.open, signing.sign, signing.has_signed, signing.public_pem
             ),
+            sounds=sealed,
+            player=Player(),
+            hearings=Hearings(saving=saving, clock=_now),
             streams=streams,
             deliveries=deliveries,
             workload=Workload(reads.workload, zone=bookkeeper.zone, clock=_now),

@@ -3,7 +3,6 @@
 Counterpart: `gateway/callbacks.py` opens and closes them with the calls, and has Asterisk dial.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Self
@@ -18,14 +17,15 @@ from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
-from gateway.api.sounds import RangeHeaders, serve_sound
+from gateway.api.sounds import PROBLEMS, STATUSES, ReasonQuery, SoundHeaders, listener, sending, serve_sound
+from gateway.api.tracks import of_dial, opened
 from gateway.domain.audit import Actor
 from gateway.domain.callbacks import Callback, Dial, State, Why, number_of
 from gateway.domain.facts import DialResult
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.callback_reads import CallbackFilter
-from gateway.vault.recordings import NoRecording
+from gateway.vault.playing import Form
 
 IMPOSSIBLE_WITHIN = timedelta(hours=24)
 """How far back callers without a number are counted in the list's summary."""
@@ -232,18 +232,23 @@ async def dial_callback(
 
 
 async def get_callback_recording(
-    context: Context, path: DialPath, headers: RangeHeaders, request: web.Request
+    context: Context,
+    path: DialPath,
+    query: ReasonQuery,
+    headers: SoundHeaders,
+    request: web.Request,
+    token: Token,
 ) -> web.StreamResponse:
     """The dial's sound as WAV: the caller left, the centre right. It begins with what the carrier lets one hear before
-    anybody answers."""
+    anybody answers. Listening needs a reason, which stands in the audit log."""
+    who = listener(request, query, headers, token)
     task = await _task(context, path.id)
     dial = next((each for each in task.dials if each.id == path.dial), None)
     if dial is None:
         raise Unknown(f"callback {task.id} has no dial {path.dial}")
-    if dial.recording is None:
-        raise NoRecording(NoRecording.__doc__)
-    recording = await asyncio.to_thread(context.recordings.find, dial.recording, dial.talk_s)
-    return await serve_sound(request, headers, recording, f"callback-{dial.id}")
+    recording = await of_dial(context, dial)
+    async with opened(context, recording) as track:
+        return await serve_sound(context, who, recording, sending(context, track, Form.WAV))
 
 
 async def _task(context: Context, callback_id: int) -> Callback:
@@ -309,8 +314,8 @@ ROUTES = (
         get_callback_recording,
         "The sound of one dial",
         may=May.HEAR_CALLS,
-        statuses=(200, 206),
-        problems=(416,),
+        statuses=STATUSES,
+        problems=PROBLEMS,
         media_type="audio/wav",
     ),
 )

@@ -1,10 +1,10 @@
 """Calls: the list, one, its events, and its sound.
 
-Counterpart: `gateway/store/reads.py` for what is told, `gateway/vault/recordings.py` for what was said.
+Counterparts: `gateway/store/reads.py` for what is told, `tracks.py` and `sounds.py` for what was said.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
@@ -26,14 +26,34 @@ from gateway.api.models import (
     Word,
 )
 from gateway.api.routes import route
-from gateway.api.sounds import RangeHeaders, serve_sound
+from gateway.api.sounds import (
+    PROBLEMS,
+    STATUSES,
+    ReasonQuery,
+    SoundHeaders,
+    listener,
+    sending,
+    serve_sound,
+)
+from gateway.api.tracks import (
+    AUDIBLE,
+    found,
+    frames_of,
+    of_call,
+    of_message,
+    opened,
+    unknown_message,
+    unknown_of_call,
+)
 from gateway.domain import disposing
 from gateway.domain.call import Call, Outcome
-from gateway.domain.dispositions import Disposed, Disposition
+from gateway.domain.dispositions import Disposition
+from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.reads import CallFilter, Unsaid
-from gateway.vault.recordings import NoRecording, Recording, Recordings
+from gateway.vault.playing import Form, wav_bytes
+from gateway.vault.recordings import NoRecording
 
 
 class CallPath(Parameters):
@@ -104,25 +124,34 @@ async def list_call_events(context: Context, path: CallPath, query: AfterQuery) 
 
 
 async def get_recording(
-    context: Context, path: CallPath, headers: RangeHeaders, request: web.Request
+    context: Context,
+    path: CallPath,
+    query: ReasonQuery,
+    headers: SoundHeaders,
+    request: web.Request,
+    token: Token,
 ) -> web.StreamResponse:
-    """The call's sound as WAV: the caller left, the centre right. Of a running call, as much as there is now."""
-    call = await call_of(context, path.id)
-    if call.recording is None:
-        raise NoRecording(NoRecording.__doc__)
-    recording = await asyncio.to_thread(context.recordings.find, call.recording, call.line_s)
-    return await serve_sound(request, headers, recording, call.id)
+    """The call's sound as WAV: the caller left, the centre right. Of a running call, as much as there is now. Listening
+    needs a reason, which stands in the audit log."""
+    who = listener(request, query, headers, token)
+    recording = await of_call(context, await call_of(context, path.id))
+    async with opened(context, recording) as track:
+        return await serve_sound(context, who, recording, sending(context, track, Form.WAV))
 
 
 async def get_message(
-    context: Context, path: CallPath, headers: RangeHeaders, request: web.Request
+    context: Context,
+    path: CallPath,
+    query: ReasonQuery,
+    headers: SoundHeaders,
+    request: web.Request,
+    token: Token,
 ) -> web.StreamResponse:
-    """The message that the caller left, as WAV."""
-    call = await call_of(context, path.id)
-    if call.message is None:
-        raise NoRecording("The caller left no message.")
-    recording = await asyncio.to_thread(context.recordings.find_message, call.message)
-    return await serve_sound(request, headers, recording, f"{call.id}-message")
+    """The message that the caller left, as WAV. Listening needs a reason, which stands in the audit log."""
+    who = listener(request, query, headers, token)
+    recording = await of_message(context, await call_of(context, path.id))
+    async with opened(context, recording) as track:
+        return await serve_sound(context, who, recording, sending(context, track, Form.WAV))
 
 
 async def call_of(context: Context, call_id: str) -> Call:
@@ -143,35 +172,62 @@ async def has_taken(context: Context, token: Token, call: Call) -> bool:
     return operator is not None and disposing.took(call, operator.phone, operator.created_at)
 
 
+async def is_on(context: Context, token: Token, call: Call) -> bool:
+    """Whether the bearer is an operator who talks on the call now."""
+    operator = (await context.bookkeeper.books()).operators.get(token.operator_id or 0)
+    return operator is not None and disposing.talks(call, operator.phone, operator.created_at)
+
+
 async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
-    """The calls with what was said of them, and the sizes of their recordings: a look at the disk, all in one
-    thread."""
+    """The calls with what was said of them, and the sizes of their recordings: those that are sealed as their records
+    tell, for the others a look at the disk, all in one thread."""
     listed = list(calls)
     said = await context.reads.dispositions.of_calls([call.id for call in listed])
-    return await asyncio.to_thread(lambda: [_model(context.recordings, call, said.get(call.id)) for call in listed])
+    files = [file for call in listed for file in (call.recording, call.message) if file is not None]
+    known = await context.reads.recordings.by_id([recording_id(file) for file in files])
+
+    def told() -> list[CallModel]:
+        return [
+            CallModel.of(
+                call,
+                _sound(context, known, call, call.recording, unknown_of_call),
+                _sound(context, known, call, call.message, unknown_message),
+                said.get(call.id),
+            )
+            for call in listed
+        ]
+
+    return await asyncio.to_thread(told)
 
 
-def _model(recordings: Recordings, call: Call, disposed: Disposed | None) -> CallModel:
-    sound, message = call.recording, call.message
-    return CallModel.of(
-        call,
-        None if sound is None else _told(call, "recording", lambda: recordings.find(sound, call.line_s)),
-        None if message is None else _told(call, "message", lambda: recordings.find_message(message)),
-        disposed,
-    )
-
-
-def _told(call: Call, what: str, find: Callable[[], Recording]) -> RecordingModel | None:
-    try:
-        found = find()
-    except NoRecording:
+def _sound(
+    context: Context,
+    known: Mapping[str, Recording],
+    call: Call,
+    file: str | None,
+    unknown: Callable[[Call, str], Recording],
+) -> RecordingModel | None:
+    """What is told of one sound of the call; None where there is nothing to hear. Blocking: disk."""
+    if file is None:
         return None
-    url = f"/v1/calls/{quote(call.id, safe='')}/{what}"
+    recording = known.get(recording_id(file)) or unknown(call, file)
+    if recording.state is State.SEALED:
+        sound, whole = frames_of(recording)
+    elif recording.state in AUDIBLE:
+        try:
+            raw = found(context.recordings, recording)
+        except NoRecording:
+            return None
+        sound, whole = raw.sound_frames, raw.frames
+    else:
+        return None
+    what = "message" if recording.kind is Kind.MESSAGE else "recording"
     return RecordingModel(
-        url=url,
-        duration_s=round(found.duration_s, 3),
-        silence_s=round(found.silence_s, 3),
-        size_bytes=found.size_bytes,
+        id=recording.id,
+        url=f"/v1/calls/{quote(call.id, safe='')}/{what}",
+        duration_s=round(whole / SAMPLE_RATE_HZ, 3),
+        silence_s=round((whole - sound) / SAMPLE_RATE_HZ, 3),
+        size_bytes=wav_bytes(recording.channels, whole),
     )
 
 
@@ -185,8 +241,8 @@ ROUTES = (
         get_recording,
         "A call's sound",
         may=May.HEAR_CALLS,
-        statuses=(200, 206),
-        problems=(416,),
+        statuses=STATUSES,
+        problems=PROBLEMS,
         media_type="audio/wav",
     ),
     route(
@@ -195,8 +251,8 @@ ROUTES = (
         get_message,
         "The message that a caller left",
         may=May.HEAR_CALLS,
-        statuses=(200, 206),
-        problems=(416,),
+        statuses=STATUSES,
+        problems=PROBLEMS,
         media_type="audio/wav",
     ),
 )

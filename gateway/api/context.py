@@ -15,6 +15,7 @@ from gateway.centre import Centre
 from gateway.destroying import Destroying
 from gateway.erasing import Erasing
 from gateway.feed import Feed
+from gateway.hearings import Hearings
 from gateway.level import Level
 from gateway.line import Line
 from gateway.listening import Listening
@@ -23,7 +24,9 @@ from gateway.store.custody import StoredCustody
 from gateway.store.kept_reads import KeptReads
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.vault.playing import Player
 from gateway.vault.recordings import Recordings
+from gateway.vault.sounds import Sounds
 
 if TYPE_CHECKING:  # these modules take a Context themselves
     from gateway.api.deliveries import Deliveries
@@ -52,6 +55,9 @@ class Context:
     destroying: Destroying
     erasing: Erasing
     export_source: "Source"
+    sounds: Sounds
+    player: Player
+    hearings: Hearings
     streams: "Streams"
     pictures: "Pictures"
     deliveries: "Deliveries"

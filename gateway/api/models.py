@@ -143,6 +143,7 @@ class AttemptModel(Told):
 class RecordingModel(Told):
     """A sound as WAV; a call's own has two channels, the caller on the left. It grows while the call runs."""
 
+    id: Annotated[str, Field(description="The recording's: /v1/recordings/{id} tells more, once it is listed there.")]
     url: str
     duration_s: Annotated[float, Field(description="Of an ended call: from the trunk's answer to the end.")]
     silence_s: Annotated[

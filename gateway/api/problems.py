@@ -20,10 +20,14 @@ from gateway.domain.coverage import Hole
 from gateway.domain.kept import Invalid, Unfitting
 from gateway.listening import NobodyTalks
 from gateway.office import NotOnDuty
-from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown
+from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown, VaultAway
 from gateway.rulings import LeavesGaps
-from gateway.store.reads import BadCursor
+from gateway.store.cursors import BadCursor
+from gateway.vault.box import Unopenable
+from gateway.vault.keys import KeyMissing
+from gateway.vault.playing import TooManyPlay, Unplayable
 from gateway.vault.recordings import NoRecording
+from gateway.vault.shelf import ShelfAway
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +105,12 @@ def translate(error: Exception) -> Problem | None:
             return _later("The database does not answer.")
         case SwitchboardAway():
             return _later("Asterisk cannot be reached.")
+        case VaultAway() | ShelfAway():
+            return _later("The recordings cannot be read now: where they are stored does not answer.")
+        case TooManyPlay():
+            return _later("As many recordings are being converted as may be at once.")
+        case Unplayable() | Unopenable() | KeyMissing():
+            return Problem(500, f"The sound cannot be played: {error}.")
         case Refused():
             return Problem(502, f"Asterisk refused: {error}.")
         case Taken() | NotOnDuty() | OutOfTurn() | NobodyTalks():

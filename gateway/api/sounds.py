@@ -1,83 +1,177 @@
-"""A recording over HTTP: whole, or the range of it that was asked for, read from the disk piece by piece.
+"""A sound over HTTP: whole, or the range of it that was asked for, piece by piece, to people who say why they listen.
 
-Counterparts: `calls.py` and `callbacks.py` say whose it is, `gateway/vault/recordings.py` finds and reads it.
+Counterparts: `recordings.py`, `calls.py` and `callbacks.py` say whose it is; `gateway/vault/playing.py` reads, decodes
+and encodes it; `gateway/hearings.py` notes who listens before anything is sent.
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from gateway.api.models import Parameters
-from gateway.api.problems import Problem
+from gateway.api.auth import actor
+from gateway.api.context import Context
+from gateway.api.models import PRINTABLE, Parameters
+from gateway.api.problems import Problem, translate, unprocessable
 from gateway.api.ranges import Unsatisfiable, byte_range
-from gateway.vault.recordings import NoRecording, Recording
+from gateway.domain.recordings import Recording
+from gateway.domain.tokens import Token
+from gateway.hearings import Hearing
+from gateway.vault.playing import Form, StoredTrack, Track, wav_bytes
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 64 * 1024
 WRITE_TIMEOUT_S = 30.0
+MEDIA = {Form.OGG: "audio/ogg", Form.WAV: "audio/wav", Form.MP3: "audio/mpeg"}
+STATUSES = (200, 206)
+PROBLEMS = (410, 416)
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200, pattern=PRINTABLE)]
 
 
-class RangeHeaders(Parameters):
+class ReasonQuery(Parameters):
+    reason: Annotated[
+        Reason | None,
+        Field(description="Why you listen, in 5 to 200 characters: it stands in the audit log. Here or in the header."),
+    ] = None
+
+
+class ReasonHeaders(Parameters):
+    reason: Annotated[Reason | None, Field(alias="Reason", description="The same as `reason` of the query.")] = None
+
+
+class SoundHeaders(ReasonHeaders):
     range: Annotated[str | None, Field(alias="Range", description="One range of bytes, as in RFC 9110, 14.")] = None
-    if_range: Annotated[str | None, Field(alias="If-Range", description="Makes Range unheard: nothing matches.")] = None
+    if_range: Annotated[
+        str | None, Field(alias="If-Range", description="The ETag that Range is about; another makes it unheard.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is sent: `pieces` of the bytes from one to another, or of all where nobody knows how many there will be
+    (`size_bytes` None)."""
+
+    form: Form
+    size_bytes: int | None
+    etag: str | None
+    pieces: Callable[[int, int], AsyncGenerator[bytes, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whoever asks, and why."""
+
+    request: web.Request
+    headers: SoundHeaders
+    token: Token
+    reason: str
+
+
+def listener(request: web.Request, query: ReasonQuery, headers: SoundHeaders, token: Token) -> Listener:
+    """Whoever asks. Raises Problem without a reason."""
+    reason = query.reason or headers.reason
+    if reason is None:
+        raise unprocessable("?reason", "is required, or the header Reason: why you listen, in 5 to 200 characters")
+    return Listener(request, headers, token, reason)
+
+
+def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | None = None) -> Sending:
+    """The track in that form; of it the frames from one to another, if a part is meant."""
+    first, last = part or (0, track.frames)
+    sha256 = track.sha256 if isinstance(track, StoredTrack) and part is None else None
+    player = context.player
+    if form is Form.WAV:
+        etag = sha256 and f'"{sha256}-wav"'
+        return Sending(
+            form,
+            wav_bytes(track.channels, last - first),
+            etag,
+            lambda start, stop: player.wav(track, first, last, start, stop),
+        )
+    if form is Form.OGG and isinstance(track, StoredTrack) and part is None:
+        return Sending(
+            form, track.sound.size_bytes, f'"{sha256}"', lambda start, stop: player.stored(track, start, stop)
+        )
+    return Sending(form, None, None, lambda _start, _stop: player.encoded(track, first, last, form))
 
 
 async def serve_sound(
-    request: web.Request, headers: RangeHeaders, recording: Recording, name: str
+    context: Context, listener: Listener, recording: Recording, sent: Sending, *, about: Hearing | None = None
 ) -> web.StreamResponse:
-    """The sound, or the part of it that was asked for, as a file `name`.wav. Raises Problem (416)."""
-    common = {
-        hdrs.ACCEPT_RANGES: "bytes",
-        hdrs.CONTENT_TYPE: "audio/wav",
-        hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(name, safe='')}.wav",
-    }
-    # RFC 9110, 14.2 and 13.1.5: a range is for GET only; If-Range names a validator, and a recording has none
-    asked = headers.range if request.method == hdrs.METH_GET and headers.if_range is None else None
-    try:
-        part = byte_range(asked, recording.size_bytes)
-    except Unsatisfiable:
-        raise Problem(
-            416,
-            f"The recording has {recording.size_bytes} bytes.",
-            headers={hdrs.CONTENT_RANGE: f"bytes */{recording.size_bytes}"},
-        ) from None
-    response = web.StreamResponse(status=200 if part is None else 206, headers=common)
-    start, stop = part or (0, recording.size_bytes)
-    if part:
-        response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{recording.size_bytes}"
-    response.content_length = stop - start
-    await response.prepare(request)
-    if request.method == hdrs.METH_GET:
-        await _send(request, response, recording, start, stop)
+    """Notes who listens, and sends the sound or the part of it that was asked for. Raises Problem (416), and what
+    noting and reading raise before the first sound."""
+    request, headers = listener.request, listener.headers
+    start, stop, response = _response(request, headers, sent, recording.id)
+    if request.method != hdrs.METH_GET:
+        await response.prepare(request)
+        return response
+    hearing = about or Hearing(recording.id, recording.call_id, listener.reason, sent.form)
+    if response.status == 206:
+        hearing = replace(hearing, range=headers.range)
+    await context.hearings.note(hearing, listener.token.id, actor(listener.token, request))
+    async with contextlib.aclosing(sent.pieces(start, stop)) as pieces:
+        piece = await anext(pieces, b"")  # what cannot be read is a problem document yet
+        await response.prepare(request)
+        try:
+            while piece:
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    await response.write(piece)
+                piece = await _next(pieces)
+        except ConnectionResetError:
+            log.debug("recording_left")
+        except (Cut, TimeoutError) as error:
+            log.warning("recording_cut", extra={"reason": str(error) or "the listener does not read"})
+            if request.transport is not None:
+                request.transport.abort()
     return response
 
 
-async def _send(
-    request: web.Request, response: web.StreamResponse, recording: Recording, start: int, stop: int
-) -> None:
-    """Writes the bytes [start, stop). Where that cannot be done the connection is cut, so that the client sees it."""
+class Cut(Exception):
+    """The sound cannot be read on. Its connection is cut, so that the client sees it."""
+
+
+async def _next(pieces: AsyncGenerator[bytes, None]) -> bytes:
+    """The next piece; nothing at the end. Raises Cut."""
     try:
-        while start < stop:
-            chunk = await asyncio.to_thread(_chunk, recording, start, min(stop, start + CHUNK_BYTES))
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await response.write(chunk)
-            start += len(chunk)
-    except ConnectionResetError:
-        log.debug("recording_left")
-    except (NoRecording, TimeoutError) as error:
-        log.warning("recording_cut", extra={"reason": str(error) or "the listener does not read"})
-        if request.transport is not None:
-            request.transport.abort()
+        return await anext(pieces, b"")
+    except Exception as error:
+        if translate(error) is None:  # nobody expected that one
+            raise
+        raise Cut(str(error)) from error
 
 
-def _chunk(recording: Recording, start: int, stop: int) -> bytes:
-    """At least one byte from `start` on. Raises NoRecording where the file has become shorter."""
-    chunk = recording.read(start, stop)
-    if not chunk:
-        raise NoRecording("the recording became shorter")
-    return chunk
+def _response(
+    request: web.Request, headers: SoundHeaders, sent: Sending, name: str
+) -> tuple[int, int, web.StreamResponse]:
+    """The answer, and the bytes of it that are to be sent. Raises Problem (416)."""
+    common = {
+        hdrs.ACCEPT_RANGES: "none" if sent.size_bytes is None else "bytes",
+        hdrs.CONTENT_TYPE: MEDIA[sent.form],
+        hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(name, safe='')}.{sent.form}",
+        **({hdrs.ETAG: sent.etag} if sent.etag else {}),
+    }
+    if sent.size_bytes is None:
+        return 0, 0, web.StreamResponse(headers=common)
+    # RFC 9110, 14.2 and 13.1.5: a range is for GET only, and If-Range must name what is there
+    is_meant = request.method == hdrs.METH_GET and headers.if_range in (None, sent.etag)
+    try:
+        part = byte_range(headers.range if is_meant else None, sent.size_bytes)
+    except Unsatisfiable:
+        raise Problem(
+            416,
+            f"The recording has {sent.size_bytes} bytes.",
+            headers={hdrs.CONTENT_RANGE: f"bytes */{sent.size_bytes}"},
+        ) from None
+    start, stop = part or (0, sent.size_bytes)
+    response = web.StreamResponse(status=200 if part is None else 206, headers=common)
+    if part:
+        response.headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{sent.size_bytes}"
+    response.content_length = stop - start
+    return start, stop, response

@@ -72,6 +72,14 @@ def took(call: Call, phone: str, since: datetime) -> bool:
     return any(each.phone == phone and each.answered_at and each.rung_at >= since for each in call.attempts)
 
 
+def talks(call: Call, phone: str, since: datetime) -> bool:
+    """Whether that phone talks on the call now; a ring before `since` does not count."""
+    return call.ended_at is None and any(
+        each.phone == phone and each.answered_at and each.left_at is None and each.rung_at >= since
+        for each in call.attempts
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Undisposed:
     """A call that a person took and of which nobody has said what it was."""

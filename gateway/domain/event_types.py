@@ -77,6 +77,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "recording.destroyed": "its time had come, or the person asked for it; with the rule and the certificate",
     "recording.exported": "it was handed out, with the reason and to whom",
     "retention.clock_confirmed": "an admin looked at another clock: the centre's is right",
+    "recording.heard": "somebody listens to a recording, with the reason",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",
     "webhook.created": "a receiver of events was added",

@@ -4,12 +4,10 @@ Counterpart: `gateway/api/`; `repository.py` writes what is read here.
 """
 
 import asyncio
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
@@ -20,7 +18,7 @@ from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
-from gateway.store import rows
+from gateway.store import cursors, rows
 from gateway.store.callback_reads import CallbackReads
 from gateway.store.database import POOL_SIZE, in_turn, reading
 from gateway.store.disposition_reads import DispositionReads, is_undisposed
@@ -28,6 +26,7 @@ from gateway.store.flow_reads import FlowReads
 from gateway.store.history_reads import HistoryReads
 from gateway.store.kept_reads import KeptReads
 from gateway.store.level_reads import LevelReads
+from gateway.store.recording_reads import RecordingReads
 from gateway.store.report_reads import ReportReads
 from gateway.store.shelves import SHELVES
 from gateway.store.tables import calls, dispositions, events, set_aside
@@ -37,10 +36,6 @@ CONNECTIONS_LEFT_TO_REPOSITORY = 5
 """However many ask the API, storing a call never waits for a connection, nor does the advice (`past_reads.AT_ONCE`)."""
 
 _LARGEST_SEQ = 2**63 - 1
-
-
-class BadCursor(ValueError):
-    """The cursor is not one that this list gave out."""
 
 
 class Unsaid(StrEnum):
@@ -95,6 +90,7 @@ class Reads:
         self.dispositions = DispositionReads(self._reading)
         self.reports = ReportReads(self._reading)
         self.histories = HistoryReads(self._reading)
+        self.recordings = RecordingReads(self._reading)
 
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
@@ -104,7 +100,7 @@ class Reads:
         key = _key(filter)
         query = _filtered(filter).order_by(*(column.desc() for column in key)).limit(limit + 1)
         if cursor is not None:
-            query = query.where(tuple_(*key) < _place(cursor))
+            query = query.where(tuple_(*key) < cursors.place(cursor))
         async with self._reading() as connection:
             found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
         return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
@@ -202,21 +198,4 @@ def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
 
 
 def cursor_of(call: Call) -> str:
-    return _written(call.arrived_at, call.id)
-
-
-def _written(arrived_at: datetime, call_id: str) -> str:
-    return urlsafe_b64encode(f"{arrived_at.isoformat()} {call_id}".encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    """The time and id that the cursor stands for. Raises BadCursor."""
-    try:
-        text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
-        time, _, call_id = text.partition(" ")
-        arrived_at = datetime.fromisoformat(time).astimezone(UTC)
-    except (ValueError, OverflowError, binascii.Error) as error:
-        raise BadCursor(BadCursor.__doc__) from error
-    if _written(arrived_at, call_id) != cursor:
-        raise BadCursor(BadCursor.__doc__)
-    return arrived_at, call_id
+    return cursors.written(call.arrived_at, call.id)

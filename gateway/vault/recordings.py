@@ -1,13 +1,14 @@
-"""A call's sound as a WAV file that can be read from any byte on, even while the call still runs.
+"""Raw sound as it is found on the disk, even while the call still runs.
 
-Counterpart: MixMonitor's option D writes headerless 16-bit samples, 8,000 a second, two channels: caller left, centre
-right; Record writes a caller's message likewise, with one channel. The 44 bytes of a RIFF header are made here, from
-the file's size, so that no crash can leave a wrong one.
+Counterparts: `playing.py` reads it, as a WAV file from any byte on; MixMonitor's option D writes headerless 16-bit
+samples, 8,000 a second, two channels: caller left, centre right; Record writes a caller's message likewise, with one
+channel. The 44 bytes of a RIFF header are made here, from the file's size, so that no crash can leave a wrong one.
 
 MixMonitor writes while sound flows: what neither side sent is missing from the file. It was silence, and is given back
 as such at the end, so that a recording lasts as long as its call (docs/decisions/0008).
 """
 
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,45 +34,13 @@ class Recording:
     channels: int = CALL_CHANNELS
 
     @property
-    def size_bytes(self) -> int:
-        """The size of the whole WAV file, header included."""
-        return HEADER_BYTES + self._data_bytes
+    def sound_frames(self) -> int:
+        return self.sound_bytes // (SAMPLE_BYTES * self.channels)
 
     @property
-    def duration_s(self) -> float:
-        return seconds_of(self._data_bytes, self.channels)
-
-    @property
-    def silence_s(self) -> float:
-        """How much of it, at the end, is silence that is not in the file."""
-        return seconds_of(self.silence_bytes, self.channels)
-
-    @property
-    def _data_bytes(self) -> int:
-        return self.sound_bytes + self.silence_bytes
-
-    def read(self, start: int, stop: int) -> bytes:
-        """The bytes [start, stop) of the WAV file; shorter only at its end. Blocking: disk.
-
-        Raises NoRecording when the file is gone.
-        """
-        data_bytes = self._data_bytes
-        head = wav_header(data_bytes, self.channels)[start:stop]
-        first, last = max(0, start - HEADER_BYTES), min(stop - HEADER_BYTES, data_bytes)
-        if last <= first:
-            return head
-        silence = bytes(max(0, last - max(first, self.sound_bytes)))
-        return head + self._sound(first, min(last, self.sound_bytes)) + silence
-
-    def _sound(self, first: int, last: int) -> bytes:
-        if last <= first:
-            return b""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(first)
-                return file.read(last - first)
-        except FileNotFoundError:
-            raise NoRecording(NoRecording.__doc__) from None
+    def frames(self) -> int:
+        """How many there are with the silence at the end."""
+        return (self.sound_bytes + self.silence_bytes) // (SAMPLE_BYTES * self.channels)
 
 
 class Recordings:
@@ -95,19 +64,18 @@ class Recordings:
 
     def _look(self, file: str, channels: int) -> tuple[Path, int]:
         """Where the file is, and how many bytes of whole frames it has."""
-        path = (self._root / file).resolve()
+        path = (self._root / file.replace("\0", "")).resolve()
         if not path.is_relative_to(self._root):
             raise NoRecording(f"{file} does not lie in the recordings' folder")
         try:
-            size = path.stat().st_size
+            found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             raise NoRecording(NoRecording.__doc__) from None
-        return path, size - size % (SAMPLE_BYTES * channels)
-
-
-def seconds_of(data_bytes: int, channels: int = CALL_CHANNELS) -> float:
-    """How long that many bytes of sound last."""
-    return data_bytes / (SAMPLE_BYTES * channels) / SAMPLE_RATE_HZ
+        except OSError as error:
+            raise NoRecording(f"{file} cannot be read: {error.strerror}") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise NoRecording(f"{file} is no file of sound")
+        return path, found.st_size - found.st_size % (SAMPLE_BYTES * channels)
 
 
 def bytes_of(seconds: float) -> int:

@@ -45,12 +45,17 @@ from gateway.domain.facts import (
 )
 from gateway.domain.tokens import Role, Token
 from gateway.feed import Feed
+from gateway.hearings import Hearings
 from gateway.office import token_hash
 from gateway.ports import Reading
 from gateway.store.database import open_database
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.vault.keys import KeyRing
+from gateway.vault.playing import Player
 from gateway.vault.recordings import Recordings
+from gateway.vault.shelf import LocalShelf
+from gateway.vault.sounds import Sounds
 from tests.api.schema import check, resolve
 from tests.told import Services, ToldJournal, ToldSwitchboard
 from tests.vaults import OwnSeals, OwnVault
@@ -275,6 +280,9 @@ async def open_house(
         destroying=services.destroying,
         erasing=services.erasing,
         export_source=source or seals.source,
+        sounds=Sounds(sounds, LocalShelf(sounds), KeyRing(folder / "var" / "vault")),
+        player=Player(idle_limit_s=10.0),
+        hearings=Hearings(saving=services.saving, clock=services.clock),
         streams=Streams(services.feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
         deliveries=couriers(services, reads, pace),
         workload=Workload(reads.workload, zone=services.zone, clock=services.clock),

@@ -24,7 +24,7 @@ async def act(house: House, what: str, body: Json | None = None, match: str = "*
 
 
 async def the_task(house: House) -> Json:
-    found: Json = (await house.get("/v1/callbacks", token="reader")).json["items"][0]
+    found: Json = (await house.get("/v1/callbacks", token="supervisor")).json["items"][0]
     return found
 
 
@@ -44,7 +44,7 @@ async def test_a_caller_whom_nobody_heard_is_a_task_that_tells_his_tries(house: 
     await unheard(house, "112-1.2", hour=1)
     await unheard(house, "112-1.3", "anonymous", hour=2)
 
-    listed = (await house.get("/v1/callbacks", token="reader")).json
+    listed = (await house.get("/v1/callbacks", token="supervisor")).json
     one = await house.get("/v1/callbacks/1")
 
     [task] = listed["items"]
@@ -204,7 +204,7 @@ async def test_the_sound_of_a_dial_is_a_recording_like_a_calls(house: House) -> 
         (DialStep.ENDED, 66),
         result=DialResult.ANSWERED,
     )
-    path = task["dials"][0]["recording"]
+    path = f"{task['dials'][0]['recording']}?reason=complaint+12"
     assert (await house.get(path)).status == 404  # no sound came yet
     [dialling] = house.switchboard.diallings
     (house.sounds / dialling.recording).parent.mkdir(parents=True)
@@ -216,4 +216,4 @@ async def test_the_sound_of_a_dial_is_a_recording_like_a_calls(house: House) -> 
     assert (whole.status, len(whole.raw)) == (200, 44 + 4 * 8000 * 4)
     assert (part.status, part.raw) == (206, samples[:4])
     assert (await house.get(path, token=siti)).status == 403
-    assert (await house.get("/v1/callbacks/1/dials/1-x/recording")).status == 404
+    assert (await house.get("/v1/callbacks/1/dials/1-x/recording?reason=complaint+12")).status == 404

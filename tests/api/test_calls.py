@@ -13,7 +13,7 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
     house.sound("one.raw", 2.0)
     await house.answered_call(recording="one.raw")
 
-    reply = await house.get("/v1/calls/112-1.1", token="reader")
+    reply = await house.get("/v1/calls/112-1.1", token="supervisor")
 
     assert reply.status == 200
     assert reply.json == {
@@ -62,6 +62,7 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "disposition": None,
         "ministry_kind": None,
         "recording": {
+            "id": "one",
             "url": "/v1/calls/112-1.1/recording",
             "duration_s": 41.0,
             "silence_s": 39.0,
@@ -169,7 +170,7 @@ async def test_the_events_of_one_call_come_in_order_and_in_pages(house: House) -
     assert rest["next"] is None
 
 
-@pytest.mark.parametrize("path", ["", "/events", "/recording"])
+@pytest.mark.parametrize("path", ["", "/events", "/recording?reason=complaint+12"])
 async def test_a_call_that_is_not_there_is_a_404(house: House, path: str) -> None:
     assert (await house.get(f"/v1/calls/112-9.9{path}")).status == 404
 

@@ -12,7 +12,7 @@ from gateway.api import application
 from gateway.api.routes import BODY_LIMIT_BYTES
 from gateway.api.wording import UNKNOWN, in_words
 from gateway.domain.tokens import MAY, May, Role
-from gateway.vault.recordings import Recording
+from gateway.vault.playing import RawTrack
 from tests.api.house import House
 
 OPERATOR = {"name": "Siti", "phone": "1001"}
@@ -234,15 +234,19 @@ async def test_unknown_query_parameters_are_named_everywhere(house: House) -> No
 async def test_our_own_mistake_in_the_middle_of_an_answer_cuts_the_connection(
     house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(recording: Recording, start: int, stop: int) -> bytes:
-        raise ValueError("not a good number")
+    read = RawTrack.read
 
-    monkeypatch.setattr(Recording, "read", broken)
-    house.sound("one.raw", 1.0)
+    def broken(track: RawTrack, first: int, last: int) -> bytes:
+        if first:
+            raise ValueError("not a good number")
+        return read(track, first, last)
+
+    monkeypatch.setattr(RawTrack, "read", broken)
+    house.sound("one.raw", 10.0)
     await house.answered_call(recording="one.raw")
 
     with pytest.raises(aiohttp.ClientPayloadError):
-        await house.get("/v1/calls/112-1.1/recording")
+        await house.get("/v1/calls/112-1.1/recording?reason=a+complaint")
 
     assert "request_failed" in caplog.text
 

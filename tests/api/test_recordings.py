@@ -11,7 +11,8 @@ from gateway.vault.recordings import wav_header
 from tests.api.house import START, House, answered
 
 CALL = "112-1.1"
-PATH = "/v1/calls/112-1.1/recording"
+WHY = "reason=complaint+12/2026"
+PATH = f"/v1/calls/112-1.1/recording?{WHY}"
 LINE_S = 41.0
 """How long the caller of `House.answered_call` is on the line."""
 SIZE = 44 + 41 * 8000 * 4
@@ -165,12 +166,13 @@ async def test_a_message_that_a_caller_left_is_a_wav_file_of_one_channel(house: 
 
     call = (await house.get("/v1/calls/112-1.1")).json
     assert call["message"] == {
+        "id": "m",
         "url": "/v1/calls/112-1.1/message",
         "duration_s": len(samples) / 16000,
         "silence_s": 0.0,
         "size_bytes": 44 + len(samples),
     }
-    reply = await house.get(call["message"]["url"])
+    reply = await house.get(f"{call['message']['url']}?{WHY}")
     assert reply.raw == wav_header(len(samples), 1) + samples
 
 
@@ -178,4 +180,4 @@ async def test_a_call_without_a_message_has_none(house: House) -> None:
     await house.answered_call()
 
     assert (await house.get("/v1/calls/112-1.1")).json["message"] is None
-    assert (await house.get("/v1/calls/112-1.1/message")).status == 404
+    assert (await house.get(f"/v1/calls/112-1.1/message?{WHY}")).status == 404

@@ -138,7 +138,7 @@ async def test_a_caller_is_called_back_over_his_trunk_as_a_psap_callback_once_th
     at = {each["type"]: each["at"] for each in await api.events() if each["data"].get("callback_id") == task["id"]}
     # the operator's phone rang for 0.8 s before the carrier heard of it
     assert moment(at["callback.rung"]) - moment(at["callback.dialled"]) >= timedelta(seconds=0.75)
-    async with api.session.get(dial["recording"]) as response:
+    async with api.session.get(dial["recording"], params={"reason": "a test of the centre"}) as response:
         sound = await response.read()
     assert response.status == 200
     samples = memoryview(sound[44:]).cast("h").tolist()

@@ -66,7 +66,7 @@ async def test_baresip_registers_answers_hears_and_is_heard(centre: RealCentre, 
         await runtime.close()
     assert (told["outcome"], told["operator"], told["hung_up_by"]) == ("answered", "1001", "caller")
     assert tones.seconds_of(heard, CALLER_HZ) > 1
-    async with api.session.get(told["recording"]["url"]) as response:
+    async with api.session.get(told["recording"]["url"], params={"reason": "a test of the centre"}) as response:
         sound = Sound.of((await response.read())[HEADER_BYTES:])
     assert sound.is_right, sound.said
 

@@ -56,7 +56,7 @@ async def test_a_call_is_greeted_recorded_queued_answered_and_told(centre: RealC
     ]
     # nobody spoke, so there is hardly a sound in it: test_hundred.py and test_softphone.py measure recordings
     assert call["recording"]["duration_s"] == pytest.approx(3.0, abs=0.2)
-    async with api.session.get(call["recording"]["url"]) as response:
+    async with api.session.get(call["recording"]["url"], params={"reason": "a test of the centre"}) as response:
         sound = await response.read()
     assert response.status == 200
     assert len(sound) == call["recording"]["size_bytes"]

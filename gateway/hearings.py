@@ -1,0 +1,77 @@
+"""Hearings: whoever listens to a recording says why, and that stands in the audit log before the first sound is sent.
+
+Counterpart: `gateway/api/sounds.py`, which sends nothing before this has stored who listens. What somebody listens to
+in many requests, as players do, is one entry.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.domain.audit import Actor, Deed
+from gateway.domain.change import Change
+from gateway.saving import Saving
+
+ONE_HEARING = timedelta(minutes=10)
+"""What the same person asks of the same recording for the same reason within that is one hearing."""
+REMEMBERED = 1000
+"""Hearings that are remembered at most; one that is forgotten is another entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What is listened to, and why. `form` is what it is sent as; a part of it is told in seconds. `range` is the range
+    of bytes that was asked for first: others of the same hearing may follow."""
+
+    recording_id: str
+    call_id: str | None
+    reason: str
+    form: str
+    from_s: float | None = None
+    to_s: float | None = None
+    range: str | None = field(default=None, compare=False)
+
+
+class Hearings:
+    """`clock` returns the time now, in UTC."""
+
+    def __init__(self, *, saving: Saving, clock: Callable[[], datetime]) -> None:
+        self._saving = saving
+        self._clock = clock
+        self._noted: OrderedDict[tuple[int, Hearing], datetime] = OrderedDict()
+
+    async def note(self, hearing: Hearing, token_id: int, actor: Actor) -> None:
+        """Stores who listens to what, if that is not in the log yet. Raises StoreAway: then nobody listens."""
+        key = token_id, hearing
+        async with self._saving.turn:
+            now = self._clock()
+            noted_at = self._noted.get(key)
+            if noted_at is not None and noted_at <= now < noted_at + ONE_HEARING:
+                return
+            await self._saving.save_in_turn(Change(deeds=(_deed(hearing, now, actor),)))
+            self._noted[key] = now
+            self._noted.move_to_end(key)
+            if len(self._noted) > REMEMBERED:
+                self._noted.popitem(last=False)
+
+
+def _deed(hearing: Hearing, at: datetime, actor: Actor) -> Deed:
+    told = {
+        "recording_id": hearing.recording_id,
+        "call_id": hearing.call_id,
+        "form": hearing.form,
+        "from_s": hearing.from_s,
+        "to_s": hearing.to_s,
+        "range": hearing.range,
+    }
+    return Deed(
+        at,
+        actor,
+        "recording.heard",
+        subject=f"recording/{hearing.recording_id}",
+        data={**told, "reason": hearing.reason},
+        note=hearing.reason,
+        call_id=hearing.call_id,
+        became=told,
+    )
