@@ -1,5 +1,5 @@
-"""The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, legal
-holds, exports, tokens, the audit log.
+"""The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, recordings,
+legal holds, exports, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
 logged and told as if anybody had asked. Only those of `vault` look at files: they check what lies there, gateway or
@@ -26,6 +26,7 @@ from gateway.cli import (
     holds,
     operators,
     queues,
+    recordings,
     reports,
     roster,
     shifts,
@@ -53,6 +54,7 @@ SUBJECTS = (
     reports,
     holds,
     exports,
+    recordings,
     tokens,
     audit,
     alarms,

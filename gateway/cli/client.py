@@ -135,36 +135,44 @@ class Api:
             ) as answer:
                 raw = await answer.read()
         except aiohttp.ClientConnectorError as error:
-            raise Failed(
-                f"{self._url} does not answer: {_reason(error)}. Remedy: start the gateway with "
-                "`gateway112 serve` (or all of the centre with `make run`), or name another one with --api."
-            ) from None
+            raise Failed(self._silent(error)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Failed(self._broken(method, error)) from None
         return self._told(answer, raw, also)
 
-    async def fetch(self, path: str, body: Json, file: BinaryIO) -> int:
-        """Asks for something large, and writes it to the file as it comes. Returns how many bytes. Raises as `ask`, and
-        Failed where it did not come whole; OSError where the file takes no more."""
+    async def fetch(
+        self,
+        method: str,
+        path: str,
+        file: BinaryIO,
+        *,
+        media: str,
+        query: Mapping[str, object] | None = None,
+        body: Json | None = None,
+    ) -> int:
+        """Asks for something large whose media type begins so, and writes it to the file as it comes. Returns how many
+        bytes. Raises as `ask`, and Failed where it did not come whole; OSError where the file takes no more."""
         fetched = 0
         try:
-            async with self._session.post(
+            async with self._session.request(
+                method,
                 self._url + path,
+                params={name: _written(value) for name, value in (query or {}).items() if value is not None},
                 json=body,
                 headers={"Authorization": f"Bearer {self._token.secret}"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
                 allow_redirects=False,
             ) as answer:
-                if answer.status != 200 or answer.content_type != "application/zip":
+                if answer.status != 200 or not answer.content_type.startswith(media):
                     self._told(answer, await answer.read(), "text/csv")
                     raise Failed(f"{self._url} answers with no file. Remedy: use the gateway112 of the version there.")
                 async for chunk in answer.content.iter_any():
                     file.write(chunk)
                     fetched += len(chunk)
         except aiohttp.ClientConnectorError as error:
-            raise Failed(f"{self._url} does not answer: {_reason(error)}. Remedy: `gateway112 serve`.") from None
+            raise Failed(self._silent(error)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Failed(self._broken("POST", error)) from None
+            raise Failed(self._broken(method, error)) from None
         return fetched
 
     async def every(self, path: str, **query: object) -> Json:
@@ -209,6 +217,12 @@ class Api:
                 f"Remedy: put one that it knows into {TOKEN_VARIABLE}; without any, that of var/admin-token is used."
             )
         raise Problem(answer.status, detail, errors)
+
+    def _silent(self, error: OSError) -> str:
+        return (
+            f"{self._url} does not answer: {_reason(error)}. Remedy: start the gateway with "
+            "`gateway112 serve` (or all of the centre with `make run`), or name another one with --api."
+        )
 
     def _broken(self, method: str, error: Exception) -> str:
         what = f"did not answer within {ANSWER_S:.0f} s" if isinstance(error, TimeoutError) else f"broke off: {error}"

@@ -6,13 +6,15 @@ one.
 
 import argparse
 import inspect
+import os
 import re
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
@@ -92,6 +94,27 @@ def write_file(path: Path, text: str) -> None:
         raise Failed(
             f"{path} cannot be written: {error.strerror}. Remedy: name a file in a folder that you may write to."
         ) from None
+
+
+@contextmanager
+def new_file(output: Path) -> Iterator[BinaryIO]:
+    """A file to write to that becomes the output once it is whole; for this user alone, as it holds what callers said.
+    Raises Failed."""
+    part = output.with_name(f"{output.name}.part")
+    if output.exists():
+        raise Failed(f"{output} is there already. Remedy: name a new file.")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Failed(f"{part} cannot be written: {error.strerror}. Remedy: name a file in another folder.") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        part.replace(output)
+    except OSError as error:
+        raise Failed(f"{output} cannot be written: {error.strerror}. Remedy: name a file on another disk.") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- what may stand in an argument

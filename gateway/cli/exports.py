@@ -3,12 +3,10 @@
 Counterpart: `gateway/api/exports.py`.
 """
 
-import os
 from argparse import Namespace
 from pathlib import Path
 
 from gateway.cli import tables
-from gateway.cli.client import Failed
 from gateway.cli.command import Commands, Desk, Reply, command
 
 
@@ -32,26 +30,8 @@ async def export_calls(desk: Desk, arguments: Namespace) -> Reply:
     everything with sha256sum and openssl. Who handed what to whom stands in the audit log."""
     body = {"calls": arguments.calls, "reason": arguments.reason, "recipient": arguments.recipient}
     output: Path = arguments.output
-    part = output.with_name(f"{output.name}.part")
-    try:
-        with os.fdopen(_new_file(output, part), "wb") as file:
-            fetched = await desk.api.fetch("/v1/exports", body, file)
-        part.replace(output)
-    except OSError as error:
-        raise Failed(f"{output} cannot be written: {error.strerror}. Remedy: name a file on another disk.") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(output) as file:
+        fetched = await desk.api.fetch("POST", "/v1/exports", file, media="application/zip", body=body)
     said = f"{len(arguments.calls)} {'call' if len(arguments.calls) == 1 else 'calls'} for {arguments.recipient}"
     told = {"file": str(output), "bytes": fetched, "calls": arguments.calls}
     return Reply(told, tables.plain(f"{output} holds {said}: {fetched} bytes. Its README.html tells how to check it."))
-
-
-def _new_file(output: Path, part: Path) -> int:
-    """Opens the file that becomes the output once it is whole; for this user alone, as it holds what callers said.
-    Raises Failed."""
-    if output.exists():
-        raise Failed(f"{output} is there already. Remedy: name a new file.")
-    try:
-        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Failed(f"{part} cannot be written: {error.strerror}. Remedy: name a file in another folder.") from None

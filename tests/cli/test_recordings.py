@@ -1,0 +1,52 @@
+"""`gateway112 recording`: the list in a terminal, and one of them as a file."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.domain.change import Change
+from gateway.domain.recordings import Kind, Recording, State
+from gateway.vault.recordings import wav_header
+from tests.api.house import House
+from tests.cli.typed import Typed
+
+AT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+async def kept(house: House) -> bytes:
+    """A recording that can be heard, and one that is lost."""
+    sound = house.sound("112-1.1.raw", 2.0)
+    await house.answered_call("112-1.1", at=AT, recording="112-1.1.raw")
+    of_call = Recording("112-1.1", Kind.CALL, "112-1.1.raw", AT, "112-1.1", state=State.OVER, sound_s=2.0)
+    lost = Recording("112-1.2", Kind.MESSAGE, "112-1.2.sln", AT, state=State.LOST, problem="nothing was written")
+    await house.services.saving.save(Change(recordings=(of_call, lost)))
+    return sound
+
+
+async def test_recordings_are_listed_with_what_is_wrong(house: House, typed: Typed) -> None:
+    await kept(house)
+    said = await typed.good("recording list --from 2026-11-23 --to 2026-11-23")
+    assert said.row("112-1.1") == ["112-1.1", "2026-11-23", "10:00", "08123456789", "2", "s", "over"]
+    assert "lost, WRONG: nothing was written" in said.words
+    wrong = await typed.good("recording list --problem --json")
+    assert [each["id"] for each in wrong.json["items"]] == ["112-1.2"]
+    assert "There is no such recording." in (await typed.good("recording list --from 2026-11-24")).words
+
+
+async def test_one_is_fetched_with_a_reason_that_stands_in_the_log(house: House, typed: Typed, tmp_path: Path) -> None:
+    sound = await kept(house)
+    file, why = tmp_path / "one.wav", "police request 12"
+    said = await typed.good("recording fetch 112-1.1 -o", str(file), "--reason", why)
+    assert said.words == f"The recording stands in {file} ({44 + len(sound)} bytes)."
+    assert file.read_bytes() == wav_header(len(sound)) + sound
+    assert why in (await typed.good("audit")).words
+    for line, reason, told in (
+        ("recording fetch 112-1.2 -o", why, "Nothing was written."),
+        ("recording fetch ../x -o", why, "There is no recording ../x."),
+        ("recording fetch 112-1.1 -o", "abc", "?reason"),
+    ):
+        refused = await typed(line, str(tmp_path / "two.wav"), "--reason", reason)
+        assert (refused.status, told in refused.words) == (1, True), refused.words
+    nowhere = await typed("recording fetch 112-1.1 -o", str(tmp_path / "no" / "one.wav"), "--reason", why)
+    assert "cannot be written" in nowhere.words
+    assert [name for name in os.listdir(tmp_path) if "wav" in name] == ["one.wav"]
