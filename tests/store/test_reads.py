@@ -16,7 +16,8 @@ from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.change import Change, SetAside
 from gateway.domain.dispositions import Disposition
 from gateway.domain.tokens import Role, Token
-from gateway.store.reads import BadCursor, CallFilter, Page, Reads, TrunkSummary, Unsaid
+from gateway.store.cursors import BadCursor
+from gateway.store.reads import CallFilter, Page, Reads, TrunkSummary, Unsaid
 from gateway.store.repository import Repository
 from tests.store.values import NOON, a_call, ended
 
