@@ -109,7 +109,11 @@ def build(context: Context) -> web.Application:
         context.streams.close()
         await context.pictures.close()
 
+    async def close_player(_: web.Application) -> None:
+        await context.player.close()
+
     application.on_shutdown.append(close_streams)
+    application.on_cleanup.append(close_player)  # once nobody listens any more
     return application
 
 

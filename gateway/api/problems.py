@@ -24,8 +24,9 @@ from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unk
 from gateway.rulings import LeavesGaps
 from gateway.store.cursors import BadCursor
 from gateway.vault.box import Unopenable
+from gateway.vault.conversion import Unplayable
 from gateway.vault.keys import KeyMissing
-from gateway.vault.playing import TooManyPlay, Unplayable
+from gateway.vault.playing import TooManyPlay
 from gateway.vault.recordings import NoRecording
 from gateway.vault.shelf import ShelfAway
 

@@ -260,7 +260,7 @@ async def get_waveform(
     media = wanted_media(request, said, (JSON, PNG))
     recording = (await _listed(context, path.id)).recording
     async with opened(context, recording) as track:
-        waveform = await asyncio.to_thread(_waveform, context, recording, track)
+        waveform = await context.player.look(lambda: _waveform(context, recording, track))
     if media == JSON:
         return waveform
     return web.Response(body=await asyncio.to_thread(picture, waveform), content_type=PNG)

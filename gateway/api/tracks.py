@@ -4,7 +4,6 @@ Counterparts: `recordings.py`, `calls.py` and `callbacks.py` say which one; `gat
 runs and until it is sealed, then Ogg/Opus on its shelf.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +14,8 @@ from gateway.domain.call import Call
 from gateway.domain.callbacks import Dial
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.vault import recordings as raw
-from gateway.vault.playing import RawTrack, StoredTrack, Track, Unplayable
+from gateway.vault.conversion import Unplayable
+from gateway.vault.playing import RawTrack, StoredTrack, Track
 from gateway.vault.recordings import NoRecording
 
 AUDIBLE = frozenset({State.RUNNING, State.OVER, State.SEALED})
@@ -112,11 +112,11 @@ async def _open(context: Context, recording: Recording) -> Track:
         raise NoRecording(recording.problem or NoRecording.__doc__)
     if recording.state is State.SEALED and recording.seal is not None:
         seal = recording.seal
-        sound = await asyncio.to_thread(context.sounds.open, recording)
+        sound = await context.player.look(lambda: context.sounds.open(recording))
         if seal.key is None and sound.size_bytes != seal.stored_bytes:  # a box says so by itself
             raise Unplayable("its file has another size than when it was sealed: `vault verify` tells more")
         sound_frames, frames = frames_of(recording)
         return StoredTrack(
             sound, channels=recording.channels, sound_frames=sound_frames, frames=frames, sha256=seal.sound_sha256
         )
-    return await asyncio.to_thread(lambda: RawTrack.opened(found(context.recordings, recording)))
+    return await context.player.look(lambda: RawTrack.opened(found(context.recordings, recording)))

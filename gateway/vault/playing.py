@@ -8,20 +8,24 @@ a recording is, no more than a few pieces of it are in memory.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
-from typing import Self
+from functools import partial
+from typing import Self, TypeVar
 
+from gateway.vault.conversion import PIECE_BYTES, Spare, Unplayable, converted, started
 from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_before
 from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
+
+T = TypeVar("T")
 
 AT_ONCE = 4
 """So many ffmpeg run at once: two cores carry calls, too."""
 IDLE_LIMIT_S = 10.0
 """An ffmpeg that gives nothing for so long is ended."""
-PIECE_BYTES = 64 * 1024
-COMPLAINT_BYTES = 500
+THREADS = 8
+"""That read sound."""
 _OPUS_TO_OURS = SAMPLES_A_SECOND // SAMPLE_RATE_HZ
 
 
@@ -36,6 +40,11 @@ class Form(StrEnum):
 _BIT_RATES = {1: 32_000, 2: 64_000}
 
 
+def _decoder(channels: int) -> tuple[str, ...]:
+    """What ffmpeg is told in order to give samples of whatever part of a stored sound it is fed."""
+    return ("-f", "ogg", "-i", "pipe:0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels))
+
+
 def _encoder(form: Form, channels: int) -> tuple[str, ...]:
     """What ffmpeg is told of the form: both channels stay apart."""
     if form is Form.MP3:
@@ -47,10 +56,6 @@ def _encoder(form: Form, channels: int) -> tuple[str, ...]:
 
 class TooManyPlay(Exception):
     """As many recordings are being decoded as may be at once."""
-
-
-class Unplayable(Exception):
-    """The sound cannot be read; the message says why."""
 
 
 class RawTrack:
@@ -121,22 +126,25 @@ def wav_bytes(channels: int, frames: int) -> int:
     return HEADER_BYTES + frames * SAMPLE_BYTES * channels
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What ffmpeg is given: what comes in, and which of its frames are to come out."""
-
-    source: tuple[str, ...]
-    feed: AsyncGenerator[bytes, None]
-    skip_frames: int
-
-
 class Player:
-    """All recordings that are played. `running` says how many ffmpeg run now."""
+    """All recordings that are played, `at_once` of them by ffmpeg; `running` says how many of these there are now."""
 
     def __init__(self, *, at_once: int = AT_ONCE, idle_limit_s: float = IDLE_LIMIT_S) -> None:
         self._at_once = at_once
         self._idle_limit_s = idle_limit_s
+        self._spare = Spare(*_decoder(2))
+        # of its own: where sound is stored may be slow, and nobody but listeners waits for it
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="listening")
         self.running = 0
+
+    async def close(self) -> None:
+        """Ends what waits for listeners. Does not wait for a disk that hangs."""
+        await self._spare.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def look(self, look: Callable[[], T]) -> T:
+        """What `look` says, which may block. Raises what it does."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, look)
 
     async def wav(self, track: Track, first: int, last: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the WAV file of the frames [first, last). Raises TooManyPlay, Unplayable,
@@ -149,8 +157,7 @@ class Player:
             return
         from_frame, to_frame = start // track.frame_bytes, -(-stop // track.frame_bytes)
         cut, left = start - from_frame * track.frame_bytes, stop - start
-        samples = self.samples(track, first + from_frame, first + to_frame)
-        async with contextlib.aclosing(samples):
+        async with contextlib.aclosing(self.samples(track, first + from_frame, first + to_frame)) as samples:
             async for piece in samples:
                 part, cut = piece[cut : cut + left], max(0, cut - len(piece))
                 left -= len(part)
@@ -159,133 +166,97 @@ class Player:
 
     async def samples(self, track: Track, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """The samples of the frames [first, last), 16 bit, in pieces of any length. Raises what `wav` does."""
-        if isinstance(track, RawTrack):
-            step = PIECE_BYTES // track.frame_bytes
-            for frame in range(first, last, step):
-                yield await asyncio.to_thread(track.read, frame, min(last, frame + step))
-            return
-        sound_last = min(last, track.sound_frames)
-        wanted = max(0, sound_last - first) * track.frame_bytes
-        if wanted:
-            async with contextlib.aclosing(self._run(track, first, sound_last, ("-f", "s16le"))) as pieces:
-                async for piece in pieces:
-                    yield piece
-                    wanted -= len(piece)
-        if wanted:
-            raise Unplayable("it is shorter than it was when it was sealed")
-        for frame in range(max(first, sound_last), last, PIECE_BYTES):
-            yield bytes(min(PIECE_BYTES, last - frame) * track.frame_bytes)
+        sound_last = max(first, min(last, track.sound_frames))
+        source = (
+            self._raw(track, first, last) if isinstance(track, RawTrack) else self._decoded(track, first, sound_last)
+        )
+        async with contextlib.aclosing(source) as pieces:
+            async for piece in pieces:
+                yield piece
+        if isinstance(track, StoredTrack):
+            for frame in range(sound_last, last, PIECE_BYTES):
+                yield bytes(min(PIECE_BYTES, last - frame) * track.frame_bytes)
 
     async def encoded(self, track: Track, first: int, last: int, form: Form) -> AsyncGenerator[bytes, None]:
         """The frames [first, last) as Ogg/Opus or MP3. Raises what `wav` does."""
-        async with contextlib.aclosing(self._run(track, first, last, _encoder(form, track.channels))) as pieces:
-            async for piece in pieces:
-                yield piece
+        sound_last, skip_frames = max(first, min(last, track.sound_frames)), 0
+        with self._place():
+            if isinstance(track, RawTrack):
+                feed = self._raw(track, first, sound_last)
+                source: tuple[str, ...] = ("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels))
+            else:
+                place = await self._place_before(track, first)
+                feed, source = self._from(track, place), ("-f", "ogg")
+                skip_frames = first - place.sample // _OPUS_TO_OURS
+            # it counts the frames that come in, from the first one that it decodes
+            chosen = f"atrim=start_sample={skip_frames}:end_sample={skip_frames + sound_last - first}"
+            if sound_last < last:
+                chosen += f",apad=whole_len={last - first}"
+            process = await started(
+                *(*source, "-i", "pipe:0", "-af", f"aresample={SAMPLE_RATE_HZ},{chosen}"),
+                *_encoder(form, track.channels),
+            )
+            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def stored(self, track: StoredTrack, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the sound as it is stored. Raises what reading it raises."""
+        read = track.sound.read
         while start < stop:
-            piece = await asyncio.to_thread(track.sound.read, start, min(stop, start + PIECE_BYTES))
+            piece = await self.look(partial(read, start, min(stop, start + PIECE_BYTES)))
             if not piece:
                 raise NoRecording("the recording became shorter")
             yield piece
             start += len(piece)
 
-    async def _run(self, track: Track, first: int, last: int, output: tuple[str, ...]) -> AsyncGenerator[bytes, None]:
-        """What ffmpeg makes of those frames; it is ended with whoever asks."""
+    async def _raw(self, track: RawTrack, first: int, last: int) -> AsyncGenerator[bytes, None]:
+        step = PIECE_BYTES // track.frame_bytes
+        for frame in range(first, last, step):
+            yield await self.look(partial(track.read, frame, min(last, frame + step)))
+
+    async def _decoded(self, track: StoredTrack, first: int, last: int) -> AsyncGenerator[bytes, None]:
+        """The samples of those frames, which are sound."""
+        wanted = (last - first) * track.frame_bytes
+        if not wanted:
+            return
+        with self._place():
+            place = await self._place_before(track, first)
+            skip = (first - place.sample // _OPUS_TO_OURS) * track.frame_bytes
+            is_usual = track.channels == 2
+            process = await (self._spare.taken() if is_usual else started(*_decoder(track.channels)))
+            feed = self._from(track, place)
+            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
+                async for piece in pieces:
+                    part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
+                    if part:
+                        wanted -= len(part)
+                        yield part
+                        if is_usual:
+                            self._spare.prepare()
+                    if not wanted:
+                        return
+        raise Unplayable("it is shorter than it was when it was sealed")
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places for ffmpeg. Raises TooManyPlay."""
         if self.running >= self._at_once:
             raise TooManyPlay(TooManyPlay.__doc__)
         self.running += 1
         try:
-            job = await self._job(track, first, last)
-            sound_last = max(first, min(last, track.sound_frames))
-            # it counts the frames that come in, from the first one that it decodes
-            chosen = f"atrim=start_sample={job.skip_frames}:end_sample={job.skip_frames + sound_last - first}"
-            if sound_last < last:
-                chosen += f",apad=whole_len={last - first}"
-            arguments = (
-                *("nice", "-n", "10", "ffmpeg", "-nostdin", "-hide_banner", "-v", "error", "-threads", "1"),
-                *(*job.source, "-i", "pipe:0", "-af", f"aresample={SAMPLE_RATE_HZ},{chosen}"),
-                *("-ac", str(track.channels), "-threads", "1", *output, "-flush_packets", "1", "pipe:1"),
-            )
-            async with contextlib.aclosing(_ffmpeg(arguments, job.feed, self._idle_limit_s)) as pieces:
-                async for piece in pieces:
-                    yield piece
+            yield
         finally:
             self.running -= 1
 
-    async def _job(self, track: Track, first: int, last: int) -> _Job:
-        if isinstance(track, RawTrack):
-            source = ("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels))
-            return _Job(source, self.samples(track, first, min(last, track.sound_frames)), 0)
+    async def _place_before(self, track: StoredTrack, first: int) -> Place:
         try:
-            place = await asyncio.to_thread(place_before, track.sound, first / SAMPLE_RATE_HZ)
+            return await self.look(partial(place_before, track.sound, first / SAMPLE_RATE_HZ))
         except NoOgg as error:
             raise Unplayable(str(error)) from error
-        return _Job(("-f", "ogg"), self._from(track, place), first - place.sample // _OPUS_TO_OURS)
 
     async def _from(self, track: StoredTrack, place: Place) -> AsyncGenerator[bytes, None]:
         yield place.head
         async with contextlib.aclosing(self.stored(track, place.start, track.sound.size_bytes)) as pieces:
             async for piece in pieces:
                 yield piece
-
-
-async def _ffmpeg(
-    arguments: tuple[str, ...], feed: AsyncGenerator[bytes, None], idle_limit_s: float
-) -> AsyncGenerator[bytes, None]:
-    """What the program makes of what it is fed. It is killed, and waited for, with whoever asks. Raises Unplayable, and
-    what `feed` raises."""
-    pipe = asyncio.subprocess.PIPE
-    try:
-        process = await asyncio.create_subprocess_exec(*arguments, stdin=pipe, stdout=pipe, stderr=pipe)
-    except OSError as error:
-        raise Unplayable(f"ffmpeg cannot be started: {error.strerror}") from error
-    if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise RuntimeError("the program has no pipes")
-    feeding = asyncio.create_task(_feed(process.stdin, feed))
-    listening = asyncio.create_task(_complaint(process.stderr))
-    try:
-        while piece := await _piece(process.stdout, idle_limit_s):
-            yield piece
-        async with asyncio.timeout(idle_limit_s):
-            status = await process.wait()
-        if feeding.done():
-            feeding.result()
-        if status:
-            raise Unplayable(f"ffmpeg cannot read it: {await listening or f'it ended with status {status}'}")
-    except TimeoutError as error:
-        raise Unplayable(f"ffmpeg gave nothing for {idle_limit_s:g} s") from error
-    finally:
-        feeding.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.stdin.close()
-        await asyncio.wait({feeding, listening})
-        await process.communicate()  # what is left in its pipes, so that they close
-
-
-async def _feed(pipe: asyncio.StreamWriter, feed: AsyncGenerator[bytes, None]) -> None:
-    """Gives the program what it reads, as fast as it reads."""
-    try:
-        async with contextlib.aclosing(feed) as pieces:
-            async for piece in pieces:
-                pipe.write(piece)
-                await pipe.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it has what it needs
-    finally:
-        pipe.close()
-
-
-async def _piece(pipe: asyncio.StreamReader, limit_s: float) -> bytes:
-    async with asyncio.timeout(limit_s):
-        return await pipe.read(PIECE_BYTES)
-
-
-async def _complaint(pipe: asyncio.StreamReader) -> str:
-    """The beginning of what the program says of errors; the rest is read and forgotten."""
-    said = b""
-    while part := await pipe.read(4096):
-        said += part[: COMPLAINT_BYTES - len(said)]
-    return " ".join(said.decode("utf-8", "replace").split())

@@ -450,16 +450,18 @@ async def test_a_file_that_vanishes_while_it_is_read(
             await house.get(f"{AUDIO}?{WHY}")
 
 
-async def test_the_first_byte_of_a_range_comes_within_50_ms(house: House, record_property: Callable[..., None]) -> None:
-    await with_sealed(house, bytes(4 * SAMPLE_RATE_HZ * 60))
+@pytest.mark.parametrize("form", ["ogg", "wav"])
+async def test_the_first_byte_of_a_range_comes_within_50_ms(house: House, form: str) -> None:
+    await with_sealed(house, babble(8))
     took_ms = []
     for number in range(10):
+        headers = {"Authorization": "Bearer reader", "Range": f"bytes={9000 + 3000 * number}-"}
+        url = house.url(f"{AUDIO}?format={form}&{WHY}+{number}")  # each is noted in the log first
         started_s = time.perf_counter()
-        async with house.session.get(
-            house.url(f"{AUDIO}?{WHY}+{number}"), headers={"Authorization": "Bearer reader", "Range": "bytes=9000-"}
-        ) as answer:
+        async with house.session.get(url, headers=headers) as answer:
             assert await answer.content.readexactly(1)
             took_ms.append((time.perf_counter() - started_s) * 1000)
-    record_property("first_byte_ms", sorted(took_ms)[5])
-    print(f"first byte of a range of sealed sound, noted in the log: {sorted(took_ms)[5]:.1f} ms (median of 10)")
+            await asyncio.sleep(0.1)  # as people do before they seek
+            answer.close()
+    print(f"first byte of a range of sealed sound as {form}: {sorted(took_ms)[5]:.1f} ms (median of 10)")
     assert min(took_ms) < 50

@@ -6,14 +6,16 @@ import contextlib
 import math
 import os
 import random
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, State
+from gateway.vault.conversion import Unplayable
 from gateway.vault.ogg import NoOgg, Readable, place_before
-from gateway.vault.playing import Form, Player, RawTrack, StoredTrack, TooManyPlay, Unplayable
+from gateway.vault.playing import Form, Player, RawTrack, StoredTrack, TooManyPlay
 from gateway.vault.recordings import NoRecording, Recordings, wav_header
 from gateway.vault.sounds import Sounds
 from tests.vault.sound import CALLER_HZ, CENTRE_HZ, House, decoded, level_db, two_tones
@@ -34,6 +36,13 @@ def babble(seconds: float) -> bytes:
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "in a box"])
 def sealed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StoredTrack:
     return track_of(House(tmp_path_factory.mktemp("vault"), is_encrypted=request.param), babble(LONG_S))
+
+
+@pytest.fixture
+async def player() -> AsyncIterator[Player]:
+    playing = Player()
+    yield playing
+    await playing.close()
 
 
 def track_of(house: House, raw: bytes, *, silent_s: float = 0.0, **what: object) -> StoredTrack:
@@ -67,8 +76,7 @@ def apart(one: bytes, other: bytes) -> int:
     return max(abs(each - like) for each, like in pairs)
 
 
-async def test_any_second_of_sealed_sound_is_the_one_that_is_asked_for(sealed: StoredTrack) -> None:
-    player = Player()
+async def test_any_second_of_sealed_sound_is_the_one_that_is_asked_for(sealed: StoredTrack, player: Player) -> None:
     whole = await all_of(player.samples(sealed, 0, sealed.frames))
     assert len(whole) == round(LONG_S * SAMPLE_RATE_HZ) * 4
     for first, last in (
@@ -83,8 +91,7 @@ async def test_any_second_of_sealed_sound_is_the_one_that_is_asked_for(sealed: S
     assert player.running == 0
 
 
-async def test_a_wav_file_of_sealed_sound_has_its_bytes_from_any_place_on(sealed: StoredTrack) -> None:
-    player = Player()
+async def test_a_wav_file_of_sealed_sound_has_its_bytes_from_any_place_on(sealed: StoredTrack, player: Player) -> None:
     size = 44 + sealed.frames * 4
     whole = await all_of(player.wav(sealed, 0, sealed.frames, 0, size))
     assert (whole[:44], len(whole)) == (wav_header(sealed.frames * 4), size)
@@ -114,9 +121,9 @@ async def test_decoding_a_part_reads_little_more_than_that_part(tmp_path: Path) 
     assert len(read) <= 8
 
 
-async def test_what_nobody_sent_is_silence_after_sealed_sound_too(tmp_path: Path) -> None:
+async def test_what_nobody_sent_is_silence_after_sealed_sound_too(tmp_path: Path, player: Player) -> None:
     track = track_of(House(tmp_path), two_tones(1.0), silent_s=0.5)
-    sound = await all_of(Player().samples(track, 0, track.frames))
+    sound = await all_of(player.samples(track, 0, track.frames))
     assert len(sound) == 12_000 * 4
     assert not any(sound[8_000 * 4 :])
     assert any(sound[7_900 * 4 : 8_000 * 4])
@@ -125,12 +132,12 @@ async def test_what_nobody_sent_is_silence_after_sealed_sound_too(tmp_path: Path
 @pytest.mark.parametrize("form", [Form.OGG, Form.MP3])
 @pytest.mark.parametrize("is_sealed", [True, False])
 async def test_in_another_form_the_caller_stays_left_and_the_centre_right(
-    form: Form, is_sealed: bool, tmp_path: Path
+    player: Player, form: Form, is_sealed: bool, tmp_path: Path
 ) -> None:
     sound = two_tones(3.0)
     track = track_of(House(tmp_path), sound) if is_sealed else raw_track(tmp_path, sound)
     file = tmp_path / f"part.{form}"
-    file.write_bytes(await all_of(Player().encoded(track, 8_000, 20_000, form)))
+    file.write_bytes(await all_of(player.encoded(track, 8_000, 20_000, form)))
     heard = decoded(file)
     left, right = heard[0::2][2000:10_000], heard[1::2][2000:10_000]
     assert len(heard) == pytest.approx(24_000, abs=4_000)  # an MP3 has a little before and after
@@ -139,11 +146,11 @@ async def test_in_another_form_the_caller_stays_left_and_the_centre_right(
     track.close()
 
 
-async def test_a_message_has_one_channel_in_every_form(tmp_path: Path) -> None:
+async def test_a_message_has_one_channel_in_every_form(tmp_path: Path, player: Player) -> None:
     message = array.array("h", two_tones(1.0))[0::2].tobytes()
     track = track_of(House(tmp_path), message, kind=Kind.MESSAGE)
-    assert len(await all_of(Player().samples(track, 0, track.frames))) == len(message)
-    assert (await all_of(Player().encoded(track, 0, track.frames, Form.MP3)))[:1]
+    assert len(await all_of(player.samples(track, 0, track.frames))) == len(message)
+    assert (await all_of(player.encoded(track, 0, track.frames, Form.MP3)))[:1]
 
 
 def children() -> set[int]:
@@ -155,8 +162,8 @@ def children() -> set[int]:
     return found
 
 
-async def test_whoever_stops_to_listen_leaves_no_ffmpeg_behind(sealed: StoredTrack) -> None:
-    before, player = children(), Player()
+async def test_whoever_stops_to_listen_leaves_no_ffmpeg_behind(sealed: StoredTrack, player: Player) -> None:
+    before = children()
     pieces = player.encoded(sealed, 0, sealed.frames, Form.MP3)
     assert await anext(pieces)
     assert (player.running, len(children() - before)) == (1, 1)
@@ -172,12 +179,13 @@ async def test_only_so_many_are_converted_at_once(sealed: StoredTrack) -> None:
         await all_of(player.samples(sealed, 0, 100))
     await first.aclose()
     assert len(await all_of(player.samples(sealed, 0, 100))) == 400
+    await player.close()
 
 
-async def test_raw_sound_whose_name_is_gone_is_read_to_its_end(tmp_path: Path) -> None:
+async def test_raw_sound_whose_name_is_gone_is_read_to_its_end(tmp_path: Path, player: Player) -> None:
     sound = babble(5.0)
     track = raw_track(tmp_path, sound)
-    pieces = Player().samples(track, 0, track.frames)
+    pieces = player.samples(track, 0, track.frames)
     heard = await anext(pieces)
     (tmp_path / "one.raw").unlink()
     heard += await all_of(pieces)
@@ -185,13 +193,13 @@ async def test_raw_sound_whose_name_is_gone_is_read_to_its_end(tmp_path: Path) -
     track.close()
 
 
-async def test_raw_sound_that_becomes_shorter_is_said_to_be(tmp_path: Path) -> None:
+async def test_raw_sound_that_becomes_shorter_is_said_to_be(tmp_path: Path, player: Player) -> None:
     track = raw_track(tmp_path, babble(5.0))
     os.truncate(tmp_path / "one.raw", 100)
     with pytest.raises(NoRecording, match="became shorter"):
-        await all_of(Player().samples(track, 0, track.frames))
+        await all_of(player.samples(track, 0, track.frames))
     with pytest.raises(NoRecording, match="became shorter"):
-        await all_of(Player().encoded(track, 0, track.frames, Form.MP3))
+        await all_of(player.encoded(track, 0, track.frames, Form.MP3))
     track.close()
 
 
@@ -207,14 +215,14 @@ class Fixed:
 
 
 @pytest.mark.parametrize("data", [b"", b"OggS", b"RIFF" + bytes(100), b"OggS\0" + bytes(70_000), b"x" * 70_000])
-async def test_what_is_no_sound_is_said_to_be_none(data: bytes) -> None:
+async def test_what_is_no_sound_is_said_to_be_none(data: bytes, player: Player) -> None:
     with pytest.raises(NoOgg):
         place_before(Fixed(data), 0.0)
     with pytest.raises(Unplayable):
-        await all_of(Player().samples(stored_track(Fixed(data), 1.0), 0, 100))
+        await all_of(player.samples(stored_track(Fixed(data), 1.0), 0, 100))
 
 
-async def test_sound_that_vanishes_while_it_is_decoded_is_no_end(sealed: StoredTrack) -> None:
+async def test_sound_that_vanishes_while_it_is_decoded_is_no_end(sealed: StoredTrack, player: Player) -> None:
     class Vanishing(Fixed):
         def read(self, start: int, stop: int) -> bytes:
             if start >= self.size_bytes // 2:
@@ -223,17 +231,17 @@ async def test_sound_that_vanishes_while_it_is_decoded_is_no_end(sealed: StoredT
 
     sound = Vanishing(sealed.sound.read(0, sealed.sound.size_bytes))
     for pieces in (
-        Player().samples(stored_track(sound, LONG_S), 0, sealed.frames),
-        Player().encoded(stored_track(sound, LONG_S), 0, sealed.frames, Form.MP3),
+        player.samples(stored_track(sound, LONG_S), 0, sealed.frames),
+        player.encoded(stored_track(sound, LONG_S), 0, sealed.frames, Form.MP3),
     ):
         with pytest.raises(NoRecording, match="gone"):
             await all_of(pieces)
 
 
-async def test_sound_that_was_cut_is_no_end_either(sealed: StoredTrack) -> None:
+async def test_sound_that_was_cut_is_no_end_either(sealed: StoredTrack, player: Player) -> None:
     cut = Fixed(sealed.sound.read(0, sealed.sound.size_bytes // 2))
     with pytest.raises(Unplayable, match="shorter than it was"):
-        await all_of(Player().samples(stored_track(cut, LONG_S), 0, sealed.frames))
+        await all_of(player.samples(stored_track(cut, LONG_S), 0, sealed.frames))
 
 
 async def test_an_ffmpeg_that_gives_nothing_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -247,16 +255,16 @@ async def test_an_ffmpeg_that_gives_nothing_is_ended(monkeypatch: pytest.MonkeyP
     track.close()
 
 
-async def test_without_ffmpeg_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_without_ffmpeg_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, player: Player) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     track = raw_track(tmp_path, babble(0.1))
     with pytest.raises(Unplayable, match="cannot be started"):
-        await all_of(Player().encoded(track, 0, 800, Form.MP3))
+        await all_of(player.encoded(track, 0, 800, Form.MP3))
     track.close()
 
 
-async def test_whoever_is_cut_off_in_the_middle_leaves_nothing_behind(sealed: StoredTrack) -> None:
-    before, player = children(), Player()
+async def test_whoever_is_cut_off_in_the_middle_leaves_nothing_behind(sealed: StoredTrack, player: Player) -> None:
+    before = children()
     begun = asyncio.Event()
 
     async def listen() -> None:
@@ -270,4 +278,28 @@ async def test_whoever_is_cut_off_in_the_middle_leaves_nothing_behind(sealed: St
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
+    await player.close()
     assert (player.running, children()) == (0, before)
+
+
+async def test_the_next_listener_finds_a_decoder_that_has_started(
+    sealed: StoredTrack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, player = children(), Player()
+    first = await all_of(player.samples(sealed, 0, 8000))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not (waiting := children() - before):
+            await asyncio.sleep(0.01)
+    again = player.samples(sealed, 8000, sealed.frames)
+    assert await anext(again)
+    assert waiting <= children()
+    assert apart(await all_of(player.samples(sealed, 0, 8000)), first) == 0
+    await again.aclose()
+    assert not waiting & children()
+    monkeypatch.setattr("gateway.vault.conversion.READY_S", 0.05)
+    await all_of(player.samples(sealed, 0, 8000))
+    async with asyncio.timeout(10):
+        while children() - before:
+            await asyncio.sleep(0.01)
+    await player.close()
