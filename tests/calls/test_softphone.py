@@ -41,6 +41,15 @@ async def talk(call: baresip.Call, seconds: float) -> list[int]:
     return list(array("h", bytes(heard[: len(heard) // 2 * 2])))
 
 
+async def last_seconds(api: Api, seconds: int) -> Sound:
+    """What was just said in the call that runs, as its operator would recall it."""
+    [running] = [each for each in (await api.get("/v1/calls"))["items"] if each["stage"] == "talking"]
+    asked = {"seconds": str(seconds), "reason": "what was the address?"}
+    async with api.session.get(f"/v1/calls/{running['id']}/recall", params=asked) as response:
+        assert response.status == 200, await response.text()
+        return Sound.of((await response.read())[HEADER_BYTES:])
+
+
 async def test_baresip_registers_answers_hears_and_is_heard(centre: RealCentre, api: Api, callers_voice: Path) -> None:
     mark = await since(api)
     operator = await api.operator("1001", None)
@@ -59,6 +68,7 @@ async def test_baresip_registers_answers_hears_and_is_heard(centre: RealCentre, 
             await call.answer()
             await call.wait_established()
             heard = await talk(call, 3)
+            recalled = await last_seconds(api, 3)
             assert (await carrier.result()).failed == 0
         told = await the_call(api, mark)
         await phone.unregister()
@@ -66,6 +76,7 @@ async def test_baresip_registers_answers_hears_and_is_heard(centre: RealCentre, 
         await runtime.close()
     assert (told["outcome"], told["operator"], told["hung_up_by"]) == ("answered", "1001", "caller")
     assert tones.seconds_of(heard, CALLER_HZ) > 1
+    assert recalled.is_right, recalled.said
     async with api.session.get(told["recording"]["url"], params={"reason": "a test of the centre"}) as response:
         sound = Sound.of((await response.read())[HEADER_BYTES:])
     assert sound.is_right, sound.said
