@@ -85,11 +85,10 @@ async def test_no_route_tells_a_callers_number_to_an_auditor(known: House) -> No
         for variant in ("", "format=csv"):
             joined = f"{path}{'&' if '?' in path else '?'}{variant}" if variant else path
             reply = await known.get(joined, token="reader")
-            assert NUMBER not in reply.text if reply.headers["Content-Type"] != "image/png" else True, each.path
-            assert "3456" not in reply.headers.get("Content-Disposition", "")
-            if MASKED in reply.text:
+            assert NUMBER.encode() not in reply.raw, each.path
+            if MASKED.encode() in reply.raw:
                 masked.add(each.path)
-        if NUMBER in (await known.get(path, token="admin")).text:
+        if NUMBER.encode() in (await known.get(path, token="admin")).raw:
             whole.add(each.path)
     assert whole - masked == {"/v1/numbers/{number}"}  # which auditors may not ask for
     assert whole >= {
