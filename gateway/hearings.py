@@ -44,16 +44,21 @@ class Hearings:
     async def note(self, hearing: Hearing, token_id: int, actor: Actor) -> None:
         """Stores who listens to what, if that is not in the log yet. Raises StoreAway: then nobody listens."""
         key = token_id, hearing
+        if self._is_noted(key):
+            return
         async with self._saving.turn:
-            now = self._clock()
-            noted_at = self._noted.get(key)
-            if noted_at is not None and noted_at <= now < noted_at + ONE_HEARING:
+            if self._is_noted(key):  # by another request of the same player, meanwhile
                 return
+            now = self._clock()
             await self._saving.save_in_turn(Change(deeds=(_deed(hearing, now, actor),)))
             self._noted[key] = now
             self._noted.move_to_end(key)
             if len(self._noted) > REMEMBERED:
                 self._noted.popitem(last=False)
+
+    def _is_noted(self, key: tuple[int, Hearing]) -> bool:
+        now, noted_at = self._clock(), self._noted.get(key)
+        return noted_at is not None and noted_at <= now < noted_at + ONE_HEARING
 
 
 def _deed(hearing: Hearing, at: datetime, actor: Actor) -> Deed:

@@ -5,6 +5,7 @@ Counterparts: `gateway/store/recording_reads.py` for what is known of them, `tra
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -246,9 +247,8 @@ async def recall(
     async with opened(context, recording) as track:
         first = max(0, track.frames - query.seconds * SAMPLE_RATE_HZ)
         about = _hearing(recording, who.reason, "recall", first, track.frames)
-        return await serve_sound(
-            context, who, recording, sending(context, track, Form.WAV, (first, track.frames)), about=about
-        )
+        sent = replace(sending(context, track, Form.WAV, (first, track.frames)), has_ranges=False)
+        return await serve_sound(context, who, recording, sent, about=about)
 
 
 async def get_waveform(
@@ -331,8 +331,7 @@ ROUTES = (
         recall,
         "The last minute of a call that still runs",
         may=May.SEE_CALLS,
-        statuses=STATUSES,
-        problems=(409, *PROBLEMS),
+        problems=(409, 410),
         media_type="audio/wav",
     ),
 )

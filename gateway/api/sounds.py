@@ -56,12 +56,13 @@ class SoundHeaders(ReasonHeaders):
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What is sent: `pieces` of the bytes from one to another, or of all where nobody knows how many there will be
-    (`size_bytes` None)."""
+    (`size_bytes` None). What has no ranges is another sound at the next question."""
 
     form: Form
     size_bytes: int | None
     etag: str | None
     pieces: Callable[[int, int], AsyncGenerator[bytes, None]]
+    has_ranges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _response(
 ) -> tuple[int, int, web.StreamResponse]:
     """The answer, and the bytes of it that are to be sent. Raises Problem (416)."""
     common = {
-        hdrs.ACCEPT_RANGES: "none" if sent.size_bytes is None else "bytes",
+        hdrs.ACCEPT_RANGES: "bytes" if sent.has_ranges and sent.size_bytes is not None else "none",
         hdrs.CONTENT_TYPE: MEDIA[sent.form],
         hdrs.CONTENT_DISPOSITION: f"inline; filename*=UTF-8''{quote(name, safe='')}.{sent.form}",
         **({hdrs.ETAG: sent.etag} if sent.etag else {}),
@@ -160,7 +161,7 @@ def _response(
     if sent.size_bytes is None:
         return 0, 0, web.StreamResponse(headers=common)
     # RFC 9110, 14.2 and 13.1.5: a range is for GET only, and If-Range must name what is there
-    is_meant = request.method == hdrs.METH_GET and headers.if_range in (None, sent.etag)
+    is_meant = sent.has_ranges and request.method == hdrs.METH_GET and headers.if_range in (None, sent.etag)
     try:
         part = byte_range(headers.range if is_meant else None, sent.size_bytes)
     except Unsatisfiable:

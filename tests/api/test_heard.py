@@ -342,7 +342,7 @@ async def test_the_last_seconds_of_a_running_call_are_recalled_by_whoever_is_on_
     await house.tell(*answered(CALL, recording=FILE, at=at)[:-2])
     path = f"/v1/calls/{CALL}/recall?{WHY}"
     for token in (siti, "supervisor", "reader"):
-        reply = await house.get(f"{path}&seconds=2", token=token)
+        reply = await house.get(f"{path}&seconds=2", token=token, headers={"Range": "bytes=0-9"})
         assert (reply.status, reply.raw) == (200, wav_header(64000) + sound[-64000:])
     assert (await house.get(path, token=siti)).raw == wav_header(len(sound)) + sound
     assert (await house.get(path, token=budi)).status == 403
