@@ -233,9 +233,9 @@ class Player:
                     part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
                     if part:
                         wanted -= len(part)
-                        yield part
                         if is_usual:
                             self._spare.prepare()
+                        yield part
                     if not wanted:
                         return
         if wanted > MISSING_FRAMES * track.frame_bytes:
