@@ -18,6 +18,7 @@ WORDS: Mapping[str, str] = {
     r"^[+0-9A-Za-z*#._-]{1,64}$": "digits, letters and + * # . _ -, 64 at most",
     r"^[0-9]$": "one digit",
     r"^[+0-9]{3,20}$": "3 to 20 digits, with + where it is written with one",
+    r"^\+?[0-9]{6,20}$": "6 to 20 digits, with + where it is written with one",
     r"^[a-z]{2,3}$": "a language's code, such as id",
     r"^[A-Za-z0-9][A-Za-z0-9 -]{0,39}$": "letters, digits, blanks and hyphens, 40 at most, a letter or digit first",
     r"^[a-z0-9-]{1,40}$": "small letters, digits and hyphens, 40 at most",

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from gateway.cli import tables
-from gateway.cli.command import Commands, Desk, Reply, command
+from gateway.cli.command import Commands, Desk, Reply, command, new_file
 
 
 def add_to(commands: Commands) -> None:
