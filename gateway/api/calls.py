@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 from pydantic import Field
 
+from gateway.api.auth import forbidden
 from gateway.api.context import Context
 from gateway.api.events import page
 from gateway.api.models import (
@@ -45,7 +46,7 @@ from gateway.api.tracks import (
     unknown_message,
     unknown_of_call,
 )
-from gateway.domain import disposing
+from gateway.domain import callbacks, disposing
 from gateway.domain.call import Call, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
@@ -147,9 +148,13 @@ async def get_message(
     request: web.Request,
     token: Token,
 ) -> web.StreamResponse:
-    """The message that the caller left, as WAV. Listening needs a reason, which stands in the audit log."""
+    """The message that the caller left, as WAV. Listening needs a reason, which stands in the audit log. An operator who
+    has claimed the caller's callback hears what he is to call about."""
     who = listener(request, query, headers, token)
-    recording = await of_message(context, await call_of(context, path.id))
+    call = await call_of(context, path.id)
+    if not token.may(May.HEAR_CALLS) and not await _calls_back(context, token, call):
+        raise forbidden(token, "hear the message of a caller whose callback is not in his hands")
+    recording = await of_message(context, call)
     async with opened(context, recording) as track:
         return await serve_sound(context, who, recording, sending(context, track, Form.WAV))
 
@@ -170,6 +175,14 @@ async def has_taken(context: Context, token: Token, call: Call) -> bool:
         return True
     operator = (await context.bookkeeper.books()).operators.get(token.operator_id)
     return operator is not None and disposing.took(call, operator.phone, operator.created_at)
+
+
+async def _calls_back(context: Context, token: Token, call: Call) -> bool:
+    """Whether the bearer is the operator who has the caller's open callback."""
+    number = callbacks.number_of(call.caller)
+    if number is None or token.operator_id is None or not token.may(May.ACT_FOR_SELF):
+        return False
+    return any(task.claimed_by == token.operator_id for task in await context.store.open_callbacks([number]))
 
 
 async def is_on(context: Context, token: Token, call: Call) -> bool:
@@ -250,7 +263,7 @@ ROUTES = (
         "/v1/calls/{id}/message",
         get_message,
         "The message that a caller left",
-        may=May.HEAR_CALLS,
+        may=May.SEE_CALLS,
         statuses=STATUSES,
         problems=PROBLEMS,
         media_type="audio/wav",

@@ -9,6 +9,7 @@ from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.domain.facts import CallerLeft, Entered, FellBack, MessageBegun, Side, TrunkAnswered
 from gateway.vault.recordings import wav_header
 from tests.api.house import START, House, answered
+from tests.api.test_duty import hired
 
 CALL = "112-1.1"
 WHY = "reason=complaint+12/2026"
@@ -174,6 +175,27 @@ async def test_a_message_that_a_caller_left_is_a_wav_file_of_one_channel(house: 
     }
     reply = await house.get(f"{call['message']['url']}?{WHY}")
     assert reply.raw == wav_header(len(samples), 1) + samples
+
+
+async def test_who_is_to_call_somebody_back_hears_his_message_and_no_other_operator_does(house: House) -> None:
+    house.sound("m.sln", 1.0)
+    _, siti = await hired(house)
+    _, budi = await hired(house, "1002", "Budi")
+    await house.tell(
+        Entered(CALL, START, trunk="telkomsel", caller="08111222333"),
+        TrunkAnswered(CALL, START),
+        FellBack(CALL, START, step="crowded", round=0),
+        MessageBegun(CALL, START, file="m.sln"),
+        CallerLeft(CALL, START, cause=16, hung_up_by=Side.CALLER),
+    )
+    path = f"/v1/calls/112-1.1/message?{WHY}"
+
+    before = await house.get(path, token=siti)
+    claimed = await house.ask("POST", "/v1/callbacks/1/claim", headers={"If-Match": "*"}, token=siti)
+
+    assert (before.status, claimed.status) == (403, 200)
+    assert (await house.get(path, token=siti)).status == 200
+    assert (await house.get(path, token=budi)).status == 403
 
 
 async def test_a_call_without_a_message_has_none(house: House) -> None:
