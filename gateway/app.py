@@ -35,6 +35,7 @@ from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
 from gateway.erasing import Erasing
+from gateway.evidence import Evidence
 from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.hearings import Hearings
@@ -45,15 +46,18 @@ from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
+from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.store.custody import StoredCustody
 from gateway.store.database import open_database
+from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.playing import Player
+from gateway.vault.raw import RawFolder
 from gateway.vault.recordings import Recordings
 from gateway.vault.shelf import shelf_for
 from gateway.vault.sounds import Sounds
@@ -82,13 +86,15 @@ class App:
         engine = await open_database(settings.database_url)
         store, past, custody = Repository(engine), StoredPast(engine), StoredCustody(engine)
         try:
-            await self._run(store, Reads(engine), past, custody)
+            await self._run(store, Reads(engine), past, custody, StoredEvidence(engine))
         finally:
             past.close()
             custody.close()
             await store.close()
 
-    async def _run(self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody) -> None:
+    async def _run(
+        self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody, stored: StoredEvidence
+    ) -> None:
         settings = self._settings
         feed, board = Feed(), Board(_now)
         saving = Saving(store, feed)
@@ -132,6 +138,10 @@ class App:
         )
         advisor = Advisor(link, advising.advise, _now)
         switchboard = AsteriskSwitchboard(link, board)
+
+        def is_hearing() -> bool:
+            return switchboard.is_seeing and journal.is_drained and not journal.waits
+
         always = site.always(settings)
         doomed: set[str] = set()
         level = Level(
@@ -162,6 +172,31 @@ class App:
             custody=custody, saving=saving, bookkeeper=bookkeeper, vault=vault, doomed=doomed, clock=_now
         )
         erasing = Erasing(custody=custody, store=store, saving=saving, office=office, destroying=destroying, clock=_now)
+        sounds = RawFolder(settings.paths.recordings)
+        evidence = Evidence(
+            store=store,
+            reads=stored,
+            saving=saving,
+            vault=vault,
+            vault_problem=lambda: vault.problem,
+            sounds=sounds,
+            running_calls=lambda: centre.running_calls.values(),
+            is_hearing=is_hearing,
+            low_bytes=settings.vault.low_space_mb * 1_000_000,
+            clock=_now,
+            clock_s=time.monotonic,
+        )
+        recovery = Recovery(
+            store=store,
+            reads=stored,
+            saving=saving,
+            vault=vault,
+            sounds=sounds,
+            evidence=evidence,
+            running_calls=lambda: centre.running_calls.keys(),
+            is_told=lambda: journal.is_drained and not journal.waits,
+            clock=_now,
+        )
         watch = Watch(
             store=store,
             saving=saving,
@@ -176,9 +211,10 @@ class App:
                 past=Past(reads.flow, bookkeeper.zone),
                 feed=feed,
                 line=board,
-                is_hearing=lambda: switchboard.is_seeing and journal.is_drained and not journal.waits,
+                is_hearing=is_hearing,
             ),
             destroying=destroying,
+            evidence=evidence,
             is_seeing=lambda: switchboard.is_seeing,
             running_calls=lambda: centre.running_calls.values(),
             last_talks=lambda: centre.last_talks,
@@ -255,6 +291,7 @@ class App:
                 trunk_rules=rules,
                 last_resort=settings.call.last_resort,
                 sip_host=settings.sip.host,
+                recordings=evidence.standing,
             )
 
         context = Context(
@@ -312,6 +349,8 @@ class App:
                     edges.create_task(vault.run()),
                     edges.create_task(destroying.run()),
                     edges.create_task(erasing.run()),
+                    edges.create_task(evidence.run()),
+                    edges.create_task(recovery.run()),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
                 ]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import callbacks
+from gateway.domain import callbacks, evidence
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Call
@@ -23,6 +23,7 @@ from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep
 from gateway.domain.kept import Unfitting
 from gateway.domain.operators import Operator
+from gateway.domain.recordings import Recording
 from gateway.ports import Dialling, Refused, Stale, Store, StoreAway, Switchboard, Taken, Unknown
 from gateway.saving import Saving
 
@@ -47,6 +48,7 @@ class Followed:
     events: tuple[Event, ...] = ()
     """Those that are about no task."""
     set_aside: tuple[SetAside, ...] = ()
+    recordings: tuple[Recording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,8 @@ class Callbacks:
         async with self._saving.turn:
             followed = await self.follow((), (DialFact(dial_id, self._clock(), DialStep.ENDED, result),))
             if followed.updates:
-                committed = await self._saving.save_in_turn(Change(callbacks=followed.updates))
+                change = Change(callbacks=followed.updates, recordings=followed.recordings)
+                committed = await self._saving.save_in_turn(change)
                 self.remember(committed.callbacks)
 
 
@@ -285,6 +288,7 @@ class _Desk:
         self._open: dict[str, int] = {}
         self._told: dict[int, list[Event]] = {}
         self._events: list[Event] = []
+        self._recordings: dict[str, Recording] = {}
         self.set_aside: list[SetAside] = []
         for task in tasks:
             self.put(task)
@@ -327,7 +331,11 @@ class _Desk:
             return
         operator = self._books.operators.get(dial.operator_id)
         name, target_min = operator.name if operator else "", self._books.rules.callback_target_min
-        self._update(callback_id, callbacks.follow_dial(task, fact, name, target_min))
+        update = callbacks.follow_dial(task, fact, name, target_min)
+        self._update(callback_id, update)
+        for each in update.task.dials if update else ():
+            if each.id == dial.id and (recording := evidence.of_dial(each)):
+                self._recordings[recording.id] = recording
 
     def _update(self, key: int | None, update: Update | None) -> None:
         if update is None:
@@ -342,7 +350,7 @@ class _Desk:
         """Those that are over come first: a number has one open task, and another may have been opened since."""
         updates = [Update(self._tasks[key], tuple(events)) for key, events in self._told.items()]
         updates.sort(key=lambda update: update.task.is_open)
-        return Followed(tuple(updates), tuple(self._events), tuple(self.set_aside))
+        return Followed(tuple(updates), tuple(self._events), tuple(self.set_aside), tuple(self._recordings.values()))
 
 
 def _operator(books: Books, operator_id: int) -> Operator:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.domain import call as calls
-from gateway.domain import disposing, duty, hearing
+from gateway.domain import disposing, duty, evidence, hearing
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Call, OutOfPlace
@@ -36,6 +36,8 @@ from gateway.domain.facts import (
     Vanished,
 )
 from gateway.domain.presence import Presence
+from gateway.domain.recordings import Recording
+from gateway.domain.recordings import State as SoundState
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
 from gateway.ports import Reading, Store, StoreAway, Switchboard
@@ -89,6 +91,8 @@ class Centre:
         self._on_ring_told = on_ring_told
         self._on_code_in_vain = on_code_in_vain
         self._calls: dict[str, Call] = {}
+        self._sounds: dict[str, dict[str, Recording]] = {}
+        """The recordings that run, by call and by their own id."""
         self._missing: frozenset[str] = frozenset()
         self._last_talks: dict[str, datetime] = {}
         self._newest_arrival: datetime | None = None
@@ -109,6 +113,8 @@ class Centre:
         """Takes up from what is stored: at start, and after the store was away."""
         async with self._saving.turn:
             self._calls = {call.id: call for call in await self._store.open_calls()}
+            self._sounds = {}
+            self._remember_sounds(await self._store.running_recordings())
             self._newest_arrival = await self._store.newest_arrival()
             await self._callbacks.resume()
             self._feed.start_at(await self._store.newest_seq())
@@ -185,8 +191,10 @@ class Centre:
             self._missing = missing
             tally = _Tally([], dials=self._callbacks.lost(live))
             for call in gone:
-                tally.calls[call.id], events = calls.apply(call, Vanished(call.id, calls.last_sign(call)))
+                vanished = Vanished(call.id, calls.last_sign(call))
+                tally.calls[call.id], events = calls.apply(call, vanished)
                 tally.events += events
+                self._follow(vanished, tally)
             if tally.calls or tally.dials:
                 await self._store_tally(tally, {})
 
@@ -198,6 +206,7 @@ class Centre:
                 events=(*tally.events, *followed.events),
                 calls=tuple(tally.calls.values()),
                 callbacks=followed.updates,
+                recordings=(*tally.recordings, *followed.recordings),
                 positions=positions,
                 set_aside=tuple(tally.set_aside),
                 presences=tuple(tally.presences.values()),
@@ -207,6 +216,7 @@ class Centre:
         )
         self.set_aside_count += len(tally.set_aside)
         self._remember(tally.calls.values())
+        self._remember_sounds(tally.recordings)
         self._callbacks.remember(committed.callbacks)
         if tally.presences:
             self._bookkeeper.forget()
@@ -247,6 +257,15 @@ class Centre:
                     await self._refuse_told(fact)
                 tally.calls[fact.call_id], events = _step(known, fact)
                 await self._tell(events, tally)
+                self._follow(fact, tally)
+
+    def _follow(self, fact: Fact, tally: "_Tally") -> None:
+        """Has the call's recordings follow the fact."""
+        if isinstance(fact, evidence.TELL_OF_SOUND):
+            told = tally.sounds.setdefault(fact.call_id, {})
+            known = self._sounds.get(fact.call_id, {}) | told
+            running = [each for each in known.values() if each.state is SoundState.RUNNING]
+            told |= {each.id: each for each in evidence.follow(running, fact, tally.calls[fact.call_id])}
 
     async def _refuse_told(self, fact: Entered) -> None:
         """Raises OutOfPlace for a call that was told before and has ended since: a part of the journal that was read
@@ -308,6 +327,17 @@ class Centre:
             books = books.with_presence(presence)
         return books
 
+    def _remember_sounds(self, touched: Iterable[Recording]) -> None:
+        for each in touched:
+            if each.call_id is None:
+                continue
+            of_call = self._sounds.setdefault(each.call_id, {})
+            of_call.pop(each.id, None)
+            if each.state is SoundState.RUNNING:
+                of_call[each.id] = each
+            if not of_call:
+                del self._sounds[each.call_id]
+
     def _remember(self, touched: Iterable[Call]) -> None:
         for call in touched:
             if call.ended_at is None:
@@ -335,6 +365,12 @@ class _Tally:
     dispositions: dict[str, Disposed] = field(default_factory=dict)
     deeds: list[Deed] = field(default_factory=list)
     in_vain: list[str] = field(default_factory=list)
+    sounds: dict[str, dict[str, Recording]] = field(default_factory=dict)
+    """What becomes of recordings, by call and by their own id."""
+
+    @property
+    def recordings(self) -> list[Recording]:
+        return [each for of_call in self.sounds.values() for each in of_call.values()]
 
     def tell(self, told: Told) -> None:
         self.told.append(told)

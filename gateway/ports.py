@@ -18,6 +18,7 @@ from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.dispositions import Disposed
 from gateway.domain.erasing import Redaction
 from gateway.domain.events import StoredEvent
+from gateway.domain.evidence import Sound
 from gateway.domain.facts import AnyFact
 from gateway.domain.holding import Command, Held, Member
 from gateway.domain.kept import Kept
@@ -104,8 +105,8 @@ class Store(Protocol):
     async def called_for(self, at_most: int) -> frozenset[str] | None: ...
     async def overdue_callbacks(self, at: datetime) -> tuple[int, datetime | None]: ...
     async def recording(self, recording_id: str) -> Recording | None: ...
-    async def unsealed_recordings(self) -> list[Recording]:
-        """Those that run or wait to be sealed, oldest first."""
+    async def running_recordings(self) -> list[Recording]:
+        """Those whose sound is being written, oldest first."""
 
     async def audit_head(self) -> tuple[int, str]: ...
 
@@ -193,6 +194,56 @@ class PastReads(Protocol):
         numbers that `windows` names (advice_rules.windows). Of a withheld number only the counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """How many recordings are over and wait to be sealed, how many of these could not be sealed when it was tried, and
+    how many were found to be lost since a time."""
+
+    waiting: int = 0
+    failing: int = 0
+    lost: int = 0
+
+
+class EvidenceReads(Protocol):
+    """What the service that keeps recordings as evidence needs of the store. Each call may raise StoreAway."""
+
+    async def unchecked(self, at_most: int) -> list[Recording]:
+        """Those that are over and whose sound nobody has looked at since, oldest first."""
+
+    async def sealable(self, now: datetime, at_most: int) -> list[Recording]:
+        """Those that are over, were looked at and may be tried now, oldest first."""
+
+    async def counts(self, lost_since: datetime) -> RecordingCounts: ...
+
+    async def of_day(self, day: date, after: str, at_most: int) -> list[Recording]:
+        """Those whose file lies in that day's folder (UTC) and whose id comes after that one, by id."""
+
+    async def unfollowed(self, day: date, at_most: int) -> list[Call]:
+        """Calls that are over, arrived on that day (UTC), and whose recording or last message is not known as a
+        recording."""
+
+    async def call(self, call_id: str) -> Call | None: ...
+    async def first_day(self) -> date | None:
+        """The day (UTC) of the oldest call or recording; None before the first."""
+
+
+class RawSounds(Protocol):
+    """The raw sounds that Asterisk writes, as the services look at them: they never change one. Files are relative to
+    the recordings' folder. Each call has a time limit and raises OSError where the disk does not answer."""
+
+    async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
+        """How many bytes each of them has; those that are not there are left out."""
+
+    async def sound(self, file: str, channels: int, heard_s: float) -> Sound:
+        """How long it is, and which side is heard in its last `heard_s` seconds."""
+
+    async def days(self) -> list[date]:
+        """The days (UTC) that have a folder."""
+
+    async def free_bytes(self) -> int:
+        """The space that is left."""
+
+
 class Switchboard(Protocol):
     """What the services need of Asterisk. Each call has a time limit and may raise SwitchboardAway."""
 
@@ -265,8 +316,8 @@ class Vault(Protocol):
         adds it to its day's chain. The raw sound stays. Raises Unsealable."""
 
     async def discard_raw(self, recording: Recording) -> None:
-        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal; raises Unsealable
-        where it does not, and deletes nothing."""
+        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal, or the file of an
+        empty one if there is nothing in it; raises Unsealable where that is not so, and deletes nothing."""
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,

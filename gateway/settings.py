@@ -154,6 +154,8 @@ class JournalSettings(_Section):
 class VaultSettings(_Section):
     encrypt: bool = False
     """Whether sealed sound is encrypted at rest (AES-256-GCM), with the newest key of `var/vault/ring.json`."""
+    low_space_mb: Annotated[int, Field(ge=10, le=100_000_000)] = 2000
+    """Less room for recordings is an alarm; under half of it nothing is sealed. Nothing ever stops recording."""
     bucket: Annotated[str, Field(pattern=_BUCKET)] = ""
     """Where sealed sound is kept besides the disk: `s3://NAME/PREFIX`. Empty: on the disk alone."""
     endpoint: Annotated[str, Field(pattern=_ENDPOINT)] = ""

@@ -1,10 +1,10 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
 that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
-nobody called back in time; floods and silent trunks; recordings that are not destroyed on time. Each is an alarm while
-it lasts.
+nobody called back in time; floods and silent trunks; sound that is not being kept, or not destroyed on time. Each is an
+alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
-come; the live board says who is there.
+come and `evidence.py` their recordings; the live board says who is there.
 """
 
 import logging
@@ -24,11 +24,13 @@ from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.coverage import Hole, holes
 from gateway.domain.events import Event
+from gateway.domain.evidence import KINDS as SOUND_KINDS
 from gateway.domain.facts import RingFact
 from gateway.domain.flow import KINDS as FLOW_KINDS
 from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
+from gateway.evidence import Evidence
 from gateway.flow import Flow
 from gateway.line import Line
 from gateway.on_call import ASKING_S, OnCallList
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 HOLES_EVERY_S = 60.0
 LONE = "lone"
 OVERDUE = "callbacks_overdue"
-OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS, *DESTROYING_KINDS})
+OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
 
 
@@ -76,6 +78,7 @@ class Watch:
         on_call: OnCallList,
         flow: Flow,
         destroying: Destroying,
+        evidence: Evidence,
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
         last_talks: Callable[[], Mapping[str, datetime]],
@@ -91,6 +94,7 @@ class Watch:
         self._on_call = on_call
         self._flow = flow
         self._destroying = destroying
+        self._evidence = evidence
         self._is_seeing = is_seeing
         self._running_calls = running_calls
         self._last_talks = last_talks
@@ -126,6 +130,7 @@ class Watch:
         should = list(self._hole_alarms(books, now))
         should += await self._flow.alarms(books, self._standing.values(), now)
         should += self._destroying.alarms(self._standing.values())
+        should += self._of_sound(now)
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]
@@ -274,6 +279,15 @@ class Watch:
         callers = "1 caller waits" if overdue.count == 1 else f"{overdue.count} callers wait"
         due = f"{overdue.first.astimezone(self._bookkeeper.zone):%Y-%m-%d %H:%M}"
         return [Alarm(OVERDUE, "callbacks", f"{callers} to be called back, the first one since {due}", now)]
+
+    # ---------------------------------------------------------------- sound that is not being kept
+
+    def _of_sound(self, now: datetime) -> list[Alarm]:
+        found = self._evidence.alarms(now)
+        if found is None:
+            # not looked at yet: what stood when the gateway was started anew stands
+            found = [alarm for alarm in self._standing.values() if alarm.kind in SOUND_KINDS]
+        return found
 
     # ---------------------------------------------------------------- alarms
 

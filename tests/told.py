@@ -6,7 +6,7 @@ Counterpart: `gateway/app.py`, which joins the same services with a real Asteris
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.destroying import Destroying
 from gateway.domain.duty import Told
+from gateway.domain.evidence import Sound
 from gateway.domain.holding import (
     AddMember,
     Command,
@@ -33,7 +34,9 @@ from gateway.domain.holding import (
     SetPenalty,
 )
 from gateway.domain.places import Place
+from gateway.domain.recordings import Recording, Seal, State, recording_id
 from gateway.erasing import Erasing
+from gateway.evidence import Evidence
 from gateway.feed import Feed
 from gateway.flow import Flow
 from gateway.level import Level
@@ -42,9 +45,11 @@ from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
-from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
+from gateway.ports import Dialling, LyingFile, Refused, Ring, Sealed, SwitchboardAway, Unsealable, VaultAway
+from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.store.custody import StoredCustody
+from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.watch import Watch
@@ -174,6 +179,97 @@ class ToldLine:
         return frozenset(place.phone for place in self.places if place.is_there and queue in (None, place.queue))
 
 
+@dataclass
+class ToldSounds:
+    """A disk that holds what the test says: sizes in bytes, by file."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    silent: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    """Of some files, which side is heard."""
+    free: int = 10**12
+    is_gone: bool = False
+
+    def write(self, file: str, seconds: float) -> None:
+        self.files[file] = round(seconds * 8000) * (2 if file.endswith(".sln") else 4)
+
+    async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
+        self._answer()
+        return {file: self.files[file] for file in files if file in self.files}
+
+    async def sound(self, file: str, channels: int, heard_s: float) -> Sound:
+        self._answer()
+        if file not in self.files:
+            return Sound(None)
+        return Sound(self.files[file] / 16000 / channels, *self.silent.get(file, (True, True)))
+
+    async def days(self) -> list[date]:
+        self._answer()
+        return sorted({date(*(int(part) for part in file.split("/")[:3])) for file in self.files if "/" in file})
+
+    async def free_bytes(self) -> int:
+        self._answer()
+        return self.free
+
+    def _answer(self) -> None:
+        if self.is_gone:
+            raise OSError("the disk does not answer")
+
+
+@dataclass
+class ToldVault:
+    """A vault on that disk. `refuses` says of a recording why it cannot be sealed, and whether it is lost."""
+
+    sounds: ToldSounds
+    sealed: dict[str, Sealed] = field(default_factory=dict)
+    refuses: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    is_away: bool = False
+    gives_up: set[str] = field(default_factory=set)
+    """At which recordings it dies."""
+    problem: str | None = None
+    asked: list[str] = field(default_factory=list)
+    changed_at: datetime = datetime(2026, 8, 16, tzinfo=UTC)
+
+    async def seal(self, recording: Recording) -> Sealed:
+        self._answer()
+        self.asked.append(recording.id)
+        if recording.id in self.gives_up:
+            raise VaultAway("the worker ended")
+        if recording.id in self.refuses:
+            reason, is_lost = self.refuses[recording.id]
+            raise Unsealable(reason, is_lost=is_lost)
+        if recording.id not in self.sealed:
+            size = self.sounds.files.get(recording.file, 0)
+            if not size:
+                raise Unsealable("there is no raw sound", is_lost=True)
+            stored = recording.file.rpartition(".")[0] + ".ogg"
+            seal = Seal(recording.ended_at or self.changed_at, stored, size // 10, "aa", "bb", "cc", 1)
+            self.sealed[recording.id] = Sealed(seal, size / 16000 / recording.channels, -20.0, -21.0)
+        return self.sealed[recording.id]
+
+    async def discard_raw(self, recording: Recording) -> None:
+        self._answer()
+        if recording.state is State.SEALED and recording.id not in self.sealed:
+            raise Unsealable("the stored sound is gone")
+        self.sounds.files.pop(recording.file, None)
+
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+        raise NotImplementedError
+
+    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
+        self._answer()
+        raw = [(file, size, False) for file, size in self.sounds.files.items()]
+        stored = [(each.seal.stored, each.seal.stored_bytes, True) for each in self.sealed.values()]
+        return [
+            LyingFile(recording_id(file), file, size, self.changed_at, is_sealed)
+            for file, size, is_sealed in raw + stored
+            if f"{since:%Y/%m/%d}" <= file[:10] <= f"{until:%Y/%m/%d}"
+        ]
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise VaultAway("the worker does not answer")
+
+
 class ToldJournal:
     """A journal with nothing in it."""
 
@@ -209,6 +305,7 @@ class Services:
     switchboard: ToldSwitchboard = field(default_factory=ToldSwitchboard)
     line: ToldLine = field(default_factory=ToldLine)
     journal: ToldJournal = field(default_factory=ToldJournal)
+    sounds: ToldSounds = field(default_factory=ToldSounds)
     told: list[Told] = field(default_factory=list)
     listens_since: datetime | None = None
     doomed: set[str] = field(default_factory=set)
@@ -257,6 +354,32 @@ class Services:
             doomed=self.doomed,
             clock=clock,
         )
+        self.vault = ToldVault(self.sounds)
+        reads = StoredEvidence(store._engine)
+        self.evidence = Evidence(
+            store=store,
+            reads=reads,
+            saving=self.saving,
+            vault=self.vault,
+            vault_problem=lambda: self.vault.problem,
+            sounds=self.sounds,
+            running_calls=lambda: self.centre.running_calls.values(),
+            is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
+            low_bytes=2_000_000_000,
+            clock=clock,
+            clock_s=clock.seconds,
+        )
+        self.recovery = Recovery(
+            store=store,
+            reads=reads,
+            saving=self.saving,
+            vault=self.vault,
+            sounds=self.sounds,
+            evidence=self.evidence,
+            running_calls=lambda: self.centre.running_calls.keys(),
+            is_told=lambda: self.journal.knows_all,
+            clock=clock,
+        )
         self.watch = Watch(
             store=store,
             saving=self.saving,
@@ -272,6 +395,7 @@ class Services:
                 is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             ),
             destroying=self.destroying,
+            evidence=self.evidence,
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,

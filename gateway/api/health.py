@@ -14,6 +14,7 @@ from gateway.api.context import Context
 from gateway.api.models import Told
 from gateway.api.routes import Answer, route
 from gateway.domain.advice import TrunkRule, in_vain, out_of_reach, unreachable
+from gateway.evidence import Standing
 from gateway.ports import StoreAway
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
@@ -55,6 +56,7 @@ class Status:
     """What the settings say about trunks, by their names."""
     last_resort: str = ""
     sip_host: str = ""
+    recordings: Standing = field(default_factory=Standing)
 
 
 class PartHealth(Told):
@@ -75,6 +77,14 @@ class OperatorsHealth(Told):
     available: Annotated[int | None, Field(description="How many could take a call; null while unknown.")]
 
 
+class RecordingsHealth(Told):
+    stalled: Annotated[int, Field(description="Running calls whose sound is not being written.")]
+    waiting: Annotated[int, Field(description="Recordings that are over and wait to be sealed.")]
+    failing: Annotated[int, Field(description="Of these, how many could not be sealed when it was tried.")]
+    lost: Annotated[int, Field(description="How many were found to be lost in the last 24 hours.")]
+    vault: PartHealth
+
+
 class HealthModel(Told):
     status: Annotated[Literal["ok", "impaired", "down"], Field(description="`down` is told with 503.")]
     problems: Annotated[list[str], Field(description="What is wrong, in sentences; empty when all is well.")]
@@ -83,6 +93,7 @@ class HealthModel(Told):
     journal: JournalHealth
     operators: OperatorsHealth
     disks: list[DiskHealth]
+    recordings: RecordingsHealth
     version: str
     started_at: datetime
     at: datetime
@@ -98,6 +109,8 @@ async def health(context: Context) -> Answer[HealthModel]:
         for name, part in (("Asterisk", _asterisk(status)), ("The database", database))
         if not part.up
     ]
+    if count := len(status.recordings.stalled):
+        severe.append(f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.")
     if status.journal_waits:
         severe.append(f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.")
     severe += [_full(setting, free) for setting, free in status.free_bytes.items() if free < NO_SPACE_BYTES]
@@ -110,6 +123,7 @@ async def health(context: Context) -> Answer[HealthModel]:
         journal=JournalHealth(lag_bytes=status.journal_lag_bytes),
         operators=OperatorsHealth(available=status.operators_available),
         disks=[DiskHealth(setting=setting, free_bytes=free) for setting, free in status.free_bytes.items()],
+        recordings=_recordings(status.recordings),
         version=status.version,
         started_at=status.started_at,
         at=context.clock(),
@@ -119,6 +133,17 @@ async def health(context: Context) -> Answer[HealthModel]:
 
 def _asterisk(status: Status) -> PartHealth:
     return PartHealth(up=status.asterisk_up, reason=None if status.asterisk_up else status.asterisk_reason)
+
+
+def _recordings(standing: Standing) -> RecordingsHealth:
+    counts, reason = standing.counts, standing.vault_away
+    return RecordingsHealth(
+        stalled=len(standing.stalled),
+        waiting=counts.waiting,
+        failing=counts.failing,
+        lost=counts.lost,
+        vault=PartHealth(up=not reason, reason=reason or None),
+    )
 
 
 async def _database(context: Context) -> PartHealth:
@@ -144,6 +169,10 @@ def _warnings(context: Context, status: Status) -> list[str]:
         found.append(
             "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past)."
         )
+    if status.recordings.vault_away:
+        found.append("Nothing is sealed: the vault's worker does not answer.")
+    if status.recordings.counts.failing:
+        found.append(f"{status.recordings.counts.failing} recordings could not be sealed yet.")
     if context.level.applied.problems:
         found.append("Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)))
     return found

@@ -30,7 +30,8 @@ class _Found(Collector):
 
 async def metrics(context: Context) -> web.StreamResponse:
     """Prometheus' text format. Probe calls are not counted."""
-    families = [*await _stored(context), *_standing(context), *_at_the_door(context), *_receivers(context)]
+    families = [*await _stored(context), *_standing(context), *_at_the_door(context), *_of_sound(context)]
+    families += _receivers(context)
     registry = CollectorRegistry()
     registry.register(_Found(families))
     ProcessCollector(registry=registry)
@@ -85,6 +86,22 @@ def _at_the_door(context: Context) -> list[Metric]:
     advice.add_metric(["without_past"], status.advice_late)
     advice.add_metric(["rule_failed"], status.advice_rule_faults)
     return [refused, advice]
+
+
+def _of_sound(context: Context) -> list[Metric]:
+    standing = context.status().recordings
+    told = CounterMetricFamily(
+        f"{PREFIX}_recordings_told", "What became of recordings since the start.", labels=["what"]
+    )
+    for what in ("sealed", "failed", "lost", "found"):
+        told.add_metric([what], standing.told[what])
+    return [
+        told,
+        _gauge("recordings_stalled", "Running calls whose sound is not being written.", len(standing.stalled)),
+        _gauge("recordings_waiting", "Recordings that are over and wait to be sealed.", standing.counts.waiting),
+        _gauge("recordings_failing", "Those of them that could not be sealed when tried.", standing.counts.failing),
+        _gauge("vault_up", "Whether the vault's worker answers.", int(not standing.vault_away)),
+    ]
 
 
 def _receivers(context: Context) -> list[Metric]:

@@ -14,7 +14,7 @@ class Alarm:
     """One alarm. There is at most one that stands for each kind and subject."""
 
     kind: str
-    """What is wrong, in one word: `hole`, `short`, `lone_silent`, `flood_trunk`, `callbacks_overdue`."""
+    """What is wrong, in one word: `hole`, `short`, `lone_silent`, `flood_trunk`, `callbacks_overdue`, `disk_low`."""
     subject: str
     """With whom or what: a queue's name, a phone, a trunk, a number."""
     detail: str

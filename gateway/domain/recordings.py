@@ -4,7 +4,8 @@ Counterparts: the dialplan writes the sound, `gateway/vault/` seals it and destr
 the calls and keeps this record.
 
     running ──> over ──> sealed ──> destroyed
-       └────────> lost <───┘         (nothing is there that could be kept, or it is not there any more)
+                 ├──> empty          (there was no sound, and there should be none)
+                 └──> lost           (there should be sound, and none can be kept; also a sealed one that is gone)
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 SAMPLE_RATE_HZ = 8000
+CALL_SUFFIX, MESSAGE_SUFFIX = ".raw", ".sln"
+"""Of raw sound: two channels, and one."""
 
 
 class Kind(StrEnum):
@@ -37,8 +40,10 @@ class State(StrEnum):
     """Nothing is added any more; the raw sound waits to be sealed."""
     SEALED = "sealed"
     """It lies in the vault, and the raw sound is gone."""
+    EMPTY = "empty"
+    """There was no sound, and nothing is missing: the caller left before 112 answered, or left no word."""
     LOST = "lost"
-    """There is nothing that could be kept; `problem` says why."""
+    """There is nothing that could be kept, and there should be; `problem` says why."""
     DESTROYED = "destroyed"
     """Its time had come; a certificate says under which rule."""
 
@@ -79,16 +84,22 @@ class Recording:
     state: State = State.RUNNING
     ended_at: datetime | None = None
     expected_s: float | None = None
-    """How long it should be: from the trunk's answer to the end. None where nobody knows."""
+    """How long it should be: from the trunk's answer to the end, 0 where nobody answered. None where nobody knows."""
+    talk_s: float | None = None
+    """How long the caller had a person on the line; None while it runs, and where that means nothing."""
     sound_s: float | None = None
-    """How much sound there is."""
+    """How much sound there is; None until it was looked at after its end."""
     left_dbfs: float | None = None
     right_dbfs: float | None = None
     seal: Seal | None = None
     problem: str | None = None
     """What is wrong with it, in plain words; None where nothing is."""
+    problem_at: datetime | None = None
+    """When that was found."""
     tries: int = 0
     """How often it was tried to seal it, and failed."""
+    try_at: datetime | None = None
+    """Not before then it is tried again; None: at any time."""
     destroyed_at: datetime | None = None
     """Of one that is not destroyed: when that was begun, and nobody knows yet what came of it."""
     certificate: str | None = None
@@ -96,7 +107,7 @@ class Recording:
 
     @property
     def channels(self) -> int:
-        return 1 if self.kind is Kind.MESSAGE else 2
+        return 1 if self.file.endswith(MESSAGE_SUFFIX) else 2
 
 
 def recording_id(file: str) -> str:

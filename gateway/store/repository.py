@@ -326,10 +326,10 @@ class Repository:
         found = await self._recordings(select(tables.recordings).where(tables.recordings.c.id == recording_id))
         return found[0] if found else None
 
-    async def unsealed_recordings(self) -> list[Recording]:
-        """The recordings whose sound is being written or waits to be sealed, oldest first. Raises StoreAway."""
+    async def running_recordings(self) -> list[Recording]:
+        """The recordings whose sound is being written, oldest first. Raises StoreAway."""
         table = tables.recordings
-        query = select(table).where(table.c.state.in_((SoundState.RUNNING, SoundState.OVER)))
+        query = select(table).where(tables.IS_UNSEALED, table.c.state == SoundState.RUNNING)
         return await self._recordings(query.order_by(table.c.started_at, table.c.id))
 
     async def _recordings(self, query: Any) -> list[Recording]:

@@ -227,11 +227,14 @@ recordings = Table(
     Column("state", OneOf(SoundState), nullable=False),
     Column("ended_at", UtcTime),
     Column("expected_s", Float),
+    Column("talk_s", Float),
     Column("sound_s", Float),
     Column("left_dbfs", Float),
     Column("right_dbfs", Float),
     Column("problem", Words),
+    Column("problem_at", UtcTime),
     Column("tries", Integer, nullable=False),
+    Column("try_at", UtcTime),
     Column("destroyed_at", UtcTime),
     Column("certificate", Words),
     # the seal: none of these before it is there
@@ -248,8 +251,13 @@ recordings = Table(
 )
 """Files of sound, one row each, one column for each field of `domain.recordings.Recording` and of its `Seal`."""
 
-_UNSEALED = text("state IN ('running', 'over')")
-Index("ix_recordings_unsealed", recordings.c.started_at, sqlite_where=_UNSEALED, postgresql_where=_UNSEALED)
+IS_UNSEALED = text("state IN ('running', 'over')")
+"""As the index has it: a bound value would not be seen to be the same."""
+Index("ix_recordings_unsealed", recordings.c.started_at, sqlite_where=IS_UNSEALED, postgresql_where=IS_UNSEALED)
+
+IS_LOST = text("state = 'lost'")
+"""As the index has it."""
+Index("ix_recordings_lost", recordings.c.problem_at, sqlite_where=IS_LOST, postgresql_where=IS_LOST)
 
 IS_LASTING = text("state IN ('over', 'sealed', 'lost')")
 """Of a recording: it may still be destroyed. As the index has it."""

@@ -36,6 +36,8 @@ def recording(told: dict[str, Any]) -> Recording:
             "state": State(told["state"]),
             "started_at": _at(told["started_at"]),
             "ended_at": _maybe_at(told["ended_at"]),
+            "problem_at": _maybe_at(told["problem_at"]),
+            "try_at": _maybe_at(told["try_at"]),
             "destroyed_at": _maybe_at(told["destroyed_at"]),
             "seal": None if seal is None else _seal(seal),
         }

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.domain.recordings import Recording
+from gateway.domain.recordings import Recording, State
 from gateway.ports import Sealed, Unsealable
 from gateway.vault import manifest, opus
 from gateway.vault.chain import ChainBroken, Chains, Entry
@@ -69,8 +69,12 @@ class Sealer:
             raise Unsealable(str(error)) from error
 
     def discard_raw(self, recording: Recording) -> None:
-        """Deletes the raw sound of a sealed recording whose stored sound agrees with its seal. Raises Unsealable."""
+        """Deletes the raw sound of a sealed recording whose stored sound agrees with its seal, or the file of an empty
+        one. Raises Unsealable."""
         place = self.place(recording)
+        if recording.state is State.EMPTY:
+            _discard_empty(place)
+            return
         seal = recording.seal
         if seal is None:
             raise Unsealable("it is not sealed")
@@ -213,6 +217,16 @@ class Sealer:
     def _agrees(self, name: str, size_bytes: int, sha256: str) -> bool:
         """Whether that is what lies on the shelf under the name."""
         return self._shelf.size_bytes(name) == size_bytes and sha256_on(self._shelf, name, size_bytes) == sha256
+
+
+def _discard_empty(place: Place) -> None:
+    """Deletes a file that has not one byte. Raises Unsealable where it has."""
+    if not place.raw.exists():
+        return
+    if place.raw.lstat().st_size:
+        raise Unsealable("it is not empty: there is sound in its file")
+    place.raw.unlink(missing_ok=True)
+    fsync_folder(place.folder)
 
 
 def sha256_on(shelf: Shelf, name: str, size_bytes: int, tell: Callable[[int], object] = lambda _: None) -> str:

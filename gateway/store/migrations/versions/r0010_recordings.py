@@ -15,6 +15,7 @@ TIME = sa.DateTime(timezone=True)
 
 _UNSEALED = sa.text("state IN ('running', 'over')")
 _LASTING = sa.text("state IN ('over', 'sealed', 'lost')")
+_LOST = sa.text("state = 'lost'")
 
 
 def upgrade() -> None:
@@ -71,11 +72,14 @@ def _recordings() -> None:
         sa.Column("state", WORDS, nullable=False),
         sa.Column("ended_at", TIME),
         sa.Column("expected_s", sa.Float()),
+        sa.Column("talk_s", sa.Float()),
         sa.Column("sound_s", sa.Float()),
         sa.Column("left_dbfs", sa.Float()),
         sa.Column("right_dbfs", sa.Float()),
         sa.Column("problem", WORDS),
+        sa.Column("problem_at", TIME),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("try_at", TIME),
         sa.Column("destroyed_at", TIME),
         sa.Column("certificate", WORDS),
         sa.Column("sealed_at", TIME),
@@ -104,6 +108,7 @@ def _recordings() -> None:
         sqlite_where=_LASTING,
         postgresql_where=_LASTING,
     )
+    op.create_index("ix_recordings_lost", "recordings", ["problem_at"], sqlite_where=_LOST, postgresql_where=_LOST)
 
 
 def _kept(table: str) -> tuple[sa.Column[object] | sa.PrimaryKeyConstraint, ...]:

@@ -1,0 +1,390 @@
+"""Evidence: each call's sound is complete, or somebody is told at once; what is over is looked at, sealed, and its raw
+sound discarded. A call never waits for any of it.
+
+Counterparts: `centre.py` and `callbacks.py` say which recordings run and end; `domain/evidence.py` says what is wrong
+with one; the vault's worker (`ports.Vault`) seals; `recovery.py` settles what a crash has left; `watch.py` keeps the
+alarms.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from gateway.defects import Defects
+from gateway.domain import evidence
+from gateway.domain.alarms import Alarm
+from gateway.domain.call import Call
+from gateway.domain.change import Change
+from gateway.domain.events import Event
+from gateway.domain.evidence import Space
+from gateway.domain.recordings import Recording, State, recording_id
+from gateway.ports import (
+    EvidenceReads,
+    RawSounds,
+    RecordingCounts,
+    Sealed,
+    Store,
+    StoreAway,
+    Unsealable,
+    Vault,
+    VaultAway,
+)
+from gateway.saving import Saving
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOK_EVERY_S = 1.0
+COUNT_EVERY_S = 5.0
+AWAY_PAUSE_S = 2.0
+"""Before the vault or the store that was away is asked again."""
+AWAY_AFTER_S = 10.0
+"""A worker that was away for less is no alarm: it is started anew within that."""
+CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
+SETTLED_S = 1.5
+"""A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
+PUT_OFF_S = 10.0
+"""A recording at which the worker gave up waits so long, and others come first."""
+KEPT = 1000
+"""Recordings that are put off, or whose raw sound is still to be discarded, that are kept in mind; `recovery.py` finds
+the others."""
+LOST_FOR = timedelta(hours=24)
+"""So long a recording that was lost is an alarm."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """How the recordings stand."""
+
+    stalled: tuple[str, ...] = ()
+    """The running calls whose sound is not being written."""
+    counts: RecordingCounts = field(default_factory=RecordingCounts)
+    space: Space | None = None
+    """None until it was looked at."""
+    vault_away: str = ""
+    """Why the vault's worker does not answer; empty where it does."""
+    told: Counter[str] = field(default_factory=Counter)
+    """Since the start: how many were `sealed`, `failed`, `lost` or `found`."""
+
+
+@dataclass(slots=True)
+class _Growth:
+    """How large a file was, and since when, by the clock that never leaps."""
+
+    size_bytes: int
+    since_s: float
+    limit_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _PutOff:
+    """Until when a recording is put off, by the clock that never leaps, and how many had been sealed when it was."""
+
+    until_s: float
+    sealed: int
+
+
+class Evidence:
+    """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
+    not ended; `is_hearing` says whether Asterisk is seen and its journal is read to the end; `low_bytes` is the space
+    under which it is an alarm; `clock_s` is a clock that never leaps, in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reads: EvidenceReads,
+        saving: Saving,
+        vault: Vault,
+        vault_problem: Callable[[], str | None],
+        sounds: RawSounds,
+        running_calls: Callable[[], Iterable[Call]],
+        is_hearing: Callable[[], bool],
+        low_bytes: int,
+        clock: Callable[[], datetime],
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._saving = saving
+        self._vault = vault
+        self._vault_problem = vault_problem
+        self._sounds = sounds
+        self._running_calls = running_calls
+        self._is_hearing = is_hearing
+        self._low_bytes = low_bytes
+        self._clock = clock
+        self._clock_s = clock_s
+        self._growing: dict[str, _Growth] = {}
+        self._ending: dict[str, _Growth] = {}
+        self._undiscarded: dict[str, Recording] = {}
+        """Sealed, or empty."""
+        self._put_off: dict[str, _PutOff] = {}
+        self._count_at_s = 0.0
+        self._away_since_s: float | None = None
+        self._is_down = False
+        self._has_looked = False
+        self.standing = Standing()
+
+    async def run(self) -> None:
+        """Watches, checks and seals, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again("recordings_not_watched", self.watch))
+            group.create_task(self._again("recordings_not_checked", self.check))
+            group.create_task(self._again("recordings_not_sealed", self.seal))
+
+    async def _again(self, name: str, step: Callable[[], Awaitable[bool]]) -> None:
+        """Does the step over and over: at once where it says that there is more to do."""
+        defects = Defects(name)
+        while True:
+            pause_s = LOOK_EVERY_S
+            try:
+                pause_s = 0.0 if await step() else LOOK_EVERY_S
+            except (StoreAway, VaultAway) as error:
+                log.warning(name, extra={"reason": str(error)})
+                pause_s = AWAY_PAUSE_S
+            except Exception as error:  # noqa: BLE001  # a defect here, or a disk, must not end the history of calls
+                defects.tell(error)
+            await asyncio.sleep(pause_s)
+
+    # ---------------------------------------------------------------- alarms
+
+    def alarms(self, now: datetime) -> list[Alarm] | None:
+        """What should be alarming now; None before the first look: what stood stands."""
+        if not self._has_looked:
+            return None
+        standing, counts = self.standing, self.standing.counts
+        away_s = 0.0 if self._away_since_s is None else self._clock_s() - self._away_since_s
+        wrong = evidence.alarming(
+            standing.stalled,
+            counts.failing,
+            counts.lost,
+            standing.space,
+            standing.vault_away if away_s >= AWAY_AFTER_S else "",
+        )
+        return [Alarm(kind, subject, detail, now) for kind, subject, detail in wrong]
+
+    # ---------------------------------------------------------------- while a call runs
+
+    async def watch(self) -> bool:
+        """One look at the disk, at the running calls' files and at what waits. Raises StoreAway."""
+        self.standing.space = Space(await self._free_bytes(), self._low_bytes)
+        was_down, problem = self._is_down, self._vault_problem()
+        self._is_down = problem is not None
+        if problem is not None:
+            self._away(f"the vault's worker does not run: {problem}")
+        elif was_down:
+            self._answered()
+        await self._watch_growth()
+        if self._clock_s() >= self._count_at_s:
+            self.standing.counts = await self._reads.counts(self._clock() - LOST_FOR)
+            self._count_at_s = self._clock_s() + COUNT_EVERY_S
+        self._has_looked = True
+        return False
+
+    async def _free_bytes(self) -> int:
+        try:
+            return await self._sounds.free_bytes()
+        except OSError as error:  # a disk that is gone has no room
+            log.warning("recordings_not_reached", extra={"reason": str(error)})
+            return 0
+
+    async def _watch_growth(self) -> None:
+        limits = {call.id: limit for call in self._running_calls() if (limit := evidence.stalls_after_s(call))}
+        if not self._is_hearing():
+            # a call may be over, and nobody has told: what is not being written stays so, and nothing is added
+            self._growing.clear()
+            self.standing.stalled = tuple(call_id for call_id in self.standing.stalled if call_id in limits)
+            return
+        files = {call.id: call.recording for call in self._running_calls() if call.id in limits and call.recording}
+        try:
+            sizes: Mapping[str, int] = await self._sounds.sizes(list(files.values()))
+        except OSError:  # told by `_free_bytes`
+            sizes = {}
+        now_s = self._clock_s()
+        stalled = []
+        for call_id, file in files.items():
+            growth = self._growing.get(call_id)
+            size, limit_s = sizes.get(file, 0), limits[call_id]
+            if growth is None or size > growth.size_bytes or growth.limit_s != limit_s:
+                self._growing[call_id] = _Growth(size, now_s, limit_s)
+            elif now_s - growth.since_s >= limit_s:
+                stalled.append(call_id)
+        self._growing = {call_id: growth for call_id, growth in self._growing.items() if call_id in files}
+        new = [call_id for call_id in stalled if call_id not in self.standing.stalled]
+        if new:
+            await self._saving.save(Change(events=tuple(self._stalled(call_id, files[call_id]) for call_id in new)))
+            self.standing.told["failed"] += len(new)
+        self.standing.stalled = tuple(stalled)
+
+    def _stalled(self, call_id: str, file: str) -> Event:
+        growth = self._growing[call_id]
+        what = "its sound is not being written" if growth.size_bytes else "no sound is being written"
+        reason = f"{what}: nothing for {growth.limit_s:.0f} s"
+        data = {"recording_id": recording_id(file), "reason": reason, "is_lost": False}
+        return Event("recording.failed", self._clock(), call_id, data)
+
+    # ---------------------------------------------------------------- when it is over
+
+    async def check(self) -> bool:
+        """Looks at the sound of what is over: is there as much as there should be, and both sides? Returns whether
+        there is more to do. Raises StoreAway, OSError."""
+        over = await self._reads.unchecked(CHECKED_AT_ONCE)
+        complete = await self._complete(over)
+        if not complete:
+            return False
+        found = []
+        for recording in complete:
+            heard_s = min(recording.talk_s or 0.0, evidence.LISTENED_S)
+            found.append((recording, await self._sounds.sound(recording.file, recording.channels, heard_s)))
+        async with self._saving.turn:
+            now = self._clock()
+            seen = [
+                evidence.checked(recording, sound, now)
+                for recording, sound in found
+                if await self._store.recording(recording.id) == recording  # else it was destroyed meanwhile
+            ]
+            events = tuple(self._failed_event(each) for each in seen if each.problem)
+            await self._saving.save_in_turn(Change(recordings=tuple(seen), events=events))
+        self.standing.told["failed"] += len(events)
+        for each in seen:
+            self._ending.pop(each.id, None)
+            if each.state is State.EMPTY:
+                self._remember_to_discard(each)
+        return len(over) == CHECKED_AT_ONCE
+
+    async def _complete(self, over: list[Recording]) -> list[Recording]:
+        """Those whose file does not grow any more."""
+        sizes = await self._sounds.sizes([each.file for each in over]) if over else {}
+        now_s, complete = self._clock_s(), []
+        for each in over:
+            growth, size = self._ending.get(each.id), sizes.get(each.file, 0)
+            if growth is None or growth.size_bytes != size:
+                self._ending[each.id] = _Growth(size, now_s)
+            elif now_s - growth.since_s >= SETTLED_S:
+                complete.append(each)
+        ids = {each.id for each in over}
+        self._ending = {key: growth for key, growth in self._ending.items() if key in ids}
+        return complete
+
+    # ---------------------------------------------------------------- sealing
+
+    async def seal(self) -> bool:
+        """Seals what waits, and discards raw sound that is sealed. Returns whether there is more to do. Raises
+        StoreAway, VaultAway."""
+        for recording in list(self._undiscarded.values()):
+            await self.discard(recording)
+        now_s = self._clock_s()
+        self._put_off = {key: each for key, each in self._put_off.items() if each.until_s + PUT_OFF_S > now_s}
+        put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
+        waiting = await self._reads.sealable(self._clock(), SEALED_AT_ONCE + len(put_off))
+        due = [each for each in waiting if each.id not in put_off][:SEALED_AT_ONCE]
+        for recording in due:
+            if self.standing.space is None or self.standing.space.stops_sealing:
+                return False
+            await self._seal(recording)
+        return len(due) == SEALED_AT_ONCE
+
+    async def _seal(self, recording: Recording) -> None:
+        try:
+            sealed = await self._ask(self._vault.seal(recording))
+        except Unsealable as failure:
+            await self._fail(recording, str(failure), State.OVER, is_lost=failure.is_lost)
+            return
+        except VaultAway as error:
+            # it may be this sound at which the worker gives up: others come first, and where they are sealed it is
+            before = self._put_off.pop(recording.id, None)
+            if before is not None and self.standing.told["sealed"] > before.sealed:
+                await self._fail(recording, str(error), State.OVER, is_lost=False)
+            elif len(self._put_off) < KEPT:
+                until_s = self._clock_s() + PUT_OFF_S
+                self._put_off[recording.id] = _PutOff(until_s, self.standing.told["sealed"])
+            raise
+        done = await self._store_sealed(recording, sealed)
+        if done is not None:
+            await self.discard(done)
+
+    async def _store_sealed(self, recording: Recording, sealed: Sealed) -> Recording | None:
+        async with self._saving.turn:
+            now = await self._store.recording(recording.id)
+            if now is None or now.state is not State.OVER:
+                return None  # somebody has done something else with it meanwhile
+            done = evidence.sealed(now, sealed.seal, sealed.sound_s, sealed.left_dbfs, sealed.right_dbfs)
+            data = {
+                "recording_id": done.id,
+                "kind": done.kind,
+                "sound_s": done.sound_s,
+                "expected_s": done.expected_s,
+                "stored_bytes": sealed.seal.stored_bytes,
+                "sound_sha256": sealed.seal.sound_sha256,
+            }
+            event = Event("recording.sealed", sealed.seal.sealed_at, done.call_id, data)
+            await self._saving.save_in_turn(Change(recordings=(done,), events=(event,)))
+        self.standing.told["sealed"] += 1
+        return done
+
+    def _remember_to_discard(self, recording: Recording) -> None:
+        if len(self._undiscarded) < KEPT:
+            self._undiscarded[recording.id] = recording
+
+    async def discard(self, recording: Recording) -> None:
+        """Has the raw sound of a sealed recording deleted, or the file of an empty one; where the stored sound does not
+        agree with its seal, it waits to be sealed again. Raises StoreAway, VaultAway."""
+        self._remember_to_discard(recording)
+        try:
+            await self._ask(self._vault.discard_raw(recording))
+        except Unsealable as failure:
+            await self._fail(recording, str(failure), State.SEALED, is_lost=False)
+        self._undiscarded.pop(recording.id, None)
+
+    async def lose(self, recording: Recording, reason: str) -> None:
+        """A sealed recording whose stored sound is gone is lost. Raises StoreAway."""
+        await self._fail(recording, reason, State.SEALED, is_lost=True)
+
+    async def _fail(self, recording: Recording, reason: str, state: State, *, is_lost: bool) -> None:
+        """Stores that it failed, unless it is not in that state any more, and tells of a reason that is new."""
+        async with self._saving.turn:
+            now = await self._store.recording(recording.id)
+            if now is None or now.state is not state:
+                return
+            failed = evidence.not_sealed(now, reason, self._clock(), is_lost=is_lost)
+            is_news = is_lost or now.problem != reason
+            events = (self._failed_event(failed),) if is_news else ()
+            await self._saving.save_in_turn(Change(recordings=(failed,), events=events))
+        self._count_at_s = 0.0
+        self.standing.told["lost" if is_lost else "failed"] += is_news
+        log.warning("recording_not_sealed", extra={"recording": recording.id, "reason": reason, "lost": is_lost})
+
+    def _failed_event(self, recording: Recording) -> Event:
+        data = {
+            "recording_id": recording.id,
+            "reason": recording.problem,
+            "is_lost": recording.state is State.LOST,
+        }
+        return Event("recording.failed", self._clock(), recording.call_id, data)
+
+    async def _ask(self, asked: Awaitable[T]) -> T:
+        """The vault's answer; keeps in mind whether it gave one."""
+        try:
+            answer = await asked
+        except VaultAway as error:
+            self._away(str(error))
+            raise
+        except Unsealable:
+            self._answered()
+            raise
+        self._answered()
+        return answer
+
+    def _away(self, reason: str) -> None:
+        self.standing.vault_away = reason
+        if self._away_since_s is None:
+            self._away_since_s = self._clock_s()
+
+    def _answered(self) -> None:
+        self.standing.vault_away, self._away_since_s = "", None

@@ -1,0 +1,268 @@
+"""Recovery: whatever was killed when, each file of sound has a record and each record its sound, or it is told.
+
+Counterparts: the vault's worker says what lies in a day's folder; `evidence.py` checks and seals what this puts before
+it. At the start all days are gone through, the newest first; every hour the last ones.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import PurePosixPath
+
+from gateway.defects import Defects
+from gateway.domain import evidence
+from gateway.domain.call import Call
+from gateway.domain.change import Change
+from gateway.domain.events import Event
+from gateway.domain.recordings import CALL_SUFFIX, MESSAGE_SUFFIX, Kind, Recording, State
+from gateway.evidence import Evidence
+from gateway.ports import EvidenceReads, LyingFile, RawSounds, Store, StoreAway, Vault, VaultAway
+from gateway.saving import Saving
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 3600.0
+RETRY_S = 5.0
+"""Until the journal is read to its end, or the store and the vault are there again."""
+LAST_DAYS = 3
+"""Days that are gone through every hour: today and those before it."""
+STRAY_AFTER = timedelta(minutes=10)
+"""A file that nobody knows and that was changed since may be of a call that is yet to be told."""
+ROWS_AT_ONCE = 500
+SAVED_AT_ONCE = 20
+"""Few at a time: calls are stored between them."""
+
+CERTIFICATE = ".destroyed.json"
+"""The end of its name (docs/decisions/0016)."""
+RAW = (CALL_SUFFIX, MESSAGE_SUFFIX)
+
+
+class Recovery:
+    """`is_told` says whether the journal is read to its end: then a call that nobody knows is none; `running_calls` are
+    the ids of those that have not ended."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reads: EvidenceReads,
+        saving: Saving,
+        vault: Vault,
+        sounds: RawSounds,
+        evidence: Evidence,
+        running_calls: Callable[[], Collection[str]],
+        is_told: Callable[[], bool],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._saving = saving
+        self._vault = vault
+        self._sounds = sounds
+        self._evidence = evidence
+        self._running_calls = running_calls
+        self._is_told = is_told
+        self._clock = clock
+        self._first: date | None = None
+        """The oldest day that is still to be gone through since the start; None before it is known."""
+
+    async def run(self) -> None:
+        """Settles what lies there, at the start and every hour, for ever."""
+        defects, has_all = Defects("recordings_not_recovered"), False
+        while True:
+            pause_s = RETRY_S
+            try:
+                if self._is_told():
+                    await self.settle(await self._all_days() if not has_all else self._last_days())
+                    has_all, pause_s = True, EVERY_S
+            except (StoreAway, VaultAway, OSError) as error:
+                log.warning("recordings_not_recovered", extra={"reason": str(error)})
+            except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
+                defects.tell(error)
+                pause_s = EVERY_S
+            await asyncio.sleep(pause_s)
+
+    async def settle(self, days: Iterable[date]) -> Counter[str]:
+        """Settles those days (UTC); returns how many recordings were `linked`, `found`, `again`, `lost`, `ended` or had
+        raw sound to be `discarded`. Raises StoreAway, VaultAway."""
+        done: Counter[str] = Counter()
+        for day in days:
+            done += await self._settle_day(day)
+        if done:
+            log.info("recordings_settled", extra=dict(done))
+        return done
+
+    def _last_days(self) -> list[date]:
+        today = self._clock().astimezone(UTC).date()
+        return [today - timedelta(days=back) for back in range(LAST_DAYS)]
+
+    async def _all_days(self) -> list[date]:
+        """The newest first: what was running when something died comes before what is old."""
+        today = self._clock().astimezone(UTC).date()
+        first = min(await self._reads.first_day() or today, today)
+        known = {first + timedelta(days=place) for place in range((today - first).days + 1)}
+        return sorted(known | set(self._last_days()) | set(await self._sounds.days()), reverse=True)
+
+    async def _settle_day(self, day: date) -> Counter[str]:
+        # the records first: one that is sealed by now has its file in a list that is made after it
+        done = Counter(linked=await self._link(day))
+        records = await self._records(day)
+        raw, sealed = _sorted(await self._vault.files(*_whole(day)), day)
+        for recording in records.values():
+            done[await self._settle(recording, raw, sealed)] += 1
+        for file in (*raw.values(), *sealed.values()):
+            if file.id not in records:
+                done[await self._adopt(file)] += 1
+        del done[""]
+        return +done
+
+    async def _records(self, day: date) -> dict[str, Recording]:
+        found: dict[str, Recording] = {}
+        while page := await self._reads.of_day(day, max(found, default=""), ROWS_AT_ONCE):
+            found |= {each.id: each for each in page}
+        return found
+
+    async def _link(self, day: date) -> int:
+        """Makes the records of calls that have none; returns how many."""
+        count = 0
+        while calls := await self._reads.unfollowed(day, SAVED_AT_ONCE):
+            made = [each for call in calls for each in _of(call)]
+            linked = await self._put(made)
+            count += linked
+            if not linked:
+                break  # their names belong to others already
+        return count
+
+    async def _put(self, recordings: Iterable[Recording], events: tuple[Event, ...] = ()) -> int:
+        """Stores those of which there is no record yet; returns how many."""
+        async with self._saving.turn:
+            new = [each for each in recordings if await self._store.recording(each.id) is None]
+            if new:
+                await self._saving.save_in_turn(Change(recordings=tuple(new), events=events))
+        return len(new)
+
+    # ---------------------------------------------------------------- records, held against the files
+
+    async def _settle(self, recording: Recording, raw: Mapping[str, LyingFile], sealed: Mapping[str, LyingFile]) -> str:
+        """Settles one record; returns what was done, nothing where all is well."""
+        raw_file, is_sealed = raw.get(recording.id), recording.id in sealed
+        has_sound = is_sealed or (raw_file is not None and raw_file.bytes > 0)
+        match recording.state:
+            case State.RUNNING:
+                return await self._end(recording)
+            case State.LOST | State.EMPTY if has_sound:
+                return await self._look_again(recording)
+            case State.EMPTY if raw_file is not None:
+                await self._evidence.discard(recording)
+                return "discarded"
+            case State.SEALED if is_sealed and raw_file is not None:
+                await self._evidence.discard(recording)
+                return "discarded"
+            case State.SEALED if not is_sealed and raw_file is not None and has_sound:
+                return await self._look_again(recording)
+            case State.SEALED if not is_sealed and not await self._is_destroyed(recording):
+                stored = recording.seal.stored if recording.seal else recording.file
+                await self._evidence.lose(recording, f"its stored sound {stored} is not there any more")
+                return "lost"
+        return ""
+
+    async def _is_destroyed(self, recording: Recording) -> bool:
+        """Whether a certificate tells of its destruction, and the record is yet to."""
+        name = str(PurePosixPath(recording.file).parent / f"{recording.id}{CERTIFICATE}")
+        return bool(await self._sounds.sizes([name]))
+
+    async def _end(self, recording: Recording) -> str:
+        """Ends the record of a call or a dial that is over."""
+        over = None
+        if recording.call_id is not None and recording.call_id not in self._running_calls():
+            call = await self._reads.call(recording.call_id)
+            if call is None or call.ended_at is not None:
+                ended_at = self._clock()
+                over = (
+                    replace(recording, state=State.OVER, ended_at=ended_at)
+                    if call is None
+                    else evidence.ended_with(recording, call)
+                )
+        elif recording.dial_id is not None:
+            dialled = await self._of_dial(recording.dial_id)
+            over = dialled if dialled and dialled.state is State.OVER else None
+        return "ended" if over and await self._replace(recording, over) else ""
+
+    async def _look_again(self, recording: Recording) -> str:
+        return "again" if await self._replace(recording, evidence.to_look_at_again(recording)) else ""
+
+    async def _replace(self, was: Recording, new: Recording) -> bool:
+        """Stores it, unless somebody has changed it since."""
+        async with self._saving.turn:
+            if await self._store.recording(was.id) != was:
+                return False
+            await self._saving.save_in_turn(Change(recordings=(new,)))
+        return True
+
+    # ---------------------------------------------------------------- files without a record
+
+    async def _adopt(self, file: LyingFile) -> str:
+        """Gives a file its record: that of its call or dial, or one of a stray. Returns what was done."""
+        if await self._store.recording(file.id) is not None:
+            return ""
+        kind, owner = evidence.named(file.file) or (Kind.STRAY, "")
+        known: Recording | None = None
+        if kind is Kind.CALLBACK:
+            known = await self._of_dial(owner)
+        elif kind in (Kind.CALL, Kind.MESSAGE) and (call := await self._reads.call(owner)):
+            if call.ended_at is None:
+                return ""  # its end will make the record
+            known = evidence.of_call(call) if kind is Kind.CALL else evidence.of_message(call, _raw_name(file, kind))
+        if known is not None and known.id == file.id:
+            return "linked" if await self._put([known]) else ""
+        if self._clock() - file.changed_at < STRAY_AFTER:
+            return ""
+        stray = Recording(
+            file.id,
+            Kind.STRAY,
+            _raw_name(file, kind),
+            file.changed_at,
+            state=State.OVER,
+            ended_at=file.changed_at,
+        )
+        data = {"recording_id": stray.id, "file": file.file, "size_bytes": file.bytes}
+        found = await self._put([stray], (Event("recording.found", self._clock(), data=data),))
+        self._evidence.standing.told["found"] += found
+        return "found" if found else ""
+
+    async def _of_dial(self, dial_id: str) -> Recording | None:
+        number = dial_id.partition("-")[0]
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            return None
+        task = await self._store.callback(int(number))
+        dials = () if task is None else task.dials
+        return next((evidence.of_dial(dial) for dial in dials if dial.id == dial_id), None)
+
+
+def _of(call: Call) -> list[Recording]:
+    made = [] if call.message is None else [evidence.of_message(call, call.message)]
+    sound = evidence.of_call(call)
+    return made if sound is None else [sound, *made]
+
+
+def _raw_name(file: LyingFile, kind: Kind) -> str:
+    """The name of its raw sound, whether that is still there or not."""
+    if not file.is_sealed:
+        return file.file
+    suffix = MESSAGE_SUFFIX if kind is Kind.MESSAGE else CALL_SUFFIX
+    return str(PurePosixPath(file.file).parent / f"{file.id}{suffix}")
+
+
+def _sorted(files: Iterable[LyingFile], day: date) -> tuple[dict[str, LyingFile], dict[str, LyingFile]]:
+    """The raw ones and the sealed ones of that day, by id."""
+    of_day = [each for each in files if each.file.startswith(f"{day:%Y/%m/%d}/")]
+    raw = {each.id: each for each in of_day if not each.is_sealed and each.file.endswith(RAW)}
+    return raw, {each.id: each for each in of_day if each.is_sealed}
+
+
+def _whole(day: date) -> tuple[datetime, datetime]:
+    since = datetime.combine(day, time(), UTC)
+    return since, since + timedelta(days=1) - timedelta(microseconds=1)

@@ -1,0 +1,104 @@
+"""The raw sounds that Asterisk writes, looked at while they grow and when they are over. Nothing here changes one.
+
+Counterparts: `gateway/ports.py` names it as `RawSounds`; `gateway/evidence.py` asks. The vault's worker alone writes.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.domain.evidence import Sound
+from gateway.domain.recordings import SAMPLE_RATE_HZ
+
+SAMPLE_BYTES = 2
+LIMIT_S = 5.0
+"""How long the disk may take over one look."""
+PART_BYTES = 1 << 20
+"""So much is read at a time: a long talk is not held in memory."""
+
+_DAY_FOLDERS = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
+
+T = TypeVar("T")
+
+
+class RawFolder:
+    """The port `RawSounds` on a folder. A disk that hangs holds one thread, and nothing else waits for it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="raw-sounds")
+
+    async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
+        """See ports.RawSounds."""
+        return await self._look(lambda: {file: size for file in files if (size := self._size(file)) is not None})
+
+    async def sound(self, file: str, channels: int, heard_s: float) -> Sound:
+        """See ports.RawSounds. With one channel only the left side is looked at."""
+        return await self._look(lambda: self._sound(file, channels, heard_s))
+
+    async def days(self) -> list[date]:
+        """See ports.RawSounds."""
+        return await self._look(lambda: [day for folder in self._root.glob(_DAY_FOLDERS) if (day := _day(folder))])
+
+    async def free_bytes(self) -> int:
+        """See ports.RawSounds."""
+        return await self._look(lambda: shutil.disk_usage(self._root).free)
+
+    def close(self) -> None:
+        """Ends the thread; does not wait for a disk that hangs."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _look(self, look: Callable[[], T]) -> T:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, look)
+        except TimeoutError as error:
+            raise OSError(f"the disk of {self._root} has not answered for {LIMIT_S:g} s") from error
+
+    def _path(self, file: str) -> Path | None:
+        path = (self._root / file).resolve()
+        return path if path.is_relative_to(self._root) else None
+
+    def _size(self, file: str) -> int | None:
+        path = self._path(file)
+        try:
+            return None if path is None else path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _sound(self, file: str, channels: int, heard_s: float) -> Sound:
+        path, size = self._path(file), self._size(file)
+        if path is None or size is None:
+            return Sound(None)
+        frame = SAMPLE_BYTES * channels
+        size -= size % frame
+        tail = min(size, round(heard_s * SAMPLE_RATE_HZ) * frame)
+        heard = [False] * channels
+        with path.open("rb") as opened:
+            opened.seek(size - tail)
+            while tail > 0 and not all(heard):
+                part = opened.read(min(PART_BYTES, tail))
+                if not part:
+                    break
+                tail -= len(part)
+                for side in range(channels):
+                    heard[side] = heard[side] or _is_heard(part, side, channels)
+        return Sound(size / frame / SAMPLE_RATE_HZ, heard[0], heard[-1])
+
+
+def _day(folder: Path) -> date | None:
+    """The day that a folder is of; None for a name that is none."""
+    try:
+        return date(*(int(part) for part in folder.parts[-3:]))
+    except ValueError:
+        return None
+
+
+def _is_heard(part: bytes, side: int, channels: int) -> bool:
+    """Whether anything but digital silence is in that side: what a phone sends is never that, however quiet it is."""
+    low, high = part[2 * side :: 2 * channels], part[2 * side + 1 :: 2 * channels]
+    return low.count(0) != len(low) or high.count(0) != len(high)

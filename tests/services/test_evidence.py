@@ -1,0 +1,462 @@
+"""Recordings on a real store: rows with their calls, the looks at their sound, sealing, alarms, and recovery."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from gateway.domain import evidence
+from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
+from gateway.domain.change import Change
+from gateway.domain.facts import (
+    CallerLeft,
+    Described,
+    DialFact,
+    DialResult,
+    DialStep,
+    Entered,
+    Fact,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Queued,
+    RecordingStarted,
+    Side,
+    TrunkAnswered,
+)
+from gateway.domain.recordings import Kind, Recording, State
+from gateway.ports import Reading, StoreAway, VaultAway
+from gateway.store import tables
+from gateway.store.database import writing
+from tests.domain.values import MONDAY
+from tests.told import Services
+
+FILE = "2026/08/16/112-1.0.raw"
+
+
+def begins(call_id: str = "112-1.0", file: str = FILE) -> list[Fact]:
+    """A call up to its place in the queue."""
+    return [
+        Entered(call_id, MONDAY, "telkomsel", "0811"),
+        Described(call_id, MONDAY, "0811", "", "112", "", "", "", "", ""),
+        RecordingStarted(call_id, MONDAY, file),
+        TrunkAnswered(call_id, MONDAY),
+        Queued(call_id, MONDAY, "emergency", 1, 1),
+    ]
+
+
+def ends(seconds: float = 20.0, call_id: str = "112-1.0") -> list[Fact]:
+    """A talk of all but the first two seconds, and the end."""
+    end, leg = MONDAY + timedelta(seconds=seconds), f"{call_id}-1001"
+    return [
+        LegRung(call_id, MONDAY + timedelta(seconds=1), leg, "1001"),
+        LegConnected(call_id, MONDAY + timedelta(seconds=2), leg, "1001"),
+        LegLeft(call_id, end, leg, "1001", 16),
+        CallerLeft(call_id, end, 16, Side.CALLER),
+    ]
+
+
+async def tell(services: Services, *facts: Fact) -> None:
+    await services.centre.record(Reading(facts=facts))
+
+
+async def row(services: Services, recording_id: str = "112-1.0") -> Recording:
+    found = await services.store.recording(recording_id)
+    assert found is not None
+    return found
+
+
+async def look(services: Services, seconds: float = 0.0) -> None:
+    """One look at what runs, `seconds` after the last one."""
+    services.clock.now_s += seconds
+    await services.evidence.watch()
+
+
+async def checked(services: Services) -> None:
+    """The looks at what is over, until nothing of it grows any more."""
+    for _ in range(2):
+        await services.evidence.check()
+        services.clock.now_s += 2
+
+
+async def sealed(services: Services) -> None:
+    await look(services)
+    await checked(services)
+    await services.evidence.seal()
+
+
+async def events(services: Services, kind: str = "recording.") -> list[tuple[str, object]]:
+    told = services.feed.after(0) or []
+    return [
+        (each.event.type.removeprefix("recording."), each.event.data.get("reason"))
+        for each in told
+        if each.event.type.startswith(kind)
+    ]
+
+
+async def alarms(services: Services) -> dict[str, str]:
+    await services.watch.tick(services.clock())
+    standing = await services.store.standing_alarms()
+    return {each.kind: each.detail for each in standing if each.kind in evidence.KINDS}
+
+
+async def test_a_recording_is_stored_with_its_call_and_sealed_once_it_is_over(services: Services) -> None:
+    await tell(services, *begins())
+    assert (await row(services)).state is State.RUNNING
+    assert [each.id for each in await services.store.running_recordings()] == ["112-1.0"]
+    services.sounds.write(FILE, 20)
+
+    await tell(services, *ends())
+    over = await row(services)
+    assert (over.state, over.expected_s, over.talk_s, over.sound_s) == (State.OVER, 20.0, 18.0, None)
+    await sealed(services)
+
+    done = await row(services)
+    assert (done.state, done.sound_s, done.left_dbfs, done.problem) == (State.SEALED, 20.0, -20.0, None)
+    assert done.seal == services.vault.sealed["112-1.0"].seal
+    assert services.sounds.files == {}
+    assert await events(services) == [("sealed", None)]
+    assert await alarms(services) == {}
+
+
+async def test_a_file_that_still_grows_is_not_looked_at_and_not_sealed(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    for seconds in (5, 10, 20):
+        services.sounds.write(FILE, seconds)
+        await services.evidence.check()
+        services.clock.now_s += 1
+        await services.evidence.seal()
+    assert (await row(services)).sound_s is None
+    assert services.vault.asked == []
+
+
+async def test_recordings_that_ran_are_taken_up_by_the_next_gateway(services: Services) -> None:
+    await tell(services, *begins())
+    after = Services(services.store, clock=services.clock)
+    await after.centre.resume()
+    await tell(after, *ends())
+    over = await row(after)
+    assert (over.state, over.started_at, over.expected_s) == (State.OVER, MONDAY, 20.0)
+
+
+async def test_a_running_call_whose_sound_is_not_written_is_an_alarm_until_it_is(services: Services) -> None:
+    await tell(services, *begins())
+    services.sounds.write(FILE, 1)
+    await look(services)
+    await look(services, 4)
+    assert await alarms(services) == {}
+    await look(services, 1)
+    assert await alarms(services) == {"recording_stalled": "running call 112-1.0 is not being recorded"}
+    await look(services, 1)
+    assert await events(services) == [("failed", "its sound is not being written: nothing for 5 s")]
+    assert services.evidence.standing.stalled == ("112-1.0",)
+
+    services.sounds.write(FILE, 2)
+    await look(services, 1)
+    assert await alarms(services) == {}
+
+
+async def test_no_file_at_all_is_told_as_such_and_a_disk_that_is_gone_is_none(services: Services) -> None:
+    await tell(services, *begins())
+    services.sounds.is_gone = True
+    for _ in range(7):
+        await look(services, 1)
+    assert await events(services) == [("failed", "no sound is being written: nothing for 5 s")]
+    assert set(await alarms(services)) == {"recording_stalled", "disk_low"}
+
+
+async def test_nothing_is_said_of_growth_while_nobody_tells_whether_the_call_is_over(services: Services) -> None:
+    await tell(services, *begins())
+    services.switchboard.is_away = True
+    for _ in range(10):
+        await look(services, 1)
+    assert services.evidence.standing.stalled == ()
+
+
+async def test_a_caller_who_was_not_heard_in_a_talk_is_told_and_the_sound_is_sealed(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    services.sounds.silent[FILE] = (False, True)
+    await sealed(services)
+    reason = "nothing is heard of the caller in 18.0 s of talk"
+    assert await events(services) == [("failed", reason), ("sealed", None)]
+    assert ((await row(services)).state, (await row(services)).problem) == (State.SEALED, reason)
+
+
+async def test_a_call_that_was_cancelled_before_any_sound_is_no_failure(services: Services) -> None:
+    left = CallerLeft("112-1.0", MONDAY + timedelta(seconds=1), 16, Side.CALLER)
+    await tell(services, *begins()[:3], left)
+    services.sounds.write(FILE, 0)
+    await sealed(services)
+    assert (await row(services)).state is State.EMPTY
+    assert services.sounds.files == {}  # no file without a byte stays behind
+    assert await events(services) == []
+    assert services.vault.asked == []
+
+
+async def test_what_cannot_be_sealed_is_told_once_a_reason_and_tried_again_later(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    services.vault.refuses["112-1.0"] = ("ffmpeg said: no", False)
+    services.clock.at = MONDAY
+    await sealed(services)
+    await services.evidence.seal()
+    assert services.vault.asked == ["112-1.0"]
+    await look(services)
+    assert await alarms(services) == {"recording_failed": "1 recording cannot be sealed, and will be tried again"}
+
+    services.clock.at = MONDAY + timedelta(seconds=11)
+    await services.evidence.seal()
+    assert (await row(services)).tries == 2
+    assert await events(services) == [("failed", "ffmpeg said: no")]
+    assert services.sounds.files
+
+    services.vault.refuses.clear()
+    services.clock.at = MONDAY + timedelta(seconds=60)
+    await services.evidence.seal()
+    assert ((await row(services)).state, (await row(services)).problem) == (State.SEALED, None)
+    await look(services, 6)
+    assert await alarms(services) == {}
+
+
+async def test_a_sound_that_was_never_there_is_lost_and_an_alarm_for_a_day(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    await sealed(services)
+    await look(services)
+    assert (await row(services)).state is State.LOST
+    assert await events(services) == [("failed", "there is no file of its sound"), ("failed", "there is no raw sound")]
+    assert await alarms(services) == {"recording_lost": "1 recording found to be lost in the last 24 hours"}
+
+    services.clock.at = MONDAY + timedelta(hours=25)
+    await look(services, 6)
+    assert "recording_lost" not in await alarms(services)
+
+
+async def test_a_worker_that_does_not_answer_is_an_alarm_after_ten_seconds_and_sealing_goes_on_after(
+    services: Services,
+) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    services.vault.is_away = True
+    with pytest.raises(VaultAway):
+        await sealed(services)
+    assert await alarms(services) == {}
+    services.clock.now_s += 10
+    assert await alarms(services) == {"vault_away": "nothing is sealed: the worker does not answer"}
+    assert (await row(services)).state is State.OVER
+
+    services.vault.is_away = False
+    await services.evidence.seal()
+    assert (await row(services)).state is State.SEALED
+    assert await alarms(services) == {}
+
+
+async def test_a_sound_at_which_the_worker_dies_does_not_keep_the_others_waiting(services: Services) -> None:
+    other = "2026/08/16/112-2.0.raw"
+    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
+    services.sounds.write(FILE, 20)
+    services.sounds.write(other, 20)
+    services.vault.gives_up.add("112-1.0")
+    with pytest.raises(VaultAway):
+        await sealed(services)
+    await services.evidence.seal()
+    assert (await row(services, "112-2.0")).state is State.SEALED
+    services.clock.now_s += 11
+    with pytest.raises(VaultAway):
+        await services.evidence.seal()
+    failed = await row(services)
+    assert (failed.state, failed.problem, failed.tries) == (State.OVER, "the worker ended", 1)
+
+
+async def test_a_worker_that_does_not_run_is_an_alarm_though_nothing_waits(services: Services) -> None:
+    services.vault.problem = "it cannot be started: no such file"
+    await look(services)
+    await look(services, 10)
+    words = "nothing is sealed: the vault's worker does not run: it cannot be started: no such file"
+    assert await alarms(services) == {"vault_away": words}
+    services.vault.problem = None
+    await look(services, 1)
+    assert await alarms(services) == {}
+
+
+async def test_an_almost_full_disk_is_an_alarm_and_then_stops_the_sealing_but_not_the_discarding(
+    services: Services,
+) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    services.sounds.free = 1_900_000_000
+    await look(services)
+    assert await alarms(services) == {"disk_low": "less than 2000 MB are left"}
+
+    await checked(services)
+    services.vault.is_away = True
+    with pytest.raises(VaultAway):
+        await services.evidence.seal()
+    services.vault.is_away = False
+    services.sounds.free = 900_000_000
+    await look(services)
+    await services.evidence.seal()
+    assert (await row(services)).state is State.OVER
+    words = "less than 1000 MB are left: nothing is sealed, recording goes on"
+    assert await alarms(services) == {"disk_low": words}
+
+    services.sounds.free = 3_000_000_000
+    await look(services, 11)
+    await services.evidence.seal()
+    assert (await row(services)).state is State.SEALED
+    assert await alarms(services) == {}
+
+
+async def test_raw_sound_that_could_not_be_discarded_is_discarded_while_the_disk_is_full(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await look(services)
+    await checked(services)
+    await services.vault.seal(await row(services))  # the gateway died before it could store that
+    await services.evidence.seal()
+    assert services.vault.asked == ["112-1.0", "112-1.0"]
+    services.sounds.write(FILE, 20)  # it died before the raw sound was discarded
+    services.sounds.free = 1
+    await look(services)
+    await services.recovery.settle([MONDAY.date()])
+    assert services.sounds.files == {}
+
+
+async def test_alarms_stand_until_the_next_gateway_has_looked(services: Services) -> None:
+    services.sounds.free = 1
+    await look(services)
+    assert set(await alarms(services)) == {"disk_low"}
+    after = Services(services.store, clock=services.clock)
+    assert set(await alarms(after)) == {"disk_low"}
+    await look(after)
+    assert await alarms(after) == {}
+
+
+async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> None:
+    file = "2026/08/16/callback-1-ab.raw"
+    task = Callback(
+        number="0811",
+        trunk="telkomsel",
+        opened_at=MONDAY,
+        due_at=MONDAY,
+        first_due_at=MONDAY,
+        tries=(Try("112-1.0", MONDAY, Why.ABANDONED),),
+        try_count=1,
+        last_try_at=MONDAY,
+        dials=(Dial("1-ab", 1, MONDAY, recording=file),),
+    )
+    await services.saving.save(Change(callbacks=(Update(task),)))
+    await services.centre.resume()
+
+    def step(which: DialStep, seconds: float, result: DialResult | None = None) -> DialFact:
+        return DialFact("1-ab", MONDAY + timedelta(seconds=seconds), which, result)
+
+    await services.centre.record(Reading(facts=(step(DialStep.RUNG, 5),)))
+    running = await row(services, "callback-1-ab")
+    assert (running.state, running.kind, running.dial_id) == (State.RUNNING, Kind.CALLBACK, "1-ab")
+    answered = step(DialStep.ANSWERED, 8)
+    await services.centre.record(Reading(facts=(answered, step(DialStep.ENDED, 38, DialResult.ANSWERED))))
+    over = await row(services, "callback-1-ab")
+    assert (over.state, over.expected_s, over.talk_s) == (State.OVER, 30.0, 30.0)
+
+
+# ---------------------------------------------------------------- recovery
+
+
+async def without_row(services: Services, recording_id: str = "112-1.0") -> None:
+    async with writing(services.store._engine) as connection:
+        await connection.execute(delete(tables.recordings).where(tables.recordings.c.id == recording_id))
+
+
+async def test_calls_from_before_this_version_get_their_recordings_and_these_are_sealed(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await without_row(services)
+    assert await services.recovery.settle([MONDAY.date()]) == {"linked": 1}
+    await sealed(services)
+    assert (await row(services)).state is State.SEALED
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_a_running_call_is_left_to_its_end(services: Services) -> None:
+    await tell(services, *begins())
+    services.sounds.write(FILE, 20)
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+    await without_row(services)
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_a_file_of_nobody_is_told_and_sealed_like_any(services: Services) -> None:
+    stray = "2026/08/16/notes.raw"
+    services.sounds.write(stray, 3)
+    services.vault.changed_at = MONDAY
+    services.clock.at = MONDAY + timedelta(minutes=1)
+    assert await services.recovery.settle([MONDAY.date()]) == {}  # it may be of a call that is yet to be told
+    services.clock.at = MONDAY + timedelta(minutes=11)
+    assert await services.recovery.settle([MONDAY.date()]) == {"found": 1}
+    assert await events(services) == [("found", None)]
+    await sealed(services)
+    done = await row(services, "notes")
+    assert (done.kind, done.state, done.sound_s) == (Kind.STRAY, State.SEALED, 3.0)
+
+
+async def test_a_sealed_recording_whose_stored_sound_is_gone_is_lost_and_back_when_it_is(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    kept = services.vault.sealed.copy()
+    services.vault.sealed.clear()
+    assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
+    lost = await row(services)
+    assert (lost.state, lost.problem) == (
+        State.LOST,
+        "its stored sound 2026/08/16/112-1.0.ogg is not there any more",
+    )
+    await look(services, 6)
+    assert "recording_lost" in await alarms(services)
+
+    services.vault.sealed = kept  # somebody brought it back
+    assert await services.recovery.settle([MONDAY.date()]) == {"again": 1}
+
+
+async def test_what_was_destroyed_when_the_gateway_died_is_not_told_as_lost(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+    services.sounds.files["2026/08/16/112-1.0.destroyed.json"] = 300
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_what_the_worker_had_sealed_when_the_gateway_died_is_found_and_not_sealed_twice(
+    services: Services,
+) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await services.vault.seal(await row(services))
+    seal = services.vault.sealed["112-1.0"].seal
+    await sealed(services)
+    assert (await row(services)).seal == seal
+    await without_row(services)  # an older copy of the database was brought back
+    services.sounds.files.clear()
+    assert await services.recovery.settle([MONDAY.date()]) == {"linked": 1}
+
+
+async def test_the_store_is_away_for_a_moment_and_nothing_is_told_twice(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await look(services)
+    await checked(services)
+    commit = services.store.commit
+
+    async def away(change: object) -> None:
+        raise StoreAway("it is away")
+
+    monkeypatch.setattr(services.store, "commit", away)
+    with pytest.raises(StoreAway):
+        await services.evidence.seal()
+    monkeypatch.setattr(services.store, "commit", commit)
+    await services.evidence.seal()
+    assert await events(services) == [("sealed", None)]

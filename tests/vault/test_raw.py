@@ -1,0 +1,40 @@
+"""The raw folder: sizes, sides that are heard, and names that lead out of it."""
+
+import array
+from datetime import date
+from pathlib import Path
+
+from gateway.vault.raw import RawFolder
+
+
+def stereo(seconds: float, left: int, right: int) -> bytes:
+    return array.array("h", [left, right] * round(8000 * seconds)).tobytes()
+
+
+async def test_a_sound_is_as_long_as_its_whole_frames_and_each_side_is_listened_to(tmp_path: Path) -> None:
+    folder = tmp_path / "2026/11/26"
+    folder.mkdir(parents=True)
+    (folder / "a.raw").write_bytes(stereo(3, 0, 8) + b"\0")
+    (folder / "b.raw").write_bytes(stereo(2, 900, 900) + stereo(1, 0, 8))
+    (folder / "c.sln").write_bytes(array.array("h", [5] * 8000).tobytes())
+    raw = RawFolder(tmp_path)
+
+    sizes = await raw.sizes(["2026/11/26/a.raw", "2026/11/26/none.raw", "../out.raw"])
+    assert sizes == {"2026/11/26/a.raw": 96001}
+    quiet = await raw.sound("2026/11/26/a.raw", 2, 3.0)
+    assert (quiet.sound_s, quiet.is_left_heard, quiet.is_right_heard) == (3.0, False, True)
+    # only the talk counts, which is at the end
+    assert not (await raw.sound("2026/11/26/b.raw", 2, 1.0)).is_left_heard
+    assert (await raw.sound("2026/11/26/b.raw", 2, 2.5)).is_left_heard
+    assert (await raw.sound("2026/11/26/c.sln", 1, 0.0)).sound_s == 1.0
+    assert (await raw.sound("2026/11/26/none.raw", 2, 1.0)).sound_s is None
+    assert await raw.days() == [date(2026, 11, 26)]
+    assert await raw.free_bytes() > 0
+    raw.close()
+
+
+async def test_folders_that_are_of_no_day_are_none(tmp_path: Path) -> None:
+    (tmp_path / "2026/13/45").mkdir(parents=True)
+    raw = RawFolder(tmp_path)
+    assert await raw.days() == []
+    raw.close()
