@@ -8,6 +8,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
+from bench import advice, deaths, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -42,6 +43,7 @@ class Lengths:
     report_calls: int
     advices: int
     sealed_s: int
+    deaths: int
 
 
 FULL = Lengths(
@@ -54,6 +56,7 @@ FULL = Lengths(
     report_calls=1_000_000,
     advices=5000,
     sealed_s=1200,
+    deaths=20,
 )
 QUICK = Lengths(
     rounds=2,
@@ -65,6 +68,7 @@ QUICK = Lengths(
     report_calls=200_000,
     advices=2000,
     sealed_s=300,
+    deaths=3,
 )
 
 
@@ -74,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
     parser.add_argument("--load-seconds", type=float, metavar="S", help="length of the throughput's load")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
+    parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
     return parser.parse_args()
 
 
@@ -89,6 +94,7 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "sealing": lambda say, lengths: sealing.measure(say, seconds=lengths.sealed_s),
     "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
     "waiting": lambda say, lengths: waiting.measure(say),
+    "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
 BLOCKS = (*BESIDE, *ALONE)
@@ -120,6 +126,7 @@ def main() -> int:
         report_calls=base.report_calls,
         advices=base.advices,
         sealed_s=base.sealed_s,
+        deaths=chosen.deaths or base.deaths,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()
