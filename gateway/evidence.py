@@ -123,7 +123,7 @@ class Evidence:
         self._growing: dict[str, _Growth] = {}
         self._ending: dict[str, _Growth] = {}
         self._undiscarded: dict[str, Recording] = {}
-        """Sealed, or empty."""
+        """Sealed, empty or lost."""
         self._put_off: dict[str, _PutOff] = {}
         self._count_at_s = 0.0
         self._away_since_s: float | None = None
@@ -277,8 +277,13 @@ class Evidence:
     async def seal(self) -> bool:
         """Seals what waits, and discards raw sound that is sealed. Returns whether there is more to do. Raises
         StoreAway, VaultAway."""
+        more = await self._seal_waiting()
         for recording in list(self._undiscarded.values()):
+            del self._undiscarded[recording.id]  # it comes last where the worker gives up at it
             await self.discard(recording)
+        return more
+
+    async def _seal_waiting(self) -> bool:
         now_s = self._clock_s()
         self._put_off = {key: each for key, each in self._put_off.items() if each.until_s + PUT_OFF_S > now_s}
         put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
@@ -333,8 +338,9 @@ class Evidence:
             self._undiscarded[recording.id] = recording
 
     async def discard(self, recording: Recording) -> None:
-        """Has the raw sound of a sealed recording deleted, or the file of an empty one; where the stored sound does not
-        agree with its seal, it waits to be sealed again. Raises StoreAway, VaultAway."""
+        """Has the raw sound of a sealed recording deleted, or the file without a byte of one that is empty or lost;
+        where the stored sound does not agree with its seal, it waits to be sealed again. Raises StoreAway,
+        VaultAway."""
         self._remember_to_discard(recording)
         try:
             await self._ask(self._vault.discard_raw(recording))
@@ -356,6 +362,8 @@ class Evidence:
             is_news = is_lost or now.problem != reason
             events = (self._failed_event(failed),) if is_news else ()
             await self._saving.save_in_turn(Change(recordings=(failed,), events=events))
+        if is_lost:
+            self._remember_to_discard(failed)
         self._count_at_s = 0.0
         self.standing.told["lost" if is_lost else "failed"] += is_news
         log.warning("recording_not_sealed", extra={"recording": recording.id, "reason": reason, "lost": is_lost})

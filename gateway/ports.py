@@ -316,8 +316,8 @@ class Vault(Protocol):
         adds it to its day's chain. The raw sound stays. Raises Unsealable."""
 
     async def discard_raw(self, recording: Recording) -> None:
-        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal, or the file of an
-        empty one if there is nothing in it; raises Unsealable where that is not so, and deletes nothing."""
+        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal, or the file of one
+        that is empty or lost, if it has not one byte; raises Unsealable where that is not so, and deletes nothing."""
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,

@@ -155,7 +155,7 @@ class Recovery:
                 return await self._end(recording)
             case State.LOST | State.EMPTY if has_sound:
                 return await self._look_again(recording)
-            case State.EMPTY if raw_file is not None:
+            case State.EMPTY | State.LOST if raw_file is not None:
                 await self._evidence.discard(recording)
                 return "discarded"
             case State.SEALED if is_sealed and raw_file is not None:

@@ -109,8 +109,6 @@ async def health(context: Context) -> Answer[HealthModel]:
         for name, part in (("Asterisk", _asterisk(status)), ("The database", database))
         if not part.up
     ]
-    if count := len(status.recordings.stalled):
-        severe.append(f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.")
     if status.journal_waits:
         severe.append(f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.")
     severe += [_full(setting, free) for setting, free in status.free_bytes.items() if free < NO_SPACE_BYTES]
@@ -169,6 +167,8 @@ def _warnings(context: Context, status: Status) -> list[str]:
         found.append(
             "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past)."
         )
+    if count := len(status.recordings.stalled):
+        found.append(f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.")
     if status.recordings.vault_away:
         found.append("Nothing is sealed: the vault's worker does not answer.")
     if status.recordings.counts.failing:

@@ -27,7 +27,7 @@ HEARD_S = 5.0
 LISTENED_S = 600.0
 """The last so many seconds of a talk are looked at for it."""
 NO_SOUND_S = 1.0
-"""A call that was over so soon may have no sound at all."""
+"""A call that was over so soon may have no sound at all; a call back, in which nothing is played, after SHORT_S."""
 STALLED_S = 5.0
 """While Asterisk itself plays, sound is written each second: after so many without, it is not being written."""
 STALLED_IN_TALK_S = 15.0
@@ -127,7 +127,8 @@ def is_short(recording: Recording, sound_s: float) -> bool:
 
 
 def _should_sound(recording: Recording) -> bool:
-    return (recording.expected_s or 0.0) > NO_SOUND_S
+    may_lack_s = NO_SOUND_S if recording.kind is Kind.CALL else SHORT_S
+    return (recording.expected_s or 0.0) > may_lack_s
 
 
 def _problem(recording: Recording, sound: Sound) -> str | None:

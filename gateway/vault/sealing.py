@@ -69,10 +69,10 @@ class Sealer:
             raise Unsealable(str(error)) from error
 
     def discard_raw(self, recording: Recording) -> None:
-        """Deletes the raw sound of a sealed recording whose stored sound agrees with its seal, or the file of an empty
-        one. Raises Unsealable."""
+        """Deletes the raw sound of a sealed recording whose stored sound agrees with its seal, or the file of one
+        that is empty or lost, if it has not one byte. Raises Unsealable."""
         place = self.place(recording)
-        if recording.state is State.EMPTY:
+        if recording.state in (State.EMPTY, State.LOST):
             _discard_empty(place)
             return
         seal = recording.seal

@@ -8,6 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.domain.advice import TrunkRule
 from gateway.domain.facts import Entered
+from gateway.evidence import Standing
+from gateway.ports import RecordingCounts
 from tests.api.house import START, House
 from tests.api.listener import listening
 
@@ -95,6 +97,36 @@ async def test_a_centre_that_is_not_at_its_best_is_impaired(house: House, change
 
     assert (reply.status, reply.json["status"]) == (200, "impaired")
     assert words in reply.json["problems"][0]
+
+
+async def test_how_the_recordings_stand_shows_in_health_and_metrics(house: House) -> None:
+    standing = Standing(stalled=("112-1.1",), counts=RecordingCounts(waiting=3, failing=2, lost=1), vault_away="gone")
+    standing.told["sealed"] = 7
+    house.status["recordings"] = standing
+
+    reply = await house.get("/v1/health", token=None)
+    assert (reply.status, reply.json["status"]) == (200, "impaired")
+    assert reply.json["recordings"] == {
+        "stalled": 1,
+        "waiting": 3,
+        "failing": 2,
+        "lost": 1,
+        "vault": {"up": False, "reason": "gone"},
+    }
+    assert reply.json["problems"] == [
+        "1 running call is not being recorded.",
+        "Nothing is sealed: the vault's worker does not answer.",
+        "2 recordings could not be sealed yet.",
+    ]
+    told = (await house.get("/metrics")).text
+    for line in (
+        'gateway112_recordings_told_total{what="sealed"} 7.0',
+        "gateway112_recordings_stalled 1.0",
+        "gateway112_recordings_waiting 3.0",
+        "gateway112_recordings_failing 2.0",
+        "gateway112_vault_up 0.0",
+    ):
+        assert line in told
 
 
 async def test_settings_of_a_trunk_that_is_not_there_show_in_health_until_it_is(house: House) -> None:

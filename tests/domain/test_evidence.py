@@ -131,6 +131,8 @@ def test_a_call_back_has_a_recording_from_when_the_callers_phone_is_called() -> 
     assert evidence.of_dial(ended) == replace(
         running, state=State.OVER, ended_at=after(40), expected_s=30.0, talk_s=30.0
     )
+    short = replace(rung, answered_at=after(10), ended_at=after(12), result=DialResult.ANSWERED)
+    assert evidence.checked(evidence.of_dial(short) or running, Sound(0.0), AT).state is State.EMPTY
     missed = replace(rung, ended_at=after(40), result=DialResult.NO_ANSWER)
     assert evidence.checked(evidence.of_dial(missed) or running, Sound(0.0), AT).state is State.EMPTY
 

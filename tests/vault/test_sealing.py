@@ -152,6 +152,19 @@ def test_sound_that_is_none_is_refused_with_the_reason_and_stays(
     house.sealed(2)
 
 
+@pytest.mark.parametrize("state", [State.EMPTY, State.LOST])
+def test_a_file_without_a_byte_does_not_stay_and_one_with_a_byte_does(house: House, state: State) -> None:
+    empty = replace(house.recording(raw=b""), state=state)
+    house.sealer.discard_raw(empty)
+    house.sealer.discard_raw(empty)
+    assert list(house.day.iterdir()) == []
+
+    not_empty = replace(house.recording(raw=b"\1"), state=state)
+    with pytest.raises(Unsealable, match="not empty"):
+        house.sealer.discard_raw(not_empty)
+    assert (house.root / not_empty.file).read_bytes() == b"\1"
+
+
 def test_a_file_that_is_not_there_is_lost(house: House) -> None:
     with pytest.raises(Unsealable, match="not there") as refused:
         house.sealer.seal(a_recording())
