@@ -26,6 +26,7 @@ HEARD_S = 5.0
 """In a talk of more seconds each side is heard, or its line is broken."""
 LISTENED_S = 600.0
 """The last so many seconds of a talk are looked at for it."""
+CUT = "Asterisk died in the middle of it: its last second is missing"
 NO_SOUND_S = 1.0
 """A call that was over so soon may have no sound at all; a call back, in which nothing is played, after SHORT_S."""
 STALLED_S = 5.0
@@ -60,8 +61,11 @@ def follow(running: Iterable[Recording], fact: Fact, call: Call) -> list[Recordi
 
 
 def ended_with(recording: Recording, call: Call) -> Recording:
-    """The recording of a call that is over."""
+    """The recording of a call that is over. Of one that vanished with Asterisk the end is missing, and nobody knows how
+    much of it."""
     over = replace(recording, state=State.OVER, ended_at=call.ended_at)
+    if call.cause is None and call.greeted_at is not None:
+        over = replace(over, problem=CUT, problem_at=call.ended_at)
     if recording.kind is not Kind.CALL:
         return over
     return replace(over, expected_s=call.line_s or 0.0, talk_s=_talk_s(call))
@@ -116,7 +120,7 @@ def checked(recording: Recording, sound: Sound, at: datetime) -> Recording:
     looked_at = replace(recording, sound_s=sound.sound_s or 0.0)
     if not sound.sound_s and not _should_sound(recording):
         return replace(looked_at, state=State.EMPTY)
-    problem = _problem(looked_at, sound)
+    problem = _problem(looked_at, sound) or recording.problem
     return replace(looked_at, problem=problem, problem_at=at if problem else None)
 
 
@@ -127,6 +131,8 @@ def is_short(recording: Recording, sound_s: float) -> bool:
 
 
 def _should_sound(recording: Recording) -> bool:
+    if recording.problem is not None:
+        return True
     may_lack_s = NO_SOUND_S if recording.kind is Kind.CALL else SHORT_S
     return (recording.expected_s or 0.0) > may_lack_s
 

@@ -23,7 +23,7 @@ from tests.sip import Sipp
 TALK_MS = 3000
 RATE = 1.5
 SETTLE_S = 90.0
-SOON_GIVES_UP = ("-max_invite_retrans", "3", "-max_non_invite_retrans", "3")
+SOON_GIVES_UP = ("-max_invite_retrans", "5", "-max_non_invite_retrans", "3")
 """What nobody answers any more is not asked for half a minute."""
 
 

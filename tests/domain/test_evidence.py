@@ -92,9 +92,16 @@ def test_a_call_that_was_cancelled_before_112_answered_need_have_no_sound() -> N
     assert evidence.checked(recording, Sound(1.5), AT).state is State.OVER
 
 
-def test_a_call_that_asterisk_lost_has_a_recording_that_is_over() -> None:
+def test_a_call_that_asterisk_lost_has_a_recording_whose_end_is_missing() -> None:
     _, known = told(STARTED, ANSWERED, QUEUED, Vanished("112-1.0", after(4)))
-    assert (known["112-1.0"].state, known["112-1.0"].expected_s) == (State.OVER, 3.0)
+    cut = known["112-1.0"]
+    assert (cut.state, cut.expected_s, cut.problem) == (State.OVER, 3.0, evidence.CUT)
+    assert evidence.checked(cut, Sound(2.5), AT).problem == evidence.CUT
+    assert evidence.checked(cut, Sound(0.0), AT).problem == "its file holds no sound"
+    assert evidence.checked(cut, Sound(0.0), AT).state is State.OVER
+
+    _, known = told(STARTED, Vanished("112-1.0", after(4)))
+    assert evidence.checked(known["112-1.0"], Sound(0.0), AT).state is State.EMPTY
 
 
 def test_a_message_is_over_when_its_caller_waits_again_or_leaves() -> None:
