@@ -173,6 +173,7 @@ async def standing(api: Api, kinds: set[str], limit_s: float = 15.0) -> dict[str
         await asyncio.sleep(0.2)
 
 
+@pytest.mark.timeout(240)
 async def test_whatever_is_killed_when_each_call_has_its_sound_and_nothing_is_sealed_twice(tone: Path) -> None:
     """Three times each; `python -m bench --only deaths` does it twenty times."""
     seed = int(os.environ.get("SEED", time.time()))
