@@ -147,6 +147,8 @@ def _recording(recording: Recording, missing: str | None) -> tuple[str, str, str
         case State.DESTROYED:
             certificate = f"recordings/{folder_of(recording)}/{recording.id}.destroyed.json"
             return recording.id, certificate, "dimusnahkan; lihat sertifikat / destroyed, see the certificate"
+        case State.EMPTY:
+            return recording.id, "-", "tidak ada suara / there was no sound, and none is missing"
         case State.LOST:
             return recording.id, "-", f"tidak ada suara / there is no sound: {recording.problem or ''}"
     return recording.id, "-", "belum disegel; minta lagi nanti / not sealed yet: ask again later"
