@@ -59,6 +59,7 @@ from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.playing import Player
 from gateway.vault.raw import RawFolder
 from gateway.vault.recordings import Recordings
+from gateway.vault.rounds import moving
 from gateway.vault.shelf import shelf_for
 from gateway.vault.sounds import Sounds
 from gateway.vault.worker_link import VaultWorker
@@ -183,6 +184,7 @@ class App:
             running_calls=lambda: centre.running_calls.values(),
             is_hearing=is_hearing,
             low_bytes=settings.vault.low_space_mb * 1_000_000,
+            moving=lambda: moving(settings),
             clock=_now,
             clock_s=time.monotonic,
         )

@@ -24,6 +24,7 @@ from gateway.domain.evidence import Space
 from gateway.domain.recordings import Recording, State, recording_id
 from gateway.ports import (
     EvidenceReads,
+    Moving,
     RawSounds,
     RecordingCounts,
     Sealed,
@@ -45,6 +46,8 @@ AWAY_PAUSE_S = 2.0
 """Before the vault or the store that was away is asked again."""
 AWAY_AFTER_S = 10.0
 """A worker that was away for less is no alarm: it is started anew within that."""
+NOT_MOVED_AFTER_S = 60.0
+"""A bucket that was away for less is no alarm."""
 CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
 SETTLED_S = 1.5
 """A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
@@ -68,6 +71,8 @@ class Standing:
     """None until it was looked at."""
     vault_away: str = ""
     """Why the vault's worker does not answer; empty where it does."""
+    moving: Moving | None = None
+    """None where sound lies on the disk alone, or until it is known."""
     told: Counter[str] = field(default_factory=Counter)
     """Since the start: how many were `sealed`, `failed`, `lost` or `found`."""
 
@@ -92,7 +97,8 @@ class _PutOff:
 class Evidence:
     """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
     not ended; `is_hearing` says whether Asterisk is seen and its journal is read to the end; `low_bytes` is the space
-    under which it is an alarm; `clock_s` is a clock that never leaps, in seconds."""
+    under which it is an alarm; `moving` says how sound gets to its bucket (blocking: a small file); `clock_s` is a
+    clock that never leaps, in seconds."""
 
     def __init__(
         self,
@@ -108,8 +114,11 @@ class Evidence:
         low_bytes: int,
         clock: Callable[[], datetime],
         clock_s: Callable[[], float],
+        moving: Callable[[], Moving | None] = lambda: None,
     ) -> None:
         self._store = store
+        self._moving = moving
+        self._moved_at_s = clock_s()
         self._reads = reads
         self._saving = saving
         self._vault = vault
@@ -160,12 +169,14 @@ class Evidence:
             return None
         standing, counts = self.standing, self.standing.counts
         away_s = 0.0 if self._away_since_s is None else self._clock_s() - self._away_since_s
+        not_moved_s = self._clock_s() - self._moved_at_s
         wrong = evidence.alarming(
             standing.stalled,
             counts.failing,
             counts.lost,
             standing.space,
             standing.vault_away if away_s >= AWAY_AFTER_S else "",
+            standing.moving.problem if standing.moving and not_moved_s >= NOT_MOVED_AFTER_S else "",
         )
         return [Alarm(kind, subject, detail, now) for kind, subject, detail in wrong]
 
@@ -184,6 +195,9 @@ class Evidence:
         if self._clock_s() >= self._count_at_s:
             self.standing.counts = await self._reads.counts(self._clock() - LOST_FOR)
             self._count_at_s = self._clock_s() + COUNT_EVERY_S
+            self.standing.moving = await asyncio.to_thread(self._moving)
+        if self.standing.moving is None or not self.standing.moving.problem:
+            self._moved_at_s = self._clock_s()
         self._has_looked = True
         return False
 

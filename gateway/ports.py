@@ -204,6 +204,15 @@ class RecordingCounts:
     lost: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """How the moving of sealed sound to its bucket, or back, stands."""
+
+    waiting: int = 0
+    problem: str = ""
+    """Why some of it was not moved; empty where all is well."""
+
+
 class EvidenceReads(Protocol):
     """What the service that keeps recordings as evidence needs of the store. Each call may raise StoreAway."""
 

@@ -45,7 +45,7 @@ from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
-from gateway.ports import Dialling, LyingFile, Refused, Ring, Sealed, SwitchboardAway, Unsealable, VaultAway
+from gateway.ports import Dialling, LyingFile, Moving, Refused, Ring, Sealed, SwitchboardAway, Unsealable, VaultAway
 from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.store.custody import StoredCustody
@@ -355,6 +355,7 @@ class Services:
             clock=clock,
         )
         self.vault = ToldVault(self.sounds)
+        self.moving: Moving | None = None
         reads = StoredEvidence(store._engine)
         self.evidence = Evidence(
             store=store,
@@ -366,6 +367,7 @@ class Services:
             running_calls=lambda: self.centre.running_calls.values(),
             is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             low_bytes=2_000_000_000,
+            moving=lambda: self.moving,
             clock=clock,
             clock_s=clock.seconds,
         )

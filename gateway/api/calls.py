@@ -148,8 +148,8 @@ async def get_message(
     request: web.Request,
     token: Token,
 ) -> web.StreamResponse:
-    """The message that the caller left, as WAV. Listening needs a reason, which stands in the audit log. An operator who
-    has claimed the caller's callback hears what he is to call about."""
+    """The message that the caller left, as WAV. Listening needs a reason, which stands in the audit log. An operator
+    who has claimed the caller's callback hears what he is to call about."""
     who = listener(request, query, headers, token)
     call = await call_of(context, path.id)
     if not token.may(May.HEAR_CALLS) and not await _calls_back(context, token, call):

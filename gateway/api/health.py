@@ -83,6 +83,9 @@ class RecordingsHealth(Told):
     failing: Annotated[int, Field(description="Of these, how many could not be sealed when it was tried.")]
     lost: Annotated[int, Field(description="How many were found to be lost in the last 24 hours.")]
     vault: PartHealth
+    not_moved: Annotated[
+        int | None, Field(description="Sealed ones that wait to be moved to the bucket, or back; null without one.")
+    ]
 
 
 class HealthModel(Told):
@@ -141,6 +144,7 @@ def _recordings(standing: Standing) -> RecordingsHealth:
         failing=counts.failing,
         lost=counts.lost,
         vault=PartHealth(up=not reason, reason=reason or None),
+        not_moved=standing.moving.waiting if standing.moving else None,
     )
 
 
@@ -171,6 +175,8 @@ def _warnings(context: Context, status: Status) -> list[str]:
         found.append(f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.")
     if status.recordings.vault_away:
         found.append("Nothing is sealed: the vault's worker does not answer.")
+    if status.recordings.moving and status.recordings.moving.problem:
+        found.append("Recordings are not moved to or from the bucket: `gateway112 doctor` says why.")
     if status.recordings.counts.failing:
         found.append(f"{status.recordings.counts.failing} recordings could not be sealed yet.")
     if context.level.applied.problems:

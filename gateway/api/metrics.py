@@ -100,6 +100,11 @@ def _of_sound(context: Context) -> list[Metric]:
         _gauge("recordings_stalled", "Running calls whose sound is not being written.", len(standing.stalled)),
         _gauge("recordings_waiting", "Recordings that are over and wait to be sealed.", standing.counts.waiting),
         _gauge("recordings_failing", "Those of them that could not be sealed when tried.", standing.counts.failing),
+        _gauge(
+            "recordings_not_moved",
+            "Sealed ones that wait to be moved to the bucket, or back; NaN without one.",
+            _or_nan(standing.moving.waiting if standing.moving else None),
+        ),
         _gauge("vault_up", "Whether the vault's worker answers.", int(not standing.vault_away)),
     ]
 

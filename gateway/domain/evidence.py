@@ -15,8 +15,8 @@ from gateway.domain.facts import CallerLeft, Fact, MessageBegun, Queued, Recordi
 from gateway.domain.recordings import Kind, Recording, Seal, State, recording_id
 
 STALLED, FAILED, LOST = "recording_stalled", "recording_failed", "recording_lost"
-DISK_LOW, VAULT_AWAY = "disk_low", "vault_away"
-KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY})
+DISK_LOW, VAULT_AWAY, NOT_MOVED = "disk_low", "vault_away", "recordings_not_moved"
+KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY, NOT_MOVED})
 """The alarms about recordings."""
 
 SHORT_S, SHORT_SHARE = 3.0, 0.05
@@ -246,10 +246,11 @@ def named(file: str) -> tuple[Kind, str] | None:
 
 
 def alarming(
-    stalled: Sequence[str], failing: int, lost: int, space: Space | None, vault_away: str
+    stalled: Sequence[str], failing: int, lost: int, space: Space | None, vault_away: str, not_moved: str = ""
 ) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the recordings now, each as an alarm's kind, subject and detail. `stalled` are running calls;
-    `space` is None while nobody knows it; `vault_away` says why nothing can be sealed, and is empty where it can."""
+    `space` is None while nobody knows it; `vault_away` says why nothing can be sealed, and is empty where it can;
+    `not_moved` the same of moving to the bucket."""
     if stalled:
         first, count = stalled[0], len(stalled)
         words = f"running call {first} is" if count == 1 else f"{count} running calls, the first one {first}, are"
@@ -264,6 +265,8 @@ def alarming(
         yield DISK_LOW, "paths.recordings", f"{words}: nothing is sealed, recording goes on" if stops else words
     if vault_away:
         yield VAULT_AWAY, "vault", f"nothing is sealed: {vault_away}"
+    if not_moved:
+        yield NOT_MOVED, "bucket", f"sealed sound stays where it is: {not_moved}"
 
 
 def _recordings(count: int) -> str:

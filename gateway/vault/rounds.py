@@ -1,6 +1,6 @@
 """What came of a round of moving sound to the bucket or back, as its worker leaves it for others to read.
 
-Counterparts: `moving.py` writes it; the doctor reads it, without the bucket's library.
+Counterparts: `moving.py` writes it; the alarms, `/v1/health` and the doctor read it, without the bucket's library.
 """
 
 import json
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from gateway.ports import Moving
 from gateway.settings import Settings
 from gateway.vault.folders import write_whole
 
@@ -38,3 +39,9 @@ class Round:
     def write(self, folder: Path) -> None:
         told = asdict(self) | {"began_at": self.began_at.isoformat()}
         write_whole(folder / FILE, json.dumps(told).encode())
+
+
+def moving(settings: Settings) -> Moving | None:
+    """How moving stands; None where no bucket is named, or before the first round. Blocking: disk."""
+    last = Round.read(settings) if settings.vault.bucket else None
+    return None if last is None else Moving(last.waiting, last.problem or "")

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.domain.advice import TrunkRule
 from gateway.domain.facts import Entered
 from gateway.evidence import Standing
-from gateway.ports import RecordingCounts
+from gateway.ports import Moving, RecordingCounts
 from tests.api.house import START, House
 from tests.api.listener import listening
 
@@ -112,6 +112,7 @@ async def test_how_the_recordings_stand_shows_in_health_and_metrics(house: House
         "failing": 2,
         "lost": 1,
         "vault": {"up": False, "reason": "gone"},
+        "not_moved": None,
     }
     assert reply.json["problems"] == [
         "1 running call is not being recorded.",
@@ -124,9 +125,19 @@ async def test_how_the_recordings_stand_shows_in_health_and_metrics(house: House
         "gateway112_recordings_stalled 1.0",
         "gateway112_recordings_waiting 3.0",
         "gateway112_recordings_failing 2.0",
+        "gateway112_recordings_not_moved NaN",
         "gateway112_vault_up 0.0",
     ):
         assert line in told
+
+
+async def test_sound_that_is_not_moved_to_its_bucket_shows_in_health_and_metrics(house: House) -> None:
+    house.status["recordings"] = Standing(moving=Moving(5, "the bucket s3://sound is full. Remedy: raise its quota"))
+    reply = await house.get("/v1/health", token=None)
+    assert reply.json["recordings"]["not_moved"] == 5
+    (problem,) = (each for each in reply.json["problems"] if "bucket" in each)
+    assert "s3://" not in problem  # the page is open to everybody
+    assert "gateway112_recordings_not_moved 5.0" in (await house.get("/metrics")).text
 
 
 async def test_settings_of_a_trunk_that_is_not_there_show_in_health_until_it_is(house: House) -> None:

@@ -25,7 +25,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
 )
 from gateway.domain.recordings import Kind, Recording, State
-from gateway.ports import Reading, StoreAway, VaultAway
+from gateway.ports import Moving, Reading, StoreAway, VaultAway
 from gateway.store import tables
 from gateway.store.database import writing
 from tests.domain.values import MONDAY
@@ -460,3 +460,23 @@ async def test_the_store_is_away_for_a_moment_and_nothing_is_told_twice(
     monkeypatch.setattr(services.store, "commit", commit)
     await services.evidence.seal()
     assert await events(services) == [("sealed", None)]
+
+
+async def test_sound_that_a_bucket_does_not_take_for_a_minute_is_an_alarm_and_nothing_else_stops(
+    services: Services,
+) -> None:
+    services.moving = Moving(3, "the bucket is full. Remedy: raise its quota")
+    await look(services)
+    await look(services, 30)
+    assert await alarms(services) == {}
+    await look(services, 40)
+    said = "sealed sound stays where it is: the bucket is full. Remedy: raise its quota"
+    assert await alarms(services) == {evidence.NOT_MOVED: said}
+    await tell(services, *begins())
+    services.sounds.write(FILE, 20)
+    await tell(services, *ends())
+    await sealed(services)
+    assert (await row(services)).state is State.SEALED
+    services.moving = Moving()
+    await look(services, 10)
+    assert await alarms(services) == {}
