@@ -12,7 +12,7 @@ pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
 CALLED_CARRIERS = ("tests/calls/test_callbacks.py", "tests/calls/test_fallback.py", "tests/calls/test_stories.py")
 """Their carriers are called, and so listen at the one port that every centre calls."""
 
-WITH_A_BUCKET = ("tests/vault/test_bucket.py", "tests/vault/test_moving.py")
+WITH_A_BUCKET = ("tests/calls/test_bucket.py", "tests/vault/test_bucket.py", "tests/vault/test_moving.py")
 """They share the one S3 server."""
 
 
