@@ -201,7 +201,7 @@ async def all_others_wait_on_the_board(api: Api, count: int) -> None:
 
 
 async def hear_the_message(api: Api, call: Json) -> None:
-    async with api.session.get(call["message"]["url"]) as response:
+    async with api.session.get(call["message"]["url"], params={"reason": "a test of the centre"}) as response:
         sound = await response.read()
     assert response.status == 200
     assert len(sound) == call["message"]["size_bytes"]
