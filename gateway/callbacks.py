@@ -17,7 +17,7 @@ from gateway.domain import callbacks, evidence
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Call
-from gateway.domain.callbacks import Callback, Dial, OutOfTurn, State, Update, Why
+from gateway.domain.callbacks import GIVEN_UP_AT_MOST, Callback, Dial, Flock, OutOfTurn, State, Update, Why
 from gateway.domain.change import Change, SetAside
 from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep
@@ -225,8 +225,36 @@ class Callbacks:
             deed = _deed_about("callback.given_up", task, closed, actor, now, {"reason": reason})
             return await self._save(closed, deed)
 
+    async def give_up_many(self, flock: Flock, expected: int, actor: Actor, reason: str) -> tuple[int, int]:
+        """Gives up the tasks of a flock, the oldest first and GIVEN_UP_AT_MOST at most, all or none of them. Returns
+        how many, and how many are left. Raises OutOfTurn where there are not about as many as `expected`; StoreAway."""
+        async with self._saving.turn:
+            now = self._clock()
+            count, tasks = await self._store.flock(flock, GIVEN_UP_AT_MOST)
+            if callbacks.differs_much(count, expected):
+                raise OutOfTurn(f"{count} callbacks are so, and not {expected}: look at them again")
+            if not tasks:
+                return 0, 0
+            updates = callbacks.give_up_all(tasks, now, actor.name, reason)
+            told = {
+                "count": len(tasks),
+                "left": count - len(tasks),
+                "trunk": flock.trunk,
+                "why": flock.why,
+                "opened_since": flock.opened_since.isoformat(),
+                "opened_until": flock.opened_until.isoformat(),
+                "most_tries": flock.most_tries,
+                "reason": reason,
+            }
+            deed = Deed(now, actor, "callback.many_given_up", subject="callbacks", data=told, note=reason, became=told)
+            committed = await self._saving.save_in_turn(Change(callbacks=updates, deeds=(deed,)))
+            self._look_at_s = 0.0
+            self.remember(committed.callbacks)
+        return len(tasks), count - len(tasks)
+
     async def dial(self, callback_id: int, operator_id: int, actor: Actor, version: int | None) -> Callback:
-        """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal.
+        """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal. A
+        number that the centre does not dial, and a second dial of one operator, are out of turn.
 
         Raises what `claim` does; Refused where the phone cannot be rung. After SwitchboardAway nobody knows whether it
         rings: the dial goes on until Asterisk is there again, and says so or has no such call.
@@ -237,6 +265,14 @@ class Callbacks:
             operator = _operator(books, operator_id)
             if task.trunk not in books.trunks:
                 raise OutOfTurn(f"trunk {task.trunk}, which the caller came on, is no more")
+            problem = callbacks.dial_problem(task.number, abroad=books.rules.callback_abroad)
+            if problem is not None:
+                raise OutOfTurn(problem)
+            for other in await self._store.dialling_callbacks():
+                if other.id != task.id and any(
+                    dial.result is None and dial.operator_id == operator_id for dial in other.dials
+                ):
+                    raise OutOfTurn(f"operator {operator_id} is calling {other.number} back now")
             if self._is_busy(operator.phone):
                 raise OutOfTurn(f"phone {operator.phone} rings or talks now")
             dial_id = f"{task.id}-{secrets.token_hex(6)}"

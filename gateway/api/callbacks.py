@@ -13,14 +13,15 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word
-from gateway.api.problems import conflict
+from gateway.api.models import PRINTABLE, Body, Moment, Parameters, Told, Word
+from gateway.api.problems import conflict, unprocessable
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
 from gateway.api.sounds import PROBLEMS, STATUSES, ReasonQuery, SoundHeaders, listener, sending, serve_sound
 from gateway.api.tracks import of_dial, opened
 from gateway.domain.audit import Actor
-from gateway.domain.callbacks import Callback, Dial, State, Why, number_of
+from gateway.domain.books import Rules
+from gateway.domain.callbacks import Callback, Dial, Flock, OutOfTurn, State, Why, dial_problem, number_of
 from gateway.domain.facts import DialResult
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
@@ -40,6 +41,12 @@ class CallbacksQuery(Parameters):
     overdue: Annotated[bool, Field(description="True: only those whose time has passed.")] = False
     number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
     claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
+    trunk: Annotated[Word | None, Field(description="Only those all of whose tries came on this trunk.")] = None
+    why: Annotated[Why | None, Field(description="Only those all of whose tries were this.")] = None
+    opened_since: Annotated[Moment | None, Field(description="Only those opened at this time or later.")] = None
+    opened_until: Annotated[Moment | None, Field(description="Only those opened before this time.")] = None
+    least_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or more.")] = None
+    most_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or less.")] = None
     cursor: Annotated[ThingId | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200, description="How many items at most.")] = 50
 
@@ -64,12 +71,41 @@ class GiveUpBody(Body):
     reason: Annotated[Reason, Field(description="Why the caller is not called any more.")]
 
 
+class GiveUpManyBody(Body):
+    """Which: those in nobody's hands that came alike."""
+
+    opened_since: Annotated[Moment, Field(strict=False, description="Only those opened at this time or later.")]
+    opened_until: Annotated[Moment, Field(strict=False, description="Only those opened before this time.")]
+    trunk: Annotated[Word | None, Field(description="Only those all of whose tries came on this trunk.")] = None
+    why: Annotated[Why | None, Field(description="Only those all of whose tries were this.")] = None
+    most_tries: Annotated[
+        int, Field(ge=1, le=100_000, description="Only who tried so often or less: persons try again.")
+    ] = 1
+    expected: Annotated[
+        int,
+        Field(ge=1, le=10_000_000, description="How many there are: the `total` of the list with the same filter."),
+    ]
+    reason: Annotated[Reason, Field(description="Why the callers are not called any more.")]
+
+
+class GivenUpModel(Told):
+    given_up: int
+    left: Annotated[int, Field(description="Of the same sort, and still open: ask again, expecting these.")]
+
+
 class TryModel(Told):
     """One call of the number."""
 
     call_id: str
     at: Annotated[datetime, Field(description="When it arrived.")]
-    why: Annotated[Why, Field(description="`heard` is the last one: a person spoke with the caller.")]
+    why: Annotated[
+        Why,
+        Field(
+            description="`heard` is the last one: a person spoke with the caller. `heard_elsewhere`: with whoever "
+            "called with his number over another trunk than his tries came on, and may have forged it."
+        ),
+    ]
+    trunk: Annotated[str, Field(description="The trunk that it came on.")]
 
 
 class DialModel(Told):
@@ -107,7 +143,10 @@ class CallbackModel(Told):
     id: int
     version: Annotated[int, Field(description="Its ETag: counts its changes.")]
     number: str
-    trunk: Annotated[str, Field(description="The trunk of the last try: the number is called over it.")]
+    dial_problem: Annotated[
+        str | None, Field(description="Why `dial` refuses the number, and what to do; null where it does not.")
+    ]
+    trunk: Annotated[str, Field(description="The trunk of the first try: the number is called over it.")]
     state: State
     opened_at: datetime
     due_at: Annotated[
@@ -123,7 +162,7 @@ class CallbackModel(Told):
     is_overdue: Annotated[bool, Field(description="`due_at` has passed, and the number is not being called.")]
     try_count: int
     last_try_at: datetime
-    tries: Annotated[list[TryModel], Field(description="The latest 50, oldest first; try_count counts all.")]
+    tries: Annotated[list[TryModel], Field(description="The latest 50 and the last of each trunk, oldest first.")]
     claimed_by: Annotated[int | None, Field(description="The operator who has it, until the number tries again.")]
     claimed_at: datetime | None
     first_dialled_at: Annotated[datetime | None, Field(description="When the number was first called.")]
@@ -133,12 +172,14 @@ class CallbackModel(Told):
     reason: Annotated[str, Field(description="Why it was given up, or what came of it.")]
 
     @classmethod
-    def of(cls, task: Callback, now: datetime) -> Self:
-        own = {name: getattr(task, name) for name in cls.model_fields if name not in ("is_overdue", "tries", "dials")}
+    def of(cls, task: Callback, now: datetime, rules: Rules) -> Self:
+        made = ("is_overdue", "tries", "dials", "dial_problem")
+        own = {name: getattr(task, name) for name in cls.model_fields if name not in made}
         return cls(
             **own,
+            dial_problem=dial_problem(task.number, abroad=rules.callback_abroad),
             is_overdue=task.is_overdue(now),
-            tries=[TryModel(call_id=each.call_id, at=each.at, why=each.why) for each in task.tries],
+            tries=[TryModel(call_id=each.call_id, at=each.at, why=each.why, trunk=each.trunk) for each in task.tries],
             dials=[DialModel.of(dial, task.id) for dial in task.dials],
         )
 
@@ -157,6 +198,7 @@ class CallbackSummary(Told):
 class CallbackList(Told):
     items: list[CallbackModel]
     next: Annotated[int | None, Field(description="The cursor of the next page; null on the last one.")]
+    total: Annotated[int, Field(description="How many the filter fits, on all pages.")]
     summary: CallbackSummary
 
 
@@ -171,12 +213,20 @@ async def list_callbacks(context: Context, query: CallbacksQuery) -> CallbackLis
         claimed_by=query.claimed_by,
         is_open=query.open,
         overdue_at=now if query.overdue else None,
+        trunk=query.trunk,
+        why=query.why,
+        opened_since=query.opened_since,
+        opened_until=query.opened_until,
+        least_tries=query.least_tries,
+        most_tries=query.most_tries,
     )
+    rules = (await context.bookkeeper.books()).rules
     found, following = await context.reads.callbacks.page(filter, after=query.cursor, limit=query.limit)
     counts = await context.reads.callbacks.counts(now, now - IMPOSSIBLE_WITHIN)
     return CallbackList(
-        items=[CallbackModel.of(task, now) for task in found],
+        items=[CallbackModel.of(task, now, rules) for task in found],
         next=following,
+        total=await context.reads.callbacks.count(filter),
         summary=CallbackSummary(
             open=counts.open, claimed=counts.claimed, overdue=counts.overdue, impossible=counts.impossible
         ),
@@ -184,7 +234,7 @@ async def list_callbacks(context: Context, query: CallbacksQuery) -> CallbackLis
 
 
 async def get_callback(context: Context, path: ThingPath) -> Answer[CallbackModel]:
-    return _told(context, await _task(context, path.id))
+    return await _told(context, await _task(context, path.id))
 
 
 async def claim_callback(
@@ -193,42 +243,62 @@ async def claim_callback(
     """An operator takes it: nobody else calls the number meanwhile. It is anybody's again once the caller tries once
     more and is not heard, unless a dial goes on."""
     version = version_of(headers)
-    return _told(context, await context.callbacks.claim(path.id, _operator_id(body, token), actor, version))
+    return await _told(context, await context.callbacks.claim(path.id, _operator_id(body, token), actor, version))
 
 
 async def release_callback(
     context: Context, path: ThingPath, headers: MatchHeaders, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """The operator gives it back, or a supervisor takes it away."""
-    return _told(context, await context.callbacks.release(path.id, actor, version_of(headers), _allow(token)))
+    return await _told(context, await context.callbacks.release(path.id, actor, version_of(headers), _allow(token)))
 
 
 async def reach_callback(
     context: Context, path: ThingPath, headers: MatchHeaders, body: ReachedBody, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """Somebody spoke with the caller, by whatever way: the task is over. A dial that the caller answered for 5 seconds
-    or more says so by itself."""
-    task = await context.callbacks.reach(path.id, actor, version_of(headers), _allow(token), body.note)
-    return _told(context, task)
+    or more says so by itself. An operator claims it first."""
+    task = await context.callbacks.reach(path.id, actor, version_of(headers), _allow_end(token), body.note)
+    return await _told(context, task)
 
 
 async def give_up_callback(
     context: Context, path: ThingPath, headers: MatchHeaders, body: GiveUpBody, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
-    """The caller is not called any more. Who calls 112 again and is not heard has a new task."""
-    task = await context.callbacks.give_up(path.id, actor, version_of(headers), _allow(token), body.reason)
-    return _told(context, task)
+    """The caller is not called any more. Who calls 112 again and is not heard has a new task. An operator claims it
+    first."""
+    task = await context.callbacks.give_up(path.id, actor, version_of(headers), _allow_end(token), body.reason)
+    return await _told(context, task)
+
+
+async def give_up_many_callbacks(context: Context, body: GiveUpManyBody, actor: Actor) -> GivenUpModel:
+    """Gives up many at once that came alike, after a flood of forged calls: the oldest first, 1000 at most, never one
+    that somebody has or dials. It is refused where there are not about as many as whoever asks saw in the list, and is
+    one entry of the audit log; each task tells of it by its own event."""
+    if body.opened_since >= body.opened_until:
+        raise unprocessable("/opened_until", "must be after opened_since")
+    flock = Flock(
+        opened_since=body.opened_since,
+        opened_until=body.opened_until,
+        trunk=body.trunk,
+        why=body.why,
+        most_tries=body.most_tries,
+    )
+    given_up, left = await context.callbacks.give_up_many(flock, body.expected, actor, body.reason)
+    return GivenUpModel(given_up=given_up, left=left)
 
 
 async def dial_callback(
     context: Context, path: ThingPath, headers: MatchHeaders, body: ForOperator, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """Rings the operator's own phone for 25 s and then, once it is picked up, the number for 45 s, over the trunk that
-    the caller came on, as 112 and marked as a call back (RFC 7090). It is recorded. The task is in that operator's
+    the caller came on first, as 112 and marked as a call back (RFC 7090). It is recorded. Only an ordinary Indonesian
+    subscriber's number is called, one abroad where the rules let it (`dial_problem`), and an operator calls one at a
+    time. The task is in that operator's
     hands from now on; what comes of it stands in its `dials`."""
     version = version_of(headers)
     task = await context.callbacks.dial(path.id, _operator_id(body, token), actor, version)
-    return _told(context, task, status=202)
+    return await _told(context, task, status=202)
 
 
 async def get_callback_recording(
@@ -258,8 +328,9 @@ async def _task(context: Context, callback_id: int) -> Callback:
     return task
 
 
-def _told(context: Context, task: Callback, status: int = 200) -> Answer[CallbackModel]:
-    return Answer(CallbackModel.of(task, context.clock()), status, {"ETag": f'"{task.version}"'})
+async def _told(context: Context, task: Callback, status: int = 200) -> Answer[CallbackModel]:
+    rules = (await context.bookkeeper.books()).rules
+    return Answer(CallbackModel.of(task, context.clock(), rules), status, {"ETag": f'"{task.version}"'})
 
 
 def _operator_id(body: ForOperator, token: Token) -> int:
@@ -277,6 +348,17 @@ def _allow(token: Token) -> Callable[[Callback], None]:
     def allow(task: Callback) -> None:
         if task.claimed_by is not None:
             refuse_foreign(token, task.claimed_by)
+
+    return allow
+
+
+def _allow_end(token: Token) -> Callable[[Callback], None]:
+    """The same; and in nobody's hands it is the supervisors': so the log says who took it before it was over."""
+
+    def allow(task: Callback) -> None:
+        if task.is_open and task.claimed_by is None and not token.may(May.ACT_FOR_OTHERS):
+            raise OutOfTurn("nobody has it: claim it first")
+        _allow(token)(task)
 
     return allow
 
@@ -302,6 +384,14 @@ def _act(
 
 ROUTES = (
     route("GET", "/v1/callbacks", list_callbacks, "Callers whom nobody heard", may=May.SEE_CALLS),
+    route(
+        "POST",
+        "/v1/callbacks/give-up-many",
+        give_up_many_callbacks,
+        "Many callers are not to be called",
+        may=May.ACT_FOR_OTHERS,
+        problems=(409,),
+    ),
     route("GET", "/v1/callbacks/{id}", get_callback, "One callback", may=May.SEE_CALLS),
     _act("claim", claim_callback, "Take it"),
     _act("release", release_callback, "Give it back"),

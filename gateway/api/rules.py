@@ -56,6 +56,9 @@ class _Rules(Body):
     callback_target_min: Annotated[
         int, Field(ge=1, le=1440, description="Within how many minutes a caller whom nobody heard is called back.")
     ]
+    callback_abroad: Annotated[
+        bool, Field(description="Whether numbers abroad may be called back: whoever forges one has the centre pay.")
+    ]
     flood_trunk_per_min: Annotated[
         int | None,
         Field(ge=1, le=6000, description="More calls a minute on one trunk are an alarm; null: only its habit says."),
@@ -86,6 +89,7 @@ class RulesModel(KeptModel):
     lone_check_min: int | None
     lone_answer_s: int
     callback_target_min: int
+    callback_abroad: bool
     flood_trunk_per_min: int | None
     flood_factor: float
     flood_number_per_10min: int

@@ -3,7 +3,8 @@
 Counterpart: `gateway/api/callbacks.py`.
 """
 
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -17,6 +18,8 @@ def add_to(commands: Commands) -> None:
     own = subject(commands, "callback", "Callers whom nobody heard.")
     shown = command(own, "list", list_callbacks, example="callback list")
     shown.add_argument("--all", action="store_true", help="with those that are over")
+    _add_filter(shown)
+    shown.add_argument("--least-tries", type=_count, metavar="N", help="only who tried so often or more")
     for name, serve, example in (
         ("claim", claim, "callback claim 17 1001"),
         ("dial", dial, "callback dial 17 1001"),
@@ -29,11 +32,30 @@ def add_to(commands: Commands) -> None:
             parser.add_argument("phone", type=phone, metavar="PHONE", help="the operator's phone")
         else:
             parser.add_argument("text", metavar="TEXT", help="what came of it, or why nobody calls any more")
+    example = 'callback give-up-many "forged calls" --trunk xlsmart --since 2026-11-23T14:00 --until 2026-11-23T14:20'
+    many = command(own, "give-up-many", give_up_many, example=example)
+    many.add_argument("text", metavar="TEXT", help="why nobody calls them any more")
+    _add_filter(many, is_needed=True)
+    many.add_argument(
+        "--most-tries", type=_count, default=1, metavar="N", help="only who tried so often or less (default: 1)"
+    )
+    many.add_argument("--expect", type=_count, metavar="N", help="give them up: as many as were counted before")
+
+
+def _add_filter(parser: ArgumentParser, *, is_needed: bool = False) -> None:
+    parser.add_argument("--trunk", metavar="TRUNK", help="only those all of whose tries came on it")
+    parser.add_argument("--why", metavar="WHY", help="only those all of whose tries were this, such as abandoned")
+    for option, words in (("--since", "at this time of the centre's clock or later"), ("--until", "before this time")):
+        parser.add_argument(
+            option, type=_wall_moment, metavar="TIME", required=is_needed, help=f"only those opened {words}"
+        )
 
 
 async def list_callbacks(desk: Desk, arguments: Namespace) -> Reply:
     """Callers who hung up, were cut off or left a message before anybody spoke with them, the soonest due first."""
-    answer = await desk.api.every("/v1/callbacks", **({} if arguments.all else {"open": True}))
+    asked = {} if arguments.all else {"open": True}
+    filter = _filter(desk, arguments) | {"least_tries": arguments.least_tries}
+    answer = await desk.api.every("/v1/callbacks", **asked, **filter)
     people = {each["id"]: each["name"] for each in (await desk.api.every("/v1/operators"))["items"]}
     rows = [
         (
@@ -71,6 +93,55 @@ async def reached(desk: Desk, arguments: Namespace) -> Reply:
 async def give_up(desk: Desk, arguments: Namespace) -> Reply:
     """The number is not called any more, for a reason that stays in the audit log."""
     return await _act(desk, arguments, "give-up", {"reason": arguments.text}, "is given up")
+
+
+async def give_up_many(desk: Desk, arguments: Namespace) -> Reply:
+    """Gives up many callbacks at once that came alike, after a flood of forged calls: those in nobody's hands. Without
+    --expect it only counts them."""
+    filter = _filter(desk, arguments) | {"most_tries": arguments.most_tries}
+    if arguments.expect is None:
+        counted = await desk.api.ask("GET", "/v1/callbacks", query={**filter, "state": "open", "limit": 1})
+        total = counted["total"]
+        told = f"{total} callbacks are so. To give them up, say the same with --expect {total}." if total else NONE
+        return Reply({"total": total}, tables.plain(told))
+    body = {**{name: value for name, value in filter.items() if value is not None}, "reason": arguments.text}
+    given_up, left = 0, arguments.expect
+    while left > 0:
+        told = await desk.api.ask("POST", "/v1/callbacks/give-up-many", body={**body, "expected": left})
+        given_up, left = given_up + told["given_up"], told["left"]
+        if not told["given_up"]:
+            break
+    return Reply({"given_up": given_up, "left": left}, tables.plain(f"{given_up} callbacks are given up."))
+
+
+NONE = "No callback in nobody's hands is so."
+
+
+def _filter(desk: Desk, arguments: Namespace) -> Json:
+    """What the list and the act take alike; None where it was not said."""
+    times = {"opened_since": arguments.since, "opened_until": arguments.until}
+    return {
+        "trunk": arguments.trunk,
+        "why": arguments.why,
+        **{name: at and at.replace(tzinfo=desk.zone).isoformat() for name, at in times.items()},
+    }
+
+
+def _wall_moment(text: str) -> datetime:
+    """A time of the centre's clock."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        raise ArgumentTypeError(f"{text} is not a time such as 2026-11-23T14:00")
+    return moment
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 7 or int(text) == 0:
+        raise ArgumentTypeError(f"{text} is not a number such as 1")
+    return int(text)
 
 
 async def _by(desk: Desk, arguments: Namespace) -> Json:

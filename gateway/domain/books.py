@@ -59,6 +59,8 @@ class Rules(Kept):
     """How long that operator's phone rings."""
     callback_target_min: int = 10
     """Within how many minutes a caller whom nobody heard should be called back."""
+    callback_abroad: bool = False
+    """Whether numbers abroad are called back too, at the centre's cost."""
     flood_trunk_per_min: int | None = None
     """More calls a minute on one trunk are a flood, whatever is usual; None: only its habit says."""
     flood_factor: float = 5.0

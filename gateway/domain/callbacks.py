@@ -12,7 +12,7 @@ is forgotten because somebody called once.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +22,7 @@ from gateway.domain.audit import CENTRE
 from gateway.domain.call import Attempt, Call, Outcome
 from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep, Side
-from gateway.domain.numbers import is_nobodys, plain
+from gateway.domain.numbers import is_nobodys, may_be_dialled, plain
 
 HEARD_S = 5.0
 """A talk of fewer seconds is a line that was cut, but where the operator ended it."""
@@ -30,6 +30,8 @@ LEFT_ALONE = timedelta(seconds=2)
 """A person's phone that went so long before its caller did vanished, and nobody took over."""
 TRIES_KEPT, DIALS_KEPT = 50, 20
 """The latest of each that a task keeps."""
+GIVEN_UP_AT_MOST = 1000
+"""Tasks that are given up in one act: one transaction, which the ends of calls wait for."""
 
 
 class OutOfTurn(Exception):
@@ -61,6 +63,8 @@ class Why(StrEnum):
     """The centre lost the call."""
     HEARD = "heard"
     """A person spoke with the caller: the last try."""
+    HEARD_ELSEWHERE = "heard_elsewhere"
+    """A person spoke with whoever called with that number, over another carrier's line: it may be forged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Try:
     call_id: str
     at: datetime
     why: Why
+    trunk: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Callback:
     version: int = 0
     number: str
     trunk: str
-    """The carrier's line of the last try: the number is called over it."""
+    """The carrier's line of the first try: the number is called over it, whatever lines others come on."""
     state: State = State.OPEN
     opened_at: datetime
     due_at: datetime
@@ -118,7 +123,7 @@ class Callback:
     first_due_at: datetime
     """Until when somebody should have called it for the first time."""
     tries: tuple[Try, ...]
-    """The latest ones; `try_count` counts all."""
+    """The latest ones, and the last of each trunk; `try_count` counts all."""
     try_count: int
     last_try_at: datetime
     claimed_by: int | None = None
@@ -135,6 +140,18 @@ class Callback:
         return self.closed_at is None
 
     @property
+    def only_trunk(self) -> str | None:
+        """The line that all tries which nobody heard came on; None where there is more than one."""
+        trunks = {self.trunk, *(each.trunk for each in self.tries if each.why is not Why.HEARD_ELSEWHERE)}
+        return self.trunk if len(trunks) == 1 else None
+
+    @property
+    def only_why(self) -> Why | None:
+        """What all tries were; None where they differ."""
+        whys = {each.why for each in self.tries}
+        return whys.pop() if len(whys) == 1 else None
+
+    @property
     def dialling(self) -> str | None:
         """The id of the dial that goes on; there is at most one."""
         return next((dial.id for dial in self.dials if dial.result is None), None)
@@ -147,6 +164,18 @@ class Callback:
     def is_overdue(self, at: datetime) -> bool:
         """Whether somebody should have called the number by then, whoever has the task, and it is not being called."""
         return self.is_open and not self.is_calling and at > self.due_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flock:
+    """Tasks in nobody's hands that came alike, as forged calls do: opened from a time until another, all tries of each
+    on that trunk and for that reason where they are said, and not more of them than that."""
+
+    opened_since: datetime
+    opened_until: datetime
+    trunk: str | None = None
+    why: Why | None = None
+    most_tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +240,15 @@ def impossible(call: Call, reason: Why) -> Event:
 
 def follow_call(task: Callback | None, call: Call, number: str, reason: Why, target_min: int) -> Update | None:
     """What an ended call makes of its number's open task: opened, tried again, or closed because the caller got
-    through. None where there is nothing to do."""
-    at, attempt = call.ended_at or call.arrived_at, Try(call.id, call.arrived_at, reason)
+    through. None where there is nothing to do.
+
+    A number can be forged, and most easily over another carrier's line. So a call that was heard closes the task only
+    where all its tries came on the line of that call; else it is one more try, and a person decides.
+    """
+    at = call.ended_at or call.arrived_at
+    if reason is Why.HEARD and task is not None and task.only_trunk != call.trunk:
+        reason = Why.HEARD_ELSEWHERE
+    attempt = Try(call.id, call.arrived_at, reason, call.trunk)
     due_at = at + timedelta(minutes=target_min)
     if task is None:
         if reason is Why.HEARD:
@@ -230,31 +266,40 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
         return Update(opened, (_event("callback.opened", at, opened, call.id, why=reason),))
     tried = replace(
         task,
-        trunk=call.trunk,
-        tries=(*task.tries, attempt)[-TRIES_KEPT:],
+        tries=_kept((*task.tries, attempt)),
         try_count=task.try_count + 1,
         last_try_at=max(task.last_try_at, attempt.at),
     )
+    if reason is Why.HEARD_ELSEWHERE:
+        return Update(tried, (_event("callback.heard_elsewhere", at, tried, call.id, call_trunk=call.trunk),))
     if reason is not Why.HEARD:
-        return _try_again(tried, at, due_at, call.id, reason)
+        return _try_again(tried, at, due_at, call, reason)
     closed = replace(tried, state=State.GOT_THROUGH, closed_at=at, closed_by=call.operator_name or "")
     return Update(closed, (_event("callback.got_through", at, closed, call.id),))
 
 
-def _try_again(task: Callback, at: datetime, due_at: datetime, call_id: str, reason: Why) -> Update:
+def _kept(tries: tuple[Try, ...]) -> tuple[Try, ...]:
+    """The latest ones, and the last of each trunk: who calls often with a forged number pushes nobody else's out."""
+    latest = tries[-TRIES_KEPT:]
+    last = {each.trunk: each for each in tries if each.why is not Why.HEARD_ELSEWHERE}
+    return (*(each for each in tries[:-TRIES_KEPT] if last.get(each.trunk) is each), *latest)
+
+
+def _try_again(task: Callback, at: datetime, due_at: datetime, call: Call, reason: Why) -> Update:
     """The task after one more try that nobody heard, due for it at `due_at`, or before that where it was so already.
     Whoever has it and does not call knows nothing of this try and may be gone: it is anybody's again."""
+    told: dict[str, Any] = {"why": reason, "call_trunk": call.trunk}
     tried = replace(task, due_at=due_at if task.is_calling else min(task.due_at, due_at))
     is_claimed_since = task.claimed_at is not None and task.claimed_at > at  # the journal may be read late
     if task.claimed_by is None or task.dialling is not None or is_claimed_since:
-        return Update(tried, (_event("callback.tried_again", at, tried, call_id, why=reason),))
+        return Update(tried, (_event("callback.tried_again", at, tried, call.id, **told),))
     free = release(tried)
     more = {"claimed_by": None, "operator_id": task.claimed_by, "by": CENTRE.name}
     return Update(
         free,
         (
-            _event("callback.tried_again", at, free, call_id, why=reason),
-            _event("callback.released", at, free, call_id, **more),
+            _event("callback.tried_again", at, free, call.id, **told),
+            _event("callback.released", at, free, call.id, **more),
         ),
     )
 
@@ -289,6 +334,24 @@ def close(task: Callback, state: State, at: datetime, by: str, reason: str = "")
     if state is State.GIVEN_UP and task.dialling is not None:
         raise OutOfTurn("its number is being called")
     return replace(task, state=state, closed_at=at, closed_by=by, reason=reason)
+
+
+def differs_much(found: int, expected: int) -> bool:
+    """Whether so many tasks are not those that somebody looked at: a few may have come or been taken meanwhile."""
+    return abs(found - expected) > max(3, expected // 50)
+
+
+def give_up_all(tasks: Iterable[Callback], at: datetime, by: str, reason: str) -> tuple[Update, ...]:
+    """The tasks, over, each with its event. Raises what `close` does."""
+    closed = [close(task, State.GIVEN_UP, at, by, reason) for task in tasks]
+    more = {"claimed_by": None, "reason": reason, "by": by}
+    return tuple(Update(task, (_event("callback.given_up", at, task, **more),)) for task in closed)
+
+
+def dial_problem(number: str, *, abroad: bool) -> str | None:
+    """Why the centre does not dial that number, as a sentence that says what to do; None where it does."""
+    reason = may_be_dialled(number, abroad=abroad)
+    return None if reason is None else f"{number} {reason}: whoever is to be called there is called from another phone"
 
 
 def begin_dial(task: Callback, dial: Dial) -> Callback:

@@ -65,6 +65,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "callback.opened": "nobody heard a caller: his number is to be called back",
     "callback.tried_again": "he called once more, and nobody heard him",
     "callback.got_through": "he called once more, and a person spoke with him: nobody needs to call",
+    "callback.heard_elsewhere": "somebody called with his number over another carrier's line, and a person spoke with "
+    "him: a person decides whether he is still to be called",
     "callback.impossible": "nobody heard a caller, and he has no number that could be called",
     "callback.claimed": "an operator will call him",
     "callback.released": "that operator will not",
@@ -74,6 +76,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "callback.dial_ended": "that call is over, with its result",
     "callback.reached": "somebody spoke with him",
     "callback.given_up": "he is not called any more, with the reason",
+    "callback.many_given_up": "many were given up at once: which, how many, and the reason",
     "recording.destroyed": "its time had come, or the person asked for it; with the rule and the certificate",
     "recording.exported": "it was handed out, with the reason and to whom",
     "retention.clock_confirmed": "an admin looked at another clock: the centre's is right",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.callbacks import Callback, State
+from gateway.domain.callbacks import Callback, State, Why
 from gateway.domain.picture import CallbacksOpen
 from gateway.store import rows
 from gateway.store.tables import IS_IMPOSSIBLE, callbacks, events
@@ -27,6 +27,15 @@ class CallbackFilter:
     claimed_by: int | None = None
     is_open: bool = False
     overdue_at: datetime | None = None
+    trunk: str | None = None
+    """Those all of whose tries came on it."""
+    why: Why | None = None
+    """Those all of whose tries were that."""
+    opened_since: datetime | None = None
+    opened_until: datetime | None = None
+    """Those opened before it."""
+    least_tries: int | None = None
+    most_tries: int | None = None
 
     @property
     def is_of_open_ones(self) -> bool:
@@ -54,7 +63,7 @@ class CallbackReads:
     async def page(self, filter: CallbackFilter, *, after: int | None, limit: int) -> tuple[list[Callback], int | None]:
         """At most `limit` tasks after the one with that id, and the cursor of the next page. Open ones: the soonest due
         first; else the newest first. Raises StoreAway."""
-        query = _filtered(filter).limit(limit + 1)
+        query = filtered(filter).limit(limit + 1)
         async with self._reading() as connection:
             if filter.is_of_open_ones:
                 query = query.order_by(callbacks.c.due_at, callbacks.c.id)
@@ -70,6 +79,13 @@ class CallbackReads:
                     query = query.where(callbacks.c.id < after)
             found = [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
         return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    async def count(self, filter: CallbackFilter) -> int:
+        """How many tasks the filter fits. Raises StoreAway."""
+        async with self._reading() as connection:
+            query = select(func.count()).select_from(filtered(filter).subquery())
+            found: int = (await connection.execute(query)).scalar_one()
+            return found
 
     async def one(self, callback_id: int) -> Callback | None:
         """The task of that id. Raises StoreAway."""
@@ -109,7 +125,8 @@ async def _open(connection: AsyncConnection, now: datetime) -> tuple[int, int, i
     return free, claimed, overdue
 
 
-def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
+def filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
+    """The tasks that the filter fits, in no order."""
     query = select(callbacks)
     if filter.state is not None:
         query = query.where(callbacks.c.state == filter.state)
@@ -121,4 +138,15 @@ def _filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
         query = query.where(callbacks.c.closed_at.is_(None))
     if filter.overdue_at is not None:
         query = query.where(is_overdue(filter.overdue_at))
+    for column, value in ((callbacks.c.only_trunk, filter.trunk), (callbacks.c.only_why, filter.why)):
+        if value is not None:
+            query = query.where(column == value)
+    if filter.opened_since is not None:
+        query = query.where(callbacks.c.opened_at >= filter.opened_since)
+    if filter.opened_until is not None:
+        query = query.where(callbacks.c.opened_at < filter.opened_until)
+    if filter.least_tries is not None:
+        query = query.where(callbacks.c.try_count >= filter.least_tries)
+    if filter.most_tries is not None:
+        query = query.where(callbacks.c.try_count <= filter.most_tries)
     return query

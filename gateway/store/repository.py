@@ -9,7 +9,7 @@ of two gateways on one database one is always sent back to read again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
@@ -24,7 +24,7 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Deed
 from gateway.domain.blocks import LONGEST, Block
 from gateway.domain.call import Call
-from gateway.domain.callbacks import Callback, Update
+from gateway.domain.callbacks import Callback, Flock, State, Update
 from gateway.domain.change import Change, Position, SetAside, Webhook
 from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
@@ -36,7 +36,7 @@ from gateway.domain.recordings import State as SoundState
 from gateway.domain.roster import Absence, Assignment, Swap
 from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
 from gateway.store import rows, tables
-from gateway.store.callback_reads import is_overdue
+from gateway.store.callback_reads import CallbackFilter, filtered, is_overdue
 from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
 from gateway.store.in_bulk import put_all
@@ -302,6 +302,14 @@ class Repository:
         async with reading(self._engine) as connection:
             found = frozenset((await connection.execute(query)).scalars())
         return found if len(found) <= at_most else None
+
+    async def flock(self, flock: Flock, at_most: int) -> tuple[int, list[Callback]]:
+        """How many tasks are of it, and so many of them, the oldest first. Raises StoreAway."""
+        found = filtered(CallbackFilter(state=State.OPEN, **asdict(flock)))
+        oldest = found.order_by(tables.callbacks.c.opened_at, tables.callbacks.c.id).limit(at_most)
+        async with reading(self._engine) as connection:
+            count: int = (await connection.execute(select(func.count()).select_from(found.subquery()))).scalar_one()
+            return count, [rows.callback_of(row) for row in (await connection.execute(oldest)).mappings()]
 
     async def dialling_callbacks(self) -> list[Callback]:
         """The tasks of which a dial goes on. Raises StoreAway."""

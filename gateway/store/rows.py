@@ -123,18 +123,26 @@ def webhook_of(row: RowMapping) -> Webhook:
 def callback_row(task: Callback) -> dict[str, Any]:
     """The row without its id, which a new one has not yet."""
     row = {name: getattr(task, name) for name in _CALLBACK_FIELDS if name != "id"}
-    row["tries"] = [{"call_id": each.call_id, "at": _text(each.at), "why": each.why} for each in task.tries]
+    row["tries"] = [_try_json(each) for each in task.tries]
     row["dials"] = [_dial_json(dial) for dial in task.dials]
-    return row | {"dialling": task.dialling, "is_calling": task.is_calling}
+    return row | {name: getattr(task, name) for name in ("dialling", "is_calling", "only_trunk", "only_why")}
 
 
 def callback_of(row: RowMapping) -> Callback:
     values: dict[str, Any] = {name: row[name] for name in _CALLBACK_FIELDS}
-    values["tries"] = tuple(
-        Try(each["call_id"], datetime.fromisoformat(each["at"]), Why(each["why"])) for each in row["tries"]
-    )
+    values["tries"] = tuple(_try_of(each, row["trunk"]) for each in row["tries"])
     values["dials"] = tuple(_dial_of(dial) for dial in row["dials"])
     return Callback(**values)
+
+
+def _try_json(tried: Try) -> dict[str, Any]:
+    return {"call_id": tried.call_id, "at": _text(tried.at), "why": tried.why, "trunk": tried.trunk}
+
+
+def _try_of(stored: Mapping[str, Any], trunk: str) -> Try:
+    """`trunk` is the task's: that of tries which were stored before they had one of their own."""
+    at = datetime.fromisoformat(stored["at"])
+    return Try(stored["call_id"], at, Why(stored["why"]), stored.get("trunk", trunk))
 
 
 def _dial_json(dial: Dial) -> dict[str, Any]:

@@ -198,6 +198,7 @@ _ALL: Final = (
         Column("lone_check_min", Integer),
         Column("lone_answer_s", Integer, nullable=False),
         Column("callback_target_min", Integer, nullable=False),
+        Column("callback_abroad", Boolean, nullable=False),
         Column("flood_trunk_per_min", Integer),
         Column("flood_factor", Float, nullable=False),
         Column("flood_number_per_10min", Integer, nullable=False),

@@ -6,7 +6,7 @@ JSON and not JSONB on PostgreSQL: the order of names and the digits of numbers s
 
 from sqlalchemy import JSON, Boolean, Column, Float, Identity, Index, Integer, MetaData, Table, desc, func, text
 
-from gateway.domain.callbacks import State
+from gateway.domain.callbacks import State, Why
 from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.presence import Said
 from gateway.domain.recordings import Kind
@@ -195,12 +195,14 @@ callbacks = Table(
     Column("dials", JSON, nullable=False),
     Column("dialling", Words),
     Column("is_calling", Boolean, nullable=False),
+    Column("only_trunk", Words),
+    Column("only_why", OneOf(Why)),
     Column("closed_at", UtcTime),
     Column("closed_by", Words, nullable=False),
     Column("reason", Words, nullable=False),
 )
 """Callers whom nobody heard, one open task a number. `dialling` is the dial that goes on, one of `dials`; `is_calling`
-says whether the number itself is called by it."""
+says whether the number itself is called by it. `only_trunk` and `only_why` are what all its tries have in common."""
 
 _OPEN = text("closed_at IS NULL")
 Index("uq_callbacks_open_number", callbacks.c.number, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)

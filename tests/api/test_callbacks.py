@@ -7,7 +7,7 @@ from tests.api.house import START, House, Json, Reply
 from tests.api.test_duty import hired
 
 
-async def unheard(house: House, call_id: str = "112-1.1", caller: str = "08123", hour: int = 0) -> None:
+async def unheard(house: House, call_id: str = "112-1.1", caller: str = "081234567", hour: int = 0) -> None:
     """A caller who hung up before anybody spoke to him."""
     at = START + timedelta(hours=hour)
     await house.tell(
@@ -50,7 +50,7 @@ async def test_a_caller_whom_nobody_heard_is_a_task_that_tells_his_tries(house: 
     [task] = listed["items"]
     assert listed["next"] is None
     assert listed["summary"]["open"] == listed["summary"]["overdue"] == 1
-    assert (task["number"], task["state"], task["is_overdue"], task["try_count"]) == ("08123", "open", True, 2)
+    assert (task["number"], task["state"], task["is_overdue"], task["try_count"]) == ("081234567", "open", True, 2)
     assert [(each["call_id"], each["why"]) for each in task["tries"]] == [
         ("112-1.1", "abandoned"),
         ("112-1.2", "abandoned"),
@@ -61,17 +61,17 @@ async def test_a_caller_whom_nobody_heard_is_a_task_that_tells_his_tries(house: 
 
 async def test_the_list_is_filtered_and_paged(house: House) -> None:
     for number in range(3):
-        await unheard(house, f"112-1.{number}", f"0812{number}", hour=number)
+        await unheard(house, f"112-1.{number}", f"08123456{number}", hour=number)
     await house.post("/v1/callbacks/3/give-up", {"reason": "wrong number"}, headers={"If-Match": '"1"'})
 
     async def numbers(query: str) -> list[str]:
         return [each["number"] for each in (await house.get(f"/v1/callbacks?{query}")).json["items"]]
 
-    assert await numbers("") == ["08122", "08121", "08120"]
-    assert await numbers("open=true") == await numbers("overdue=true") == ["08120", "08121"]
-    assert await numbers("state=given_up") == await numbers("number=0812-2") == ["08122"]
+    assert await numbers("") == ["081234562", "081234561", "081234560"]
+    assert await numbers("open=true") == await numbers("overdue=true") == ["081234560", "081234561"]
+    assert await numbers("state=given_up") == await numbers("number=0812-345-62") == ["081234562"]
     page = (await house.get("/v1/callbacks?open=true&limit=1")).json
-    assert await numbers(f"open=true&cursor={page['next']}") == ["08121"]
+    assert await numbers(f"open=true&cursor={page['next']}") == ["081234561"]
     assert await numbers("claimed_by=7") == []
     for query, field in (("state=over", "?state"), ("limit=0", "?limit"), ("cursor=x", "?cursor"), ("x=1", "?x")):
         refused = await house.get(f"/v1/callbacks?{query}")
@@ -153,7 +153,7 @@ async def test_an_operator_dials_and_sees_what_came_of_it(house: House) -> None:
     assert (begun.json["dials"][0]["result"], begun.json["dials"][0]["recording"]) == (None, None)
     assert (twice.status, twice.json["detail"]) == (409, "its number is being called already.")
     [dialling] = house.switchboard.diallings
-    assert (dialling.phone, dialling.number, dialling.trunk) == ("1001", "08123", "telkomsel")
+    assert (dialling.phone, dialling.number, dialling.trunk) == ("1001", "081234567", "telkomsel")
 
     dial_id = begun.json["dials"][0]["id"]
     at = START + timedelta(hours=1)

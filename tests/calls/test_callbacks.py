@@ -116,7 +116,7 @@ async def test_three_tries_of_one_caller_are_one_task_which_closes_when_he_is_he
 async def test_a_caller_is_called_back_over_his_trunk_as_a_psap_callback_once_the_operator_has_picked_up(
     centre: RealCentre, api: Api, tmp_path: Path
 ) -> None:
-    task = await a_task(centre, api, "+6281555")
+    task = await a_task(centre, api, "+628155512345")
     operators_tone, callers_tone = sip.tone(tmp_path / "o", 700), sip.tone(tmp_path / "c", 1100)
     carrier = sip.phone_hangs_up(
         talk_ms=5500, sound=callers_tone, invited={"Priority": "psap-callback", "From": "&lt;sip:112@"}
@@ -151,11 +151,11 @@ async def test_a_caller_is_called_back_over_his_trunk_as_a_psap_callback_once_th
 @pytest.mark.parametrize(
     ("number", "status", "result"),
     [
-        ("08101", "486 Busy Here", "busy"),
-        ("08102", "480 Temporarily Unavailable", "no_answer"),
-        ("08103", "404 Not Found", "failed"),
+        ("0812345010", "486 Busy Here", "busy"),
+        ("0812345020", "480 Temporarily Unavailable", "no_answer"),
+        ("0812345030", "404 Not Found", "failed"),
         # a carrier that would send the centre elsewhere: a call that is followed there would come back as one to 112
-        ("08109", "302 Moved Temporarily\n      Contact: <sip:0899@127.0.0.11:5060>", "busy"),
+        ("0812345090", "302 Moved Temporarily\n      Contact: <sip:0899@127.0.0.11:5060>", "busy"),
     ],
 )
 async def test_who_is_busy_does_not_answer_or_cannot_be_called_stays_a_task(
@@ -174,7 +174,7 @@ async def test_who_is_busy_does_not_answer_or_cannot_be_called_stays_a_task(
 
 
 async def test_an_operator_who_does_not_pick_up_has_called_nobody(centre: RealCentre, api: Api) -> None:
-    task = await a_task(centre, api, "08104")
+    task = await a_task(centre, api, "0812345040")
     async with Sipp(sip.phone_refuses("486 Busy Here"), address=PHONE) as phone:
         siti = await api.operator("1001", phone, queue="")
         await dial_in_vain(api, task, siti)
@@ -189,7 +189,7 @@ async def test_an_operator_who_does_not_pick_up_has_called_nobody(centre: RealCe
 
 
 async def test_an_operator_who_hangs_up_while_it_rings_has_withdrawn_the_call(centre: RealCentre, api: Api) -> None:
-    task = await a_task(centre, api, "08106")
+    task = await a_task(centre, api, "0812345060")
     async with (
         Sipp(sip.phone_hangs_up(talk_ms=500), address=PHONE) as phone,
         Sipp(sip.phone_rings(), address=CARRIER, port=5060),
@@ -203,7 +203,7 @@ async def test_an_operator_who_hangs_up_while_it_rings_has_withdrawn_the_call(ce
 async def test_a_dial_that_asterisk_dies_under_is_told_as_failed_and_one_without_the_gateway_as_it_went(
     centre: RealCentre, api: Api
 ) -> None:
-    task = await a_task(centre, api, "08105")
+    task = await a_task(centre, api, "0812345050")
     async with (
         Sipp(sip.phone_answers(), address=PHONE) as phone,
         Sipp(sip.phone_hangs_up(talk_ms=1200), address=CARRIER, port=5060),

@@ -18,23 +18,23 @@ async def test_who_waits_to_be_called_is_listed_taken_and_dialled(house: House, 
     claimed = await typed.good("callback claim 1 1001")
     dialled = await typed.good("callback dial 1 1001")
 
-    assert listed.row("1")[:3] == ["1", "08123", "2"]
+    assert listed.row("1")[:3] == ["1", "081234567", "2"]
     assert "LATE" in listed.out
-    assert "Callback 1 of 08123 is in the hands of Siti." in claimed.words
-    assert "Callback 1 of 08123 is called: Siti's phone rings now." in dialled.words
-    assert [(dial.phone, dial.number) for dial in house.switchboard.diallings] == [("1001", "08123")]
+    assert "Callback 1 of 081234567 is in the hands of Siti." in claimed.words
+    assert "Callback 1 of 081234567 is called: Siti's phone rings now." in dialled.words
+    assert [(dial.phone, dial.number) for dial in house.switchboard.diallings] == [("1001", "081234567")]
     assert "Siti claimed" in (await typed.good("callback list")).words
 
 
 async def test_a_callback_is_closed_with_what_came_of_it(house: House, typed: Typed) -> None:
     await unheard(house)
-    await unheard(house, "112-1.2", "08124")
+    await unheard(house, "112-1.2", "081234568")
 
     reached = await typed.good("callback reached 1", "fire at the market")
     given_up = await typed.good("callback give-up 2", "five tries")
 
-    assert "Callback 1 of 08123 is done: somebody spoke with the caller." in reached.words
-    assert "Callback 2 of 08124 is given up." in given_up.words
+    assert "Callback 1 of 081234567 is done: somebody spoke with the caller." in reached.words
+    assert "Callback 2 of 081234568 is given up." in given_up.words
     assert (await typed.good("callback list")).words == "Nobody waits to be called back."
     assert [each["reason"] for each in (await typed.good("callback list --all --json")).json["items"]] == [
         "five tries",

@@ -129,9 +129,10 @@ def test_another_try_joins_it_and_the_clock_runs_on() -> None:
     update = callbacks.follow_call(opened(), again, "0811", Why.ABANDONED, 10)
     assert update is not None
     task = update.task
-    assert (task.try_count, task.trunk, task.due_at, task.last_try_at) == (2, "indosat", after(660), after(90))
+    assert (task.try_count, task.trunk, task.due_at, task.last_try_at) == (2, "telkomsel", after(660), after(90))
     assert [each.why for each in task.tries] == [Why.CANCELLED, Why.ABANDONED]
     assert [event.type for event in update.events] == ["callback.tried_again"]
+    assert (update.events[0].data["trunk"], update.events[0].data["call_trunk"]) == ("telkomsel", "indosat")
     assert again_at(3600, opened()).task.due_at == after(660)
     # the rules may have changed meanwhile
     assert again_at(90, opened(), target_min=1).task.due_at == after(150)
@@ -171,6 +172,47 @@ def test_a_number_that_gets_through_closes_its_own_task_and_that_is_its_last_try
     assert (task.try_count, task.tries[-1].why) == (2, Why.HEARD)
     assert [event.type for event in update.events] == ["callback.got_through"]
     assert callbacks.follow_call(None, talked(10, 60), "0811", Why.HEARD, 10) is None
+
+
+def of_trunk(task: Callback, trunk: str, reason: Why) -> Update:
+    """What one more call of the number over that trunk makes of the task."""
+    call = talked(10, 60, trunk=trunk) if reason is Why.HEARD else a_call(Outcome.ABANDONED, trunk=trunk)
+    update = callbacks.follow_call(task, call, "0811", reason, 10)
+    assert update is not None
+    return update
+
+
+def test_a_number_that_is_heard_over_another_carriers_line_may_be_forged_and_a_person_decides() -> None:
+    claimed = callbacks.claim(opened(), 3, after(30))
+    update = of_trunk(claimed, "xlsmart", Why.HEARD)
+    task = update.task
+    assert (task.state, task.trunk, task.claimed_by, task.due_at) == (State.CLAIMED, "telkomsel", 3, after(660))
+    assert (task.try_count, task.tries[-1].why, task.tries[-1].trunk) == (2, Why.HEARD_ELSEWHERE, "xlsmart")
+    [event] = update.events
+    assert (event.type, event.data["call_trunk"]) == ("callback.heard_elsewhere", "xlsmart")
+    # on his own line he is heard all the same, and who was heard elsewhere before is in nobody's way
+    assert of_trunk(task, "telkomsel", Why.HEARD).task.state is State.GOT_THROUGH
+
+
+@pytest.mark.parametrize("trunks", [("telkomsel", "xlsmart"), ("xlsmart", "telkomsel")])
+def test_a_forged_try_on_another_line_makes_no_call_there_the_end_of_the_task(trunks: tuple[str, str]) -> None:
+    first, second = trunks
+    opening = callbacks.follow_call(None, a_call(Outcome.CANCELLED, trunk=first), "0811", Why.CANCELLED, 10)
+    assert opening is not None
+    task = of_trunk(opening.task, second, Why.ABANDONED).task
+    assert (task.trunk, task.only_trunk) == (first, None)
+    for trunk in trunks:
+        assert of_trunk(task, trunk, Why.HEARD).task.is_open
+    for _ in range(60):
+        task = of_trunk(task, first, Why.ABANDONED).task
+    assert ({each.trunk for each in task.tries}, len(task.tries)) == ({first, second}, 51)
+    assert of_trunk(task, first, Why.HEARD).task.is_open
+
+
+def test_a_task_tells_what_all_its_tries_were() -> None:
+    task = opened()
+    assert (task.only_trunk, task.only_why) == ("telkomsel", Why.CANCELLED)
+    assert of_trunk(task, "telkomsel", Why.ABANDONED).task.only_why is None
 
 
 def test_a_task_keeps_its_latest_tries_and_counts_all() -> None:

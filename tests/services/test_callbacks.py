@@ -32,7 +32,7 @@ from tests.services.test_office import hired
 from tests.services.test_watch import after, alarms, away, events, rules
 from tests.told import Services
 
-NUMBER = "0811"
+NUMBER = "0811222333"
 
 
 def allow(_: Callback) -> None:
@@ -99,9 +99,9 @@ async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_fo
 ) -> None:
     await told(services, *unheard("112-1"))
     await rules(services, callback_target_min=3)
-    await told(services, *unheard("112-2", 7.1), *unheard("112-3", 7.1, caller="0822"))
+    await told(services, *unheard("112-2", 7.1), *unheard("112-3", 7.1, caller="0822222333"))
     [joined] = await services.store.open_callbacks([NUMBER])
-    [fresh] = await services.store.open_callbacks(["0822"])
+    [fresh] = await services.store.open_callbacks(["0822222333"])
     assert (joined.try_count, joined.due_at) == (2, local(7.1) + timedelta(minutes=4))
     assert joined.first_due_at == local(7) + timedelta(minutes=11)
     assert fresh.due_at == local(7.1) + timedelta(minutes=4)
@@ -121,11 +121,11 @@ async def test_only_of_numbers_that_have_a_task_the_store_is_asked(
 ) -> None:
     await services.centre.resume()
     with away(services.store, "open_callbacks"):
-        await told(services, *heard("112-1"), *unheard("112-2", 7.1, caller="0822"))
-    await told(services, *heard("112-3", 7.2, caller="0822"))
+        await told(services, *heard("112-1"), *unheard("112-2", 7.1, caller="0822222333"))
+    await told(services, *heard("112-3", 7.2, caller="0822222333"))
     with away(services.store, "open_callbacks"):
-        await told(services, *heard("112-4", 7.3, caller="0822"))
-    assert await services.store.open_callbacks(["0822"]) == []
+        await told(services, *heard("112-4", 7.3, caller="0822222333"))
+    assert await services.store.open_callbacks(["0822222333"]) == []
     monkeypatch.setattr("gateway.callbacks.NUMBERS_KEPT", 0)
     await told(services, *unheard("112-5", 7.4, caller="0823"), *unheard("112-6", 7.5, caller="0824"))
     await services.centre.resume()
@@ -306,7 +306,7 @@ async def test_who_is_dialled_in_vain_and_calls_again_is_an_alarm_and_anybodys_t
 
 async def test_callers_who_wait_past_their_time_are_one_alarm_until_somebody_calls(services: Services) -> None:
     siti = await hired(services)
-    await told(services, *unheard("112-1"), *unheard("112-2", 7.1, caller="0822"))
+    await told(services, *unheard("112-1"), *unheard("112-2", 7.1, caller="0822222333"))
     services.clock.at = local(7) + timedelta(minutes=10)
     await after(services, 0)
     assert "callbacks_overdue" not in await alarms(services)
@@ -326,7 +326,7 @@ async def test_callers_who_wait_past_their_time_are_one_alarm_until_somebody_cal
     assert "callbacks_overdue" in await alarms(services)
 
     [first] = await services.store.open_callbacks([NUMBER])
-    [second] = await services.store.open_callbacks(["0822"])
+    [second] = await services.store.open_callbacks(["0822222333"])
     task = await services.callbacks.dial(first.id, siti.id, ANI, None)
     await told(services, DialFact(task.dialling or "", local(8), DialStep.RUNG))
     await services.callbacks.reach(second.id, ANI, None, allow, "met in person")

@@ -39,7 +39,7 @@ any_closed = st.builds(
     opened_at=times,
     due_at=times,
     first_due_at=times,
-    tries=st.lists(st.builds(Try, words, times, st.sampled_from(Why)), max_size=3).map(tuple),
+    tries=st.lists(st.builds(Try, words, times, st.sampled_from(Why), words), max_size=3).map(tuple),
     try_count=small,
     last_try_at=times,
     claimed_by=st.none() | ids,
@@ -59,7 +59,7 @@ def a_task(number: str = "0811", due_min: int = 10, **fields: Any) -> Callback:
         "opened_at": NOON,
         "due_at": NOON + timedelta(minutes=due_min),
         "first_due_at": NOON + timedelta(minutes=10),
-        "tries": (Try("112-1", NOON, Why.CANCELLED),),
+        "tries": (Try("112-1", NOON, Why.CANCELLED, "telkomsel"),),
         "try_count": 1,
         "last_try_at": NOON,
     }
