@@ -252,9 +252,12 @@ class Callbacks:
             self.remember(committed.callbacks)
         return len(tasks), count - len(tasks)
 
-    async def dial(self, callback_id: int, operator_id: int, actor: Actor, version: int | None) -> Callback:
-        """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal. A
-        number that the centre does not dial, and a second dial of one operator, are out of turn.
+    async def dial(
+        self, callback_id: int, operator_id: int, actor: Actor, version: int | None, trunk: str | None = None
+    ) -> Callback:
+        """The task, in that operator's hands, whose phone begins to ring; what comes of it is told by the journal.
+        `trunk` is one that the number tried on; None for that of the first try. A number that the centre does not dial,
+        and a second dial of one operator, are out of turn.
 
         Raises what `claim` does; Refused where the phone cannot be rung. After SwitchboardAway nobody knows whether it
         rings: the dial goes on until Asterisk is there again, and says so or has no such call.
@@ -263,25 +266,25 @@ class Callbacks:
             task, now = await self._find(callback_id, version), self._clock()
             books = await self._bookkeeper.books()
             operator = _operator(books, operator_id)
-            if task.trunk not in books.trunks:
-                raise OutOfTurn(f"trunk {task.trunk}, which the caller came on, is no more")
-            problem = callbacks.dial_problem(task.number, abroad=books.rules.callback_abroad)
-            if problem is not None:
+            trunk = task.trunk if trunk is None else trunk
+            if trunk not in task.trunks:
+                raise Unfitting("trunk", f"the number has not tried on trunk {trunk}")
+            if trunk not in books.trunks:
+                raise OutOfTurn(f"trunk {trunk}, which the caller came on, is no more")
+            if (problem := callbacks.dial_problem(task.number, abroad=books.rules.callback_abroad)) is not None:
                 raise OutOfTurn(problem)
             for other in await self._store.dialling_callbacks():
-                if other.id != task.id and any(
-                    dial.result is None and dial.operator_id == operator_id for dial in other.dials
-                ):
+                if other.id != task.id and other.dialled_by == operator_id:
                     raise OutOfTurn(f"operator {operator_id} is calling {other.number} back now")
             if self._is_busy(operator.phone):
                 raise OutOfTurn(f"phone {operator.phone} rings or talks now")
             dial_id = f"{task.id}-{secrets.token_hex(6)}"
             recording = f"{now:%Y/%m/%d}/callback-{dial_id}.raw"
             begun = callbacks.begin_dial(task, Dial(dial_id, operator_id, now, recording=recording))
-            more = {"dial_id": dial_id, "operator_id": operator_id}
+            more = {"dial_id": dial_id, "operator_id": operator_id, "dial_trunk": trunk}
             stored = await self._save(begun, _deed_about("callback.dialled", task, begun, actor, now, more))
         try:
-            await self._switchboard.dial(Dialling(dial_id, operator.phone, task.number, task.trunk, recording))
+            await self._switchboard.dial(Dialling(dial_id, operator.phone, task.number, trunk, recording))
         except Refused:
             await self._end(dial_id, DialResult.OPERATOR_MISSED)
             raise

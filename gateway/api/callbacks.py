@@ -63,6 +63,12 @@ class ForOperator(Body):
     ] = None
 
 
+class DialBody(ForOperator):
+    trunk: Annotated[
+        Word | None, Field(description="The trunk to call over, one that the number tried on; the first if not said.")
+    ] = None
+
+
 class ReachedBody(Body):
     note: Annotated[Note, Field(description="What came of it, in words.")] = ""
 
@@ -146,7 +152,12 @@ class CallbackModel(Told):
     dial_problem: Annotated[
         str | None, Field(description="Why `dial` refuses the number, and what to do; null where it does not.")
     ]
-    trunk: Annotated[str, Field(description="The trunk of the first try: the number is called over it.")]
+    trunk: Annotated[
+        str,
+        Field(
+            description="The trunk of the first try: the number is called over it, unless `dial` names that of another."
+        ),
+    ]
     state: State
     opened_at: datetime
     due_at: Annotated[
@@ -289,7 +300,7 @@ async def give_up_many_callbacks(context: Context, body: GiveUpManyBody, actor: 
 
 
 async def dial_callback(
-    context: Context, path: ThingPath, headers: MatchHeaders, body: ForOperator, token: Token, actor: Actor
+    context: Context, path: ThingPath, headers: MatchHeaders, body: DialBody, token: Token, actor: Actor
 ) -> Answer[CallbackModel]:
     """Rings the operator's own phone for 25 s and then, once it is picked up, the number for 45 s, over the trunk that
     the caller came on first, as 112 and marked as a call back (RFC 7090). It is recorded. Only an ordinary Indonesian
@@ -297,7 +308,7 @@ async def dial_callback(
     time. The task is in that operator's
     hands from now on; what comes of it stands in its `dials`."""
     version = version_of(headers)
-    task = await context.callbacks.dial(path.id, _operator_id(body, token), actor, version)
+    task = await context.callbacks.dial(path.id, _operator_id(body, token), actor, version, body.trunk)
     return await _told(context, task, status=202)
 
 

@@ -3,8 +3,9 @@
 Counterpart: `gateway/api/callbacks.py`.
 """
 
+import contextlib
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from rich.text import Text
@@ -30,10 +31,13 @@ def add_to(commands: Commands) -> None:
         parser.add_argument("id", type=int, metavar="ID", help="the callback's number, as `callback list` shows it")
         if serve in (claim, dial):
             parser.add_argument("phone", type=phone, metavar="PHONE", help="the operator's phone")
+            if serve is dial:
+                parser.add_argument("--trunk", metavar="TRUNK", help="call over another trunk that the number tried on")
         else:
             parser.add_argument("text", metavar="TEXT", help="what came of it, or why nobody calls any more")
-    example = 'callback give-up-many "forged calls" --trunk xlsmart --since 2026-11-23T14:00 --until 2026-11-23T14:20'
-    many = command(own, "give-up-many", give_up_many, example=example)
+    many = command(
+        own, "give-up-many", give_up_many, example="callback give-up-many forged --since 14:00 --until 14:20"
+    )
     many.add_argument("text", metavar="TEXT", help="why nobody calls them any more")
     _add_filter(many, is_needed=True)
     many.add_argument(
@@ -45,10 +49,8 @@ def add_to(commands: Commands) -> None:
 def _add_filter(parser: ArgumentParser, *, is_needed: bool = False) -> None:
     parser.add_argument("--trunk", metavar="TRUNK", help="only those all of whose tries came on it")
     parser.add_argument("--why", metavar="WHY", help="only those all of whose tries were this, such as abandoned")
-    for option, words in (("--since", "at this time of the centre's clock or later"), ("--until", "before this time")):
-        parser.add_argument(
-            option, type=_wall_moment, metavar="TIME", required=is_needed, help=f"only those opened {words}"
-        )
+    for option, words in (("--since", "then or later: 14:00 of today, or 2026-11-23T14:00"), ("--until", "before it")):
+        parser.add_argument(option, type=_moment, metavar="TIME", required=is_needed, help=f"only those opened {words}")
 
 
 async def list_callbacks(desk: Desk, arguments: Namespace) -> Reply:
@@ -81,8 +83,9 @@ async def claim(desk: Desk, arguments: Namespace) -> Reply:
 
 
 async def dial(desk: Desk, arguments: Namespace) -> Reply:
-    """Rings the operator's phone, and then the number once it is picked up, over the trunk that the caller came on."""
-    return await _act(desk, arguments, "dial", await _by(desk, arguments), "is called: {name}'s phone rings now")
+    """Rings the operator's phone, and then the number once it is picked up, over the trunk of its first call."""
+    body = {**await _by(desk, arguments), "trunk": arguments.trunk}
+    return await _act(desk, arguments, "dial", body, "is called: {name}'s phone rings now")
 
 
 async def reached(desk: Desk, arguments: Namespace) -> Reply:
@@ -123,19 +126,23 @@ def _filter(desk: Desk, arguments: Namespace) -> Json:
     return {
         "trunk": arguments.trunk,
         "why": arguments.why,
-        **{name: at and at.replace(tzinfo=desk.zone).isoformat() for name, at in times.items()},
+        **{name: None if at is None else _at(at, desk) for name, at in times.items()},
     }
 
 
-def _wall_moment(text: str) -> datetime:
-    """A time of the centre's clock."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is not None:
-        raise ArgumentTypeError(f"{text} is not a time such as 2026-11-23T14:00")
-    return moment
+def _moment(text: str) -> datetime | time:
+    """A time of the centre's clock: of today, or of the day that is named."""
+    for read in (time.fromisoformat, datetime.fromisoformat):
+        with contextlib.suppress(ValueError):
+            moment: datetime | time = read(text)
+            if moment.tzinfo is None:
+                return moment
+    raise ArgumentTypeError(f"{text} is not a time such as 14:00 or 2026-11-23T14:00")
+
+
+def _at(moment: datetime | time, desk: Desk) -> str:
+    of_a_day = moment if isinstance(moment, datetime) else datetime.combine(desk.today, moment)
+    return of_a_day.replace(tzinfo=desk.zone).isoformat()
 
 
 def _count(text: str) -> int:

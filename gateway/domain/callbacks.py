@@ -140,10 +140,14 @@ class Callback:
         return self.closed_at is None
 
     @property
+    def trunks(self) -> frozenset[str]:
+        """The lines that the tries which nobody heard came on."""
+        return frozenset({self.trunk, *(each.trunk for each in self.tries if each.why is not Why.HEARD_ELSEWHERE)})
+
+    @property
     def only_trunk(self) -> str | None:
-        """The line that all tries which nobody heard came on; None where there is more than one."""
-        trunks = {self.trunk, *(each.trunk for each in self.tries if each.why is not Why.HEARD_ELSEWHERE)}
-        return self.trunk if len(trunks) == 1 else None
+        """The line of all tries which nobody heard; None where they came on more than one."""
+        return self.trunk if len(self.trunks) == 1 else None
 
     @property
     def only_why(self) -> Why | None:
@@ -155,6 +159,11 @@ class Callback:
     def dialling(self) -> str | None:
         """The id of the dial that goes on; there is at most one."""
         return next((dial.id for dial in self.dials if dial.result is None), None)
+
+    @property
+    def dialled_by(self) -> int | None:
+        """The operator of the dial that goes on."""
+        return next((dial.operator_id for dial in self.dials if dial.result is None), None)
 
     @property
     def is_calling(self) -> bool:

@@ -193,6 +193,75 @@ async def test_a_dial_that_asterisk_refuses_or_cannot_hear_is_an_error(house: Ho
     assert [dial["result"] for dial in (await the_task(house))["dials"]] == ["operator_missed", None]
 
 
+async def test_a_number_that_is_not_dialled_says_so_beforehand(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house, caller="08091234567")
+    problem = (await the_task(house))["dial_problem"]
+    refused = await act(house, "dial", token=siti)
+    assert problem == (
+        "08091234567 is a number at a tariff of its own (080…): whoever is to be called there is called from another "
+        "phone"
+    )
+    assert (refused.status, refused.json["detail"]) == (409, f"{problem}.")
+    assert house.switchboard.diallings == []
+
+
+async def test_the_rules_let_numbers_abroad_be_dialled_over_a_trunk_that_they_tried_on(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house, caller="+6561234567")
+    shut = (await the_task(house))["dial_problem"]
+    assert (await house.patch("/v1/rules", {"callback_abroad": True}, token="supervisor")).status == 403
+    assert (await house.patch("/v1/rules", {"callback_abroad": True})).json["callback_abroad"] is True
+    foreign = await act(house, "dial", {"trunk": "xlsmart"}, token=siti)
+    dialled = await act(house, "dial", {"trunk": "telkomsel"}, token=siti)
+    assert "callback_abroad" in shut
+    assert (foreign.status, foreign.fields) == (409, ["/trunk"])
+    assert (dialled.status, dialled.json["dial_problem"]) == (202, None)
+
+
+async def test_an_operator_claims_what_he_ends_and_a_supervisor_need_not(house: House) -> None:
+    _, siti = await hired(house)
+    await unheard(house)
+    await unheard(house, "112-1.2", "081234568")
+    for what, body in (("give-up", {"reason": "x"}), ("reached", {})):
+        refused = await act(house, what, body, token=siti)
+        assert (refused.status, refused.json["detail"]) == (409, "nobody has it: claim it first.")
+    await act(house, "claim", token=siti)
+    assert (await act(house, "give-up", {"reason": "never there"}, token=siti)).json["closed_by"] == "Siti"
+    again = await act(house, "reached", {}, token=siti)
+    assert (again.status, again.json["detail"]) == (409, "it is over: given_up.")
+    path, match = "/v1/callbacks/2/give-up", {"If-Match": "*"}
+    assert (await house.post(path, {"reason": "x"}, token="supervisor", headers=match)).status == 200
+
+
+async def test_a_supervisor_sees_how_many_came_alike_and_gives_them_up_in_one_act(house: House) -> None:
+    _, siti = await hired(house)
+    for number in range(5):
+        await unheard(house, f"112-1.{number}", f"08123456{number}")
+    await unheard(house, "112-1.9", "081234564", hour=1)
+    window = {"opened_since": START.isoformat(), "opened_until": (START + timedelta(hours=1)).isoformat()}
+    query = {**window, "trunk": "telkomsel", "why": "abandoned", "most_tries": "1", "state": "open"}
+    total = (await house.get("/v1/callbacks", params=query, token="supervisor")).json["total"]
+    often = (await house.get("/v1/callbacks?least_tries=2&limit=1")).json
+
+    async def give_up(token: str = "supervisor", **body: object) -> Reply:  # noqa: S107
+        whole = {**window, "trunk": "telkomsel", "why": "abandoned", "reason": "forged", "expected": total, **body}
+        return await house.post("/v1/callbacks/give-up-many", whole, token=token)
+
+    wrong = await give_up(expected=40)
+    turned = await give_up(opened_until=window["opened_since"])
+    done = await give_up()
+
+    assert (total, [each["number"] for each in often["items"]], often["total"]) == (4, ["081234564"], 1)
+    assert (wrong.status, wrong.json["detail"]) == (409, "4 callbacks are so, and not 40: look at them again.")
+    assert (turned.status, turned.fields) == (422, ["/opened_until"])
+    assert (await give_up(token=siti)).status == (await give_up(token="reader")).status == 403
+    assert (done.status, done.json) == (200, {"given_up": 4, "left": 0})
+    [entry] = (await house.get("/v1/audit?subject=callbacks")).json["items"]
+    assert (entry["actor"], entry["action"], entry["after"]["count"]) == ("supervisor", "callback.many_given_up", 4)
+    assert (await house.get("/v1/callbacks")).json["summary"]["open"] == 1
+
+
 async def test_the_sound_of_a_dial_is_a_recording_like_a_calls(house: House) -> None:
     _, siti = await hired(house)
     await unheard(house)

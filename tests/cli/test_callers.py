@@ -42,6 +42,25 @@ async def test_a_callback_is_closed_with_what_came_of_it(house: House, typed: Ty
     ]
 
 
+async def test_many_callbacks_are_counted_first_and_then_given_up(house: House, typed: Typed) -> None:
+    for number in range(3):
+        await unheard(house, f"112-1.{number}", f"08123456{number}")
+    await unheard(house, "112-1.9", "081234562", hour=1)
+    line = "callback give-up-many forged --trunk telkomsel --since 2026-08-17T10:00 --until 2026-08-17T10:30"
+
+    counted = await typed.good(line)
+    wrong = await typed(f"{line} --expect 30")
+    done = await typed.good(f"{line} --expect 2")
+
+    assert "2 callbacks are so. To give them up, say the same with --expect 2." in counted.words
+    assert wrong.status == 1
+    assert "2 callbacks are so, and not 30" in wrong.words
+    assert "2 callbacks are given up." in done.words
+    assert "No callback in nobody's hands is so." in (await typed.good(line)).words
+    assert (await typed.good("callback list --least-tries 2")).row("3")[1] == "081234562"
+    assert (await typed("callback list --since yesterday")).status == 2
+
+
 async def test_a_callback_that_is_not_there_is_told(typed: Typed) -> None:
     said = await typed("callback claim 9 1001")
 

@@ -200,6 +200,7 @@ async def test_wrong_arguments_end_with_status_2_and_the_usage(typed: Typed, lin
         *("roster show", "roster import", "roster export", "token list", "token create", "token retire"),
         *("audit", "alarms", "report show", "report month", "block list", "block set", "block lift"),
         *("callback list", "callback claim", "callback dial", "callback reached", "callback give-up"),
+        "callback give-up-many",
         *("agency list", "agency set", "agency retire"),
     ],
 )

@@ -1,12 +1,14 @@
 """Tasks open and close with the ends of calls, in one transaction; operators take them and dial."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gateway.domain.call import Outcome
-from gateway.domain.callbacks import Callback, OutOfTurn, State, Why
+from gateway.domain.callbacks import Callback, Flock, OutOfTurn, State, Why
 from gateway.domain.facts import (
     CallerLeft,
     DialFact,
@@ -39,20 +41,20 @@ def allow(_: Callback) -> None:
     """Everybody may."""
 
 
-def unheard(call_id: str, hour: float = 7, caller: str = NUMBER) -> list[Fact]:
+def unheard(call_id: str, hour: float = 7, caller: str = NUMBER, trunk: str = "telkomsel") -> list[Fact]:
     """A caller who hung up in the queue, a minute after the hour."""
     at = local(hour)
     return [
-        Entered(call_id, at, "telkomsel", caller),
+        Entered(call_id, at, trunk, caller),
         TrunkAnswered(call_id, at + timedelta(seconds=1)),
         CallerLeft(call_id, at + timedelta(minutes=1), 16, Side.CALLER),
     ]
 
 
-def heard(call_id: str, hour: float = 7, caller: str = NUMBER) -> list[Fact]:
+def heard(call_id: str, hour: float = 7, caller: str = NUMBER, trunk: str = "telkomsel") -> list[Fact]:
     at = local(hour)
     return [
-        Entered(call_id, at, "telkomsel", caller),
+        Entered(call_id, at, trunk, caller),
         TrunkAnswered(call_id, at + timedelta(seconds=1)),
         Queued(call_id, at + timedelta(seconds=2), "emergency", 0, 1),
         LegRung(call_id, at + timedelta(seconds=3), "leg", "1001"),
@@ -252,6 +254,101 @@ async def test_whose_phone_rings_or_talks_dials_nobody(services: Services) -> No
     with pytest.raises(OutOfTurn, match="rings or talks now"):
         await services.callbacks.dial(task.id, siti.id, ANI, None)
     assert (await newest(services)).dials == ()
+
+
+@pytest.mark.parametrize("number", ["08091234567", "+88213123456", "14022", "1001", "+62112", "031112", "+6561234567"])
+async def test_who_is_no_subscriber_has_a_task_and_is_not_dialled(services: Services, number: str) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1", caller=number))
+    task = await newest(services)
+    with pytest.raises(OutOfTurn, match="called from another phone"):
+        await services.callbacks.dial(task.id, siti.id, ANI, None)
+    assert (task.number, (await newest(services)).claimed_by, services.switchboard.diallings) == (number, None, [])
+
+
+async def test_abroad_is_dialled_once_the_rules_let_it(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1", caller="+6561234567"))
+    await rules(services, callback_abroad=True)
+    await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
+    assert [each.number for each in services.switchboard.diallings] == ["+6561234567"]
+
+
+async def test_one_operator_dials_one_number_at_a_time(services: Services) -> None:
+    siti, dial_id = await dialled(services)
+    budi = await hired(services, "1002")
+    await told(services, *unheard("112-2", 7.1, caller="0822222333"))
+    second = await newest(services)
+    with pytest.raises(OutOfTurn, match=f"operator {siti.id} is calling {NUMBER} back now"):
+        await services.callbacks.dial(second.id, siti.id, ANI, None)
+    await services.callbacks.dial(second.id, budi.id, ANI, None)
+    await told(services, step(services, dial_id, DialStep.ENDED, 20))
+    await told(services, *unheard("112-3", 7.2, caller="0833222333"))
+    await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
+    assert [each.phone for each in services.switchboard.diallings] == ["1001", "1002", "1001"]
+
+
+async def test_a_forged_call_over_another_trunk_neither_closes_a_callback_nor_draws_it_there(
+    services: Services,
+) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-1"), *unheard("112-2", 7.1, trunk="xlsmart"))
+    await told(services, *heard("112-3", 7.2, trunk="xlsmart"))
+    task = await newest(services)
+    assert (task.state, task.trunk, [each.trunk for each in task.tries]) == (
+        *(State.OPEN, "telkomsel", ["telkomsel", "xlsmart", "xlsmart"]),
+    )
+    assert (await events(services, "callback"))[1:] == ["callback.tried_again", "callback.heard_elsewhere"]
+    with pytest.raises(Unfitting, match="has not tried on trunk indosat"):
+        await services.callbacks.dial(task.id, siti.id, ANI, None, "indosat")
+    await services.callbacks.dial(task.id, siti.id, ANI, None)
+    assert [each.trunk for each in services.switchboard.diallings] == ["telkomsel"]
+
+
+def a_flock(**fields: Any) -> Flock:
+    return Flock(opened_since=local(7), opened_until=local(8), **fields)
+
+
+async def test_many_callbacks_that_came_alike_are_given_up_in_one_act_and_those_of_persons_stay(
+    services: Services,
+) -> None:
+    siti = await hired(services)
+    for number in range(6):
+        await told(services, *unheard(f"112-{number}", 7.1, caller=f"08120000000{number}", trunk="xlsmart"))
+    claimed = await services.callbacks.claim((await newest(services)).id, siti.id, ANI, None)
+    # who tried again, came over another trunk besides, came later, or came over another trunk is perhaps a person
+    await told(services, *unheard("112-7", 7.3, caller="081200000000", trunk="xlsmart"))
+    await told(services, *unheard("112-8", 7.3, caller="081200000001"))
+    await told(services, *unheard("112-9", 7.3), *unheard("112-10", 9, caller="0822222333", trunk="xlsmart"))
+    flock = a_flock(trunk="xlsmart", why=Why.ABANDONED)
+
+    with pytest.raises(OutOfTurn, match="3 callbacks are so, and not 7: look at them again"):
+        await services.callbacks.give_up_many(flock, 7, ANI, "forged")
+    assert await services.callbacks.give_up_many(flock, 3, ANI, "forged") == (3, 0)
+
+    reads = Reads(services.store._engine)
+    over, _ = await reads.callbacks.page(CallbackFilter(state=State.GIVEN_UP), after=None, limit=9)
+    assert [(task.number[-1], task.closed_by, task.reason) for task in over] == [
+        *(("4", "Ani", "forged"), ("3", "Ani", "forged"), ("2", "Ani", "forged")),
+    ]
+    assert (await services.store.callback(claimed.id)) == claimed
+    assert await reads.callbacks.count(CallbackFilter(is_open=True)) == 5
+    [entry] = await reads.kept.audit(0, 100, subject="callbacks")
+    assert (entry.action, entry.note, json.loads(entry.after)["count"]) == ("callback.many_given_up", "forged", 3)
+    assert (await events(services, "callback"))[-4:] == [*["callback.given_up"] * 3, "callback.many_given_up"]
+    assert await services.callbacks.give_up_many(flock, 3, ANI, "forged") == (0, 0)
+
+
+async def test_one_act_gives_up_so_many_and_says_how_many_are_left(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.callbacks.GIVEN_UP_AT_MOST", 2)
+    for number in range(3):
+        await told(services, *unheard(f"112-{number}", 7.1, caller=f"08120000000{number}"))
+    assert await services.callbacks.give_up_many(a_flock(), 3, ANI, "forged") == (2, 1)
+    assert await services.callbacks.give_up_many(a_flock(), 1, ANI, "forged") == (1, 0)
+    await told(services, *unheard("112-9", 7.2, caller="081200000000"))
+    assert (await newest(services)).number == "081200000000"
 
 
 async def test_who_is_being_called_is_not_given_up(services: Services) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.callbacks import Callback, Dial, State, Try, Update, Why
+from gateway.domain.callbacks import Callback, Dial, Flock, State, Try, Update, Why
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.facts import DialResult
@@ -168,3 +168,36 @@ async def test_tasks_are_found_by_state_number_hands_and_lateness(repository: Re
     await repository.commit(Change(events=(gone, replace(gone, at=NOON - timedelta(days=2)))))
     assert await reads.callbacks.counts(late, NOON - timedelta(days=1)) == CallbackCounts(2, 3, 3, 1)
     assert await reads.callbacks.open_ones(late) == CallbacksOpen(5, 3)
+
+
+async def test_tasks_are_found_by_what_all_their_tries_have_in_common_and_by_when_they_were_opened(
+    repository: Repository, reads: Reads
+) -> None:
+    def tried(*tries: tuple[str, Why]) -> tuple[Try, ...]:
+        return tuple(Try("112-1", NOON, why, trunk) for trunk, why in tries)
+
+    forged = ("xlsmart", Why.ABANDONED)
+    once, twice, mixed, elsewhere, message, late = await put(
+        repository,
+        a_task("1", trunk="xlsmart", tries=tried(forged)),
+        a_task("2", trunk="xlsmart", tries=tried(forged, forged), try_count=2),
+        a_task("3", trunk="xlsmart", tries=tried(forged, ("telkomsel", Why.CUT)), try_count=2),
+        a_task("4", tries=tried(("telkomsel", Why.ABANDONED))),
+        a_task("5", trunk="xlsmart", tries=tried(("xlsmart", Why.MESSAGE))),
+        a_task("6", trunk="xlsmart", tries=tried(forged), opened_at=NOON + timedelta(hours=1)),
+    )
+
+    async def found(**filter: Any) -> list[Callback]:
+        wanted = CallbackFilter(is_open=True, **filter)
+        page = (await reads.callbacks.page(wanted, after=None, limit=10))[0]
+        assert await reads.callbacks.count(wanted) == len(page)
+        return page
+
+    assert await found(trunk="xlsmart") == [once, twice, message, late]
+    assert await found(why=Why.ABANDONED) == [once, twice, elsewhere, late]
+    assert await found(least_tries=2) == [twice, mixed]
+    assert await found(opened_since=NOON + timedelta(seconds=1)) == [late]
+    assert await found(opened_until=NOON + timedelta(hours=1), most_tries=1) == [once, elsewhere, message]
+    flock = Flock(opened_since=NOON, opened_until=NOON + timedelta(hours=1), trunk="xlsmart", most_tries=9)
+    assert await repository.flock(flock, 2) == (3, [once, twice])
+    assert await repository.flock(replace(flock, why=Why.MESSAGE), 2) == (1, [message])
