@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, Moment, Parameters, Told, Word
-from gateway.api.problems import conflict, unprocessable
+from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
 from gateway.api.sounds import PROBLEMS, STATUSES, ReasonQuery, SoundHeaders, listener, sending, serve_sound
@@ -287,7 +287,7 @@ async def give_up_many_callbacks(context: Context, body: GiveUpManyBody, actor: 
     that somebody has or dials. It is refused where there are not about as many as whoever asks saw in the list, and is
     one entry of the audit log; each task tells of it by its own event."""
     if body.opened_since >= body.opened_until:
-        raise unprocessable("/opened_until", "must be after opened_since")
+        raise conflict("/opened_until", "must be after opened_since")
     flock = Flock(
         opened_since=body.opened_since,
         opened_until=body.opened_until,
