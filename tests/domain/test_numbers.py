@@ -33,6 +33,8 @@ def test_an_indonesian_number_is_one_however_it_is_written(caller: str) -> None:
 )
 def test_a_short_a_foreign_and_no_number_have_one_spelling(caller: str) -> None:
     assert spellings(caller) == (caller,)
+
+
 @pytest.mark.parametrize(
     "number",
     [

@@ -171,7 +171,7 @@ async def test_a_call_back_follows_the_last_call_that_was_tried_and_any_of_them_
 ) -> None:
     first, last = a_call(1, MONDAY - 40 * DAY), a_call(2, MONDAY - 35 * DAY)
     await rule(services, "Pranks", 30, disposition=Disposition.PRANK)
-    tries = tuple(Try(call.id, call.arrived_at, Why.ABANDONED) for call in (first, last))
+    tries = tuple(Try(call.id, call.arrived_at, Why.ABANDONED, call.trunk) for call in (first, last))
     dial = Dial("1-a", 1, last.arrived_at)
     at = last.arrived_at
     task = Callback(

@@ -91,7 +91,7 @@ async def _history(services: Services, root: Path) -> None:
         opened_at=tried.arrived_at,
         due_at=tried.arrived_at,
         first_due_at=tried.arrived_at,
-        tries=(Try(tried.id, tried.arrived_at, Why.ABANDONED),),
+        tries=(Try(tried.id, tried.arrived_at, Why.ABANDONED, tried.trunk),),
         try_count=1,
         last_try_at=tried.arrived_at,
         dials=(Dial("1-a", 1, tried.arrived_at),),
