@@ -275,7 +275,7 @@ class Callbacks:
                 raise OutOfTurn(problem)
             for other in await self._store.dialling_callbacks():
                 if other.id != task.id and other.dialled_by == operator_id:
-                    raise OutOfTurn(f"operator {operator_id} is calling {other.number} back now")
+                    raise OutOfTurn(f"operator {operator_id} dials callback {other.id} now")
             if self._is_busy(operator.phone):
                 raise OutOfTurn(f"phone {operator.phone} rings or talks now")
             dial_id = f"{task.id}-{secrets.token_hex(6)}"

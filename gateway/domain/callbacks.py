@@ -358,9 +358,10 @@ def give_up_all(tasks: Iterable[Callback], at: datetime, by: str, reason: str) -
 
 
 def dial_problem(number: str, *, abroad: bool) -> str | None:
-    """Why the centre does not dial that number, as a sentence that says what to do; None where it does."""
+    """Why the centre does not dial that number, as a sentence that says what to do, and not the number, which not
+    everybody sees; None where it does."""
     reason = may_be_dialled(number, abroad=abroad)
-    return None if reason is None else f"{number} {reason}: whoever is to be called there is called from another phone"
+    return None if reason is None else f"the number {reason}: whoever is there is called from another phone"
 
 
 def begin_dial(task: Callback, dial: Dial) -> Callback:

@@ -75,9 +75,9 @@ def may_be_dialled(number: str, *, abroad: bool = False) -> str | None:
     if _SUBSCRIBER.fullmatch(national):
         return None
     if _PREMIUM.fullmatch(national):
-        return "is a number at a tariff of its own (080…)"
+        return "is a service's at a tariff of its own (080…)"
     if _SATELLITE.fullmatch(national) or _OF_NO_COUNTRY.fullmatch(plainly):
-        return "is a satellite phone's, or a number at a tariff of its own"
+        return "is a satellite phone's, or a service's at a tariff of its own"
     if _ABROAD.fullmatch(plainly):
         return None if abroad else "is abroad, which the rules do not let operators call (callback_abroad)"
     return "is no Indonesian subscriber's number as it is written"

@@ -199,8 +199,7 @@ async def test_a_number_that_is_not_dialled_says_so_beforehand(house: House) -> 
     problem = (await the_task(house))["dial_problem"]
     refused = await act(house, "dial", token=siti)
     assert problem == (
-        "08091234567 is a number at a tariff of its own (080…): whoever is to be called there is called from another "
-        "phone"
+        "the number is a service's at a tariff of its own (080…): whoever is there is called from another phone"
     )
     assert (refused.status, refused.json["detail"]) == (409, f"{problem}.")
     assert house.switchboard.diallings == []

@@ -279,7 +279,7 @@ async def test_one_operator_dials_one_number_at_a_time(services: Services) -> No
     budi = await hired(services, "1002")
     await told(services, *unheard("112-2", 7.1, caller="0822222333"))
     second = await newest(services)
-    with pytest.raises(OutOfTurn, match=f"operator {siti.id} is calling {NUMBER} back now"):
+    with pytest.raises(OutOfTurn, match=f"operator {siti.id} dials callback {second.id - 1} now"):
         await services.callbacks.dial(second.id, siti.id, ANI, None)
     await services.callbacks.dial(second.id, budi.id, ANI, None)
     await told(services, step(services, dial_id, DialStep.ENDED, 20))
