@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
-from gateway.domain import call as calls
-from gateway.domain import disposing, duty, evidence, hearing
+from gateway.domain import disposing, duty, evidence, hearing, life
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.books import Books
-from gateway.domain.call import Call, OutOfPlace
+from gateway.domain.call import Call
 from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.dispositions import Disposed, Verdict
 from gateway.domain.duty import Step, Told
@@ -35,6 +34,7 @@ from gateway.domain.facts import (
     RingFact,
     Vanished,
 )
+from gateway.domain.life import OutOfPlace
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording
 from gateway.domain.recordings import State as SoundState
@@ -171,8 +171,8 @@ class Centre:
         async with self._saving.turn:
             tally = _Tally([])
             for call in self._calls.values():
-                if calls.has_unjudged_ring(call):
-                    tally.calls[call.id], events = calls.judge_rings(call, self._clock())
+                if life.has_unjudged_ring(call):
+                    tally.calls[call.id], events = life.judge_rings(call, self._clock())
                     await self._tell(events, tally)
             if tally.calls:
                 await self._store_tally(tally, {})
@@ -191,8 +191,8 @@ class Centre:
             self._missing = missing
             tally = _Tally([], dials=self._callbacks.lost(live))
             for call in gone:
-                vanished = Vanished(call.id, calls.last_sign(call))
-                tally.calls[call.id], events = calls.apply(call, vanished)
+                vanished = Vanished(call.id, life.last_sign(call))
+                tally.calls[call.id], events = life.apply(call, vanished)
                 tally.events += events
                 self._follow(vanished, tally)
             if tally.calls or tally.dials:
@@ -223,7 +223,7 @@ class Centre:
 
     def _hand_on(self, tally: "_Tally") -> None:
         """What others must know of, once it is stored."""
-        if any(calls.has_unjudged_ring(call) for call in tally.calls.values()):
+        if any(life.has_unjudged_ring(call) for call in tally.calls.values()):
             self._ring_ended.set()
         if tally.told:
             self._on_duty_changed(tally.told)
@@ -314,7 +314,7 @@ class Centre:
         phone = str(event.data["phone"])
         person = books.operator_at(phone)
         if event.type == "call.answered" and call.operator == phone and person is not None:
-            tally.calls[call.id] = calls.answered_by(call, person.id, person.name)
+            tally.calls[call.id] = life.answered_by(call, person.id, person.name)
         match duty.after_ring(books, event):
             case Told() as told:
                 tally.tell(told)
@@ -382,8 +382,8 @@ def _step(known: Call | None, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
     if isinstance(fact, Entered):
         if known is not None:
             raise OutOfPlace(f"call {fact.call_id} entered twice")
-        entered, event = calls.enter(fact)
+        entered, event = life.enter(fact)
         return entered, (event,)
     if known is None:
         raise OutOfPlace(f"call {fact.call_id} is not known, or ended before")
-    return calls.apply(known, fact)
+    return life.apply(known, fact)

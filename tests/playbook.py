@@ -3,7 +3,7 @@
 Playbook(ENTERED) << "call.arrived" >> TrunkAnswered(…) << "call.greeted"
 """
 
-from gateway.domain import call as calls
+from gateway.domain import life
 from gateway.domain.call import Call
 from gateway.domain.events import Event
 from gateway.domain.facts import Entered, Fact
@@ -15,13 +15,13 @@ class Playbook:
 
     def __init__(self, entered: Entered) -> None:
         self.call: Call
-        self.call, first = calls.enter(entered)
+        self.call, first = life.enter(entered)
         self._told: list[Event] = [first]
         self.last: Event = first
 
     def __rshift__(self, fact: Fact) -> "Playbook":
         assert not self._told, f"{self._told[0].type} came, and the script does not say so"
-        self.call, events = calls.apply(self.call, fact)
+        self.call, events = life.apply(self.call, fact)
         self._told = list(events)
         return self
 

@@ -1,7 +1,7 @@
 """What the journal can tell: one frozen value for each kind of fact. Most are about a call to 112; some about what was
 dialled on an operator's phone, or what came of a call of the centre's own to one of its people or to a caller.
 
-Counterpart: `gateway/asterisk/translator.py` makes them; `domain/call.py` applies those about a call.
+Counterpart: `gateway/asterisk/translator.py` makes them; `domain/life.py` applies those about a call.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,7 @@ from functools import reduce
 
 import pytest
 
-from gateway.domain import call as calls
-from gateway.domain import evidence
+from gateway.domain import evidence, life
 from gateway.domain.call import Call, Stage
 from gateway.domain.callbacks import Dial
 from gateway.domain.evidence import Sound, Space
@@ -41,10 +40,10 @@ def after(seconds: float) -> datetime:
 
 def told(*facts: Fact) -> tuple[Call, dict[str, Recording]]:
     """The call that enters and its recordings, once those facts were told."""
-    call, _ = calls.enter(Entered("112-1.0", AT, "telkomsel", "0811"))
+    call, _ = life.enter(Entered("112-1.0", AT, "telkomsel", "0811"))
     known: dict[str, Recording] = {}
     for fact in facts:
-        call, _ = calls.apply(call, fact)
+        call, _ = life.apply(call, fact)
         running = [each for each in known.values() if each.state is State.RUNNING]
         known |= {each.id: each for each in evidence.follow(running, fact, call)}
     return call, known

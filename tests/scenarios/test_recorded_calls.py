@@ -9,7 +9,7 @@ import pytest
 
 from gateway.asterisk.record import parse
 from gateway.asterisk.translator import translate
-from gateway.domain import call as calls
+from gateway.domain import life
 from gateway.domain.call import Call, Outcome
 from gateway.domain.facts import Entered, LegLeft
 
@@ -56,13 +56,13 @@ def play(story: str) -> tuple[Call, list[str]]:
     for line in (Path(__file__).with_name(f"{story}.csv")).read_bytes().splitlines():
         fact = translate(parse(line))
         if isinstance(fact, Entered):
-            call, event = calls.enter(fact)
+            call, event = life.enter(fact)
             told.append(event.type)
         elif fact is not None:
             assert call is not None
             if call.ended_at and isinstance(fact, LegLeft):
                 continue
-            call, events = calls.apply(call, fact)
+            call, events = life.apply(call, fact)
             told += [event.type for event in events]
     assert call is not None
     return call, [name.removeprefix("call.") for name in told]

@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from gateway.domain import call as calls
-from gateway.domain.call import TRANSITIONS, Call, Outcome, OutOfPlace, Result, Stage
+from gateway.domain import life
+from gateway.domain.call import Call, Outcome, Result, Stage
 from gateway.domain.facts import (
     AgencyLeft,
     CallerLeft,
@@ -28,6 +28,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
     Vanished,
 )
+from gateway.domain.life import TRANSITIONS, OutOfPlace
 from tests.playbook import Playbook
 
 ID = "112-1795476254.0"
@@ -392,8 +393,8 @@ def test_a_call_that_vanished_with_asterisk_has_failed_and_one_that_was_answered
         >> LegConnected(ID, at(7), leg=SITI, phone="1001")
         << "call.answered"
     )
-    assert calls.last_sign(spoken.call) == at(7)
-    spoken = spoken >> Vanished(ID, calls.last_sign(spoken.call)) << "call.operator_left" << "call.ended"
+    assert life.last_sign(spoken.call) == at(7)
+    spoken = spoken >> Vanished(ID, life.last_sign(spoken.call)) << "call.operator_left" << "call.ended"
     assert spoken.call.outcome is Outcome.ANSWERED
 
 
@@ -422,8 +423,8 @@ def test_a_fact_that_is_not_in_the_table_changes_nothing_and_says_so() -> None:
     for stage, (kind, fact) in product(Stage, samples.items()):
         call = Call(id=ID, trunk="telkom", caller="", arrived_at=START, stage=stage)
         if (stage, kind) in TRANSITIONS:
-            after, _ = calls.apply(call, fact)
+            after, _ = life.apply(call, fact)
             assert after.stage is TRANSITIONS[stage, kind]
         else:
             with pytest.raises(OutOfPlace, match=kind.__name__):
-                calls.apply(call, fact)
+                life.apply(call, fact)
