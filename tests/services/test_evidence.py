@@ -340,7 +340,7 @@ async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> N
         opened_at=MONDAY,
         due_at=MONDAY,
         first_due_at=MONDAY,
-        tries=(Try("112-1.0", MONDAY, Why.ABANDONED),),
+        tries=(Try("112-1.0", MONDAY, Why.ABANDONED, "telkomsel"),),
         try_count=1,
         last_try_at=MONDAY,
         dials=(Dial("1-ab", 1, MONDAY, recording=file),),
