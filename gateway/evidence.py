@@ -21,7 +21,7 @@ from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.evidence import Space
-from gateway.domain.recordings import Recording, State, recording_id
+from gateway.domain.recordings import Recording, Seal, State, recording_id
 from gateway.ports import (
     EvidenceReads,
     Moving,
@@ -49,6 +49,8 @@ AWAY_AFTER_S = 10.0
 NOT_MOVED_AFTER_S = 60.0
 """A bucket that was away for less is no alarm."""
 CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
+STORED_AT_ONCE = 8
+"""Seals that one transaction stores: one each costs more than a call does. What a crash leaves unstored is found again."""
 SETTLED_S = 1.5
 """A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
 PUT_OFF_S = 10.0
@@ -258,10 +260,11 @@ class Evidence:
             found.append((recording, await self._sounds.sound(recording.file, recording.channels, heard_s)))
         async with self._saving.turn:
             now = self._clock()
+            there = await self._store.recordings([recording.id for recording, _ in found])
             seen = [
                 evidence.checked(recording, sound, now)
                 for recording, sound in found
-                if await self._store.recording(recording.id) == recording  # else it was destroyed meanwhile
+                if there.get(recording.id) == recording  # else it was destroyed meanwhile
             ]
             events = tuple(self._failed_event(each) for each in seen if each.problem)
             await self._saving.save_in_turn(Change(recordings=tuple(seen), events=events))
@@ -303,18 +306,31 @@ class Evidence:
         put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
         waiting = await self._reads.sealable(self._clock(), SEALED_AT_ONCE + len(put_off))
         due = [each for each in waiting if each.id not in put_off][:SEALED_AT_ONCE]
+        sealed: dict[str, Sealed] = {}
         for recording in due:
             if self.standing.space is None or self.standing.space.stops_sealing:
+                await self._store_sealed(sealed)
                 return False
-            await self._seal(recording)
+            try:
+                seal = await self._seal(recording)
+            except VaultAway:
+                await self._store_sealed(sealed)
+                raise
+            if seal is not None:
+                sealed[recording.id] = seal
+            if len(sealed) == STORED_AT_ONCE:
+                await self._store_sealed(sealed)
+                sealed = {}
+        await self._store_sealed(sealed)
         return len(due) == SEALED_AT_ONCE
 
-    async def _seal(self, recording: Recording) -> None:
+    async def _seal(self, recording: Recording) -> Sealed | None:
+        """Its seal; None where it cannot be sealed, which is stored. Raises VaultAway."""
         try:
-            sealed = await self._ask(self._vault.seal(recording))
+            return await self._ask(self._vault.seal(recording))
         except Unsealable as failure:
             await self._fail(recording, str(failure), State.OVER, is_lost=failure.is_lost)
-            return
+            return None
         except VaultAway as error:
             # it may be this sound at which the worker gives up: others come first, and where they are sealed it is
             before = self._put_off.pop(recording.id, None)
@@ -324,28 +340,21 @@ class Evidence:
                 until_s = self._clock_s() + PUT_OFF_S
                 self._put_off[recording.id] = _PutOff(until_s, self.standing.told["sealed"])
             raise
-        done = await self._store_sealed(recording, sealed)
-        if done is not None:
-            await self.discard(done)
 
-    async def _store_sealed(self, recording: Recording, sealed: Sealed) -> Recording | None:
+    async def _store_sealed(self, sealed: Mapping[str, Sealed]) -> None:
+        """Stores the seals, by the recordings' ids, and has the raw sound discarded. Raises StoreAway, VaultAway."""
+        if not sealed:
+            return
         async with self._saving.turn:
-            now = await self._store.recording(recording.id)
-            if now is None or now.state is not State.OVER:
-                return None  # somebody has done something else with it meanwhile
-            done = evidence.sealed(now, sealed.seal, sealed.sound_s, sealed.left_dbfs, sealed.right_dbfs)
-            data = {
-                "recording_id": done.id,
-                "kind": done.kind,
-                "sound_s": done.sound_s,
-                "expected_s": done.expected_s,
-                "stored_bytes": sealed.seal.stored_bytes,
-                "sound_sha256": sealed.seal.sound_sha256,
-            }
-            event = Event("recording.sealed", sealed.seal.sealed_at, done.call_id, data)
-            await self._saving.save_in_turn(Change(recordings=(done,), events=(event,)))
-        self.standing.told["sealed"] += 1
-        return done
+            there = await self._store.recordings(sealed)
+            # of any other somebody has done something else with it meanwhile
+            over = [each for each in there.values() if each.state is State.OVER]
+            done = tuple(_sealed(each, sealed[each.id]) for each in over)
+            events = tuple(_sealed_event(each, sealed[each.id].seal) for each in done)
+            await self._saving.save_in_turn(Change(recordings=done, events=events))
+        self.standing.told["sealed"] += len(done)
+        for each in done:
+            await self.discard(each)
 
     def _remember_to_discard(self, recording: Recording) -> None:
         if len(self._undiscarded) < KEPT:
@@ -410,3 +419,19 @@ class Evidence:
 
     def _answered(self) -> None:
         self.standing.vault_away, self._away_since_s = "", None
+
+
+def _sealed(recording: Recording, sealed: Sealed) -> Recording:
+    return evidence.sealed(recording, sealed.seal, sealed.sound_s, sealed.left_dbfs, sealed.right_dbfs)
+
+
+def _sealed_event(recording: Recording, seal: Seal) -> Event:
+    data = {
+        "recording_id": recording.id,
+        "kind": recording.kind,
+        "sound_s": recording.sound_s,
+        "expected_s": recording.expected_s,
+        "stored_bytes": seal.stored_bytes,
+        "sound_sha256": seal.sound_sha256,
+    }
+    return Event("recording.sealed", seal.sealed_at, recording.call_id, data)

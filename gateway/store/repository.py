@@ -334,6 +334,11 @@ class Repository:
         found = await self._recordings(select(tables.recordings).where(tables.recordings.c.id == recording_id))
         return found[0] if found else None
 
+    async def recordings(self, ids: Collection[str]) -> dict[str, Recording]:
+        """Those recordings that are there, by id; NUMBERS_AT_ONCE at most. Raises StoreAway."""
+        found = await self._recordings(select(tables.recordings).where(tables.recordings.c.id.in_(ids)))
+        return {each.id: each for each in found}
+
     async def running_recordings(self) -> list[Recording]:
         """The recordings whose sound is being written, oldest first. Raises StoreAway."""
         table = tables.recordings
