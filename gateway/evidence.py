@@ -50,7 +50,7 @@ NOT_MOVED_AFTER_S = 60.0
 """A bucket that was away for less is no alarm."""
 CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
 STORED_AT_ONCE = 8
-"""Seals that one transaction stores: one each costs more than a call does. What a crash leaves unstored is found again."""
+"""Seals that one transaction stores: one each costs more than a call does. What a crash leaves unstored is found."""
 SETTLED_S = 1.5
 """A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
 PUT_OFF_S = 10.0
