@@ -6,6 +6,7 @@ Counterpart: the Asterisk of `tests/centre.py`. SIPp speaks SIP that this projec
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 import re
 import shutil
@@ -279,15 +280,17 @@ def phone_rings() -> str:
 TELKOMSEL = "127.0.0.11"
 
 
-PORTS = range(28_000, 32_700, 4)
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of the processes that run tests at once this is."""
+PORTS = range(28_000 + 4 * (WORKER % 2), 32_700, 8)
 """Below those that the system gives out to whoever asks for any (ip_local_port_range): one that was found free is not
-given to a passer-by before the test has come to bind it. Each is followed by three for its RTCP and its video."""
+given to a passer-by before the test has come to bind it, and none is found by two processes at once. Each is followed
+by three for its RTCP and its video."""
 _ports = itertools.cycle(random.sample(PORTS, len(PORTS)))
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that is free now, for UDP and TCP, on `address`; another one each time, and in an order of its own in each
-    process that runs tests, so that two of them do not come to the same one."""
+    """A port that is free now, for UDP and TCP, on `address`; another one each time."""
     for port in itertools.islice(_ports, len(PORTS)):
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
