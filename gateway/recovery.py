@@ -7,7 +7,7 @@ it. At the start all days are gone through, the newest first; every hour the las
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
@@ -136,10 +136,11 @@ class Recovery:
                 break  # their names belong to others already
         return count
 
-    async def _put(self, recordings: Iterable[Recording], events: tuple[Event, ...] = ()) -> int:
+    async def _put(self, recordings: Sequence[Recording], events: tuple[Event, ...] = ()) -> int:
         """Stores those of which there is no record yet; returns how many."""
         async with self._saving.turn:
-            new = [each for each in recordings if await self._store.recording(each.id) is None]
+            there = await self._store.recordings([each.id for each in recordings])
+            new = [each for each in recordings if each.id not in there]
             if new:
                 await self._saving.save_in_turn(Change(recordings=tuple(new), events=events))
         return len(new)

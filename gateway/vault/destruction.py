@@ -69,14 +69,7 @@ class Destroyer:
         for is_boxed in (False, True):  # where sealing was begun and never came to its end
             self._shelf.delete(place.stored(is_boxed=is_boxed))
         self._tell("sound deleted")
-        for path in (place.part, part_of(place.manifest), place.waveform, place.raw):
-            path.unlink(missing_ok=True)
-        fsync_folder(place.folder)
-        self._tell("all deleted")
-        if pending.exists():
-            pending.replace(place.certificate)
-            fsync_folder(place.folder)
-        self._tell("certificate")
+        self._finish(place, place.part, part_of(place.manifest), place.waveform, place.raw)
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
         pending = part_of(place.certificate)
@@ -91,10 +84,15 @@ class Destroyer:
             raise Unsealable(f"its manifest lacks {error}") from error
         self._shelf.delete(name)
         self._tell("sound deleted")
-        for path in (place.part, place.waveform, place.raw):
+        self._finish(place, place.part, place.waveform, place.raw)
+
+    def _finish(self, place: Place, *left: Path) -> None:
+        """Deletes what is left beside the stored sound; then the certificate gets its name."""
+        for path in left:
             path.unlink(missing_ok=True)
         fsync_folder(place.folder)
         self._tell("all deleted")
+        pending = part_of(place.certificate)
         if pending.exists():
             pending.replace(place.certificate)
             fsync_folder(place.folder)
