@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what the callers hear: dialplan/prompts/<language>/<name>.txt, spoken by espeak-ng, or the studio's <name>.wav
-# beside it, becomes var/prompts/<language>/<name>.{alaw,ulaw,g722,sln16}, and dialplan/music/<class>/<name> likewise, where
+# beside it, becomes var/prompts/<language>/<name>.{sln,sln16}, and dialplan/music/<class>/<name> likewise, where
 # it may be <name>.tones too. Only what its source no longer matches is made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 SOURCES=dialplan
 TARGETS=var
-FORMATS=(alaw ulaw g722 sln16)
+FORMATS=(sln sln16) # signed linear alone: docs/decisions/0026
 SPEECH_DBFS=(-20 -1) # mean and peak: as loud as telephone speech usually is, and so that nothing clips
 MUSIC_DBFS=(-30 -12) # behind speech
 LONGEST_TONES_S=120
@@ -58,6 +58,7 @@ make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
         mv "$WORK/prompt.$format" "$TARGETS/$prompt.$format"
     done
     printf '%s\n' "$3" >"$TARGETS/$prompt.made-from"
+    rm -f "$TARGETS/$prompt".{alaw,ulaw,g722} # made until docs/decisions/0026
 }
 
 speak() { # speak TEXT_FILE VOICE WAV
@@ -87,15 +88,13 @@ gain_of() { # gain_of SOUND MEAN_DBFS PEAK_DBFS
             }'
 }
 
-# One run of ffmpeg for all formats: 100 ms of silence on each side, headerless, as Asterisk reads them.
+# One run of ffmpeg for both formats: 100 ms of silence on each side, headerless, as Asterisk reads them.
 convert() { # convert SOUND GAIN_DB FOLDER
     ffmpeg -nostdin -hide_banner -loglevel error -y -i "$1" -filter_complex "
         [0:a] aformat=channel_layouts=mono, volume=${2}dB, adelay=100, apad=pad_dur=0.1, asplit [narrow] [wide];
-        [narrow] aresample=8000, asplit [alaw] [ulaw];
-        [wide] aresample=16000, asplit [g722] [sln16]" \
-        -map '[alaw]' -f alaw "$3/prompt.alaw" \
-        -map '[ulaw]' -f mulaw "$3/prompt.ulaw" \
-        -map '[g722]' -f g722 "$3/prompt.g722" \
+        [narrow] aresample=8000 [sln];
+        [wide] aresample=16000 [sln16]" \
+        -map '[sln]' -f s16le "$3/prompt.sln" \
         -map '[sln16]' -f s16le "$3/prompt.sln16"
 }
 

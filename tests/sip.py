@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ALAW = "m=audio [media_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
+ALAW_OR_ULAW = "m=audio [media_port] RTP/AVP 8 0\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000"
 ULAW = "m=audio [media_port] RTP/AVP 0\na=rtpmap:0 PCMU/8000"
 G722 = "m=audio [media_port] RTP/AVP 9\na=rtpmap:9 G722/8000"
 OPUS = "m=audio [media_port] RTP/AVP 107\na=rtpmap:107 opus/48000/2"
@@ -188,26 +189,32 @@ _ANSWER = """
 
 
 def _answer(
-    status: str, *, cseq: str = "[last_CSeq:]", sdp: bool = False, plays: bool = False, retrans: bool = False
+    status: str,
+    *,
+    cseq: str = "[last_CSeq:]",
+    sdp: bool = False,
+    plays: bool = False,
+    retrans: bool = False,
+    media: str = ALAW_OR_ULAW,
 ) -> str:
     head = _ANSWER.format(status=status, cseq=cseq).rstrip() + "\n"
     body = "Content-Length: 0\n"
     if sdp:
-        media = "m=audio [media_port] RTP/AVP 8 0\na=rtpmap:8 PCMA/8000\na=rtpmap:0 PCMU/8000"
         if plays:
             media = ALAW.replace("[media_port]", "[rtpstream_audio_port]")
         body = "Content-Type: application/sdp\nContent-Length: [len]\n\n" + _SDP.format(media=media).strip()
     return _send(head + body, retrans=retrans)
 
 
-def phone_answers(*, after_ms: int = 0, sound: Path | None = None) -> str:
-    """A phone that rings `after_ms`, answers, and waits for the end. `sound` as in `caller_talks`."""
+def phone_answers(*, after_ms: int = 0, sound: Path | None = None, media: str = ALAW_OR_ULAW) -> str:
+    """A phone that rings `after_ms`, answers, and waits for the end. `sound` as in `caller_talks`; without it `media`
+    says where its sound is."""
     return _scenario(
         "phone_answers",
         '<recv request="INVITE"/>\n',
         _answer("180 Ringing"),
         f'<pause milliseconds="{after_ms}"/>\n' if after_ms else "",
-        _answer("200 OK", sdp=True, plays=sound is not None, retrans=True),
+        _answer("200 OK", sdp=True, plays=sound is not None, retrans=True, media=media),
         '<recv request="ACK"/>\n',
         _play(sound),
         '<recv request="BYE"/>\n',

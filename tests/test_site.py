@@ -117,12 +117,12 @@ def test_each_folder_of_music_is_a_class_and_there_is_always_a_default(settings:
     text = (etc / "site/music.conf").read_text()
     for name in made:
         assert f"[{name}]\nmode = files\ndirectory = moh/{name}\n" in text
-        assert list((settings.asterisk_dir / "lib/moh" / name).glob("*.alaw"))
+        assert list((settings.asterisk_dir / "lib/moh" / name).glob("*.sln"))
     assert "[default]\nmode = files\ndirectory = moh/calm\n" in music.sections(["calm", "soft"])
 
 
 def test_a_class_has_something_to_play_and_a_name_of_its_own(tmp_path: Path) -> None:
-    for folder, file in (("calm", "a.alaw"), ("empty", ""), ("notes", "a.txt"), ("Not A Name", "a.alaw")):
+    for folder, file in (("calm", "a.sln"), ("empty", ""), ("notes", "a.txt"), ("Not A Name", "a.sln")):
         (tmp_path / folder).mkdir()
         if file:
             (tmp_path / folder / file).touch()

@@ -16,7 +16,7 @@ DEFAULT = "default"
 """What Asterisk plays where a class is not there."""
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
-_PLAYABLE = frozenset({".alaw", ".ulaw", ".g722", ".sln16"})
+_PLAYABLE = frozenset({".sln", ".sln16"})
 
 
 def classes(folder: Path = FOLDER) -> tuple[str, ...]:

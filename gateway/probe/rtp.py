@@ -73,8 +73,10 @@ class ToneEndpoint(asyncio.DatagramProtocol):
     there for a window; None until then. `async with` opens and closes it; opening raises OSError.
     """
 
-    def __init__(self, host: str, *, send_hz: float, listen_hz: float) -> None:
+    def __init__(self, host: str, *, send_hz: float, listen_hz: float, first: int | None = None) -> None:
+        """`first` is the sequence number of the first packet; without it any, as RFC 3550 asks for."""
         self._host = host
+        self._first = random.getrandbits(16) if first is None else first
         self._send_hz = send_hz
         self._peer: Address | None = None
         self._transport: asyncio.DatagramTransport | None = None
@@ -113,10 +115,10 @@ class ToneEndpoint(asyncio.DatagramProtocol):
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
-        ssrc, first, began = random.getrandbits(32), random.getrandbits(16), loop.time()
+        ssrc, began = random.getrandbits(32), loop.time()
         while self._transport is not None and self._peer is not None:
             sound = tones.sine(self._send_hz, PACKET_SAMPLES, start=self.sent * PACKET_SAMPLES)
-            packet = Packet(PCMU, first + self.sent, self.sent * PACKET_SAMPLES, ssrc, tones.encode_ulaw(sound))
+            packet = Packet(PCMU, self._first + self.sent, self.sent * PACKET_SAMPLES, ssrc, tones.encode_ulaw(sound))
             self._transport.sendto(packet.encode(), self._peer)
             self.sent += 1
             # by the clock, not by pauses: a late packet does not make all others late

@@ -105,9 +105,9 @@ def test_the_image_starts_the_gateway_as_a_user_of_its_own(buildah: Buildah, con
 def test_the_image_carries_asterisk_22_and_its_prompts(buildah: Buildah, container: str) -> None:
     assert buildah("run", container, "--", "asterisk", "-V").startswith("Asterisk 22.")
     spoken = buildah("run", container, "--", "ls", "/srv/gateway112/var/prompts/id/").split()
-    assert "greeting.alaw" in spoken
+    assert "greeting.sln" in spoken
     played = buildah("run", container, "--", "ls", "/srv/gateway112/var/music/tenang/").split()
-    assert "1-nada.alaw" in played
+    assert "1-nada.sln" in played
 
 
 def test_the_gateway_of_the_image_serves_its_api(buildah: Buildah, container: str) -> None:
