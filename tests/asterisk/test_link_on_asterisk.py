@@ -95,6 +95,8 @@ async def test_a_link_asks_lists_and_hears_and_its_refusals_are_asterisks_own(pe
     async with running(peer, ear) as link:
         assert link.reason.startswith("Logged in")
         assert (await link.ask("Ping")).get("Ping") == "Pong"
+        # before that it refuses what a module answers that it is still loading
+        await until(lambda: "FullyBooted" in ear.names())
 
         added = await link.ask("QueueAdd", ("Queue", "emergency"), ("Interface", "Local/1@default"))
         assert added.get("Message") == "Added interface to queue"
