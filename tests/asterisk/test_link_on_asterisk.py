@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -40,18 +39,18 @@ class RealPeer:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and return once its manager listens."""
+        """Start it, and return once it has booted: its manager listens before, and refuses what a module answers
+        that is still being loaded."""
         self.process = subprocess.Popen(
             self.installation.command(self.home, "-f"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        booted = self.installation.command(self.home, "-rx", "core waitfullybooted")
         deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            if b"fully booted" in subprocess.run(booted, capture_output=True, timeout=60, check=False).stdout:
                 return
-            except OSError:
-                time.sleep(0.05)
-        raise TimeoutError("Asterisk's manager does not listen")
+            time.sleep(0.05)
+        raise TimeoutError("Asterisk does not boot")
 
     def signal(self, number: signal.Signals) -> None:
         """Send this process, and no other, a signal."""
@@ -95,8 +94,6 @@ async def test_a_link_asks_lists_and_hears_and_its_refusals_are_asterisks_own(pe
     async with running(peer, ear) as link:
         assert link.reason.startswith("Logged in")
         assert (await link.ask("Ping")).get("Ping") == "Pong"
-        # before that it refuses what a module answers that it is still loading
-        await until(lambda: "FullyBooted" in ear.names())
 
         added = await link.ask("QueueAdd", ("Queue", "emergency"), ("Interface", "Local/1@default"))
         assert added.get("Message") == "Added interface to queue"
