@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -287,17 +288,19 @@ def phone_rings() -> str:
 TELKOMSEL = "127.0.0.11"
 
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Which of the processes that run tests at once this is."""
-PORTS = range(28_000 + 4 * (WORKER % 2), 32_700, 8)
+PORTS = range(28_000, 32_700, 4)
 """Below those that the system gives out to whoever asks for any (ip_local_port_range): one that was found free is not
-given to a passer-by before the test has come to bind it, and none is found by two processes at once. Each is followed
-by three for its RTCP and its video."""
+given to a passer-by before the test has come to bind it. Each is followed by three for its RTCP and its video."""
+CLAIMS = 200
+"""How many of the ports that it was given last a process keeps others from being given."""
 _ports = itertools.cycle(random.sample(PORTS, len(PORTS)))
+_claims: deque[int] = deque()
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that is free now, for UDP and TCP, on `address`; another one each time."""
+    """A port that is free now, for UDP and TCP, on `address`; another one each time, and none that another process that
+    runs tests on this machine was given and has not come to bind yet: two Asterisks that boot at once with one port both
+    start, and one of them hears nothing."""
     for port in itertools.islice(_ports, len(PORTS)):
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -306,8 +309,19 @@ def free_port(address: str = "127.0.0.1") -> int:
         ):
             udp.bind((address, port))
             tcp.bind((address, port))
+            _claim(port)
             return port
     raise AssertionError(f"no port of {PORTS} is free on {address}")
+
+
+def _claim(port: int) -> None:
+    """Raises OSError where another process has claimed it. A claim is a name in the system's abstract space of sockets:
+    it ends with the process, whatever ends that."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        claim.bind(f"\0gateway112-test-port-{port}")
+        _claims.append(claim.detach())
+    while len(_claims) > CLAIMS:
+        os.close(_claims.popleft())
 
 
 def tone(file: Path, frequency_hz: int) -> Path:
