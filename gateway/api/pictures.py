@@ -156,12 +156,14 @@ class Pictures:
         state, made_s = self._state_now(), time.monotonic()
         books = await self._books_now()
         history = await self._history_now(books)
-        places, trunks_up = tuple(self._line.places), dict(self._line.trunks_up)
-        if not self._status().journal_waits:
+        places, trunks_up, before = tuple(self._line.places), dict(self._line.trunks_up), self._status()
+        if not before.journal_waits:
             await self._catch_up()  # a line that rings was seen: of what call, the journal tells
         status, at = self._status(), self._clock()
         last_talks, silent_calls = dict(self._centre.last_talks), self._silent_calls()
-        seen = Seen(places, trunks_up, last_talks, silent_calls) if status.is_seeing else None
+        # where Asterisk was looked at only meanwhile, those are the places of before it went away
+        is_seeing = before.is_seeing and status.is_seeing and before.asterisk_since == status.asterisk_since
+        seen = Seen(places, trunks_up, last_talks, silent_calls) if is_seeing else None
         self._state, self._made_s = state, made_s
         return Shown(
             number=self._shown.number + 1 if self._shown else 1,
@@ -174,7 +176,7 @@ class Pictures:
                 since=status.asterisk_since,
             ),
             history=self._history_seen(status, at),
-            is_seeing=status.is_seeing,
+            is_seeing=is_seeing,
         )
 
     def _state_now(self) -> object:

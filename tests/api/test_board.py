@@ -213,6 +213,24 @@ async def test_a_phone_that_is_not_seen_is_never_free(house: House, siti: int, a
         assert state(await viewer.until(lambda told: told["phones_seen"])) == "free"
 
 
+async def test_what_stood_before_asterisk_went_away_is_not_shown_where_it_is_looked_at_while_a_picture_is_made(
+    house: House, siti: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.services.line.stand("1001", "talking")
+    house.status.update(is_seeing=False)  # reached again, and not yet looked at
+
+    async def meanwhile() -> bool:
+        house.services.line.stand("1001", "unavailable")
+        house.status.update(is_seeing=True)
+        return True
+
+    monkeypatch.setattr(house.context.pictures, "_catch_up", meanwhile)
+    told = (await house.get("/v1/board")).json
+    assert (state(told), told["phones_seen"]) == ("unknown", False)
+    told = (await house.get("/v1/board")).json
+    assert (state(told), told["phones_seen"]) == ("unavailable", True)
+
+
 async def test_the_first_picture_comes_at_once_and_others_as_things_change(house: House, siti: int) -> None:
     async with viewing(house) as viewer:
         assert state(await viewer.next()) == "free"
