@@ -11,7 +11,7 @@ import pytest
 
 from tests import sip
 from tests.calls.phones import a_phone
-from tests.centre import Api, Json, RealCentre
+from tests.centre import START_TIMEOUT_S, Api, Json, RealCentre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -136,7 +136,7 @@ async def test_after_a_restart_no_picture_says_what_is_not_so(own_centre: RealCe
 
             own_centre.stop_gateway(9)
             own_centre.start_gateway()
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(START_TIMEOUT_S):
                 while not await _answers(api):
                     await asyncio.sleep(0.02)
             async with viewing(api) as viewer:

@@ -102,9 +102,10 @@ async def test_three_tries_of_one_caller_are_one_task_which_closes_when_he_is_he
     summary = (await api.get("/v1/callbacks"))["summary"]
     assert (summary["open"], summary["impossible"]) == (1, 1)
 
-    async with Sipp(sip.phone_answers(), address=PHONE) as phone:
+    # they talk for longer than callbacks.HEARD_S, however long it takes until the phone is rung
+    async with Sipp(sip.phone_hangs_up(talk_ms=5300), address=PHONE) as phone:
         await api.operator("1001", phone)
-        heard = await sip.call(sip.caller_talks(hold_ms=5600, caller=CALLER), centre.sip_port)
+        heard = await sip.call(sip.caller_waits(caller=CALLER), centre.sip_port)
     assert heard.failed == 0, heard.output
     closed = await the_task(api, NUMBER, tries=3)
     assert (closed["id"], closed["state"], closed["tries"][-1]["why"]) == (task["id"], "got_through", "heard")
