@@ -68,7 +68,9 @@ class RealCentre:
         self._wait(lambda: "fully booted" in self.cli("core waitfullybooted"), "Asterisk did not boot")
         # Asterisk also boots where another program was quicker at its port, and the phones then register there
         shown = self.cli("pjsip show transports")
-        assert "transport-udp" in shown, f"Asterisk did not open SIP port {self.sip_port}:\n{self.log('asterisk')[-3000:]}"
+        assert "transport-udp" in shown, (
+            f"Asterisk did not open SIP port {self.sip_port}:\n{self.log('asterisk')[-3000:]}"
+        )
 
     def start_gateway(self) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""

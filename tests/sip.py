@@ -298,9 +298,9 @@ _claims: deque[int] = deque()
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that is free now, for UDP and TCP, on `address`; another one each time, and none that another process that
-    runs tests on this machine was given and has not come to bind yet: two Asterisks that boot at once with one port both
-    start, and one of them hears nothing."""
+    """A port that is free now, for UDP and TCP, on `address`; another one each time, and none that another process
+    which runs tests on this machine was given, though it has not come to bind it yet: of two Asterisks that boot at
+    once with one port both start, and one of them hears nothing."""
     for port in itertools.islice(_ports, len(PORTS)):
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
