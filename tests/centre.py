@@ -65,12 +65,20 @@ class RealCentre:
     def start_asterisk(self) -> None:
         """Returns once Asterisk has booted."""
         self._asterisk = self._spawn("asterisk", "asterisk.log")
-        self._wait(lambda: "fully booted" in self.cli("core waitfullybooted"), "Asterisk did not boot")
+        self._wait(self._has_booted, "Asterisk did not boot")
         # Asterisk also boots where another program was quicker at its port, and the phones then register there
         shown = self.cli("pjsip show transports")
         assert "transport-udp" in shown, (
             f"Asterisk did not open SIP port {self.sip_port}:\n{self.log('asterisk')[-3000:]}"
         )
+
+    def _has_booted(self) -> bool:
+        assert self._asterisk
+        if (status := self._asterisk.poll()) is not None:
+            who = ["ss", "-anp", f"sport = :{self.sip_port} or sport = :{self.settings.ami.port}"]
+            holds = subprocess.run(who, capture_output=True, text=True, timeout=20, check=False).stdout
+            raise AssertionError(f"Asterisk ended with {status}:\n{self.log('asterisk')[-3000:]}\n{holds}")
+        return "fully booted" in self.cli("core waitfullybooted")
 
     def start_gateway(self) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
