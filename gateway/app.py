@@ -86,10 +86,12 @@ class App:
         settings = self._settings
         engine = await open_database(settings.database_url)
         store, past, custody = Repository(engine), StoredPast(engine), StoredCustody(engine)
+        stored = StoredEvidence(engine)
         try:
-            await self._run(store, Reads(engine), past, custody, StoredEvidence(engine))
+            await self._run(store, Reads(engine), past, custody, stored)
         finally:
             past.close()
+            stored.close()
             custody.close()
             await store.close()
 

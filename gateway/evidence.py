@@ -9,7 +9,7 @@ alarms.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -20,10 +20,11 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
-from gateway.domain.evidence import Space
+from gateway.domain.evidence import Sound, Space
 from gateway.domain.recordings import Recording, Seal, State, recording_id
 from gateway.ports import (
     EvidenceReads,
+    Listened,
     Moving,
     RawSounds,
     RecordingCounts,
@@ -49,8 +50,10 @@ AWAY_AFTER_S = 10.0
 NOT_MOVED_AFTER_S = 60.0
 """A bucket that was away for less is no alarm."""
 CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
-STORED_AT_ONCE = 8
-"""Seals that one transaction stores: one each costs more than a call does. What a crash leaves unstored is found."""
+STORED_EVERY_S = 2.0
+"""What came of the sealing is stored together: a transaction each costs more than a call does. What a crash leaves
+unstored is found."""
+LISTENED_AT_ONCE = 10
 SETTLED_S = 1.5
 """A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
 PUT_OFF_S = 10.0
@@ -254,16 +257,15 @@ class Evidence:
         complete = await self._complete(over)
         if not complete:
             return False
-        found = []
-        for recording in complete:
-            heard_s = min(recording.talk_s or 0.0, evidence.LISTENED_S)
-            found.append((recording, await self._sounds.sound(recording.file, recording.channels, heard_s)))
+        found: list[Sound] = []
+        for start in range(0, len(complete), LISTENED_AT_ONCE):
+            found += await self._sounds.sounds([_listened(each) for each in complete[start : start + LISTENED_AT_ONCE]])
         async with self._saving.turn:
             now = self._clock()
-            there = await self._store.recordings([recording.id for recording, _ in found])
+            there = await self._store.recordings([each.id for each in complete])
             seen = [
                 evidence.checked(recording, sound, now)
-                for recording, sound in found
+                for recording, sound in zip(complete, found, strict=True)
                 if there.get(recording.id) == recording  # else it was destroyed meanwhile
             ]
             events = tuple(self._failed_event(each) for each in seen if each.problem)
@@ -297,7 +299,7 @@ class Evidence:
         more = await self._seal_waiting()
         for recording in list(self._undiscarded.values()):
             del self._undiscarded[recording.id]  # it comes last where the worker gives up at it
-            await self.discard(recording)
+            await self.discard([recording])
         return more
 
     async def _seal_waiting(self) -> bool:
@@ -306,43 +308,44 @@ class Evidence:
         put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
         waiting = await self._reads.sealable(self._clock(), SEALED_AT_ONCE + len(put_off))
         due = [each for each in waiting if each.id not in put_off][:SEALED_AT_ONCE]
-        sealed: dict[str, Sealed] = {}
+        came: dict[str, Sealed | Unsealable] = {}
+        stored_at_s = self._clock_s()
         for recording in due:
             if self.standing.space is None or self.standing.space.stops_sealing:
-                await self._store_sealed(sealed)
+                await self._store_what_came(came)
                 return False
             try:
-                seal = await self._seal(recording)
-            except VaultAway:
-                await self._store_sealed(sealed)
+                came[recording.id] = await self._seal(recording)
+            except VaultAway as error:
+                await self._put_off_or_fail(recording, error)
+                await self._store_what_came(came)
                 raise
-            if seal is not None:
-                sealed[recording.id] = seal
-            if len(sealed) == STORED_AT_ONCE:
-                await self._store_sealed(sealed)
-                sealed = {}
-        await self._store_sealed(sealed)
+            if self._clock_s() - stored_at_s >= STORED_EVERY_S:
+                await self._store_what_came(came)
+                came, stored_at_s = {}, self._clock_s()
+        await self._store_what_came(came)
         return len(due) == SEALED_AT_ONCE
 
-    async def _seal(self, recording: Recording) -> Sealed | None:
-        """Its seal; None where it cannot be sealed, which is stored. Raises VaultAway."""
+    async def _seal(self, recording: Recording) -> Sealed | Unsealable:
         try:
             return await self._ask(self._vault.seal(recording))
         except Unsealable as failure:
-            await self._fail(recording, str(failure), State.OVER, is_lost=failure.is_lost)
-            return None
-        except VaultAway as error:
-            # it may be this sound at which the worker gives up: others come first, and where they are sealed it is
-            before = self._put_off.pop(recording.id, None)
-            if before is not None and self.standing.told["sealed"] > before.sealed:
-                await self._fail(recording, str(error), State.OVER, is_lost=False)
-            elif len(self._put_off) < KEPT:
-                until_s = self._clock_s() + PUT_OFF_S
-                self._put_off[recording.id] = _PutOff(until_s, self.standing.told["sealed"])
-            raise
+            return failure
 
-    async def _store_sealed(self, sealed: Mapping[str, Sealed]) -> None:
-        """Stores the seals, by the recordings' ids, and has the raw sound discarded. Raises StoreAway, VaultAway."""
+    async def _put_off_or_fail(self, recording: Recording, error: VaultAway) -> None:
+        """It may be this sound at which the worker gives up: others come first, and where they are sealed it is."""
+        before = self._put_off.pop(recording.id, None)
+        if before is not None and self.standing.told["sealed"] > before.sealed:
+            await self._fail({recording.id: Unsealable(str(error))}, State.OVER)
+        elif len(self._put_off) < KEPT:
+            until_s = self._clock_s() + PUT_OFF_S
+            self._put_off[recording.id] = _PutOff(until_s, self.standing.told["sealed"])
+
+    async def _store_what_came(self, came: Mapping[str, Sealed | Unsealable]) -> None:
+        """Stores seals and failures, by the recordings' ids, and has the raw sound of the sealed discarded. Raises
+        StoreAway, VaultAway."""
+        await self._fail({key: each for key, each in came.items() if isinstance(each, Unsealable)}, State.OVER)
+        sealed = {key: each for key, each in came.items() if isinstance(each, Sealed)}
         if not sealed:
             return
         async with self._saving.turn:
@@ -353,43 +356,51 @@ class Evidence:
             events = tuple(_sealed_event(each, sealed[each.id].seal) for each in done)
             await self._saving.save_in_turn(Change(recordings=done, events=events))
         self.standing.told["sealed"] += len(done)
-        for each in done:
-            await self.discard(each)
+        await self.discard(done)
 
     def _remember_to_discard(self, recording: Recording) -> None:
         if len(self._undiscarded) < KEPT:
             self._undiscarded[recording.id] = recording
 
-    async def discard(self, recording: Recording) -> None:
-        """Has the raw sound of a sealed recording deleted, or the file without a byte of one that is empty or lost;
-        where the stored sound does not agree with its seal, it waits to be sealed again. Raises StoreAway,
-        VaultAway."""
-        self._remember_to_discard(recording)
-        try:
-            await self._ask(self._vault.discard_raw(recording))
-        except Unsealable as failure:
-            await self._fail(recording, str(failure), State.SEALED, is_lost=False)
-        self._undiscarded.pop(recording.id, None)
+    async def discard(self, recordings: Sequence[Recording]) -> None:
+        """Has the raw sound of sealed recordings deleted, or the files without a byte of those that are empty or lost;
+        what does not agree with its seal as it is stored waits to be sealed again. Raises StoreAway, VaultAway."""
+        for each in recordings:
+            self._remember_to_discard(each)
+        refused = await self._ask(self._vault.discard_raw(recordings)) if recordings else {}
+        await self._fail({key: Unsealable(reason) for key, reason in refused.items()}, State.SEALED)
+        for each in recordings:
+            self._undiscarded.pop(each.id, None)
 
     async def lose(self, recording: Recording, reason: str) -> None:
         """A sealed recording whose stored sound is gone is lost. Raises StoreAway."""
-        await self._fail(recording, reason, State.SEALED, is_lost=True)
+        await self._fail({recording.id: Unsealable(reason, is_lost=True)}, State.SEALED)
 
-    async def _fail(self, recording: Recording, reason: str, state: State, *, is_lost: bool) -> None:
-        """Stores that it failed, unless it is not in that state any more, and tells of a reason that is new."""
+    async def _fail(self, failures: Mapping[str, Unsealable], state: State) -> None:
+        """Stores of each recording that it failed, unless it is not in that state any more, and tells of reasons that
+        are new. Raises StoreAway."""
+        if not failures:
+            return
         async with self._saving.turn:
-            now = await self._store.recording(recording.id)
-            if now is None or now.state is not state:
+            there = await self._store.recordings(failures)
+            failed, news = [], []
+            for before in (each for each in there.values() if each.state is state):
+                failure = failures[before.id]
+                after = evidence.not_sealed(before, str(failure), self._clock(), is_lost=failure.is_lost)
+                failed.append(after)
+                if failure.is_lost or before.problem != after.problem:
+                    news.append(after)
+            if not failed:
                 return
-            failed = evidence.not_sealed(now, reason, self._clock(), is_lost=is_lost)
-            is_news = is_lost or now.problem != reason
-            events = (self._failed_event(failed),) if is_news else ()
-            await self._saving.save_in_turn(Change(recordings=(failed,), events=events))
-        if is_lost:
-            self._remember_to_discard(failed)
+            events = tuple(self._failed_event(each) for each in news)
+            await self._saving.save_in_turn(Change(recordings=tuple(failed), events=events))
         self._count_at_s = 0.0
-        self.standing.told["lost" if is_lost else "failed"] += is_news
-        log.warning("recording_not_sealed", extra={"recording": recording.id, "reason": reason, "lost": is_lost})
+        self.standing.told.update("lost" if each.state is State.LOST else "failed" for each in news)
+        for each in failed:
+            is_lost = each.state is State.LOST
+            if is_lost:
+                self._remember_to_discard(each)
+            log.warning("recording_not_sealed", extra={"recording": each.id, "reason": each.problem, "lost": is_lost})
 
     def _failed_event(self, recording: Recording) -> Event:
         data = {
@@ -419,6 +430,10 @@ class Evidence:
 
     def _answered(self) -> None:
         self.standing.vault_away, self._away_since_s = "", None
+
+
+def _listened(recording: Recording) -> Listened:
+    return Listened(recording.file, recording.channels, min(recording.talk_s or 0.0, evidence.LISTENED_S))
 
 
 def _sealed(recording: Recording, sealed: Sealed) -> Recording:

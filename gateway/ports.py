@@ -240,6 +240,15 @@ class EvidenceReads(Protocol):
         """The day (UTC) of the oldest call or recording; None before the first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """A file of raw sound that is to be listened to, in its last `heard_s` seconds."""
+
+    file: str
+    channels: int
+    heard_s: float
+
+
 class RawSounds(Protocol):
     """The raw sounds that Asterisk writes, as the services look at them: they never change one. Files are relative to
     the recordings' folder. Each call has a time limit and raises OSError where the disk does not answer."""
@@ -247,8 +256,8 @@ class RawSounds(Protocol):
     async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
         """How many bytes each of them has; those that are not there are left out."""
 
-    async def sound(self, file: str, channels: int, heard_s: float) -> Sound:
-        """How long it is, and which side is heard in its last `heard_s` seconds."""
+    async def sounds(self, wanted: Sequence[Listened]) -> list[Sound]:
+        """Of each, how long it is, and which side is heard in its end. The time limit grows with their number."""
 
     async def days(self) -> list[date]:
         """The days (UTC) that have a folder."""
@@ -328,9 +337,10 @@ class Vault(Protocol):
         """Turns the raw sound of a recording that is over to what is stored, reads it back, writes the manifest and
         adds it to its day's chain. The raw sound stays. Raises Unsealable."""
 
-    async def discard_raw(self, recording: Recording) -> None:
-        """Deletes the raw sound of a sealed recording, once its stored sound agrees with the seal, or the file of one
-        that is empty or lost, if it has not one byte; raises Unsealable where that is not so, and deletes nothing."""
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
+        """Deletes the raw sound of sealed recordings, each once its stored sound agrees with the seal, or the file of
+        one that is empty or lost, if it has not one byte. Where that is not so nothing of it is deleted: returns why, by
+        the recording's id."""
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,

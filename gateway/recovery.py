@@ -157,10 +157,10 @@ class Recovery:
             case State.LOST | State.EMPTY if has_sound:
                 return await self._look_again(recording)
             case State.EMPTY | State.LOST if raw_file is not None:
-                await self._evidence.discard(recording)
+                await self._evidence.discard([recording])
                 return "discarded"
             case State.SEALED if is_sealed and raw_file is not None:
-                await self._evidence.discard(recording)
+                await self._evidence.discard([recording])
                 return "discarded"
             case State.SEALED if not is_sealed and raw_file is not None and has_sound:
                 return await self._look_again(recording)

@@ -45,7 +45,18 @@ from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
-from gateway.ports import Dialling, LyingFile, Moving, Refused, Ring, Sealed, SwitchboardAway, Unsealable, VaultAway
+from gateway.ports import (
+    Dialling,
+    Listened,
+    LyingFile,
+    Moving,
+    Refused,
+    Ring,
+    Sealed,
+    SwitchboardAway,
+    Unsealable,
+    VaultAway,
+)
 from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.store.custody import StoredCustody
@@ -196,8 +207,11 @@ class ToldSounds:
         self._answer()
         return {file: self.files[file] for file in files if file in self.files}
 
-    async def sound(self, file: str, channels: int, heard_s: float) -> Sound:
+    async def sounds(self, wanted: Sequence[Listened]) -> list[Sound]:
         self._answer()
+        return [self._sound(each.file, each.channels) for each in wanted]
+
+    def _sound(self, file: str, channels: int) -> Sound:
         if file not in self.files:
             return Sound(None)
         return Sound(self.files[file] / 16000 / channels, *self.silent.get(file, (True, True)))
@@ -246,11 +260,15 @@ class ToldVault:
             self.sealed[recording.id] = Sealed(seal, size / 16000 / recording.channels, -20.0, -21.0)
         return self.sealed[recording.id]
 
-    async def discard_raw(self, recording: Recording) -> None:
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
         self._answer()
-        if recording.state is State.SEALED and recording.id not in self.sealed:
-            raise Unsealable("the stored sound is gone")
-        self.sounds.files.pop(recording.file, None)
+        refused = {}
+        for each in recordings:
+            if each.state is State.SEALED and each.id not in self.sealed:
+                refused[each.id] = "the stored sound is gone"
+            else:
+                self.sounds.files.pop(each.file, None)
+        return refused
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         raise NotImplementedError

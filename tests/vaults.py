@@ -6,7 +6,7 @@ Counterpart: `gateway/vault/`; what the worker itself does is shown in `tests/va
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ class OwnVault:
     async def seal(self, recording: Recording) -> Sealed:
         raise NotImplementedError
 
-    async def discard_raw(self, recording: Recording) -> None:
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
         raise NotImplementedError
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:

@@ -120,6 +120,21 @@ class Ledger:
             async with writing(self._engine) as connection:
                 return await connection.run_sync(work)
 
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, which only reads: for whoever holds the services' turn and is about to write. On SQLite
+        it is one visit to the same thread. Raises StoreAway."""
+        if self._engine.dialect.name == "sqlite":
+            async with in_turn(self._turn):
+                with _away(TRANSACTION_LIMIT_S):
+                    async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                        return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, work)
+        async with reading(self._engine) as connection:
+            return await connection.run_sync(work)
+
+    def _look(self, work: Callable[[Connection], T]) -> T:
+        with self._own.connect() as connection:
+            return work(connection)
+
     def _in_one_go(self, work: Callable[[Connection], T]) -> T:
         with self._own.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             return work(connection)

@@ -13,7 +13,7 @@ from gateway.domain.call import Call
 from gateway.domain.recordings import Kind, Recording, State
 from gateway.ports import RecordingCounts
 from gateway.store import rows
-from gateway.store.database import reading
+from gateway.store.database import QuickReads, reading
 from gateway.store.tables import IS_LOST, IS_UNSEALED, calls, recordings
 
 AROUND = timedelta(days=1)
@@ -25,6 +25,8 @@ class StoredEvidence:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._often = QuickReads(engine, 1)
+        """For what is asked each second."""
 
     async def unchecked(self, at_most: int) -> list[Recording]:
         """See ports.EvidenceReads."""
@@ -38,8 +40,12 @@ class StoredEvidence:
     async def _waiting(self, condition: Any, at_most: int) -> list[Recording]:
         query = select(recordings).where(IS_UNSEALED, recordings.c.state == State.OVER, condition)
         query = query.order_by(recordings.c.started_at, recordings.c.id).limit(at_most)
-        async with reading(self._engine) as connection:
-            return [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
+        found = await self._often.read(lambda connection: connection.execute(query).mappings().all())
+        return [rows.recording_of(row) for row in found]
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._often.close()
 
     async def counts(self, lost_since: datetime) -> RecordingCounts:
         """See ports.EvidenceReads."""

@@ -346,8 +346,8 @@ class Repository:
         return await self._recordings(query.order_by(table.c.started_at, table.c.id))
 
     async def _recordings(self, query: Any) -> list[Recording]:
-        async with reading(self._engine) as connection:
-            return [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
+        found = await self._ledger.read(lambda connection: connection.execute(query).mappings().all())
+        return [rows.recording_of(row) for row in found]
 
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""

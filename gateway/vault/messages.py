@@ -11,7 +11,7 @@ Counterparts: `worker_link.py` asks, `worker.py` answers.
     ← {"id": 1, "done": {…}}  or  {"id": 1, "unsealable": "why", "is_lost": false}  or  {"id": 1, "away": "why"}
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +21,18 @@ from gateway.ports import LyingFile, Sealed
 MOST_LINE_BYTES = 1024 * 1024
 MOST_FILES = 200
 """In one line: of a longer list there are more."""
+MOST_RECORDINGS = 50
+"""In one line of those whose raw sound is to be discarded."""
+
+
+_RECORDING, _SEAL = (tuple(field.name for field in fields(kind)) for kind in (Recording, Seal))
 
 
 def of_recording(recording: Recording) -> dict[str, Any]:
-    return {key: _plain(value) for key, value in asdict(recording).items()}
+    told = {name: _plain(getattr(recording, name)) for name in _RECORDING if name != "seal"}
+    seal = recording.seal
+    told["seal"] = None if seal is None else {name: _plain(getattr(seal, name)) for name in _SEAL}
+    return told
 
 
 def recording(told: dict[str, Any]) -> Recording:

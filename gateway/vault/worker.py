@@ -87,12 +87,21 @@ class Work:
             log.exception("vault_job_broken", extra={"job": asked.get("job")})
             return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
 
+    def _discard(self, recordings: list[Recording]) -> dict[str, str]:
+        refused = {}
+        for each in recordings:
+            try:
+                self._sealer.discard_raw(each)
+            except Unsealable as error:
+                refused[each.id] = str(error)
+        return refused
+
     def _do(self, asked: dict[str, Any]) -> Any:
         match asked["job"]:
             case "seal":
                 return messages.of_sealed(self._sealer.seal(_recording(asked)))
             case "discard_raw":
-                return self._sealer.discard_raw(_recording(asked))
+                return self._discard([messages.recording(each) for each in asked["recordings"]])
             case "destroy":
                 return self._destroyer.destroy(_recording(asked), asked["rule"], datetime.fromisoformat(asked["at"]))
             case "files":

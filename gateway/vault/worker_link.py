@@ -8,7 +8,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,8 +77,12 @@ class VaultWorker:
     async def seal(self, recording: Recording) -> Sealed:
         return messages.sealed(await self._ask("seal", recording=messages.of_recording(recording)))
 
-    async def discard_raw(self, recording: Recording) -> None:
-        await self._ask("discard_raw", recording=messages.of_recording(recording))
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        for start in range(0, len(recordings), messages.MOST_RECORDINGS):
+            part = recordings[start : start + messages.MOST_RECORDINGS]
+            refused |= await self._ask("discard_raw", recordings=[messages.of_recording(each) for each in part])
+        return refused
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         asked = {"recording": messages.of_recording(recording), "rule": rule, "at": at.isoformat()}

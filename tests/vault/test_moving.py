@@ -290,7 +290,7 @@ async def test_the_worker_seals_and_beside_that_brings_the_sound_to_the_bucket(p
     try:
         async with asyncio.timeout(30):
             seal = (await vault.seal(made)).seal
-            await vault.discard_raw(replace(made, seal=seal))
+            assert await vault.discard_raw([replace(made, seal=seal)]) == {}
             while plain.on_disk():
                 await asyncio.sleep(0.05)
         assert plain.in_bucket()[seal.stored] == seal.stored_bytes

@@ -4,6 +4,7 @@ import array
 from datetime import date
 from pathlib import Path
 
+from gateway.ports import Listened
 from gateway.vault.raw import RawFolder
 
 
@@ -21,13 +22,22 @@ async def test_a_sound_is_as_long_as_its_whole_frames_and_each_side_is_listened_
 
     sizes = await raw.sizes(["2026/11/26/a.raw", "2026/11/26/none.raw", "../out.raw"])
     assert sizes == {"2026/11/26/a.raw": 96001}
-    quiet = await raw.sound("2026/11/26/a.raw", 2, 3.0)
+    quiet, short, long, message, nowhere, outside = await raw.sounds(
+        [
+            Listened("2026/11/26/a.raw", 2, 3.0),
+            Listened("2026/11/26/b.raw", 2, 1.0),
+            Listened("2026/11/26/b.raw", 2, 2.5),
+            Listened("2026/11/26/c.sln", 1, 0.0),
+            Listened("2026/11/26/none.raw", 2, 1.0),
+            Listened("2026/11/26/away/secret", 2, 1.0),
+        ]
+    )
     assert (quiet.sound_s, quiet.is_left_heard, quiet.is_right_heard) == (3.0, False, True)
     # only the talk counts, which is at the end
-    assert not (await raw.sound("2026/11/26/b.raw", 2, 1.0)).is_left_heard
-    assert (await raw.sound("2026/11/26/b.raw", 2, 2.5)).is_left_heard
-    assert (await raw.sound("2026/11/26/c.sln", 1, 0.0)).sound_s == 1.0
-    assert (await raw.sound("2026/11/26/none.raw", 2, 1.0)).sound_s is None
+    assert not short.is_left_heard
+    assert long.is_left_heard
+    assert message.sound_s == 1.0
+    assert (nowhere.sound_s, outside.sound_s) == (None, None)
     assert await raw.days() == [date(2026, 11, 26)]
     assert await raw.free_bytes() > 0
     raw.close()

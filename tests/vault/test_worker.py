@@ -59,7 +59,7 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
             LyingFile(made.id, f"{DAY}/{made.id}.ogg.box", sealed.seal.stored_bytes, changed_at, is_sealed=True),
             replace((await vault.files(NOON, NOON))[1], file=made.file, is_sealed=False),
         ]
-        await vault.discard_raw(recording)
+        assert await vault.discard_raw([recording]) == {}
         assert not (house.root / made.file).exists()
         assert await vault.destroy(recording, "a year", NOON) == f"{DAY}/{made.id}.destroyed.json"
         assert await vault.files(NOON, NOON) == []
