@@ -10,6 +10,7 @@ and PostgreSQL with synchronous_commit=on, whatever the server's own default is.
 import asyncio
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,8 @@ POOL_SIZE = 10
 _LEDGER_LOCK = 112
 """PostgreSQL's advisory lock, of this database, that writers take in turn. SQLite has its own: BEGIN IMMEDIATE."""
 _WRITES = "gateway112_writes"
+_ALONE = "gateway112_alone"
+"""Of a connection on which each statement stands alone, with no transaction around it."""
 
 T = TypeVar("T")
 
@@ -148,8 +151,9 @@ class Ledger:
 class QuickReads:
     """A way to read for what must be quick: `at_once` at the same time, one statement each.
 
-    On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason. On
-    PostgreSQL it is one question and one answer: a single statement needs no transaction around it.
+    On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason; the
+    thread keeps its connection. On PostgreSQL it is one question and one answer: a single statement needs no
+    transaction around it.
     """
 
     def __init__(self, engine: AsyncEngine, at_once: int) -> None:
@@ -157,6 +161,7 @@ class QuickReads:
         self._turn = asyncio.Semaphore(at_once)
         if engine.dialect.name == "sqlite":
             self._threads = ThreadPoolExecutor(at_once, "quick-reads")
+            self._held: dict[int, Connection] = {}
             self._own = _as_a_ledger(
                 create_engine(engine.url.set(drivername="sqlite"), **_options(_SQLITE, pool_size=at_once))
             )
@@ -172,12 +177,22 @@ class QuickReads:
                 return await connection.run_sync(work)
 
     def _in_one_go(self, work: Callable[[Connection], T]) -> T:
-        with self._own.connect() as connection:
+        thread = threading.get_ident()
+        connection = self._held.get(thread)
+        if connection is None:
+            connection = self._held[thread] = self._own.connect().execution_options(**{_ALONE: True})
+        try:
             return work(connection)
+        except BaseException:
+            del self._held[thread]
+            connection.close()
+            raise
 
     def close(self) -> None:
         """Closes the connections; they open again when they are needed."""
         if self._engine.dialect.name == "sqlite":
+            while self._held:
+                self._held.popitem()[1].close()
             self._own.dispose()
 
 
@@ -272,6 +287,8 @@ def _as_a_ledger(engine: Engine) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_ALONE, False):
+            return
         # a transaction that reads first and writes later fails at once where another has written in between
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

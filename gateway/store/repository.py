@@ -40,6 +40,7 @@ from gateway.store.callback_reads import CallbackFilter, filtered, is_overdue
 from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
 from gateway.store.in_bulk import put_all
+from gateway.store.prepared import Prepared
 from gateway.store.shelves import SHELVES, Shelf
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
@@ -64,11 +65,13 @@ class Repository:
         self._seen: int | None = None
         """The newest event that whoever works on the journal knows of; None before `open_calls`."""
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._put_calls = _upsert(insert(tables.calls), tables.calls)
+        dialect = engine.dialect
+        self._put_events = Prepared(insert(tables.events), tables.events, dialect)
+        self._put_calls = Prepared(_upsert(insert(tables.calls), tables.calls), tables.calls, dialect)
+        self._put_recordings = Prepared(_upsert(insert(tables.recordings), tables.recordings), tables.recordings, dialect)
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
-        self._put_recordings = _upsert(insert(tables.recordings), tables.recordings)
         its_own = {
             name: select(tables.calls.c[name]).where(tables.calls.c.id == bindparam("of_call")).scalar_subquery()
             for name in ("arrived_at", "trunk")
@@ -109,11 +112,11 @@ class Repository:
         happened = [*change.events, *_told(change.callbacks, tasks), *(deed.event for deed in deeds)]
         stored = tuple(rows.numbered(newest + place, event) for place, event in enumerate(happened, 1))
         if stored:
-            connection.execute(tables.events.insert(), [rows.event_row(event) for event in stored])
+            self._put_events.execute(connection, [rows.event_row(event) for event in stored])
         if deeds:
             _log(connection, deeds)
         if change.calls:
-            connection.execute(self._put_calls, [rows.call_row(call) for call in change.calls])
+            self._put_calls.execute(connection, [rows.call_row(call) for call in change.calls])
         if change.positions:
             self._move_on(connection, change.positions)
         if change.set_aside:
@@ -133,7 +136,7 @@ class Repository:
             disposed = [{**rows.disposition_row(each), "of_call": each.call_id} for each in change.dispositions]
             connection.execute(self._put_dispositions, disposed)
         if change.recordings:
-            connection.execute(self._put_recordings, [rows.recording_row(each) for each in change.recordings])
+            self._put_recordings.execute(connection, [rows.recording_row(each) for each in change.recordings])
         for alarm in change.alarms:
             _put_alarm(connection, alarm)
         if change.webhooks_removed:
@@ -411,7 +414,7 @@ def _put_callback(connection: Connection, task: Callback) -> Callback:
     row = rows.callback_row(stored)
     try:
         if task.version == 0:
-            made = connection.execute(table.insert().values(**row))
+            made = connection.execute(table.insert(), row)
             return replace(stored, id=made.inserted_primary_key[0])  # type: ignore[index]  # of one row there is one
         mine = (table.c.id == task.id) & (table.c.version == task.version)
         if connection.execute(update(table).where(mine).values(**row)).rowcount:
