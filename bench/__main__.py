@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, deaths, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
+from bench import advice, deaths, drain, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -43,6 +43,7 @@ class Lengths:
     report_calls: int
     advices: int
     sealed_s: int
+    drained: int
     deaths: int
 
 
@@ -56,6 +57,7 @@ FULL = Lengths(
     report_calls=1_000_000,
     advices=5000,
     sealed_s=1200,
+    drained=1000,
     deaths=20,
 )
 QUICK = Lengths(
@@ -68,6 +70,7 @@ QUICK = Lengths(
     report_calls=200_000,
     advices=2000,
     sealed_s=300,
+    drained=100,
     deaths=3,
 )
 
@@ -86,6 +89,9 @@ BESIDE: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
     "ring": lambda sides, say, lengths: ring.measure(sides, say, rounds=lengths.rounds, seconds=lengths.round_s),
     "throughput": lambda sides, say, lengths: throughput.measure(sides, say, seconds=lengths.load_s),
     "stream": lambda sides, say, lengths: stream.measure(sides, say, seconds=lengths.stream_s),
+    "drain": lambda sides, say, lengths: drain.measure(
+        sides, say, waiting=lengths.drained, rounds=lengths.rounds, seconds=lengths.round_s
+    ),
 }
 ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
@@ -126,6 +132,7 @@ def main() -> int:
         report_calls=base.report_calls,
         advices=base.advices,
         sealed_s=base.sealed_s,
+        drained=base.drained,
         deaths=chosen.deaths or base.deaths,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]

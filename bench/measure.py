@@ -26,6 +26,16 @@ def cpu_s(pid: int) -> float:
     return (int(fields[_USER_TICKS]) + int(fields[_USER_TICKS + 1])) / _TICKS_A_SECOND
 
 
+def tree_cpu_s(pid: int) -> float:
+    """The same with what its children have used that have ended and were waited for."""
+    return sum(map(int, _stat(pid)[_USER_TICKS : _USER_TICKS + 4])) / _TICKS_A_SECOND
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it started, any of its threads, and that still run."""
+    return [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+
+
 def memory_bytes(pid: int) -> int:
     """What the process holds in memory (resident)."""
     return int(_stat(pid)[_RESIDENT_PAGES]) * _PAGE_BYTES

@@ -4,7 +4,7 @@ The three take turns in short rounds, each round in another order. Callers speak
 for their first sound, half a second where there is none, and would hide in it what is measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -58,39 +58,53 @@ async def measure(sides: Sides, say: Say, *, rounds: int, seconds: float) -> Blo
     return _block(times)
 
 
+async def played_at_plain(sides: Sides, seconds: float) -> Played:
+    """A round of plain Asterisk."""
+    return await sides.carrier.place(sides.plain.sip_port, rate=RATE, seconds=seconds, speaks=True)
+
+
 async def _round(sides: Sides, side: str, seconds: float) -> Played:
-    port = sides.plain.sip_port if side == PLAIN else sides.centre.sip_port
+    if side == PLAIN:
+        return await played_at_plain(sides, seconds)
     async with AsyncExitStack() as stack:
         if side == CENTRE:
             await stack.enter_async_context(sides.gateway())
             await stack.enter_async_context(listening(sides.centre, sides.folder / "stream.log"))
-        return await sides.carrier.place(port, rate=RATE, seconds=seconds, speaks=True)
+        return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
 
 
 def _block(times: dict[str, Times]) -> Block:
-    def row(what: str, part: str, percent: float, *, has_target: bool = False) -> Row:
-        figures = {side: percentile(getattr(times[side], part), percent) for side in ORDER}
-        ratio = figures[CENTRE] / figures[PLAIN]
-        target = f"<= {MOST_RATIO} of plain" if has_target else ""
-        return Row(what, figures, "ms", ratio, target, ratio <= MOST_RATIO if has_target else None)
-
     return Block(
         f"A carrier's INVITE to the phone's INVITE, {RATE} calls/s",
         ORDER,
-        (
-            row("INVITE to the phone's INVITE, median", "whole", 50, has_target=True),
-            row("INVITE to the phone's INVITE, p99", "whole", 99, has_target=True),
-            row("of it: INVITE to 112's 200 OK, median", "to_answer", 50),
-            row("of it: 200 OK to the phone's INVITE, median", "to_ring", 50),
-            Row("calls", {side: times[side].sent for side in ORDER}),
-            Row("calls that rang no phone", {side: times[side].sent - len(times[side].whole) for side in ORDER}),
-            Row("failed at SIPp", {side: times[side].failed for side in ORDER}),
-        ),
-        (
-            "ratio: with gateway / plain Asterisk",
-            "median of each round, ms: " + "; ".join(f"{side} {_list(times[side].medians)}" for side in ORDER),
-        ),
+        ring_rows(times, ORDER, CENTRE),
+        ("ratio: with gateway / plain Asterisk", in_words(times, ORDER)),
     )
+
+
+def ring_rows(times: Mapping[str, Times], sides: Sequence[str], judged: str) -> tuple[Row, ...]:
+    """The rows of `sides`; the `judged` one is held against plain Asterisk."""
+
+    def row(what: str, part: str, percent: float, *, has_target: bool = False) -> Row:
+        figures = {side: percentile(getattr(times[side], part), percent) for side in sides}
+        ratio = figures[judged] / figures[PLAIN]
+        target = f"<= {MOST_RATIO} of plain" if has_target else ""
+        return Row(what, figures, "ms", ratio, target, ratio <= MOST_RATIO if has_target else None)
+
+    return (
+        row("INVITE to the phone's INVITE, median", "whole", 50, has_target=True),
+        row("INVITE to the phone's INVITE, p99", "whole", 99, has_target=True),
+        row("of it: INVITE to 112's 200 OK, median", "to_answer", 50),
+        row("of it: 200 OK to the phone's INVITE, median", "to_ring", 50),
+        Row("calls", {side: times[side].sent for side in sides}),
+        Row("calls that rang no phone", {side: times[side].sent - len(times[side].whole) for side in sides}),
+        Row("failed at SIPp", {side: times[side].failed for side in sides}),
+    )
+
+
+def in_words(times: Mapping[str, Times], sides: Sequence[str]) -> str:
+    """Each round's median, for the notes."""
+    return "median of each round, ms: " + "; ".join(f"{side} {_list(times[side].medians)}" for side in sides)
 
 
 def _list(values: Sequence[float]) -> str:

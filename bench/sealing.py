@@ -69,7 +69,7 @@ async def measure(say: Say, *, seconds: int) -> Block:
 
 def _speeds(folder: Path, say: Say, seconds: int) -> list[Row]:
     raw, ogg = folder / "plain.raw", folder / "plain.ogg"
-    raw.write_bytes(_talk(seconds))
+    raw.write_bytes(talk(seconds))
     sealer, ring_sealer = _sealer(folder / "plain", encrypt=False), _sealer(folder / "boxed", encrypt=True)
     costs: dict[str, list[float]] = {}
     for number in range(TIMES):
@@ -217,7 +217,7 @@ def _recording(number: int) -> Recording:
     )
 
 
-def _talk(seconds: int) -> bytes:
+def talk(seconds: int) -> bytes:
     """Two sides that talk in turns: noise that swells and fades, a tenth of a second at a time."""
     chance = random.Random(112)  # noqa: S311
     window = 800

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from bench.listener import listening
-from bench.measure import cpu_s, memory_bytes, watching_memory
+from bench.measure import children, cpu_s, memory_bytes, tree_cpu_s, watching_memory
 from bench.report import Block, Row
 from bench.sides import Say, Sides
 from tests.centre import Api, Json
@@ -41,12 +41,15 @@ async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
         since = datetime.now(UTC).isoformat()
         pids = {"asterisk": centre.asterisk_pid, "gateway": centre.gateway_pid}
         used_s = {name: cpu_s(pid) for name, pid in pids.items()}
+        workers = children(pids["gateway"])
+        worker_s = sum(map(tree_cpu_s, workers))
         memory_before = memory_bytes(pids["gateway"])
         say(f"throughput: the centre, {seconds:.0f} s at {RATE} calls/s")
         async with watching_memory(pids["gateway"]) as memory:
             played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds)
             await asyncio.sleep(SETTLE_S)
         cpu_ms = {name: 1000 * (cpu_s(pid) - used_s[name]) / played.sent for name, pid in pids.items()}
+        worker_ms = 1000 * (sum(map(tree_cpu_s, workers)) - worker_s) / played.sent
         memory_after = memory_bytes(pids["gateway"])
         say("throughput: counting the calls in the API")
         outcomes = Counter(call["outcome"] for call in await _ended(api, since, played.sent))
@@ -77,6 +80,7 @@ async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
                 f"<= {MOST_OF_ASTERISKS_CPU} of Asterisk's",
                 part <= MOST_OF_ASTERISKS_CPU,
             ),
+            Row("CPU of the vault's worker a call", {CENTRE: worker_ms}, "ms"),
             Row("gateway's memory before", {CENTRE: memory_before / 1e6}, "MB"),
             Row("gateway's memory after", {CENTRE: memory_after / 1e6}, "MB"),
             Row(

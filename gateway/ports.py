@@ -339,8 +339,8 @@ class Vault(Protocol):
 
     async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
         """Deletes the raw sound of sealed recordings, each once its stored sound agrees with the seal, or the file of
-        one that is empty or lost, if it has not one byte. Where that is not so nothing of it is deleted: returns why, by
-        the recording's id."""
+        one that is empty or lost, if it has not one byte. Where that is not so nothing of it is deleted: returns why,
+        by the recording's id."""
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,

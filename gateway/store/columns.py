@@ -94,7 +94,8 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
-        return _Digits() if dialect.name == "sqlite" else DateTime(timezone=True)
+        # SQLAlchemy has no types there
+        return _Digits() if dialect.name == "sqlite" else DateTime(timezone=True)  # type: ignore[no-untyped-call]
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

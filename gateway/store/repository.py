@@ -68,7 +68,9 @@ class Repository:
         dialect = engine.dialect
         self._put_events = Prepared(insert(tables.events), tables.events, dialect)
         self._put_calls = Prepared(_upsert(insert(tables.calls), tables.calls), tables.calls, dialect)
-        self._put_recordings = Prepared(_upsert(insert(tables.recordings), tables.recordings), tables.recordings, dialect)
+        self._put_recordings = Prepared(
+            _upsert(insert(tables.recordings), tables.recordings), tables.recordings, dialect
+        )
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)

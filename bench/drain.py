@@ -1,0 +1,137 @@
+"""A thousand finished calls wait for the vault's worker, and 20 calls a second come in: does a phone ring later for it,
+beside plain Asterisk, which seals nothing?
+
+Counterparts: `bench/ring.py`, whose rounds these are; `gateway/evidence.py` and `gateway/vault/worker.py`, which drain.
+"""
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bench.listener import listening
+from bench.load import Played
+from bench.measure import children, cpu_s, tree_cpu_s
+from bench.report import Block, Row
+from bench.ring import MOST_RATIO, PLAIN, RATE, Times, in_words, played_at_plain, ring_rows
+from bench.sealing import talk
+from bench.sides import Say, Sides
+from gateway.domain.change import Change
+from gateway.domain.recordings import Kind, Recording, State
+from gateway.store.database import open_database, reading
+from gateway.store.repository import Repository
+from gateway.store.tables import recordings
+
+DRAINING = "centre, draining"
+SOUND_S = 10
+"""Of each that waits: conversion and the programs' starts cost about the same."""
+MOST_ROUNDS = 14
+"""So many rounds, and what still waits then has not drained."""
+STEP = 500
+BEGUN_LIMIT_S = 30.0
+ID = "drain-"
+
+
+async def measure(sides: Sides, say: Say, *, waiting: int, rounds: int, seconds: float) -> Block:
+    """Plays rounds of both sides in turns until all that waited is sealed: `rounds` at least, `seconds` long each."""
+    say(f"drain: {waiting} finished calls of {SOUND_S} s")
+    laid = await asyncio.to_thread(_lay, sides.centre.settings.paths.recordings, waiting)
+    engine = await open_database(sides.centre.settings.database_url)
+    store = Repository(engine)
+    try:
+        for start in range(0, waiting, STEP):
+            await store.commit(Change(recordings=tuple(laid[start : start + STEP])))
+        return await _drained(sides, say, engine, waiting, rounds, seconds)
+    finally:
+        await store.close()
+
+
+async def _drained(sides: Sides, say: Say, engine: AsyncEngine, waiting: int, rounds: int, seconds: float) -> Block:
+    times = {PLAIN: Times(), DRAINING: Times()}
+    used_s = {"gateway": 0.0, "worker": 0.0}
+    done = turn = by_rounds = 0
+    while turn < rounds or (done < waiting and turn < MOST_ROUNDS):
+        for side in (PLAIN, DRAINING) if turn % 2 else (DRAINING, PLAIN):
+            say(f"drain: {side}, round {turn + 1}, {done} of {waiting} sealed")
+            if side == PLAIN:
+                played = await played_at_plain(sides, seconds)
+            else:
+                played = await _round(sides, engine, waiting, seconds, used_s)
+                before, done = done, await _sealed(engine)
+                by_rounds += done > before
+            times[side].add(played, dict(sides.phones.rung()))
+        turn += 1
+    return _block(times, used_s, waiting, done, by_rounds)
+
+
+async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float, used_s: dict[str, float]) -> Played:
+    """With a gateway of its own, from when its worker seals on."""
+    centre, before = sides.centre, await _sealed(engine)
+    async with sides.gateway(), listening(centre, sides.folder / "stream.log"):
+        async with asyncio.timeout(BEGUN_LIMIT_S):
+            while before < waiting and await _sealed(engine) == before:  # noqa: ASYNC110  # another process seals
+                await asyncio.sleep(0.5)
+        gateway, workers = centre.gateway_pid, children(centre.gateway_pid)
+        before_s = cpu_s(gateway), sum(map(tree_cpu_s, workers))
+        played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
+        used_s["gateway"] += cpu_s(gateway) - before_s[0]
+        used_s["worker"] += sum(map(tree_cpu_s, workers)) - before_s[1]
+        return played
+
+
+def _lay(root: Path, count: int) -> list[Recording]:
+    """Their raw sound, the same for all, each a name of its own for it; and what the gateway is to know of them."""
+    began = datetime.now(UTC) - timedelta(hours=1)
+    day = f"{began:%Y/%m/%d}"
+    (root / day).mkdir(parents=True, exist_ok=True)
+    laid = []
+    first = root / day / f"{ID}0.raw"
+    first.write_bytes(talk(SOUND_S))
+    for number in range(count):
+        at = began + timedelta(seconds=number)
+        file = f"{day}/{ID}{number}.raw"
+        if number:
+            os.link(first, root / file)
+        laid.append(
+            Recording(
+                id=f"{ID}{number}",
+                kind=Kind.CALL,
+                file=file,
+                started_at=at,
+                state=State.OVER,
+                ended_at=at + timedelta(seconds=SOUND_S),
+                expected_s=float(SOUND_S),
+                talk_s=float(SOUND_S),
+            )
+        )
+    return laid
+
+
+async def _sealed(engine: AsyncEngine) -> int:
+    query = select(func.count()).where(recordings.c.id.startswith(ID), recordings.c.state == State.SEALED)
+    async with reading(engine) as connection:
+        return int((await connection.execute(query)).scalar_one())
+
+
+def _block(times: dict[str, Times], used_s: dict[str, float], waiting: int, done: int, by_rounds: int) -> Block:
+    sent, sealed = times[DRAINING].sent, max(1, done)
+    rounds = len(times[DRAINING].medians)
+    return Block(
+        f"{waiting:,} finished calls drain while {RATE} calls/s run",
+        (PLAIN, DRAINING),
+        (
+            *ring_rows(times, (PLAIN, DRAINING), DRAINING),
+            Row("sealed of those that waited", {DRAINING: done}, target="all", is_met=done == waiting),
+            Row("rounds in which some were sealed", {DRAINING: by_rounds}, ratio=by_rounds / rounds),
+            Row("CPU of the worker, for each that was sealed", {DRAINING: 1000 * used_s["worker"] / sealed}, "ms"),
+            Row("CPU of the gateway a call that came in", {DRAINING: 1000 * used_s["gateway"] / sent}, "ms"),
+        ),
+        (
+            f"ratio: the draining centre / plain Asterisk, at most {MOST_RATIO}; rounds with sealing / all rounds",
+            "CPU of the worker: with its ffmpeg, while calls came in; the gateway's holds the draining's share of it",
+            in_words(times, (PLAIN, DRAINING)),
+        ),
+    )
