@@ -199,11 +199,14 @@ class QuickReads:
 @asynccontextmanager
 async def in_turn(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
     """Passes `gate`, or raises StoreAway when the others before it take too long."""
-    try:
-        async with asyncio.timeout(TRANSACTION_LIMIT_S):
-            await gate.acquire()
-    except TimeoutError as error:
-        raise StoreAway("too many others wait for the database") from error
+    if not gate.locked():
+        await gate.acquire()  # at once
+    else:
+        try:
+            async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                await gate.acquire()
+        except TimeoutError as error:
+            raise StoreAway("too many others wait for the database") from error
     try:
         yield
     finally:

@@ -192,9 +192,8 @@ class Repository:
 
     async def has_call(self, call_id: str) -> bool:
         """Whether there is a call of that id. Raises StoreAway."""
-        async with reading(self._engine) as connection:
-            found = await connection.execute(select(tables.calls.c.id).where(tables.calls.c.id == call_id))
-            return found.one_or_none() is not None
+        query = select(tables.calls.c.id).where(tables.calls.c.id == call_id)
+        return await self._ledger.read(lambda connection: connection.execute(query).one_or_none()) is not None
 
     async def disposition(self, call_id: str) -> Disposed | None:
         """What people said last that the call was; None where nobody did. Raises StoreAway."""
