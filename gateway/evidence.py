@@ -49,7 +49,8 @@ AWAY_AFTER_S = 10.0
 """A worker that was away for less is no alarm: it is started anew within that."""
 NOT_MOVED_AFTER_S = 60.0
 """A bucket that was away for less is no alarm."""
-CHECKED_AT_ONCE, SEALED_AT_ONCE = 50, 50
+CHECKED_AT_ONCE, SEALED_AT_ONCE = 200, 50
+"""So many calls end in a few seconds of the worst hour: a file is looked at twice before it is believed to be whole."""
 STORED_EVERY_S = 2.0
 """What came of the sealing is stored together: a transaction each costs more than a call does. What a crash leaves
 unstored is found."""

@@ -237,6 +237,8 @@ class ToldVault:
     sealed: dict[str, Sealed] = field(default_factory=dict)
     refuses: dict[str, tuple[str, bool]] = field(default_factory=dict)
     is_away: bool = False
+    keeps: set[str] = field(default_factory=set)
+    """Of which it does not discard the raw sound."""
     gives_up: set[str] = field(default_factory=set)
     """At which recordings it dies."""
     problem: str | None = None
@@ -264,7 +266,7 @@ class ToldVault:
         self._answer()
         refused = {}
         for each in recordings:
-            if each.state is State.SEALED and each.id not in self.sealed:
+            if each.id in self.keeps or (each.state is State.SEALED and each.id not in self.sealed):
                 refused[each.id] = "the stored sound is gone"
             else:
                 self.sounds.files.pop(each.file, None)

@@ -480,3 +480,58 @@ async def test_sound_that_a_bucket_does_not_take_for_a_minute_is_an_alarm_and_no
     services.moving = Moving()
     await look(services, 10)
     assert await alarms(services) == {}
+
+
+# ---------------------------------------------------------------- many at a time
+
+
+def file_of(number: int) -> str:
+    return f"2026/08/16/112-{number}.0.raw"
+
+
+async def many_are_over(services: Services, count: int) -> None:
+    facts = [
+        (begins(f"112-{number}.0", file_of(number)), ends(20, f"112-{number}.0")) for number in range(1, count + 1)
+    ]
+    await tell(services, *(fact for begun, ended in facts for fact in (*begun, *ended)))
+
+
+async def test_calls_are_looked_at_as_fast_as_the_worst_hour_ends_them(services: Services) -> None:
+    await many_are_over(services, 120)
+    for number in range(1, 121):
+        services.sounds.write(file_of(number), 20)
+    await look(services)
+    await checked(services)
+    there = await services.store.recordings([f"112-{number}.0" for number in range(1, 121)])
+    assert {each.sound_s for each in there.values()} == {20.0}
+
+
+async def test_those_that_are_sealed_and_those_that_cannot_be_are_stored_together_and_each_is_told(
+    services: Services,
+) -> None:
+    await many_are_over(services, 4)
+    for number in range(1, 5):
+        services.sounds.write(file_of(number), 20)
+    services.vault.refuses = {"112-1.0": ("ffmpeg said: no", False), "112-3.0": ("it is empty", True)}
+    await sealed(services)
+    states = [(await row(services, f"112-{number}.0")).state for number in range(1, 5)]
+    assert states == [State.OVER, State.SEALED, State.LOST, State.SEALED]
+    assert sorted(await events(services), key=str) == [
+        ("failed", "ffmpeg said: no"),
+        ("failed", "it is empty"),
+        ("sealed", None),
+        ("sealed", None),
+    ]
+    assert services.evidence.standing.told == {"failed": 1, "lost": 1, "sealed": 2}
+
+
+async def test_raw_sound_that_may_not_be_discarded_keeps_no_other_from_it(services: Services) -> None:
+    await many_are_over(services, 3)
+    for number in range(1, 4):
+        services.sounds.write(file_of(number), 20)
+    services.vault.keeps.add("112-2.0")
+    await sealed(services)
+    assert set(services.sounds.files) == {file_of(2)}
+    kept = await row(services, "112-2.0")
+    assert (kept.state, kept.problem) == (State.OVER, "the stored sound is gone")
+    assert (await row(services, "112-3.0")).state is State.SEALED
