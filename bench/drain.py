@@ -5,6 +5,7 @@ Counterparts: `bench/ring.py`, whose rounds these are; `gateway/evidence.py` and
 """
 
 import asyncio
+import contextlib
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,9 +72,10 @@ async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float
     """With a gateway of its own, from when its worker seals on."""
     centre, before = sides.centre, await _sealed(engine)
     async with sides.gateway(), listening(centre, sides.folder / "stream.log"):
-        async with asyncio.timeout(BEGUN_LIMIT_S):
-            while before < waiting and await _sealed(engine) == before:  # noqa: ASYNC110  # another process seals
-                await asyncio.sleep(0.5)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEGUN_LIMIT_S):
+                while before < waiting and await _sealed(engine) == before:  # noqa: ASYNC110  # another process seals
+                    await asyncio.sleep(0.5)
         gateway, workers = centre.gateway_pid, children(centre.gateway_pid)
         before_s = cpu_s(gateway), sum(map(tree_cpu_s, workers))
         played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
