@@ -95,11 +95,12 @@ class VaultWorker:
     async def _ask(self, job: str, **what: Any) -> Any:
         """What the worker tells as done. Raises VaultAway and Unsealable."""
         async with self._turn:
-            try:
-                async with asyncio.timeout(START_LIMIT_S):
-                    await self._ready.wait()
-            except TimeoutError:
-                raise VaultAway(f"the vault's worker does not run: {self._problem}") from None
+            if not self._ready.is_set():
+                try:
+                    async with asyncio.timeout(START_LIMIT_S):
+                        await self._ready.wait()
+                except TimeoutError:
+                    raise VaultAway(f"the vault's worker does not run: {self._problem}") from None
             process = self._process
             if process is None or process.stdin is None:
                 raise VaultAway(f"the vault's worker does not run: {self._problem}")
