@@ -140,6 +140,7 @@ def test_a_queue_is_loaded_by_its_own_callers_alone() -> None:
 async def test_a_past_that_is_late_or_away_leaves_the_advice_without_it(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await services.bookkeeper.books()  # whose reading takes its own time
     monkeypatch.setattr(advising, "LIMIT_S", 0.05)
     monkeypatch.setattr(advising, "ASK_AGAIN_S", 0.0)
     past = ToldPast(CUT)
