@@ -157,16 +157,16 @@ class Recovery:
             case State.LOST | State.EMPTY if has_sound:
                 return await self._look_again(recording)
             case State.EMPTY | State.LOST if raw_file is not None:
-                await self._evidence.discard([recording])
+                await self._evidence.sealing.discard([recording])
                 return "discarded"
             case State.SEALED if is_sealed and raw_file is not None:
-                await self._evidence.discard([recording])
+                await self._evidence.sealing.discard([recording])
                 return "discarded"
             case State.SEALED if not is_sealed and raw_file is not None and has_sound:
                 return await self._look_again(recording)
             case State.SEALED if not is_sealed and not await self._is_destroyed(recording):
                 stored = recording.seal.stored if recording.seal else recording.file
-                await self._evidence.lose(recording, f"its stored sound {stored} is not there any more")
+                await self._evidence.sealing.lose(recording, f"its stored sound {stored} is not there any more")
                 return "lost"
         return ""
 

@@ -14,8 +14,8 @@ from gateway.api.context import Context
 from gateway.api.models import Told
 from gateway.api.routes import Answer, route
 from gateway.domain.advice import TrunkRule, in_vain, out_of_reach, unreachable
-from gateway.evidence import Standing
 from gateway.ports import StoreAway
+from gateway.sealing import Standing
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
 """About 4,000 records: more than a second of work at the busiest."""

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.domain.advice import TrunkRule
 from gateway.domain.facts import Entered
-from gateway.evidence import Standing
 from gateway.ports import Moving, RecordingCounts
+from gateway.sealing import Standing
 from tests.api.house import START, House
 from tests.api.listener import listening
 

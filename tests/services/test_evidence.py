@@ -82,7 +82,7 @@ async def checked(services: Services) -> None:
 async def sealed(services: Services) -> None:
     await look(services)
     await checked(services)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
 
 
 async def events(services: Services, kind: str = "recording.") -> list[tuple[str, object]]:
@@ -125,7 +125,7 @@ async def test_a_file_that_still_grows_is_not_looked_at_and_not_sealed(services:
         services.sounds.write(FILE, seconds)
         await services.evidence.check()
         services.clock.now_s += 1
-        await services.evidence.seal()
+        await services.evidence.sealing.seal()
     assert (await row(services)).sound_s is None
     assert services.vault.asked == []
 
@@ -200,20 +200,20 @@ async def test_what_cannot_be_sealed_is_told_once_a_reason_and_tried_again_later
     services.vault.refuses["112-1.0"] = ("ffmpeg said: no", False)
     services.clock.at = MONDAY
     await sealed(services)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert services.vault.asked == ["112-1.0"]
     await look(services)
     assert await alarms(services) == {"recording_failed": "1 recording cannot be sealed, and will be tried again"}
 
     services.clock.at = MONDAY + timedelta(seconds=11)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert (await row(services)).tries == 2
     assert await events(services) == [("failed", "ffmpeg said: no")]
     assert services.sounds.files
 
     services.vault.refuses.clear()
     services.clock.at = MONDAY + timedelta(seconds=60)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert ((await row(services)).state, (await row(services)).problem) == (State.SEALED, None)
     await look(services, 6)
     assert await alarms(services) == {}
@@ -246,7 +246,7 @@ async def test_a_worker_that_does_not_answer_is_an_alarm_after_ten_seconds_and_s
     assert (await row(services)).state is State.OVER
 
     services.vault.is_away = False
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert (await row(services)).state is State.SEALED
     assert await alarms(services) == {}
 
@@ -259,11 +259,11 @@ async def test_a_sound_at_which_the_worker_dies_does_not_keep_the_others_waiting
     services.vault.gives_up.add("112-1.0")
     with pytest.raises(VaultAway):
         await sealed(services)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert (await row(services, "112-2.0")).state is State.SEALED
     services.clock.now_s += 11
     with pytest.raises(VaultAway):
-        await services.evidence.seal()
+        await services.evidence.sealing.seal()
     failed = await row(services)
     assert (failed.state, failed.problem, failed.tries) == (State.OVER, "the worker ended", 1)
 
@@ -291,18 +291,18 @@ async def test_an_almost_full_disk_is_an_alarm_and_then_stops_the_sealing_but_no
     await checked(services)
     services.vault.is_away = True
     with pytest.raises(VaultAway):
-        await services.evidence.seal()
+        await services.evidence.sealing.seal()
     services.vault.is_away = False
     services.sounds.free = 900_000_000
     await look(services)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert (await row(services)).state is State.OVER
     words = "less than 1000 MB are left: nothing is sealed, recording goes on"
     assert await alarms(services) == {"disk_low": words}
 
     services.sounds.free = 3_000_000_000
     await look(services, 11)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert (await row(services)).state is State.SEALED
     assert await alarms(services) == {}
 
@@ -313,7 +313,7 @@ async def test_raw_sound_that_could_not_be_discarded_is_discarded_while_the_disk
     await look(services)
     await checked(services)
     await services.vault.seal(await row(services))  # the gateway died before it could store that
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert services.vault.asked == ["112-1.0", "112-1.0"]
     services.sounds.write(FILE, 20)  # it died before the raw sound was discarded
     services.sounds.free = 1
@@ -456,9 +456,9 @@ async def test_the_store_is_away_for_a_moment_and_nothing_is_told_twice(
 
     monkeypatch.setattr(services.store, "commit", away)
     with pytest.raises(StoreAway):
-        await services.evidence.seal()
+        await services.evidence.sealing.seal()
     monkeypatch.setattr(services.store, "commit", commit)
-    await services.evidence.seal()
+    await services.evidence.sealing.seal()
     assert await events(services) == [("sealed", None)]
 
 
