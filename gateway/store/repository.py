@@ -13,15 +13,13 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, Text, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Table, Text, bindparam, delete, func, select
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain import audit
 from gateway.domain.alarms import Alarm
-from gateway.domain.audit import Deed
 from gateway.domain.blocks import LONGEST, Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Flock, State, Update
@@ -34,17 +32,16 @@ from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording
 from gateway.domain.recordings import State as SoundState
 from gateway.domain.roster import Absence, Assignment, Swap
-from gateway.ports import Committed, Stale, StoreAway, Taken, Unknown
+from gateway.ports import Committed, StoreAway
 from gateway.store import rows, tables
 from gateway.store.callback_reads import CallbackFilter, filtered, is_overdue
-from gateway.store.columns import storable
 from gateway.store.database import Ledger, reading
 from gateway.store.in_bulk import put_all
 from gateway.store.prepared import Prepared
-from gateway.store.shelves import SHELVES, Shelf
+from gateway.store.shelves import SHELVES
+from gateway.store.writes import AUDIT_HEAD, log_deeds, put_alarm, put_callback, put_thing
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
-_AUDIT_HEAD = select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1)
 
 NUMBERS_AT_ONCE = 500
 """Numbers that one query asks for: both databases have a limit."""
@@ -107,16 +104,16 @@ class Repository:
         return committed
 
     def _store(self, connection: Connection, change: Change, newest: int) -> Committed:
-        kept = put_all(connection, change.kept, _put)
+        kept = put_all(connection, change.kept, put_thing)
         known = {id(given): stored_thing for given, stored_thing in zip(change.kept, kept, strict=True)}
         deeds = [replace(deed, after=known.get(id(deed.after), deed.after)) for deed in change.deeds]
-        tasks = [_put_callback(connection, update.task) for update in change.callbacks]
+        tasks = [put_callback(connection, update.task) for update in change.callbacks]
         happened = [*change.events, *_told(change.callbacks, tasks), *(deed.event for deed in deeds)]
         stored = tuple(rows.numbered(newest + place, event) for place, event in enumerate(happened, 1))
         if stored:
             self._put_events.execute(connection, [rows.event_row(event) for event in stored])
         if deeds:
-            _log(connection, deeds)
+            log_deeds(connection, deeds)
         if change.calls:
             self._put_calls.execute(connection, [rows.call_row(call) for call in change.calls])
         if change.positions:
@@ -140,7 +137,7 @@ class Repository:
         if change.recordings:
             self._put_recordings.execute(connection, [rows.recording_row(each) for each in change.recordings])
         for alarm in change.alarms:
-            _put_alarm(connection, alarm)
+            put_alarm(connection, alarm)
         if change.webhooks_removed:
             connection.execute(
                 delete(tables.webhooks).where(tables.webhooks.c.id == bindparam("gone")),
@@ -356,7 +353,7 @@ class Repository:
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""
         async with reading(self._engine) as connection:
-            row = (await connection.execute(_AUDIT_HEAD)).one_or_none()
+            row = (await connection.execute(AUDIT_HEAD)).one_or_none()
             return (row.seq, row.hash) if row else (0, audit.GENESIS)
 
     async def members(self) -> list[Member]:
@@ -386,45 +383,6 @@ def _upsert(
     return insert.on_conflict_do_update(index_elements=keys, set_=others, where=where)
 
 
-def _put(connection: Connection, shelf: Shelf, thing: Kept) -> Kept:
-    """Puts a new thing on its shelf, or one that is there in the place of its last version."""
-    stored = replace(thing, version=thing.version + 1)
-    row = shelf.row(stored)
-    kind = thing.KIND.replace("_", " ")
-    try:
-        if thing.version == 0:
-            made = connection.execute(shelf.table.insert().values(**row))
-            new_id: int = made.inserted_primary_key[0]  # type: ignore[index]  # an insert of one row has one
-            return replace(stored, id=new_id)
-        mine = (shelf.table.c.id == thing.id) & (shelf.table.c.version == thing.version)
-        if connection.execute(update(shelf.table).where(mine).values(**row)).rowcount:
-            return stored
-    except IntegrityError as error:
-        # the only rule that a whole row can break: one active thing of a name or a number
-        raise Taken(f"{shelf.unique} {getattr(thing, shelf.unique or 'id')} belongs to another {kind}") from error
-    if connection.execute(select(shelf.table.c.id).where(shelf.table.c.id == thing.id)).one_or_none() is None:
-        raise Unknown(f"there is no {kind} {thing.id}")
-    raise Stale(f"{kind} {thing.id} was changed by somebody else")
-
-
-def _put_callback(connection: Connection, task: Callback) -> Callback:
-    """Puts a new task, or one that is there in the place of its last version. Raises Stale, and Taken where the number
-    has an open one already."""
-    table = tables.callbacks
-    stored = replace(task, version=task.version + 1)
-    row = rows.callback_row(stored)
-    try:
-        if task.version == 0:
-            made = connection.execute(table.insert(), row)
-            return replace(stored, id=made.inserted_primary_key[0])  # type: ignore[index]  # of one row there is one
-        mine = (table.c.id == task.id) & (table.c.version == task.version)
-        if connection.execute(update(table).where(mine).values(**row)).rowcount:
-            return stored
-    except IntegrityError as error:
-        raise Taken(f"number {task.number} has an open callback already") from error
-    raise Stale(f"callback {task.id} was changed by somebody else")
-
-
 def _told(updates: Sequence[Update], stored: Sequence[Callback]) -> list[Event]:
     """The events of the tasks, with their ids."""
     return [
@@ -432,26 +390,6 @@ def _told(updates: Sequence[Update], stored: Sequence[Callback]) -> list[Event]:
         for update, task in zip(updates, stored, strict=True)
         for event in update.events
     ]
-
-
-def _put_alarm(connection: Connection, alarm: Alarm) -> None:
-    table = tables.alarms
-    stands = (table.c.kind == alarm.kind) & (table.c.subject == alarm.subject) & table.c.cleared_at.is_(None)
-    row = rows.alarm_row(alarm)
-    if not connection.execute(update(table).where(stands).values(**row)).rowcount:
-        connection.execute(table.insert().values(**row))
-
-
-def _log(connection: Connection, deeds: Sequence[Deed]) -> None:
-    """Chains the deeds to the audit log."""
-    head = connection.execute(_AUDIT_HEAD).one_or_none()
-    seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
-    entries = []
-    for deed in deeds:
-        entry = audit.entry(seq + 1, previous, deed, storable)
-        seq, previous = entry.seq, entry.hash
-        entries.append(rows.entry_row(entry))
-    connection.execute(tables.audit.insert(), entries)
 
 
 def _set_aside_row(record: SetAside) -> dict[str, Any]:
