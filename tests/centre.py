@@ -38,6 +38,7 @@ class RealCentre:
         self._environ = environ
         self._asterisk: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
+        self._next: subprocess.Popen[bytes] | None = None
         self._installation = installation.find()
         self._clock: dict[str, str] = {}
 
@@ -80,9 +81,16 @@ class RealCentre:
             raise AssertionError(f"Asterisk ended with {status}:\n{self.log('asterisk')[-3000:]}\n{holds}")
         return "fully booted" in self.cli("core waitfullybooted")
 
-    def start_gateway(self) -> None:
+    def start_gateway(self, **environ: str) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
-        self._gateway = self._spawn("serve", "gateway.log", self._clock)
+        self._gateway = self._spawn("serve", "gateway.log", {**self._clock, **environ})
+
+    def start_gateway_beside(self) -> None:
+        """Starts another gateway beside the one that runs, and returns once it waits for that one's end. From the next
+        `stop_gateway` on it is the gateway."""
+        waited = self.log().count("gateway_waits")
+        self._next = self._spawn("serve", "gateway.log", self._clock)
+        self._wait(lambda: self.log().count("gateway_waits") > waited, "no other gateway waits")
 
     def set_clock(self, offset: timedelta) -> None:
         """Has the gateway's clock differ from the true one by so much, from now on (see `with_clock`)."""
@@ -93,7 +101,7 @@ class RealCentre:
         assert self._gateway
         self._gateway.send_signal(number)
         status = self._gateway.wait(START_TIMEOUT_S)
-        self._gateway = None
+        self._gateway, self._next = self._next, None
         return status
 
     def stop_asterisk(self, number: int = signal.SIGTERM) -> None:
@@ -105,7 +113,7 @@ class RealCentre:
 
     def stop(self) -> None:
         """Ends whatever runs."""
-        for process in (self._gateway, self._asterisk):
+        for process in (self._gateway, self._next, self._asterisk):
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:

@@ -69,6 +69,9 @@ class Journal:
         self._bell = asyncio.Event()
         self._caught_up = asyncio.Condition()
         self._caught_up_to = 0.0
+        self.turned_s = 0.0
+        """When the reader last came round, by the loop's clock: it does so all the time, also where nothing can be read
+        or stored."""
         self._taken_bytes = 0
         self._not_rotated: set[str] = set()
         self._trusted: set[str] = set()
@@ -81,6 +84,11 @@ class Journal:
     @property
     def is_drained(self) -> bool:
         return self.lag_bytes == 0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all that was written when this began is stored."""
+        return self._caught_up_to > 0
 
     def ring(self) -> None:
         """The door bell: the journal has probably grown."""
@@ -109,6 +117,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         busy_until = 0.0
         while True:
+            self.turned_s = loop.time()
             try:
                 if stored is None:
                     await resume()

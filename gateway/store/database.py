@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.ports import StoreAway
 from gateway.store.columns import to_json
-from gateway.store.migrations import upgrade
+from gateway.store.migrations import refuse_newer, upgrade
 
 LOCK_LIMIT_S = 2.0
 """How long a statement waits for another writer."""
@@ -68,6 +68,38 @@ async def open_database(url: str) -> AsyncEngine:
         await engine.dispose()
         raise
     return engine
+
+
+async def refuse_newer_schema(url: str) -> None:
+    """Raises SchemaTooNew where a newer gateway has been at that database, and StoreAway. Nothing is changed: whoever
+    works on it is not disturbed."""
+    async with _for_a_moment(url) as engine:
+        if engine is not None:
+            async with reading(engine) as connection:
+                await connection.run_sync(refuse_newer)
+
+
+async def ask_anew(url: str) -> None:
+    """Returns when a connection of its own finds the database, and that nobody holds the ledger. Raises StoreAway."""
+    async with _for_a_moment(url) as engine:
+        if engine is not None:
+            async with writing(engine):
+                pass
+
+
+@asynccontextmanager
+async def _for_a_moment(url: str) -> AsyncIterator[AsyncEngine | None]:
+    """An engine of its own; None where the database is a file that is not there."""
+    parsed = _parse(url)
+    is_file = parsed.get_backend_name() == "sqlite"
+    if is_file and not await asyncio.to_thread(os.path.exists, parsed.database or ""):
+        yield None
+        return
+    engine = _sqlite(parsed) if is_file else _postgresql(parsed)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 @asynccontextmanager
