@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 
 from gateway.asterisk import installation
+from gateway.charge import Charge
 from gateway.settings import PROJECT, Settings, load
 from tests.sip import Sipp, free_port
 
@@ -38,7 +39,7 @@ class RealCentre:
         self._environ = environ
         self._asterisk: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
-        self._next: subprocess.Popen[bytes] | None = None
+        self._waiting: list[subprocess.Popen[bytes]] = []
         self._installation = installation.find()
         self._clock: dict[str, str] = {}
 
@@ -63,9 +64,9 @@ class RealCentre:
 
     # ---------------------------------------------------------------- processes
 
-    def start_asterisk(self) -> None:
+    def start_asterisk(self, **environ: str) -> None:
         """Returns once Asterisk has booted."""
-        self._asterisk = self._spawn("asterisk", "asterisk.log")
+        self._asterisk = self._spawn("asterisk", "asterisk.log", environ)
         self._wait(self._has_booted, "Asterisk did not boot")
         # Asterisk also boots where another program was quicker at its port, and the phones then register there
         shown = self.cli("pjsip show transports")
@@ -86,10 +87,10 @@ class RealCentre:
         self._gateway = self._spawn("serve", "gateway.log", {**self._clock, **environ})
 
     def start_gateway_beside(self) -> None:
-        """Starts another gateway beside the one that runs, and returns once it waits for that one's end. From the next
-        `stop_gateway` on it is the gateway."""
+        """Starts another gateway beside the one that runs, and returns once it waits for that one's end. Whichever of
+        those that wait takes over at the next `stop_gateway` is the gateway from then on."""
         waited = self.log().count("gateway_waits")
-        self._next = self._spawn("serve", "gateway.log", self._clock)
+        self._waiting.append(self._spawn("serve", "gateway.log", self._clock))
         self._wait(lambda: self.log().count("gateway_waits") > waited, "no other gateway waits")
 
     def set_clock(self, offset: timedelta) -> None:
@@ -101,8 +102,20 @@ class RealCentre:
         assert self._gateway
         self._gateway.send_signal(number)
         status = self._gateway.wait(START_TIMEOUT_S)
-        self._gateway, self._next = self._next, None
+        self._gateway = None
+        if self._waiting:
+            charge, waiting = Charge(self.settings.paths.var), {process.pid: process for process in self._waiting}
+            self._wait(lambda: charge.holder().pid in waiting, "no other gateway took over")
+            self._gateway = waiting[charge.holder().pid or 0]
+            self._waiting.remove(self._gateway)
         return status
+
+    def freeze_gateway(self) -> None:
+        """Holds the gateway still, until `thaw_gateway`."""
+        os.kill(self.gateway_pid, signal.SIGSTOP)
+
+    def thaw_gateway(self) -> None:
+        os.kill(self.gateway_pid, signal.SIGCONT)
 
     def stop_asterisk(self, number: int = signal.SIGTERM) -> None:
         """Ends Asterisk by a signal."""
@@ -113,7 +126,7 @@ class RealCentre:
 
     def stop(self) -> None:
         """Ends whatever runs."""
-        for process in (self._gateway, self._next, self._asterisk):
+        for process in (*self._waiting, self._gateway, self._asterisk):
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:
@@ -157,7 +170,7 @@ class RealCentre:
         while not condition():
             if time.monotonic() > limit:
                 raise AssertionError(f"{complaint}:\n{self.log('asterisk')[-3000:]}")
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     # ---------------------------------------------------------------- the API
 
