@@ -21,6 +21,7 @@ from gateway import __version__, cli, foreground, logs
 from gateway.app import App
 from gateway.asterisk import installation, site
 from gateway.asterisk.claim import claim
+from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
 from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
@@ -34,6 +35,7 @@ def serve(settings: Settings) -> int:
     """The gateway alone: API, journal, reconciler. Asterisk runs on its own. Where another gateway serves this centre,
     this one waits, and takes over the moment that one ends."""
     logs.set_up()
+    refuse_unfinished(settings)
     faulthandler.enable()  # a watchdog's SIGABRT tells where everything stood
     # what the start made stays to the end: the collector need not look through it over and over
     gc.collect()
@@ -57,6 +59,7 @@ def serve(settings: Settings) -> int:
 
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
+    refuse_unfinished(settings)
     claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()

@@ -248,6 +248,12 @@ class Api:
             raise AssertionError(f"expected {count} ended calls, there are {calls}") from None
         return calls
 
+    async def ended_calls_at_least(self, count: int) -> None:
+        """Returns once so many calls have ended, whatever runs besides."""
+        async with asyncio.timeout(30):
+            while sum(bool(call["outcome"]) for call in await self.calls()) < count:
+                await asyncio.sleep(0.05)
+
     async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
         """A new operator at `device`, or at a phone that is to register, with a standing place in `queue` (empty: in
         none)."""

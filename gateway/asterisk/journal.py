@@ -298,6 +298,12 @@ class Journal:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
 
 
+def segment_key(path: Path) -> str | None:
+    """What a segment is known by: its first record; None while that is not whole. Blocking: disk."""
+    head = _head(path)
+    return None if head is None else head[0]
+
+
 def _head(path: Path) -> tuple[str, bytes] | None:
     """A segment's key and first line; None while its first line is not whole."""
     with path.open("rb") as file:

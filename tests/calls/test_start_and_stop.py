@@ -194,3 +194,54 @@ def test_a_gateway_that_does_not_know_the_schema_says_so_and_leaves_the_one_that
     assert "install the newer gateway again, or restore the backup from before it" in started.stderr
     assert "Traceback" not in started.stderr
     assert own_centre.gateway_pid
+
+
+def typed(centre: RealCentre, *words: str | Path) -> str:
+    """What `gateway112 …` says, which must go well."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "gateway", "--config", centre.folder / "gateway.toml", *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+async def test_a_backup_that_is_made_while_calls_run_is_the_same_centre_on_a_new_machine(
+    own_centre: RealCentre, own_api: Api, tmp_path: Path
+) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("seratus dua belas\n")
+    keys = ("--passphrase-file", passphrase)
+    before = len(await own_api.calls())
+    scenario = sip.caller_talks(hold_ms=1500, sound=sip.tone(tmp_path / "tone.al", 440))
+    async with Sipp.caller(scenario, own_centre.sip_port, calls=16, rate=4) as carrier:
+        await own_api.ended_calls_at_least(before + 3)
+        said = await asyncio.to_thread(typed, own_centre, "backup", tmp_path / "backup", *keys)
+        running = [call["id"] for call in await own_api.calls() if not call["outcome"]]
+        assert (await carrier.result()).failed == 0
+    assert "sealed recordings" in said
+    all_calls = {call["id"]: call for call in await own_api.ended_calls(before + 16)}
+    with real_centre() as fresh:
+        said = await asyncio.to_thread(typed, fresh, "restore", tmp_path / "backup", *keys)
+        assert "Now: gateway112 vault verify." in said
+        assert "All is as it was left" in typed(fresh, "vault", "verify")
+        await asyncio.to_thread(fresh.start_asterisk)
+        fresh.start_gateway()
+        await fresh.ready()
+        async with fresh.api() as api:
+            restored = {call["id"]: call for call in await api.ended_calls(before + 3)}
+            assert restored.keys() <= all_calls.keys()
+            # what ran when the journal was copied is not known to have ended
+            cut = {call_id for call_id, call in restored.items() if call["outcome"] == "failed"}
+            assert len(cut) <= len(running) + 8
+            for call_id in restored.keys() - cut:
+                assert {**restored[call_id], "recording": None} == {**all_calls[call_id], "recording": None}
+            assert_whole(await api.events())
+        records = await settled(fresh)
+        kept = {row["call_id"] for row in records if row["state"] == "sealed"}
+        assert kept >= restored.keys() - cut
+        assert "All is as it was left" in await asyncio.to_thread(typed, fresh, "vault", "verify")
