@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from io import BufferedReader
@@ -132,6 +133,10 @@ class Writing:
         self.folder.rename(self._target)
         fsync_folder(self._target.parent)
         return self._target
+
+    def drop(self) -> None:
+        """Leaves nothing of what was written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _put(self, name: str, read: Iterator[bytes], tell: Tell) -> str:
         path = self.folder / safe(name)

@@ -58,7 +58,7 @@ def make(
     tell: Tell = lambda _: None,
 ) -> Made:
     """Makes the backup `target`, a folder that is not there yet. Without a passphrase no keys, secrets and settings
-    are in it. Raises BackupFailed; what was written by then lies in `target`.part."""
+    are in it. Raises BackupFailed; nothing is left of it then."""
     made_at = clock()
     kind = databases.kind_of(settings)
     # before anything is written: a passphrase that is too short
@@ -96,11 +96,14 @@ def make(
 
         folder = writing.finish(page)
     except OSError as error:
+        writing.drop()
         where = f": {error.filename}" if error.filename else ""
         raise BackupFailed(
-            f"the disk refuses: {error.strerror or error}{where}. Remedy: mend that, remove {writing.folder} and begin "
-            f"anew."
+            f"the disk refuses: {error.strerror or error}{where}. Remedy: mend that, and begin anew."
         ) from error
+    except BaseException:
+        writing.drop()
+        raise
     return Made(folder, Manifest.read(folder), tuple(found.problems))
 
 

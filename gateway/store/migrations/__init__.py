@@ -1,7 +1,9 @@
 """The schema's steps, one file each in `versions/`, carried out by Alembic inside the transaction that opens the store.
 
 Counterpart: `gateway/store/tables.py` is what all steps together come to. To add one: a new file in `versions/` whose
-`down_revision` is the newest revision so far; it runs on SQLite and on PostgreSQL.
+`down_revision` is the newest revision so far; it runs on SQLite and on PostgreSQL. A step only adds (tables, indexes,
+columns that may be left out): so a gateway of the version before can go on with what it made, and a backup of any
+version before is restored by this one.
 """
 
 from collections.abc import Collection
@@ -48,8 +50,9 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory(str(Path(__file__).parent))
 
 
-def upgrade(connection: Connection) -> None:
-    """Brings the schema up to date, in the connection's transaction. Raises SchemaTooNew; nothing is changed then."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Brings the schema up to date, or to that revision, in the connection's transaction. Raises SchemaTooNew; nothing
+    is changed then."""
     script = _script()
     there = schema_of(connection)
     if set(there) == set(script.get_heads()):
@@ -57,7 +60,7 @@ def upgrade(connection: Connection) -> None:
     refuse(there)
 
     def steps(revision: Any, context: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)
+        return script._upgrade_revs(to, revision)
 
     with EnvironmentContext(Config(), script, fn=steps) as environment:
         environment.configure(connection=connection, target_metadata=metadata)
