@@ -31,7 +31,7 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
-from gateway.charge import Charge, Holder
+from gateway.charge import LOOK_EVERY_S, Charge, Holder
 from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
@@ -57,6 +57,7 @@ from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.store.sole import SoleUse
 from gateway.systemd import Manager
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.playing import Player
@@ -83,27 +84,38 @@ class App:
         self._manager = manager
         self._stopping = asyncio.Event()
         self._started_at = _now()
+        self._sole: SoleUse | None = None
+        self._waited_for: Holder | str | None = None
+        self._waiting_told_s = 0.0
 
     def stop(self) -> None:
         """Asks `run` to end. May be called from a signal handler."""
         self._stopping.set()
 
     async def take_charge(self, charge: Charge) -> bool:
-        """True once no other gateway has charge of this centre, False where `stop` came first. Raises SchemaTooNew and
-        StoreAway before whoever has charge is waited for."""
+        """True once no other gateway has charge of this centre or works on its database, False where `stop` came first.
+        Raises SchemaTooNew and StoreAway before whoever has charge is waited for."""
         await refuse_newer_schema(self._settings.database_url)
-        told_s = 0.0
+        if not await charge.wait(self._stopping, _now, self._tell_of_waiting):
+            return False
+        self._sole = SoleUse(self._settings.database_url)
+        while not await self._sole.take():
+            self._tell_of_waiting("another one on this database, of another folder or machine")
+            if self._stopping.is_set():
+                await self._sole.give_up()
+                return False
+            await asyncio.sleep(LOOK_EVERY_S)
+        return True
 
-        def tell(holder: Holder) -> None:
-            nonlocal told_s
-            if not told_s:
-                log.info("gateway_waits", extra={"for": holder})
-            if time.monotonic() - told_s >= WAIT_TOLD_EVERY_S:
-                told_s = time.monotonic()
-                self._manager.takes(3 * WAIT_TOLD_EVERY_S)
-                self._manager.status(f"waits for another gateway to end: {holder}")
-
-        return await charge.wait(self._stopping, _now, tell)
+    def _tell_of_waiting(self, holder: Holder | str) -> None:
+        if holder != self._waited_for:
+            self._waited_for = holder
+            self._waiting_told_s = 0.0
+            log.info("gateway_waits", extra={"for": holder})
+        if time.monotonic() - self._waiting_told_s >= WAIT_TOLD_EVERY_S:
+            self._waiting_told_s = time.monotonic()
+            self._manager.takes(3 * WAIT_TOLD_EVERY_S)
+            self._manager.status(f"waits for another gateway to end: {holder}")
 
     async def run(self) -> None:
         """Opens the store, then runs until `stop`. Raises StoreAway when the database cannot be opened, OSError when
@@ -119,6 +131,8 @@ class App:
             stored.close()
             custody.close()
             await store.close()
+            if self._sole is not None:
+                await self._sole.give_up()
 
     async def _run(
         self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody, stored: StoredEvidence
@@ -392,6 +406,7 @@ class App:
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
                     edges.create_task(pulse.run()),
+                    edges.create_task(self._keep_charge()),
                 ]
                 await self._stopping.wait()
                 log.info("gateway_stopping")
@@ -403,6 +418,12 @@ class App:
                 for task in tasks:
                     task.cancel()
         log.info("gateway_stopped")
+
+    async def _keep_charge(self) -> None:
+        """Ends this gateway where another one works on the database: it waits for that one after its next start."""
+        if self._sole is not None:
+            await self._sole.keep()
+            self.stop()
 
 
 async def _last_save(saving: Saving) -> None:

@@ -58,7 +58,7 @@ async def open_database(url: str) -> AsyncEngine:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         await asyncio.to_thread(_make_ready, parsed.database)
-    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    engine = engine_for(url)
     try:
         async with writing(engine, limit_s=MIGRATION_LIMIT_S) as connection:
             if parsed.get_backend_name() == "postgresql":
@@ -68,6 +68,19 @@ async def open_database(url: str) -> AsyncEngine:
         await engine.dispose()
         raise
     return engine
+
+
+def engine_for(url: str) -> AsyncEngine:
+    """The engine, with every time limit; nothing is opened yet. Raises ValueError for another kind of URL."""
+    parsed = _parse(url)
+    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turns what a database raises that is away into StoreAway."""
+    with _away(TRANSACTION_LIMIT_S):
+        yield
 
 
 async def refuse_newer_schema(url: str) -> None:
@@ -95,7 +108,7 @@ async def _for_a_moment(url: str) -> AsyncIterator[AsyncEngine | None]:
     if is_file and not await asyncio.to_thread(os.path.exists, parsed.database or ""):
         yield None
         return
-    engine = _sqlite(parsed) if is_file else _postgresql(parsed)
+    engine = engine_for(url)
     try:
         yield engine
     finally:
