@@ -382,6 +382,7 @@ class App:
             self._manager,
             is_told=lambda: journal.is_told,
             turned_s=lambda: journal.turned_s,
+            newest=lambda: feed.newest,
             ask=store.try_to_write,
             ask_anew=lambda: ask_anew(settings.database_url),
             words=lambda: _in_a_line(status(), len(centre.running_calls)),

@@ -27,8 +27,8 @@ LOOK_S = 0.05
 
 class Pulse:
     """`is_told` says whether what the journal held at the start is stored, `turned_s` when its reader last came round,
-    `ask` asks the store by our own way, and `ask_anew` by a new one; both raise StoreAway. `clock_s` is the loop's own
-    clock, `words` a line for people."""
+    `newest` the number of the newest stored event; `ask` asks the store by our own way, and `ask_anew` by a new one;
+    both raise StoreAway. `clock_s` is the loop's own clock, `words` a line for people."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Pulse:
         *,
         is_told: Callable[[], bool],
         turned_s: Callable[[], float],
+        newest: Callable[[], int],
         ask: Callable[[], Awaitable[None]],
         ask_anew: Callable[[], Awaitable[None]],
         words: Callable[[], str],
@@ -44,11 +45,13 @@ class Pulse:
         self._manager = manager
         self._is_told = is_told
         self._turned_s = turned_s
+        self._newest = newest
         self._ask = ask
         self._ask_anew = ask_anew
         self._words = words
         self._clock_s = clock_s
         self._shut_out_since: float | None = None
+        self._stored = 0
         self._problem = ""
         self._beat_s = BEAT_S if manager.watchdog_s is None else manager.watchdog_s / 3
 
@@ -83,6 +86,7 @@ class Pulse:
         return f"the journal's reader has not come round for {still_s:.0f} s" if still_s > STILL_S else ""
 
     async def _of_store(self) -> str:
+        before, self._stored = self._stored, self._newest()
         try:
             await self._ask()
         except StoreAway as error:
@@ -95,6 +99,7 @@ class Pulse:
         except StoreAway:
             self._shut_out_since = None  # it is away for everybody
             return ""
-        self._shut_out_since = self._clock_s() if self._shut_out_since is None else self._shut_out_since
+        if self._shut_out_since is None or self._stored != before:  # busy, and still storing
+            self._shut_out_since = self._clock_s()
         is_long = self._clock_s() - self._shut_out_since >= SHUT_OUT_S
         return f"the store answers others, and not this gateway: {reason}" if is_long else ""

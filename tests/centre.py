@@ -153,6 +153,10 @@ class RealCentre:
     def log(self, name: str = "gateway") -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
+    def wait_for_log(self, words: str) -> None:
+        """Returns once the gateway's log says that."""
+        self._wait(lambda: words in self.log(), f"the gateway's log does not say {words}")
+
     def _spawn(self, command: str, log: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as output:
             return subprocess.Popen(
@@ -165,11 +169,14 @@ class RealCentre:
                 start_new_session=True,
             )
 
+    def _logs(self) -> str:
+        return "\n".join(file.read_text(errors="replace")[-2000:] for file in sorted(self.folder.glob("*.log")))
+
     def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
         limit = time.monotonic() + START_TIMEOUT_S
         while not condition():
             if time.monotonic() > limit:
-                raise AssertionError(f"{complaint}:\n{self.log('asterisk')[-3000:]}")
+                raise AssertionError(f"{complaint}:\n{self._logs()}")
             time.sleep(0.05)
 
     # ---------------------------------------------------------------- the API

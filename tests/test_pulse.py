@@ -19,12 +19,14 @@ class Inside:
     def __init__(self, manager: Manager | None = None) -> None:
         self.now_s = 1000.0
         self.turned_s = 1000.0
+        self.newest = 0
         self.is_told = True
         self.is_answered = self.is_answered_anew = True
         self.pulse = Pulse(
             manager or Manager(),
             is_told=lambda: self.is_told,
             turned_s=lambda: self.turned_s,
+            newest=lambda: self.newest,
             ask=lambda: self._ask(self.is_answered),
             ask_anew=lambda: self._ask(self.is_answered_anew),
             words=lambda: "Asterisk is up; 3 calls",
@@ -65,6 +67,15 @@ async def test_a_gateway_that_alone_is_shut_out_of_the_store_is_broken_after_a_w
     assert await inside.pulse.problem() == said
     inside.is_answered = True
     assert await inside.pulse.problem() == ""
+
+
+async def test_a_gateway_that_goes_on_storing_is_busy_and_not_shut_out() -> None:
+    inside = Inside()
+    inside.is_answered = False
+    for _ in range(20):
+        inside.now_s = inside.turned_s = inside.now_s + 10
+        inside.newest += 1
+        assert await inside.pulse.problem() == ""
 
 
 @contextmanager

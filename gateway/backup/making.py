@@ -165,10 +165,9 @@ def _plain_state(settings: Settings, writing: Writing) -> None:
         databases.copy_sqlite(var / ASTDB, copy)
         writing.took(f"{VAR}/{ASTDB}")
     for path in sorted(_files(settings.vault_dir)):
-        if not _is_private(path):
-            name = f"{VAR}/{path.relative_to(var)}"
-            if is_safe(name):
-                writing.copy(path, name)
+        name = f"{VAR}/{path.relative_to(var)}"
+        if _is_open(path) and is_safe(name):
+            writing.copy(path, name)
 
 
 def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, bytes]:
@@ -176,14 +175,14 @@ def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, byt
     var = settings.paths.var
     database = databases.sqlite_file(settings).name if databases.kind_of(settings) == "sqlite" else None
     paths = [
-        path for path in var.glob("*") if path.name != CHARGE and not (database and path.name.startswith(database))
+        path
+        for path in var.glob("[!.]*")
+        if path.is_file() and _is_private(path) and path.name != CHARGE
+        if database is None or not path.name.startswith(database)
     ]
-    paths += [*_files(settings.vault_dir), settings.asterisk_dir / "ami-secret"]
-    found = {
-        str(path.relative_to(var)): path.read_bytes()
-        for path in sorted(paths)
-        if path.is_file() and not path.name.startswith(".") and _is_private(path)
-    }
+    paths += [path for path in _files(settings.vault_dir) if not _is_open(path)]
+    paths += [path for path in (settings.asterisk_dir / "ami-secret",) if path.is_file()]
+    found = {str(path.relative_to(var)): path.read_bytes() for path in sorted(paths)}
     if settings_file is not None and settings_file.exists():
         found["gateway.toml"] = settings_file.read_bytes()
     return found
@@ -196,6 +195,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_private(path: Path) -> bool:
-    """Whether it is for its owner alone, as all secrets are."""
+    """Whether it is for its owner alone, as secrets are."""
     state = path.stat()
     return not state.st_mode & 0o077 and state.st_size <= LARGEST_SECRET_BYTES
+
+
+def _is_open(path: Path) -> bool:
+    """Whether anybody may read that file of the vault's own folder: public keys, and what is known of a bucket."""
+    return path.name.endswith(".pub.pem") or path.name.startswith("bucket") or path.parent.name == "bucket"

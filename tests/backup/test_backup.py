@@ -81,6 +81,7 @@ def test_a_backup_is_private_and_sha256sum_alone_checks_it(template: Own, one_ba
     assert (ended.returncode, ended.stdout) == (0, b"")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o600}
+    assert sorted(files(folder / "var")) == ["vault/signing.pub.pem"]
     key = (centre.settings.vault_dir / "signing.key").read_bytes()
     token = (centre.settings.paths.var / "admin-token").read_bytes().strip()
     for data in files(folder).values():

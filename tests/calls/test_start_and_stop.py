@@ -23,12 +23,13 @@ from gateway.settings import PROJECT
 from tests import sip
 from tests.calls.killing import settled, workers
 from tests.centre import Api, Json, RealCentre, real_centre
+from tests.databases import Postgres
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
 
 STOP_LIMIT_S = 8.0
-CALLS = 24
+CALLS = 15
 PASSPHRASE = "seratus dua belas"
 
 
@@ -108,7 +109,7 @@ async def test_a_stop_ends_no_call_and_the_call_is_whole_after_the_next_start(
 ) -> None:
     centre = own_centre
     tone = sip.tone(tmp_path / "tone.al", 440)
-    scenario = sip.caller_talks(hold_ms=4500, sound=tone)
+    scenario = sip.caller_talks(hold_ms=4000, sound=tone)
     async with Sipp(sip.phone_answers(sound=tone), address="127.0.0.21") as phone:
         await own_api.operator("1001", phone)
         async with (
@@ -150,14 +151,14 @@ async def test_a_new_gateway_beside_the_old_one_takes_over_and_no_call_is_lost_o
     """First the old one is stopped, then the one that took over is killed; calls come all the while."""
     centre = own_centre
     before = len(await own_api.calls())
-    scenario = sip.caller_talks(hold_ms=2000, sound=sip.tone(tmp_path / "tone.al", 440))
+    scenario = sip.caller_talks(hold_ms=1500, sound=sip.tone(tmp_path / "tone.al", 440))
     gaps = []
     for _ in range(2):
         await asyncio.to_thread(centre.start_gateway_beside)
     assert f"process {centre.gateway_pid} (version" in centre.log()
-    async with Sipp.caller(scenario, centre.sip_port, calls=CALLS, rate=5) as carrier:
+    async with Sipp.caller(scenario, centre.sip_port, calls=CALLS, rate=4) as carrier:
         for number in (signal.SIGTERM, signal.SIGKILL):
-            await running_calls(own_api, 3)
+            await running_calls(own_api, 2)
             began = time.monotonic()
             await asyncio.to_thread(centre.stop_gateway, number)
             await centre.ready()
@@ -220,7 +221,7 @@ async def test_a_backup_that_is_made_while_calls_run_is_the_same_centre_on_a_new
     passphrase.write_text(f"{PASSPHRASE}\n")
     before = len(await own_api.calls())
     scenario = sip.caller_talks(hold_ms=1500, sound=sip.tone(tmp_path / "tone.al", 440))
-    async with Sipp.caller(scenario, own_centre.sip_port, calls=12, rate=4) as carrier:
+    async with Sipp.caller(scenario, own_centre.sip_port, calls=10, rate=4) as carrier:
         await own_api.ended_calls_at_least(before + 3)
         said = await asyncio.to_thread(
             typed, own_centre, "backup", tmp_path / "backup", "--passphrase-file", passphrase
@@ -228,7 +229,7 @@ async def test_a_backup_that_is_made_while_calls_run_is_the_same_centre_on_a_new
         running = [call["id"] for call in await own_api.calls() if not call["outcome"]]
         assert (await carrier.result()).failed == 0
     assert "sealed recordings" in said
-    all_calls = {call["id"]: call for call in await own_api.ended_calls(before + 12)}
+    all_calls = {call["id"]: call for call in await own_api.ended_calls(before + 10)}
     with real_centre() as fresh:
         restore = partial(restoring.restore, passphrase=PASSPHRASE, with_keys=True)
         await asyncio.to_thread(restore, fresh.settings, tmp_path / "backup")
@@ -248,3 +249,19 @@ async def test_a_backup_that_is_made_while_calls_run_is_the_same_centre_on_a_new
         kept = {row["call_id"] for row in records if row["state"] == "sealed"}
         assert kept >= restored.keys() - cut
         assert "All is as it was left" in await asyncio.to_thread(typed, fresh, "vault", "verify")
+
+
+def test_two_centres_by_mistake_on_one_database_do_not_work_at_once(postgres: Postgres) -> None:
+    postgres.run("createdb", "shared")
+    shared = {"database": {"url": postgres.url("shared").replace("+asyncpg", "")}}
+    with real_centre(shared) as one, real_centre(shared) as other:
+        one.start_gateway()
+        one.wait_for_log("gateway_started")
+        other.start_gateway()
+        other.wait_for_log("gateway_waits")
+        assert "another one on this database" in other.log()
+        assert "gateway_started" not in other.log()
+        assert one.stop_gateway() == 0
+        other.wait_for_log("gateway_started")
+        assert other.stop_gateway() == 0
+    postgres.run("dropdb", "--force", "shared")
