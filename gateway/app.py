@@ -111,7 +111,7 @@ class App:
         if holder != self._waited_for:
             self._waited_for = holder
             self._waiting_told_s = 0.0
-            log.info("gateway_waits", extra={"for": holder})
+            log.info("gateway_waits", extra={"for": str(holder)})
         if time.monotonic() - self._waiting_told_s >= WAIT_TOLD_EVERY_S:
             self._waiting_told_s = time.monotonic()
             self._manager.takes(3 * WAIT_TOLD_EVERY_S)
