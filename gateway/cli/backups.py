@@ -30,12 +30,15 @@ Act = Callable[[Settings, Namespace], int]
 
 def add_to(commands: Commands) -> None:
     backup = _command(
-        commands, "backup", make_backup, "backup /mnt/backup/2026-11-26 --passphrase-file /root/passphrase"
+        commands, "backup", make_backup, "backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase"
     )
     backup.add_argument("folder", type=Path, help="a folder that is not there yet")
     backup.add_argument("--without-sound", action="store_true", help="leave the recordings out")
     restore = _command(
-        commands, "restore", restore_backup, "restore /mnt/backup/2026-11-26 --passphrase-file /root/passphrase"
+        commands,
+        "restore",
+        restore_backup,
+        "restore /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
     )
     restore.add_argument("folder", type=Path, help="the backup")
     for parser in (backup, restore):
