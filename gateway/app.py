@@ -31,7 +31,7 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
-from gateway.charge import LOOK_EVERY_S, Charge, Holder
+from gateway.charge import Charge, Holder
 from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
@@ -74,6 +74,7 @@ log = logging.getLogger(__name__)
 LAST_SAVE_LIMIT_S = 5.0
 """How long a stop waits for what is being stored."""
 WAIT_TOLD_EVERY_S = 20.0
+DATABASE_LOOK_EVERY_S = 0.5
 
 
 class App:
@@ -104,7 +105,7 @@ class App:
             if self._stopping.is_set():
                 await self._sole.give_up()
                 return False
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(DATABASE_LOOK_EVERY_S)
         return True
 
     def _tell_of_waiting(self, holder: Holder | str) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
 from gateway.asterisk.translator import translate
@@ -298,16 +299,20 @@ class Journal:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
 
 
-def segment_key(path: Path) -> str | None:
+def segment_key(file: BinaryIO) -> str | None:
     """What a segment is known by: its first record; None while that is not whole. Blocking: disk."""
-    head = _head(path)
+    head = _head_of(file)
     return None if head is None else head[0]
 
 
 def _head(path: Path) -> tuple[str, bytes] | None:
     """A segment's key and first line; None while its first line is not whole."""
     with path.open("rb") as file:
-        first = file.readline(MAX_RECORD_BYTES)
+        return _head_of(file)
+
+
+def _head_of(file: BinaryIO) -> tuple[str, bytes] | None:
+    first = file.readline(MAX_RECORD_BYTES)
     if not first.endswith(b"\n") and len(first) < MAX_RECORD_BYTES:
         return None
     return hashlib.sha256(first).hexdigest()[:32], first

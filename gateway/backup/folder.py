@@ -103,11 +103,14 @@ class Writing:
         self._sums: list[str] = []
         self.files = self.bytes = 0
 
-    def copy(self, source: Path, name: str, tell: Tell = lambda _: None, *, up_to: int | None = None) -> str:
-        """Copies the file, or its first bytes, as it is now. Returns the SHA-256. Raises FileNotFoundError."""
+    def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
+        """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError."""
         with open_plain(source) as read:
-            size = os.fstat(read.fileno()).st_size
-            return self._put(name, pieces(read, size if up_to is None else min(up_to, size)), tell)
+            return self.copy_open(read, name, tell, os.fstat(read.fileno()).st_size)
+
+    def copy_open(self, read: BufferedReader, name: str, tell: Tell, size_bytes: int) -> str:
+        """Copies the next bytes of an open file. Returns the SHA-256."""
+        return self._put(name, pieces(read, size_bytes), tell)
 
     def write(self, data: bytes, name: str) -> str:
         """Writes a file of those bytes. Returns the SHA-256."""

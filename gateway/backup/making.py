@@ -131,18 +131,21 @@ def _journal(settings: Settings, writing: Writing, tell: Tell) -> None:
         is_new = False
         for path in sorted(settings.journal_dir.glob("journal*")):
             try:
-                with open_plain(path) as file:
-                    state = os.fstat(file.fileno())
-                    key = segment_key(path)
-                    if (state.st_ino, state.st_dev) in copied or not stat.S_ISREG(state.st_mode) or key is None:
-                        continue
-                    name = f"journal-{key}.csv" if path.name == CURRENT else path.name
-                    whole = _whole_bytes(file.fileno(), state.st_size)
-                    if is_safe(name):
-                        writing.copy(path, f"{JOURNAL}/{name}", tell, up_to=whole)
+                file = open_plain(path)
             except FileNotFoundError:
                 is_new = True  # renamed under our eyes: it is found under its new name
                 continue
+            with file:
+                state = os.fstat(file.fileno())
+                key = segment_key(file) if stat.S_ISREG(state.st_mode) else None
+                name = f"journal-{key}.csv" if path.name == CURRENT else path.name
+                if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(name):
+                    continue
+                file.seek(0)
+                if (writing.folder / JOURNAL / name).exists():  # another one had that name a moment ago
+                    name = f"journal-{key}.csv"
+                # what is renamed from here on is the same file, and keeps its records
+                writing.copy_open(file, f"{JOURNAL}/{name}", tell, _whole_bytes(file.fileno(), state.st_size))
             copied.add((state.st_ino, state.st_dev))
             is_new = True
         if not is_new:
