@@ -103,10 +103,15 @@ class App:
         while not await self._sole.take():
             self._tell_of_waiting("another one on this database, of another folder or machine")
             if self._stopping.is_set():
-                await self._sole.give_up()
+                await self.give_up()
                 return False
             await asyncio.sleep(DATABASE_LOOK_EVERY_S)
         return True
+
+    async def give_up(self) -> None:
+        """Lets the database go to whoever waits."""
+        if self._sole is not None:
+            await self._sole.give_up()
 
     def _tell_of_waiting(self, holder: Holder | str) -> None:
         if holder != self._waited_for:
@@ -132,8 +137,7 @@ class App:
             stored.close()
             custody.close()
             await store.close()
-            if self._sole is not None:
-                await self._sole.give_up()
+            await self.give_up()
 
     async def _run(
         self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody, stored: StoredEvidence

@@ -153,10 +153,6 @@ class RealCentre:
     def log(self, name: str = "gateway") -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def wait_for_log(self, words: str) -> None:
-        """Returns once the gateway's log says that."""
-        self._wait(lambda: words in self.log(), f"the gateway's log does not say {words}")
-
     def _spawn(self, command: str, log: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as output:
             return subprocess.Popen(

@@ -7,8 +7,15 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from gateway import __version__
+from gateway.app import App
 from gateway.charge import Charge, Holder
+from gateway.settings import DatabaseSettings, PathSettings, Settings
+from gateway.store.sole import SoleUse
+from gateway.systemd import Manager
+from tests.databases import Postgres
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 HOLD = "import sys, datetime, pathlib, gateway.charge as c; a = c.Charge(pathlib.Path(sys.argv[1])); "
@@ -55,3 +62,26 @@ def test_it_ends_with_the_process_that_has_it_however_that_ends(tmp_path: Path) 
 def test_of_a_holder_that_has_not_said_who_it_is_nothing_is_known(tmp_path: Path) -> None:
     (tmp_path / "charge").write_text("{")
     assert Charge(tmp_path).holder() == Holder()
+
+
+async def test_a_second_centre_by_mistake_on_one_database_waits_and_goes_on_once_the_first_has_ended(
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    postgres.run("createdb", "shared")
+    url = postgres.url("shared")
+    database = DatabaseSettings(url=url.replace("+asyncpg", ""))
+    first = SoleUse(url)
+    assert await first.take()
+    second = App(Settings(database=database, paths=PathSettings(var=tmp_path)), Manager())
+    charge = Charge(tmp_path)
+    waiting = asyncio.create_task(second.take_charge(charge))
+    while "gateway_waits" not in [record.message for record in caplog.records]:
+        await asyncio.sleep(0.01)
+    await first.give_up()
+    assert await waiting
+    assert not await first.take()
+    await first.give_up()
+    await second.give_up()
+    charge.give_up()
+    postgres.run("dropdb", "--force", "shared")
