@@ -8,7 +8,7 @@ FROM debian:forky-slim
 # Debian's testing suite carries Asterisk 22. Its Release file can be past its date; its signature is checked all the same.
 RUN apt-get -o Acquire::Check-Valid-Until=false update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        asterisk asterisk-core-sounds-en-gsm ca-certificates espeak-ng ffmpeg python3-venv tzdata \
+        asterisk asterisk-core-sounds-en-gsm ca-certificates espeak-ng ffmpeg postgresql-client python3-venv tzdata \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --system --uid 10112 --user-group --home-dir /var/lib/gateway112 --shell /usr/sbin/nologin gateway112 \

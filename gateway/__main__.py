@@ -6,6 +6,7 @@ functions below; those that ask its API add themselves from `gateway/cli/`.
 
 import argparse
 import asyncio
+import faulthandler
 import gc
 import os
 import resource
@@ -20,28 +21,37 @@ from gateway import __version__, cli, foreground, logs
 from gateway.app import App
 from gateway.asterisk import installation, site
 from gateway.asterisk.claim import claim
+from gateway.backup.restoring import refuse_unfinished
+from gateway.charge import Charge
 from gateway.ports import StoreAway
 from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
+from gateway.systemd import Manager
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
 
 def serve(settings: Settings) -> int:
-    """The gateway alone: API, journal, reconciler. Asterisk runs on its own."""
+    """The gateway alone: API, journal, reconciler. Asterisk runs on its own. Where another gateway serves this centre,
+    this one waits, and takes over the moment that one ends."""
     logs.set_up()
-    foreground.refuse_taken_ports(settings, foreground.GATEWAY_PORTS)
+    refuse_unfinished(settings)
+    faulthandler.enable()  # a watchdog's SIGABRT tells where everything stood
     # what the start made stays to the end: the collector need not look through it over and over
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
     async def run() -> None:
-        app = App(settings)
+        app = App(settings, Manager.of(os.environ))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, app.stop)
-        await app.run()
+        charge = Charge(settings.paths.var)
+        if await app.take_charge(charge):
+            foreground.refuse_taken_ports(settings, foreground.GATEWAY_PORTS)
+            await app.run()
+        charge.give_up()
 
     asyncio.run(run())
     return OK
@@ -49,6 +59,7 @@ def serve(settings: Settings) -> int:
 
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
+    refuse_unfinished(settings)
     claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()

@@ -31,6 +31,7 @@ from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
+from gateway.charge import Charge, Holder
 from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
@@ -46,15 +47,18 @@ from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
+from gateway.pulse import Pulse
 from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.store.custody import StoredCustody
-from gateway.store.database import open_database
+from gateway.store.database import ask_anew, open_database, refuse_newer_schema
 from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.store.sole import SoleUse
+from gateway.systemd import Manager
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.playing import Player
 from gateway.vault.raw import RawFolder
@@ -67,18 +71,57 @@ from gateway.watch import Watch
 
 log = logging.getLogger(__name__)
 
+LAST_SAVE_LIMIT_S = 5.0
+"""How long a stop waits for what is being stored."""
+WAIT_TOLD_EVERY_S = 20.0
+DATABASE_LOOK_EVERY_S = 0.5
+
 
 class App:
     """The gateway. `run` returns when `stop` was called, or raises what ended it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, manager: Manager) -> None:
         self._settings = settings
+        self._manager = manager
         self._stopping = asyncio.Event()
         self._started_at = _now()
+        self._sole: SoleUse | None = None
+        self._waited_for: Holder | str | None = None
+        self._waiting_told_s = 0.0
 
     def stop(self) -> None:
         """Asks `run` to end. May be called from a signal handler."""
         self._stopping.set()
+
+    async def take_charge(self, charge: Charge) -> bool:
+        """True once no other gateway has charge of this centre or works on its database, False where `stop` came first.
+        Raises SchemaTooNew and StoreAway before whoever has charge is waited for."""
+        await refuse_newer_schema(self._settings.database_url)
+        if not await charge.wait(self._stopping, _now, self._tell_of_waiting):
+            return False
+        self._sole = SoleUse(self._settings.database_url)
+        while not await self._sole.take():
+            self._tell_of_waiting("another one on this database, of another folder or machine")
+            if self._stopping.is_set():
+                await self.give_up()
+                return False
+            await asyncio.sleep(DATABASE_LOOK_EVERY_S)
+        return True
+
+    async def give_up(self) -> None:
+        """Lets the database go to whoever waits."""
+        if self._sole is not None:
+            await self._sole.give_up()
+
+    def _tell_of_waiting(self, holder: Holder | str) -> None:
+        if holder != self._waited_for:
+            self._waited_for = holder
+            self._waiting_told_s = 0.0
+            log.info("gateway_waits", extra={"for": str(holder)})
+        if time.monotonic() - self._waiting_told_s >= WAIT_TOLD_EVERY_S:
+            self._waiting_told_s = time.monotonic()
+            self._manager.takes(3 * WAIT_TOLD_EVERY_S)
+            self._manager.status(f"waits for another gateway to end: {holder}")
 
     async def run(self) -> None:
         """Opens the store, then runs until `stop`. Raises StoreAway when the database cannot be opened, OSError when
@@ -94,6 +137,7 @@ class App:
             stored.close()
             custody.close()
             await store.close()
+            await self.give_up()
 
     async def _run(
         self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody, stored: StoredEvidence
@@ -339,7 +383,17 @@ class App:
             title=settings.centre.title,
             clock=_now,
         )
-        async with served(build(context), door, settings.api.host, settings.api.port) as server:
+        pulse = Pulse(
+            self._manager,
+            is_told=lambda: journal.is_told,
+            turned_s=lambda: journal.turned_s,
+            newest=lambda: feed.newest,
+            ask=store.try_to_write,
+            ask_anew=lambda: ask_anew(settings.database_url),
+            words=lambda: _in_a_line(status(), len(centre.running_calls)),
+            clock_s=asyncio.get_running_loop().time,
+        )
+        async with served(build(context), door, settings.api.host, settings.api.port) as serving:
             log.info("gateway_started", extra={"version": __version__, "api": settings.api_url})
             async with asyncio.TaskGroup() as edges:
                 tasks = [
@@ -357,12 +411,40 @@ class App:
                     edges.create_task(recovery.run()),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
+                    edges.create_task(pulse.run()),
+                    edges.create_task(self._keep_charge()),
                 ]
                 await self._stopping.wait()
                 log.info("gateway_stopping")
-                server.close()
+                self._manager.stopping()
+                # whoever asked is answered while all else still runs, and what was said until now is told
+                await serving.close()
+                await journal.catch_up()
+                await _last_save(saving)
                 for task in tasks:
                     task.cancel()
+        log.info("gateway_stopped")
+
+    async def _keep_charge(self) -> None:
+        """Ends this gateway where another one works on the database: it waits for that one after its next start."""
+        if self._sole is not None:
+            await self._sole.keep()
+            self.stop()
+
+
+async def _last_save(saving: Saving) -> None:
+    """Returns between two saves. What is cut off all the same is stored whole or not at all, and read again."""
+    try:
+        async with asyncio.timeout(LAST_SAVE_LIMIT_S), saving.turn:
+            pass
+    except TimeoutError:
+        log.warning("stopped_while_saving", extra={"waited_s": LAST_SAVE_LIMIT_S})
+
+
+def _in_a_line(status: Status, running_calls: int) -> str:
+    asterisk = "Asterisk is up" if status.asterisk_up else f"Asterisk is away: {status.asterisk_reason}"
+    waits = f"; the journal waits: {status.journal_waits}" if status.journal_waits else ""
+    return f"{asterisk}; {running_calls} calls{waits}"
 
 
 def _free_bytes(settings: Settings) -> dict[str, int]:

@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from gateway.asterisk import installation, site
 from gateway.asterisk.claim import claim
+from gateway.backup.restoring import refuse_unfinished
 from gateway.probe import report
 from gateway.probe.run import run as run_probe
 from gateway.settings import Settings, SettingsError
@@ -117,6 +118,7 @@ def _cannot_open(name: str, host: str, port: int, error: OSError) -> SettingsErr
 
 def run(settings: Settings) -> int:
     """Runs until Ctrl-C. Returns 0, or 1 when the centre did not come up."""
+    refuse_unfinished(settings)
     claimed = claim(settings)
     refuse_taken_ports(settings, (*ASTERISK_PORTS, *GATEWAY_PORTS))
     found = installation.find()

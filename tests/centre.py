@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 
 from gateway.asterisk import installation
+from gateway.charge import Charge
 from gateway.settings import PROJECT, Settings, load
 from tests.sip import Sipp, free_port
 
@@ -38,6 +39,7 @@ class RealCentre:
         self._environ = environ
         self._asterisk: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
+        self._waiting: list[subprocess.Popen[bytes]] = []
         self._installation = installation.find()
         self._clock: dict[str, str] = {}
 
@@ -62,9 +64,9 @@ class RealCentre:
 
     # ---------------------------------------------------------------- processes
 
-    def start_asterisk(self) -> None:
+    def start_asterisk(self, **environ: str) -> None:
         """Returns once Asterisk has booted."""
-        self._asterisk = self._spawn("asterisk", "asterisk.log")
+        self._asterisk = self._spawn("asterisk", "asterisk.log", environ)
         self._wait(self._has_booted, "Asterisk did not boot")
         # Asterisk also boots where another program was quicker at its port, and the phones then register there
         shown = self.cli("pjsip show transports")
@@ -80,9 +82,16 @@ class RealCentre:
             raise AssertionError(f"Asterisk ended with {status}:\n{self.log('asterisk')[-3000:]}\n{holds}")
         return "fully booted" in self.cli("core waitfullybooted")
 
-    def start_gateway(self) -> None:
+    def start_gateway(self, **environ: str) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
-        self._gateway = self._spawn("serve", "gateway.log", self._clock)
+        self._gateway = self._spawn("serve", "gateway.log", {**self._clock, **environ})
+
+    def start_gateway_beside(self) -> None:
+        """Starts another gateway beside the one that runs, and returns once it waits for that one's end. Whichever of
+        those that wait takes over at the next `stop_gateway` is the gateway from then on."""
+        waited = self.log().count("gateway_waits")
+        self._waiting.append(self._spawn("serve", "gateway.log", self._clock))
+        self._wait(lambda: self.log().count("gateway_waits") > waited, "no other gateway waits")
 
     def set_clock(self, offset: timedelta) -> None:
         """Has the gateway's clock differ from the true one by so much, from now on (see `with_clock`)."""
@@ -94,7 +103,19 @@ class RealCentre:
         self._gateway.send_signal(number)
         status = self._gateway.wait(START_TIMEOUT_S)
         self._gateway = None
+        if self._waiting:
+            charge, waiting = Charge(self.settings.paths.var), {process.pid: process for process in self._waiting}
+            self._wait(lambda: charge.holder().pid in waiting, "no other gateway took over")
+            self._gateway = waiting[charge.holder().pid or 0]
+            self._waiting.remove(self._gateway)
         return status
+
+    def freeze_gateway(self) -> None:
+        """Holds the gateway still, until `thaw_gateway`."""
+        os.kill(self.gateway_pid, signal.SIGSTOP)
+
+    def thaw_gateway(self) -> None:
+        os.kill(self.gateway_pid, signal.SIGCONT)
 
     def stop_asterisk(self, number: int = signal.SIGTERM) -> None:
         """Ends Asterisk by a signal."""
@@ -105,7 +126,7 @@ class RealCentre:
 
     def stop(self) -> None:
         """Ends whatever runs."""
-        for process in (self._gateway, self._asterisk):
+        for process in (*self._waiting, self._gateway, self._asterisk):
             if process is not None and process.poll() is None:
                 process.terminate()
                 try:
@@ -144,12 +165,15 @@ class RealCentre:
                 start_new_session=True,
             )
 
+    def _logs(self) -> str:
+        return "\n".join(file.read_text(errors="replace")[-2000:] for file in sorted(self.folder.glob("*.log")))
+
     def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
         limit = time.monotonic() + START_TIMEOUT_S
         while not condition():
             if time.monotonic() > limit:
-                raise AssertionError(f"{complaint}:\n{self.log('asterisk')[-3000:]}")
-            time.sleep(0.1)
+                raise AssertionError(f"{complaint}:\n{self._logs()}")
+            time.sleep(0.05)
 
     # ---------------------------------------------------------------- the API
 
@@ -226,6 +250,12 @@ class Api:
         except TimeoutError:
             raise AssertionError(f"expected {count} ended calls, there are {calls}") from None
         return calls
+
+    async def ended_calls_at_least(self, count: int) -> None:
+        """Returns once so many calls have ended, whatever runs besides."""
+        async with asyncio.timeout(30):
+            while sum(bool(call["outcome"]) for call in await self.calls()) < count:
+                await asyncio.sleep(0.05)
 
     async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
         """A new operator at `device`, or at a phone that is to register, with a standing place in `queue` (empty: in

@@ -5,6 +5,7 @@ Counterpart: `gateway/app.py` serves what `build` returns.
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
@@ -127,8 +128,29 @@ def _pattern(path: str, others: Collection[str]) -> str:
     return f"{parent}/{{id:(?!(?:{own})$)[^{{}}/]+}}"
 
 
+class Serving:
+    """The application while it is served. `sockets` are those that it listens at."""
+
+    def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
+        self._runner = runner
+        self._server = server
+        self._is_closed = False
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        return tuple(self._server.sockets)
+
+    async def close(self) -> None:
+        """Lets nobody in any more, ends the streams, and returns once all that was asked is answered, or after
+        STOP_TIMEOUT_S."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._server.close()
+            await self._runner.cleanup()
+
+
 @asynccontextmanager
-async def served(application: web.Application, door: Door, host: str, port: int) -> AsyncIterator[asyncio.Server]:
+async def served(application: web.Application, door: Door, host: str, port: int) -> AsyncIterator[Serving]:
     """The application behind its door, for as long as the context lasts. Raises OSError when the port is taken."""
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_S)
     await runner.setup()
@@ -138,13 +160,16 @@ async def served(application: web.Application, door: Door, host: str, port: int)
     watch = asyncio.create_task(door.watch())
     try:
         server = await loop.create_server(door.before(runner.server), host, port, reuse_address=True)
-        try:
-            yield server
-        finally:
-            server.close()
-    finally:
+    except BaseException:
         watch.cancel()
         await runner.cleanup()
+        raise
+    serving = Serving(runner, server)
+    try:
+        yield serving
+    finally:
+        watch.cancel()
+        await serving.close()
 
 
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:

@@ -58,7 +58,8 @@ class Door:
             await asyncio.sleep(LOOK_EVERY_S)
             too_long = clock() - self._request_limit_s
             for transport, since in list(self._standing.items()):
-                if since < too_long and transport not in self._served and transport not in self._idle:
+                is_waited_for = transport not in self._served and transport not in self._idle
+                if since < too_long and is_waited_for and not transport.is_closing():
                     self.slow += 1
                     _cut(transport)
 

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
 from gateway.asterisk.translator import translate
@@ -69,6 +70,9 @@ class Journal:
         self._bell = asyncio.Event()
         self._caught_up = asyncio.Condition()
         self._caught_up_to = 0.0
+        self.turned_s = 0.0
+        """When the reader last came round, by the loop's clock: it does so all the time, also where nothing can be read
+        or stored."""
         self._taken_bytes = 0
         self._not_rotated: set[str] = set()
         self._trusted: set[str] = set()
@@ -81,6 +85,11 @@ class Journal:
     @property
     def is_drained(self) -> bool:
         return self.lag_bytes == 0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all that was written when this began is stored."""
+        return self._caught_up_to > 0
 
     def ring(self) -> None:
         """The door bell: the journal has probably grown."""
@@ -109,6 +118,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         busy_until = 0.0
         while True:
+            self.turned_s = loop.time()
             try:
                 if stored is None:
                     await resume()
@@ -289,10 +299,20 @@ class Journal:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
 
 
+def segment_key(file: BinaryIO) -> str | None:
+    """What a segment is known by: its first record; None while that is not whole. Blocking: disk."""
+    head = _head_of(file)
+    return None if head is None else head[0]
+
+
 def _head(path: Path) -> tuple[str, bytes] | None:
     """A segment's key and first line; None while its first line is not whole."""
     with path.open("rb") as file:
-        first = file.readline(MAX_RECORD_BYTES)
+        return _head_of(file)
+
+
+def _head_of(file: BinaryIO) -> tuple[str, bytes] | None:
+    first = file.readline(MAX_RECORD_BYTES)
     if not first.endswith(b"\n") and len(first) < MAX_RECORD_BYTES:
         return None
     return hashlib.sha256(first).hexdigest()[:32], first

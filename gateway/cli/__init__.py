@@ -2,8 +2,7 @@
 legal holds, exports, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
-logged and told as if anybody had asked. Only those of `vault` look at files: they check what lies there, gateway or
-not.
+logged and told as if anybody had asked. Only those of `vault`, and backups, look at files: gateway or not.
 """
 
 import argparse
@@ -20,6 +19,7 @@ from gateway.cli import (
     agencies,
     alarms,
     audit,
+    backups,
     blocks,
     callbacks,
     exports,
@@ -59,6 +59,7 @@ SUBJECTS = (
     audit,
     alarms,
     vault,
+    backups,
 )
 
 

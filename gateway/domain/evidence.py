@@ -27,6 +27,7 @@ HEARD_S = 5.0
 LISTENED_S = 600.0
 """The last so many seconds of a talk are looked at for it."""
 CUT = "Asterisk died in the middle of it: its last second is missing"
+NO_FILE = "there is no file of its sound"
 NO_SOUND_S = 1.0
 """A call that was over so soon may have no sound at all; a call back, in which nothing is played, after SHORT_S."""
 STALLED_S = 5.0
@@ -139,7 +140,7 @@ def _should_sound(recording: Recording) -> bool:
 
 def _problem(recording: Recording, sound: Sound) -> str | None:
     if sound.sound_s is None:
-        return "there is no file of its sound"
+        return NO_FILE
     if not sound.sound_s:
         return "its file holds no sound"
     if is_short(recording, sound.sound_s):
@@ -180,7 +181,7 @@ def sealed(
     recording: Recording, seal: Seal, sound_s: float, left_dbfs: float | None, right_dbfs: float | None
 ) -> Recording:
     """The recording once it lies in the vault. What was wrong with its sound still is; what had kept it from being
-    sealed is over."""
+    sealed is over; and sound that was sealed before, of which a restored database did not know, is there."""
     done = replace(
         recording,
         state=State.SEALED,
@@ -190,7 +191,7 @@ def sealed(
         right_dbfs=right_dbfs,
         try_at=None,
     )
-    if recording.tries == 0:
+    if recording.tries == 0 and recording.problem != NO_FILE:
         return done
     problem = short(done, sound_s) if is_short(done, sound_s) else None
     return replace(done, problem=problem, problem_at=recording.problem_at if problem else None)

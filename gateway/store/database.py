@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.ports import StoreAway
 from gateway.store.columns import to_json
-from gateway.store.migrations import upgrade
+from gateway.store.migrations import refuse_newer, upgrade
 
 LOCK_LIMIT_S = 2.0
 """How long a statement waits for another writer."""
@@ -58,7 +58,7 @@ async def open_database(url: str) -> AsyncEngine:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         await asyncio.to_thread(_make_ready, parsed.database)
-    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    engine = engine_for(url)
     try:
         async with writing(engine, limit_s=MIGRATION_LIMIT_S) as connection:
             if parsed.get_backend_name() == "postgresql":
@@ -68,6 +68,51 @@ async def open_database(url: str) -> AsyncEngine:
         await engine.dispose()
         raise
     return engine
+
+
+def engine_for(url: str) -> AsyncEngine:
+    """The engine, with every time limit; nothing is opened yet. Raises ValueError for another kind of URL."""
+    parsed = _parse(url)
+    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turns what a database raises that is away into StoreAway."""
+    with _away(TRANSACTION_LIMIT_S):
+        yield
+
+
+async def refuse_newer_schema(url: str) -> None:
+    """Raises SchemaTooNew where a newer gateway has been at that database, and StoreAway. Nothing is changed: whoever
+    works on it is not disturbed."""
+    async with _for_a_moment(url) as engine:
+        if engine is not None:
+            async with reading(engine) as connection:
+                await connection.run_sync(refuse_newer)
+
+
+async def ask_anew(url: str) -> None:
+    """Returns when a connection of its own finds the database, and that nobody holds the ledger. Raises StoreAway."""
+    async with _for_a_moment(url) as engine:
+        if engine is not None:
+            async with writing(engine):
+                pass
+
+
+@asynccontextmanager
+async def _for_a_moment(url: str) -> AsyncIterator[AsyncEngine | None]:
+    """An engine of its own; None where the database is a file that is not there."""
+    parsed = _parse(url)
+    is_file = parsed.get_backend_name() == "sqlite"
+    if is_file and not await asyncio.to_thread(os.path.exists, parsed.database or ""):
+        yield None
+        return
+    engine = engine_for(url)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 @asynccontextmanager

@@ -191,6 +191,15 @@ def test_what_had_kept_a_recording_from_being_sealed_is_forgotten_and_what_is_wr
     assert evidence.sealed(failed, seal, 9.0, -20.0, -20.0).problem == "9.0 s of sound where 19.0 s were expected"
 
 
+def test_sound_that_was_sealed_before_the_database_knew_of_it_is_there_and_nothing_is_wrong_with_it() -> None:
+    """As after a restore: the raw sound is gone, and the vault has what was sealed."""
+    seal = Seal(AT, "2026/11/26/112-1.0.ogg", 1000, "aa", "bb", "cc", 1)
+    missing = evidence.checked(a_recording(), Sound(None), AT)
+    assert missing.problem == "there is no file of its sound"
+    assert evidence.sealed(missing, seal, 19.0, -20.0, -20.0).problem is None
+    assert evidence.sealed(missing, seal, 9.0, -20.0, -20.0).problem == "9.0 s of sound where 19.0 s were expected"
+
+
 @pytest.mark.parametrize(
     ("facts", "limit_s"),
     [

@@ -1,20 +1,27 @@
 """The schema is made from nothing, is what the code expects, and is left alone where it is newer than the code."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.ports import StoreAway
-from gateway.store.database import open_database, writing
-from gateway.store.migrations import SchemaTooNew
+from gateway.store import migrations
+from gateway.store.database import ask_anew, open_database, refuse_newer_schema, writing
+from gateway.store.migrations import SchemaTooNew, upgrade
 from gateway.store.repository import Repository
 from gateway.store.tables import metadata
 from tests.store.values import told
+
+BEFORE_THE_RULE = "0002:"
+"""It was made when no centre ran yet."""
 
 
 def _differences(connection: Connection) -> object:
@@ -100,3 +107,73 @@ async def test_another_kind_of_database_is_refused(url: str) -> None:
 async def test_a_database_that_cannot_be_reached_is_away(url: str) -> None:
     with pytest.raises(StoreAway):
         await open_database(url)
+
+
+def _shape(connection: Connection) -> dict[str, dict[str, ReflectedColumn]]:
+    found = inspect(connection)
+    return {
+        name: {column["name"]: column for column in found.get_columns(name)}
+        for name in found.get_table_names()
+        if name != "alembic_version"
+    }
+
+
+def _unique(connection: Connection, tables: Iterable[str]) -> set[object]:
+    found = inspect(connection)
+    return {index["name"] for name in tables for index in found.get_indexes(name) if index["unique"]}
+
+
+def _steps(connection: Connection) -> list[str]:
+    """What the migrations take away, or ask of whoever wrote before, step by step."""
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    faults, known = [], {}
+    unique: set[object] = set()
+    for revision in reversed([step.revision for step in script.walk_revisions()]):
+        upgrade(connection, revision)
+        shape = _shape(connection)
+        for table, columns in known.items():
+            there = shape.get(table, {})
+            for name, column in columns.items():
+                if name not in there:
+                    faults.append(f"{revision}: {table}.{name} is gone")
+                elif str(there[name]["type"]) != str(column["type"]):
+                    faults.append(f"{revision}: {table}.{name} is of another type")
+                elif column["nullable"] and not there[name]["nullable"]:
+                    faults.append(f"{revision}: {table}.{name} may not be left out any more")
+            for name in there.keys() - columns.keys():
+                if not there[name]["nullable"] and there[name]["default"] is None:
+                    faults.append(f"{revision}: the new {table}.{name} may not be left out")
+        if more := _unique(connection, known) - unique:
+            faults.append(f"{revision}: {more} forbid what the version before may write")
+        known, unique = shape, _unique(connection, shape)
+    return faults
+
+
+async def test_each_migration_only_adds_so_that_the_version_before_can_go_on(tmp_path: Path) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'steps.db'}")
+    async with engine.begin() as connection:
+        faults = await connection.run_sync(_steps)
+    await engine.dispose()
+    assert [fault for fault in faults if not fault.startswith(BEFORE_THE_RULE)] == []
+
+
+async def test_a_newer_schema_is_seen_without_opening_the_database(database_url: str, engine: AsyncEngine) -> None:
+    await refuse_newer_schema(database_url)
+    async with writing(engine) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaTooNew, match="is 9999"):
+        await refuse_newer_schema(database_url)
+
+
+def test_where_there_is_no_database_yet_nothing_is_too_new_and_nothing_is_made(tmp_path: Path) -> None:
+    asyncio.run(refuse_newer_schema(f"sqlite+aiosqlite:///{tmp_path / 'none.db'}"))
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_new_way_to_the_store_is_open_while_nobody_holds_the_ledger(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    await ask_anew(database_url)
+    async with writing(engine):
+        with pytest.raises(StoreAway):
+            await ask_anew(database_url)

@@ -1,0 +1,191 @@
+"""A backup's folder: ordinary files, a list of their hashes that `sha256sum -c` reads, and a page that says what it is.
+
+    manifest.json   what, when, of which version and schema; the hash of SHA256SUMS
+    SHA256SUMS      one line a file
+    database.sqlite or database.dump
+    journal/        the segments
+    recordings/     by day, as in the vault
+    var/            what lies in paths.var under the same name and is no secret
+    secrets.box     keys, secrets and settings, behind a passphrase
+
+Counterparts: `making.py` and `restoring.py`.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+
+from gateway.vault.folders import fsync_folder
+
+FORMAT = "gateway112-backup-1"
+MANIFEST, SUMS, BOX = "manifest.json", "SHA256SUMS", "secrets.box"
+DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
+JOURNAL, RECORDINGS, VAR = "journal", "recordings", "var"
+PIECE_BYTES = 1 << 20
+PRIVATE = 0o600
+"""Callers' numbers and sound are in it: for this user alone."""
+LONGEST_PAGE_BYTES = 100_000
+
+_SAFE = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
+
+Tell = Callable[[int], object]
+"""Hears how many bytes were read, piece by piece."""
+
+
+class BackupFailed(Exception):
+    """It cannot be made or restored; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The page that says what a backup is. `schema` is the database's revision; `sums` the SHA-256 of SHA256SUMS."""
+
+    made_at: str
+    version: str
+    centre: str
+    database: str
+    schema: str
+    has_keys: bool
+    has_sound: bool
+    recordings: int
+    in_bucket: int
+    files: int
+    bytes: int
+    sums: str
+    format: str = FORMAT
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """That of the backup in the folder. Raises BackupFailed."""
+        file = folder / MANIFEST
+        try:
+            document = json.loads(file.read_bytes()[:LONGEST_PAGE_BYTES])
+            found = cls(**document)
+        except FileNotFoundError:
+            raise BackupFailed(
+                f"{folder} is no backup: it has no {MANIFEST}. One that ends with .part was never finished."
+            ) from None
+        except OSError as error:
+            raise BackupFailed(f"{file} cannot be read: {error.strerror}") from None
+        except (ValueError, TypeError):
+            found = None
+        if found is None or found.format != FORMAT or found.database not in DATABASES:
+            raise BackupFailed(f"{file} is no page of a backup that this version knows ({FORMAT})")
+        return found
+
+
+class Writing:
+    """A backup that is being written, under another name until it is whole."""
+
+    def __init__(self, target: Path) -> None:
+        """Raises BackupFailed where something of that name is there."""
+        self._target = target.absolute()
+        self.folder = self._target.with_name(f"{self._target.name}.part")
+        for path in (self._target, self.folder):
+            if path.exists() or path.is_symlink():
+                raise BackupFailed(f"{path} is there already. Remedy: name a folder that is not, or remove it.")
+        try:
+            self.folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise BackupFailed(
+                f"{self.folder} cannot be made: {error.strerror}. Remedy: name a folder in one that is there and can "
+                f"be written to."
+            ) from None
+        self._sums: list[str] = []
+        self.files = self.bytes = 0
+
+    def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
+        """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError."""
+        with open_plain(source) as read:
+            return self.copy_open(read, name, tell, os.fstat(read.fileno()).st_size)
+
+    def copy_open(self, read: BufferedReader, name: str, tell: Tell, size_bytes: int) -> str:
+        """Copies the next bytes of an open file. Returns the SHA-256."""
+        return self._put(name, pieces(read, size_bytes), tell)
+
+    def write(self, data: bytes, name: str) -> str:
+        """Writes a file of those bytes. Returns the SHA-256."""
+        return self._put(name, iter([data]), lambda _: None)
+
+    def took(self, name: str) -> None:
+        """Adds a file that somebody else has written there."""
+        with open_plain(self.folder / name) as file:
+            os.fchmod(file.fileno(), PRIVATE)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+            self._add(name, digest, file.tell())
+
+    def finish(self, page: Callable[[int, int, str], Manifest]) -> Path:
+        """Writes the list and the page, of what `page` makes of the count of files, their bytes and the list's hash;
+        gives the folder its name, and returns it."""
+        files, sizes = self.files, self.bytes
+        sums = "".join(sorted(self._sums, key=lambda line: line[66:])).encode()
+        digest = self.write(sums, SUMS)
+        self.write(page(files, sizes, digest).text().encode(), MANIFEST)
+        for folder, _, _ in os.walk(self.folder):
+            fsync_folder(Path(folder))
+        self.folder.rename(self._target)
+        fsync_folder(self._target.parent)
+        return self._target
+
+    def drop(self) -> None:
+        """Leaves nothing of what was written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _put(self, name: str, read: Iterator[bytes], tell: Tell) -> str:
+        path = self.folder / safe(name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        digest = write_pieces(path, read, tell)
+        self._add(name, digest, path.stat().st_size)
+        return digest
+
+    def _add(self, name: str, digest: str, size_bytes: int) -> None:
+        self._sums.append(f"{digest}  {name}\n")
+        self.files += 1
+        self.bytes += size_bytes
+
+
+def safe(name: str) -> str:
+    """The name, where it leads nowhere else. Raises BackupFailed."""
+    if not _SAFE.fullmatch(name) or ".." in PurePosixPath(name).parts:
+        raise BackupFailed(f"{name!r} is no name of a file of a backup")
+    return name
+
+
+def is_safe(name: str) -> bool:
+    return bool(_SAFE.fullmatch(name))
+
+
+def open_plain(file: Path) -> BufferedReader:
+    """The file to read from, which is no link. Raises OSError."""
+    return os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+
+def pieces(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:
+    left = size_bytes
+    while left > 0 and (piece := file.read(min(PIECE_BYTES, left))):
+        left -= len(piece)
+        yield piece
+
+
+def write_pieces(path: Path, read: Iterator[bytes], tell: Tell) -> str:
+    """Writes a new file of them, durably and for this user alone. Returns the SHA-256."""
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE)
+    with os.fdopen(descriptor, "wb") as written:
+        for piece in read:
+            digest.update(piece)
+            written.write(piece)
+            tell(len(piece))
+        written.flush()
+        os.fsync(written.fileno())
+    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""Makes a backup while calls go on: nobody is stopped, and nothing of the centre is changed.
+
+Counterparts: `restoring.py` takes it back; `databases.py` and `sound.py` say how each part is taken at one moment. The
+database is first, then the journal, then the sound: so what the database knows of is there, and what the journal tells
+beyond it is read after a restore as it is after a crash.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway import __version__
+from gateway.asterisk.journal import CURRENT, segment_key
+from gateway.backup import databases, secrets_box
+from gateway.backup.folder import (
+    BOX,
+    DATABASES,
+    JOURNAL,
+    VAR,
+    BackupFailed,
+    Manifest,
+    Tell,
+    Writing,
+    is_safe,
+    open_plain,
+)
+from gateway.backup.sound import Found, copy_sound
+from gateway.charge import FILE as CHARGE
+from gateway.settings import Settings
+from gateway.vault.keys import public_pems
+
+LOOKS = 5
+"""How often the journal's folder is looked at, until no segment is new."""
+ASTDB = Path("asterisk/lib/astdb.sqlite3")
+LARGEST_SECRET_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that is whole."""
+
+    folder: Path
+    manifest: Manifest
+    problems: tuple[str, ...]
+
+
+def make(
+    settings: Settings,
+    target: Path,
+    *,
+    settings_file: Path | None,
+    passphrase: str | None,
+    has_sound: bool,
+    clock: Callable[[], datetime],
+    tell: Tell = lambda _: None,
+) -> Made:
+    """Makes the backup `target`, a folder that is not there yet. Without a passphrase no keys, secrets and settings
+    are in it. Raises BackupFailed; nothing is left of it then."""
+    made_at = clock()
+    kind = databases.kind_of(settings)
+    # before anything is written: a passphrase that is too short
+    box = None if passphrase is None else secrets_box.sealed(_secrets(settings, settings_file), passphrase)
+    writing = Writing(target)
+    try:
+        database = writing.folder / DATABASES[kind]
+        schema = _database(settings, kind, database)
+        writing.took(database.name)
+        _journal(settings, writing, tell)
+        _plain_state(settings, writing)
+        found = Found()
+        if has_sound:
+            pems = public_pems(settings.vault_dir)
+            bucket = bool(settings.vault.bucket) or (settings.vault_dir / "bucket-in-use.json").exists()
+            found = copy_sound(settings.paths.recordings, pems, writing, tell, has_bucket=bucket)
+        if box is not None:
+            writing.write(box, BOX)
+
+        def page(files: int, size_bytes: int, sums: str) -> Manifest:
+            return Manifest(
+                made_at=made_at.isoformat(timespec="seconds"),
+                version=__version__,
+                centre=settings.centre.name,
+                database=kind,
+                schema=schema,
+                has_keys=box is not None,
+                has_sound=has_sound,
+                recordings=found.recordings,
+                in_bucket=found.in_bucket,
+                files=files,
+                bytes=size_bytes,
+                sums=sums,
+            )
+
+        folder = writing.finish(page)
+    except OSError as error:
+        writing.drop()
+        where = f": {error.filename}" if error.filename else ""
+        raise BackupFailed(
+            f"the disk refuses: {error.strerror or error}{where}. Remedy: mend that, and begin anew."
+        ) from error
+    except BaseException:
+        writing.drop()
+        raise
+    return Made(folder, Manifest.read(folder), tuple(found.problems))
+
+
+def _database(settings: Settings, kind: str, target: Path) -> str:
+    """Copies the database; returns its schema's revision."""
+    if kind == "postgresql":
+        databases.dump_postgresql(settings, target)
+        schema = databases.schema_of_dump(target)
+    else:
+        source = databases.sqlite_file(settings)
+        if not source.exists():
+            raise BackupFailed(f"there is no database {source}. Remedy: run this with the centre's own settings.")
+        databases.copy_sqlite(source, target)
+        schema = databases.schema_of_sqlite(target)
+    if not schema:
+        raise BackupFailed("the database holds nothing of a gateway. Remedy: run this with the centre's own settings.")
+    return schema
+
+
+def _journal(settings: Settings, writing: Writing, tell: Tell) -> None:
+    """Copies the segments, up to the last whole record of each. The one that Asterisk writes to gets the name that
+    rotation would give it: after a restore Asterisk begins another."""
+    copied: set[tuple[int, int]] = set()
+    for _ in range(LOOKS):
+        is_new = False
+        for path in sorted(settings.journal_dir.glob("journal*")):
+            try:
+                file = open_plain(path)
+            except FileNotFoundError:
+                is_new = True  # renamed under our eyes: it is found under its new name
+                continue
+            with file:
+                state = os.fstat(file.fileno())
+                key = segment_key(file) if stat.S_ISREG(state.st_mode) else None
+                name = f"journal-{key}.csv" if path.name == CURRENT else path.name
+                if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(name):
+                    continue
+                file.seek(0)
+                if (writing.folder / JOURNAL / name).exists():  # another one had that name a moment ago
+                    name = f"journal-{key}.csv"
+                # what is renamed from here on is the same file, and keeps its records
+                writing.copy_open(file, f"{JOURNAL}/{name}", tell, _whole_bytes(file.fileno(), state.st_size))
+            copied.add((state.st_ino, state.st_dev))
+            is_new = True
+        if not is_new:
+            return
+
+
+def _whole_bytes(descriptor: int, size: int) -> int:
+    """How many of the file's first bytes are whole lines."""
+    window = min(size, 1 << 20)
+    end = os.pread(descriptor, window, size - window).rfind(b"\n")
+    return size - window + end + 1 if end >= 0 else size
+
+
+def _plain_state(settings: Settings, writing: Writing) -> None:
+    """What is no secret and nobody makes anew: Asterisk's own database, public keys, what is known of a bucket."""
+    var = settings.paths.var
+    if (var / ASTDB).exists():
+        copy = writing.folder / VAR / ASTDB
+        copy.parent.mkdir(mode=0o700, parents=True)
+        databases.copy_sqlite(var / ASTDB, copy)
+        writing.took(f"{VAR}/{ASTDB}")
+    for path in sorted(_files(settings.vault_dir)):
+        name = f"{VAR}/{path.relative_to(var)}"
+        if _is_open(path) and is_safe(name):
+            writing.copy(path, name)
+
+
+def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, bytes]:
+    """What opens something: by its name relative to paths.var, and the settings, which may hold passwords."""
+    var = settings.paths.var
+    database = databases.sqlite_file(settings).name if databases.kind_of(settings) == "sqlite" else None
+    paths = [
+        path
+        for path in var.glob("[!.]*")
+        if path.is_file() and _is_private(path) and path.name != CHARGE
+        if database is None or not path.name.startswith(database)
+    ]
+    paths += [path for path in _files(settings.vault_dir) if not _is_open(path)]
+    paths += [path for path in (settings.asterisk_dir / "ami-secret",) if path.is_file()]
+    found = {str(path.relative_to(var)): path.read_bytes() for path in sorted(paths)}
+    if settings_file is not None and settings_file.exists():
+        found["gateway.toml"] = settings_file.read_bytes()
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+            yield path
+
+
+def _is_private(path: Path) -> bool:
+    """Whether it is for its owner alone, as secrets are."""
+    state = path.stat()
+    return not state.st_mode & 0o077 and state.st_size <= LARGEST_SECRET_BYTES
+
+
+def _is_open(path: Path) -> bool:
+    """Whether anybody may read that file of the vault's own folder: public keys, and what is known of a bucket."""
+    return path.name.endswith(".pub.pem") or path.name.startswith("bucket") or path.parent.name == "bucket"

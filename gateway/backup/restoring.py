@@ -1,0 +1,208 @@
+"""Takes a backup back: into folders and a database that are empty, after all of it was found to be as it was made.
+
+Counterpart: `making.py`. What a restore leaves when it does not come to its end is never taken for a centre: a mark
+lies in paths.var until all is there, and neither the gateway nor Asterisk starts while it does.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from gateway.asterisk.claim import claim
+from gateway.backup import databases, secrets_box
+from gateway.backup.folder import (
+    BOX,
+    DATABASES,
+    JOURNAL,
+    PIECE_BYTES,
+    PRIVATE,
+    RECORDINGS,
+    SUMS,
+    VAR,
+    BackupFailed,
+    Manifest,
+    Tell,
+    open_plain,
+    pieces,
+    safe,
+    write_pieces,
+)
+from gateway.backup.making import ASTDB
+from gateway.charge import Charge
+from gateway.settings import Settings, SettingsError
+from gateway.store.migrations import refuse
+from gateway.vault.folders import FOR_US, days, fsync_folder
+
+MARK = "restore-unfinished"
+SETTINGS_NAME = "gateway.toml.restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put where."""
+
+    manifest: Manifest
+    settings_file: Path | None
+
+
+def refuse_unfinished(settings: Settings) -> None:
+    """Raises SettingsError where a restore into this centre did not come to its end."""
+    mark = settings.paths.var / MARK
+    if mark.exists():
+        raise SettingsError(
+            f"settings: paths.var: {settings.paths.var} holds part of a backup: its restore did not come to its end. "
+            f"Remedy: empty {settings.paths.var}, {settings.paths.recordings} and the database, and restore again."
+        )
+
+
+def size_bytes(source: Path) -> int:
+    """How much there is to read, once to check it and once to put it back. Raises BackupFailed."""
+    return 2 * Manifest.read(source).bytes
+
+
+def restore(
+    settings: Settings, source: Path, *, passphrase: str | None, with_keys: bool, tell: Tell = lambda _: None
+) -> Restored:
+    """Puts all of the backup where the settings say. Raises BackupFailed; SchemaTooNew where a newer gateway made it;
+    SettingsError where Asterisk runs on these folders. Until everything was checked nothing is written."""
+    manifest = Manifest.read(source)
+    refuse({manifest.schema})
+    if (kind := databases.kind_of(settings)) != manifest.database:
+        raise BackupFailed(
+            f"the backup is of a {manifest.database} database, and the settings name {kind}. Remedy: set "
+            f"database.url for the restore."
+        )
+    if manifest.centre != settings.centre.name:
+        raise BackupFailed(
+            f"the backup is of the centre {manifest.centre!r}, and the settings name {settings.centre.name!r}. "
+            f"Remedy: set centre.name: calls' ids begin with it."
+        )
+    with _alone(settings):
+        _refuse_full(settings)
+        names = _checked(source, manifest, tell)
+        secrets = _secrets(source, manifest, passphrase) if with_keys else {}
+        mark = settings.paths.var / MARK
+        mark.write_text(f"{source}\n{datetime.now(UTC).isoformat(timespec='seconds')}\n")
+        try:
+            _put(settings, source, names, secrets, tell)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            raise BackupFailed(
+                f"the disk refuses: {error.strerror or error}{where}. Remedy: mend that, empty {settings.paths.var} "
+                f"and {settings.paths.recordings}, and restore again."
+            ) from error
+        mark.unlink()
+    has_settings = "gateway.toml" in secrets
+    return Restored(manifest, settings.paths.var / SETTINGS_NAME if has_settings else None)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """While nobody runs on these folders, and nobody begins to."""
+    charge = Charge(settings.paths.var)
+    if not charge.take(datetime.now(UTC)):
+        raise BackupFailed(f"a gateway serves this centre: {charge.holder()}. Remedy: end it first.")
+    try:
+        held = claim(settings)
+        try:
+            yield
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
+    finally:
+        charge.give_up()
+
+
+def _refuse_full(settings: Settings) -> None:
+    found: list[str] = []
+    var = settings.paths.var
+    if databases.kind_of(settings) == "postgresql":
+        if asyncio.run(databases.holds_tables(settings)):
+            found.append("the database")
+    elif databases.sqlite_file(settings).exists():
+        found.append(str(databases.sqlite_file(settings)))
+    found += [str(path) for path in settings.journal_dir.glob("journal*")][:1]
+    found += [str(settings.paths.recordings / str(day).replace("-", "/")) for day in days(settings.paths.recordings)][
+        :1
+    ]
+    own = (settings.vault_dir, var / ASTDB, var / MARK, var / "admin-token", settings.asterisk_dir / "ami-secret")
+    found += [str(path) for path in own if path.exists()]
+    found += [str(path) for path in var.glob("*-secret")][:1]
+    if found:
+        raise BackupFailed(
+            f"there is something already: {', '.join(found)}. A backup is restored only where nothing is that it could "
+            f"overwrite. Remedy: name empty folders and an empty database in the settings, or move these away."
+        )
+
+
+def _checked(source: Path, manifest: Manifest, tell: Tell) -> dict[str, str]:
+    """The hashes of all files, by their names, once each was read and found to be as it was. Raises BackupFailed."""
+    try:
+        with open_plain(source / SUMS) as file:
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != manifest.sums:
+            raise BackupFailed(f"{source / SUMS} is not the one of this backup: it was changed")
+        names = {safe(line[66:]): line[:64] for line in data.decode().splitlines()}
+        for name, digest in names.items():
+            with open_plain(source / name) as file:
+                found = hashlib.sha256()
+                while piece := file.read(PIECE_BYTES):
+                    found.update(piece)
+                    tell(len(piece))
+            if found.hexdigest() != digest:
+                raise BackupFailed(f"{source / name} was changed since the backup was made. Remedy: take another one.")
+    except OSError as error:
+        raise BackupFailed(f"{error.filename} cannot be read: {error.strerror}. Remedy: take another backup.") from None
+    if len(names) != manifest.files or DATABASES[manifest.database] not in names:
+        raise BackupFailed(f"{source / SUMS} does not name all of this backup. Remedy: take another one.")
+    return names
+
+
+def _secrets(source: Path, manifest: Manifest, passphrase: str | None) -> dict[str, bytes]:
+    if not manifest.has_keys:
+        raise BackupFailed("the backup was made without keys. Remedy: --without-keys, and put var/vault back yourself.")
+    if passphrase is None:
+        raise BackupFailed("the backup's keys are behind a passphrase. Remedy: --passphrase-file, or --without-keys.")
+    found = secrets_box.opened((source / BOX).read_bytes(), passphrase)
+    return {safe(name): data for name, data in found.items()}
+
+
+def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[str, bytes], tell: Tell) -> None:
+    """The database last: without one no gateway finds anything to go on with."""
+    var = settings.paths.var
+    homes = {JOURNAL: settings.journal_dir, RECORDINGS: settings.paths.recordings, VAR: var}
+    database = ""
+    for name, digest in names.items():
+        top, _, rest = name.partition("/")
+        if name in DATABASES.values():
+            database = name
+        elif top in homes and rest:
+            mode = FOR_US if top == RECORDINGS else PRIVATE
+            _copy(source / name, homes[top] / PurePosixPath(rest), digest, mode, tell)
+    for name, data in secrets.items():
+        path = var / (SETTINGS_NAME if name == "gateway.toml" else name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_pieces(path, iter([data]), lambda _: None)
+    for path in settings.vault_dir.glob("*.pub.pem"):
+        path.chmod(0o644)
+    if database == DATABASES["postgresql"]:
+        databases.restore_postgresql(settings, source / database)
+    else:
+        _copy(source / database, databases.sqlite_file(settings), names[database], PRIVATE, tell)
+    for home in (var, settings.paths.recordings):
+        for folder, _, _ in os.walk(home):
+            fsync_folder(Path(folder))
+
+
+def _copy(source: Path, target: Path, digest: str, mode: int, tell: Tell) -> None:
+    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with closing(open_plain(source)) as file:
+        taken = write_pieces(target, pieces(file, os.fstat(file.fileno()).st_size), tell)
+    target.chmod(mode)
+    if taken != digest:
+        raise BackupFailed(f"{source} was changed while it was restored. Remedy: empty the folders, and begin anew.")

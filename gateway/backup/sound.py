@@ -1,0 +1,190 @@
+"""The recordings in a backup, while calls are recorded, sealed and destroyed: each day as it stood at one moment.
+
+Counterpart: `making.py`. The order makes it whole without holding anybody up. First the raw sound: what was discarded
+by then stands in the chain. Then the chain, as its signed head knows it. Then what the chain names: all of that was
+there before its line was. What is sealed later is in the backup as raw sound, and is sealed again after a restore.
+"""
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.backup.folder import RECORDINGS, Tell, Writing, is_safe
+from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
+from gateway.vault.folders import (
+    CERTIFICATE,
+    RAW_ENDINGS,
+    days,
+    folder_of,
+    is_destroyed,
+    part_of,
+    without_ending,
+)
+from gateway.vault.keys import is_signed
+
+LOOKS, LOOK_AGAIN_S = 40, 0.05
+"""A chain's line and its head are written a moment apart."""
+DESTROYED_WITHIN_S = 10.0
+"""The worker has the lowest priority."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What was copied. `problems` are recordings that are not as they were sealed: they are copied as they are."""
+
+    recordings: int = 0
+    in_bucket: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """A day's chain up to its signed head: three files, and the hashes of what it names."""
+
+    files: Mapping[str, bytes]
+    entries: Mapping[str, str]
+
+
+def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tell, *, has_bucket: bool) -> Found:
+    """Copies all days. May raise OSError."""
+    found = Found()
+    # the newest first: the first line of a day names a line of the day before, which then is surely there
+    for day in sorted(days(root), reverse=True):
+        _Day(root, folder_of(day), public_pems, writing, tell, found, has_bucket=has_bucket).copy()
+    return found
+
+
+class _Day:
+    def __init__(
+        self,
+        root: Path,
+        day: str,
+        public_pems: list[bytes],
+        writing: Writing,
+        tell: Tell,
+        found: Found,
+        *,
+        has_bucket: bool,
+    ) -> None:
+        self._root = root
+        self._folder = root / day
+        self._day = day
+        self._public_pems = public_pems
+        self._writing = writing
+        self._tell = tell
+        self._found = found
+        self._has_bucket = has_bucket
+        self._copied: set[str] = set()
+        self._in_bucket = 0
+
+    def copy(self) -> None:
+        for path in sorted(self._folder.iterdir()):
+            if path.suffix in RAW_ENDINGS and not path.name.startswith("."):
+                self._take(path.name)
+        until = time.monotonic() + DESTROYED_WITHIN_S
+        for look in itertools.count():
+            chain = self._chain()
+            gone = self._take_sealed(chain)
+            # what is being destroyed: its certificate stands in the chain a moment later
+            ending = [name for name in gone if is_destroyed(self._root, f"{self._day}/{name}")]
+            if not gone or time.monotonic() > until or (look and not ending):
+                break
+            time.sleep(LOOK_AGAIN_S)
+        for name in ending:  # a crash in the middle of it: it is finished after a restore
+            certificate = self._folder / f"{without_ending(name)}{CERTIFICATE}"
+            if not self._take(certificate.name):
+                self._take(part_of(certificate).name)
+        for name in sorted({*gone} - {*ending}):
+            self._found.problems.append(f"{self._day}/{name}: it stands in the chain, and is not there")
+        for name, data in chain.files.items():
+            self._writing.write(data, f"{RECORDINGS}/{self._day}/{name}")
+        self._found.recordings += sum(not each.endswith(CERTIFICATE) for each in chain.entries)
+        self._found.in_bucket += self._in_bucket
+
+    def _take_sealed(self, chain: _Chain) -> list[str]:
+        """Takes what the chain names; returns what is not there."""
+        gone, self._in_bucket = [], 0
+        for name, digest in chain.entries.items():
+            if name not in self._copied and not self._take(name, digest):
+                gone.append(name)
+            elif not name.endswith(CERTIFICATE) and f"{name.removesuffix('.json')}{CERTIFICATE}" not in chain.entries:
+                gone += self._take_sound_of(name)
+        return gone
+
+    def _take_sound_of(self, manifest: str) -> Iterator[str]:
+        try:
+            document = json.loads((self._writing.folder / RECORDINGS / self._day / manifest).read_bytes())
+            stored, peaks = document["stored"], document["waveform"]
+            named = [(str(each["file"]), str(each["sha256"])) for each in (stored, peaks)]
+        except (OSError, ValueError, KeyError, TypeError):
+            self._found.problems.append(f"{self._day}/{manifest}: it is no manifest")
+            return
+        for name, digest in named:
+            if name in self._copied or self._take(name, digest):
+                continue
+            if not self._has_bucket:
+                yield name
+            elif name == named[0][0]:
+                self._in_bucket += 1
+
+    def _take(self, name: str, digest: str | None = None) -> bool:
+        """Whether it was there."""
+        full = f"{RECORDINGS}/{self._day}/{name}"
+        if not is_safe(full) or "/" in name:
+            self._found.problems.append(f"{self._day}/{name!r}: it has no name of a recording's; it is left out")
+            return True
+        try:
+            taken = self._writing.copy(self._folder / name, full, self._tell)
+        except FileNotFoundError:
+            return False
+        self._copied.add(name)
+        if digest not in (None, taken):
+            self._found.problems.append(f"{self._day}/{name}: it is not what was sealed; it is copied as it is")
+        return True
+
+    def _chain(self) -> _Chain:
+        """The chain as its head knows it. One that somebody changed is taken as it is, and told."""
+        for _ in range(LOOKS):
+            # the head before the lines that it speaks of
+            files = {name: self._read(name) for name in (HEAD, SIGNATURE, CHAIN)}
+            if all(data is None for data in files.values()):
+                return _Chain({}, {})
+            if (chain := self._signed(files)) is not None:
+                return chain
+            time.sleep(LOOK_AGAIN_S)
+        self._found.problems.append(f"{self._day}/{CHAIN}: it is not as its signed head says; it is copied as it is")
+        there = {name: data for name, data in files.items() if data is not None}
+        return _Chain(there, _entries((there.get(CHAIN) or b"").splitlines()))
+
+    def _signed(self, files: Mapping[str, bytes | None]) -> _Chain | None:
+        head, signature, lines = files[HEAD], files[SIGNATURE], (files[CHAIN] or b"").splitlines(keepends=True)
+        if head is None or signature is None:
+            return None
+        if not any(is_signed(head, signature, pem) for pem in self._public_pems):
+            return None
+        document = json.loads(head)
+        known = lines[: int(document["entries"])]
+        if not known or hashlib.sha256(known[-1]).hexdigest() != document["last"]:
+            return None
+        return _Chain({CHAIN: b"".join(known), HEAD: head, SIGNATURE: signature}, _entries(known))
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _entries(lines: list[bytes]) -> dict[str, str]:
+    found = {}
+    for line in lines:
+        try:
+            document = json.loads(line)
+            found[str(document["file"])] = str(document["sha256"])
+        except (ValueError, KeyError, TypeError):
+            continue  # `vault verify` tells of it
+    return found

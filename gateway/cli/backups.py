@@ -1,0 +1,147 @@
+"""`gateway112 backup` and `gateway112 restore`: the whole centre, to a folder and back.
+
+Counterpart: `gateway/backup/`. A backup needs no gateway that answers, and calls go on while it is made; a restore
+needs a centre that does not run yet.
+"""
+
+import getpass
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gateway.backup import making, restoring
+from gateway.backup.folder import BackupFailed, Manifest
+from gateway.cli import tables
+from gateway.cli.command import Commands
+from gateway.settings import CONFIG_VARIABLE, Settings
+
+OK, FAILED = 0, 1
+NICE = 10
+
+Act = Callable[[Settings, Namespace], int]
+
+
+def add_to(commands: Commands) -> None:
+    backup = _command(
+        commands, "backup", make_backup, "backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase"
+    )
+    backup.add_argument("folder", type=Path, help="a folder that is not there yet")
+    backup.add_argument("--without-sound", action="store_true", help="leave the recordings out")
+    restore = _command(
+        commands,
+        "restore",
+        restore_backup,
+        "restore /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
+    )
+    restore.add_argument("folder", type=Path, help="the backup")
+    for parser in (backup, restore):
+        keys = parser.add_mutually_exclusive_group()
+        keys.add_argument(
+            "--passphrase-file", type=Path, metavar="FILE", help="its first line opens keys, secrets and settings"
+        )
+        keys.add_argument("--without-keys", action="store_true", help="leave keys, secrets and settings out")
+
+
+def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentParser:
+    said = " ".join((act.__doc__ or "").split())
+    parser = words.add_parser(
+        name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
+    )
+    parser.set_defaults(act=act, prog=parser.prog)
+    return parser
+
+
+def make_backup(settings: Settings, chosen: Namespace) -> int:
+    """Writes the whole centre to a folder: database, journal, recordings, and keys, secrets and settings behind a
+    passphrase. Calls go on meanwhile. Exit status 1 where it failed, or where a recording is not as it was sealed."""
+    os.nice(NICE)
+    try:
+        passphrase = None if chosen.without_keys else _passphrase(chosen, is_new=True)
+        with _telling("Copying", None) as tell:
+            made = making.make(
+                settings,
+                chosen.folder,
+                settings_file=Path(os.environ.get(CONFIG_VARIABLE) or "gateway.toml"),
+                passphrase=passphrase,
+                has_sound=not chosen.without_sound,
+                clock=lambda: datetime.now(UTC),
+                tell=tell,
+            )
+    except BackupFailed as error:
+        return _failed(chosen, error)
+    _say(f"{made.folder}: {_in_words(made.manifest)}")
+    if not made.manifest.has_keys:
+        _say(f"Keys, secrets and settings are not in it. Put {settings.vault_dir} into a backup of its own, apart.")
+    if made.manifest.in_bucket:
+        _say(f"The sound of {made.manifest.in_bucket} recordings lies in the bucket, and is not in it.")
+    for problem in made.problems:
+        _say(f"NOT AS IT WAS SEALED  {problem}")
+    return FAILED if made.problems else OK
+
+
+def restore_backup(settings: Settings, chosen: Namespace) -> int:
+    """Puts a backup into the folders and the database that the settings name, all of which must be empty. Everything is
+    checked before anything is written."""
+    try:
+        passphrase = None
+        if Manifest.read(chosen.folder).has_keys and not chosen.without_keys:
+            passphrase = _passphrase(chosen, is_new=False)
+        with _telling("Checking and copying", restoring.size_bytes(chosen.folder)) as tell:
+            restored = restoring.restore(
+                settings, chosen.folder, passphrase=passphrase, with_keys=not chosen.without_keys, tell=tell
+            )
+    except BackupFailed as error:
+        return _failed(chosen, error)
+    _say(f"Restored: {_in_words(restored.manifest)}")
+    if restored.settings_file is not None:
+        _say(f"The settings of then lie in {restored.settings_file}: compare them with those of now, and remove it.")
+    _say("Now: gateway112 vault verify. Then start Asterisk and the gateway.")
+    return OK
+
+
+def _in_words(manifest: Manifest) -> str:
+    sound = f"{manifest.recordings} sealed recordings" if manifest.has_sound else "no recordings"
+    return (
+        f"the centre {manifest.centre} as of {manifest.made_at}, version {manifest.version}, {manifest.database} of "
+        f"schema {manifest.schema}, {sound}; {manifest.files} files, {manifest.bytes / 1e6:.1f} MB."
+    )
+
+
+def _passphrase(chosen: Namespace, *, is_new: bool) -> str:
+    """Raises BackupFailed."""
+    if chosen.passphrase_file is not None:
+        try:
+            return str(chosen.passphrase_file.read_text().partition("\n")[0])
+        except (OSError, UnicodeDecodeError) as error:
+            raise BackupFailed(f"{chosen.passphrase_file} cannot be read: {error}") from None
+    if not sys.stdin.isatty():
+        raise BackupFailed("there is no passphrase for the keys. Remedy: --passphrase-file FILE, or --without-keys.")
+    said = getpass.getpass("Passphrase for keys, secrets and settings: ")
+    if is_new and getpass.getpass("The same again: ") != said:
+        raise BackupFailed("the two passphrases are not the same")
+    return said
+
+
+@contextmanager
+def _telling(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    console = Console(file=sys.stderr, highlight=False)
+    columns = (TextColumn("{task.description}"), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(what, total=total)
+        yield lambda read: progress.advance(bar, read)
+
+
+def _say(words: str) -> None:
+    Console(highlight=False).print(tables.plain(words), soft_wrap=True)
+
+
+def _failed(chosen: Namespace, error: Exception) -> int:
+    Console(file=sys.stderr, highlight=False).print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
+    return FAILED

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The centre as two services of systemd, from this clone: Asterisk, and the gateway. As root, on a machine that
+# `make setup` has made ready. Run again it changes nothing but the units.
+# Counterpart: setup/systemd/*.service, which are written for a clone in /srv/gateway112.
+#
+#   setup/systemd.sh           user, folders, settings and units; starts nothing
+#   setup/systemd.sh FOLDER    only writes the units there, for whoever wants to look at them
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. setup/say.sh
+
+USER_NAME=gateway112
+HOME_DIR=/var/lib/gateway112
+SETTINGS=/etc/gateway112/gateway.toml
+
+write_units() {
+    local unit
+    for unit in setup/systemd/*.service; do
+        sed "s|/srv/gateway112/|$PWD/|g" "$unit" >"$1/${unit##*/}"
+    done
+}
+
+write_settings() {
+    if [ -e "$SETTINGS" ]; then return; fi
+    mkdir -p "${SETTINGS%/*}"
+    sed -e "s|^# var = .*|var = \"$HOME_DIR/var\"|" -e "s|^# recordings = .*|recordings = \"$HOME_DIR/recordings\"|" \
+        gateway.toml >"$SETTINGS"
+    # passwords may stand there
+    chown "root:$USER_NAME" "$SETTINGS"
+    chmod 0640 "$SETTINGS"
+}
+
+if [ -n "${1:-}" ]; then
+    mkdir -p "$1"
+    write_units "$1"
+    exit
+fi
+
+[ "$(id -u)" = 0 ] || fail "This writes to /etc and makes a user. Remedy: run it as root."
+case $PWD/ in
+/home/* | /root/*) fail "The services see no home folder. Remedy: put this clone into /srv/gateway112." ;;
+esac
+[ -x .venv/bin/gateway112 ] || fail "This clone is not ready. Remedy: make setup"
+if ! id "$USER_NAME" >/dev/null 2>&1; then
+    useradd --system --user-group --home-dir "$HOME_DIR" --shell /usr/sbin/nologin "$USER_NAME"
+fi
+install -d -o "$USER_NAME" -g "$USER_NAME" -m 0750 "$HOME_DIR"
+write_settings
+write_units /etc/systemd/system
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+say "Settings: $SETTINGS. Then: systemctl enable --now gateway112-asterisk gateway112"

@@ -1,0 +1,57 @@
+"""`gateway112 backup` and `gateway112 restore` at the terminal.
+
+Counterpart: `tests/backup/`, which looks at what is in a backup.
+"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import load
+from gateway.store.database import open_database
+from tests.cli.typed import Typed, settle
+from tests.vault.sound import House, tones
+
+
+@pytest.fixture
+async def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """A terminal in the folder of a centre with one recording."""
+    settle(tmp_path, monkeypatch, port=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gateway.cli.backups.os.nice", lambda more: 0)
+    settings = load(environ={})
+    await asyncio.to_thread(House(tmp_path).sealed, raw=tones(0.1, 440, 600))
+    await (await open_database(settings.database_url)).dispose()
+    (tmp_path / "passphrase").write_text("seratus dua belas\nnot this\n")
+    return Typed(capsys)
+
+
+async def test_a_backup_says_what_is_in_it_and_a_restore_what_to_do_next(typed: Typed, tmp_path: Path) -> None:
+    said = await typed.good("backup saved --passphrase-file passphrase")
+    assert "the centre 112 as of" in said.words
+    assert "1 sealed recordings" in said.words
+    said = await typed("restore saved --passphrase-file passphrase")
+    assert said.status == 1
+    assert "there is something already" in said.words
+    for name in ("var", "recordings"):
+        (tmp_path / name).rename(tmp_path / f"{name}.before")
+    said = await typed.good("restore saved --passphrase-file passphrase")
+    assert "Now: gateway112 vault verify" in said.words
+    assert "All is as it was left: 1 recordings" in (await typed.good("vault verify")).words
+
+
+async def test_what_opens_the_keys_must_be_said_or_that_they_are_left_out(typed: Typed) -> None:
+    said = await typed("backup saved")
+    assert (said.status, "there is no passphrase for the keys" in said.words) == (1, True)
+    said = await typed("backup saved --passphrase-file nowhere")
+    assert (said.status, "nowhere cannot be read" in said.words) == (1, True)
+    said = await typed.good("backup saved --without-keys --without-sound")
+    assert "Keys, secrets and settings are not in it." in said.words
+    assert "no recordings" in said.words
+    assert (await typed("backup saved --without-keys")).status == 1
+
+
+async def test_a_folder_that_is_no_backup_is_named(typed: Typed) -> None:
+    said = await typed("restore var")
+    assert (said.status, "is no backup: it has no manifest.json" in said.words) == (1, True)
