@@ -20,7 +20,7 @@ run: setup ## set up what is missing, then start Asterisk and the gateway (Ctrl-
 # In two processes: the tests wait most of their time (tests/conftest.py says which of them stay together).
 .PHONY: test
 test: setup ## set up what is missing, then run all tests
-	@$(ONE_AT_A_TIME) bash -c 'setup/packages.sh test && setup/seaweedfs.sh'
+	@$(ONE_AT_A_TIME) bash -c 'setup/packages.sh test && setup/seaweedfs.sh && setup/prometheus.sh'
 	@exec .venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 .PHONY: check

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import shutil
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -17,17 +18,18 @@ from gateway.api.context import Context
 from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.exports import Source
-from gateway.api.health import Status
+from gateway.api.health import Health, Status, keep_looking
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
 from gateway.api.workload import Workload
 from gateway.asterisk import music, site, voices
-from gateway.asterisk.advisor import Advisor
+from gateway.asterisk.advisor import Advisor, announced
 from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
 from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard
+from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
@@ -35,6 +37,7 @@ from gateway.charge import Charge, Holder
 from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.duty import Told
+from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
 from gateway.feed import Feed
@@ -43,6 +46,7 @@ from gateway.hearings import Hearings
 from gateway.keeper import Keeper
 from gateway.level import Level
 from gateway.listening import Listening
+from gateway.meter import watch_delays
 from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
@@ -57,6 +61,7 @@ from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.past_reads import StoredPast
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.store.sight_reads import StoredSight
 from gateway.store.sole import SoleUse
 from gateway.systemd import Manager
 from gateway.vault.keys import KeyRing, SigningKey
@@ -131,7 +136,7 @@ class App:
         store, past, custody = Repository(engine), StoredPast(engine), StoredCustody(engine)
         stored = StoredEvidence(engine)
         try:
-            await self._run(store, Reads(engine), past, custody, stored)
+            await self._run(store, Reads(engine), past, custody, stored, StoredSight(engine))
         finally:
             past.close()
             stored.close()
@@ -140,7 +145,13 @@ class App:
             await self.give_up()
 
     async def _run(
-        self, store: Repository, reads: Reads, past: StoredPast, custody: StoredCustody, stored: StoredEvidence
+        self,
+        store: Repository,
+        reads: Reads,
+        past: StoredPast,
+        custody: StoredCustody,
+        stored: StoredEvidence,
+        sight: StoredSight,
     ) -> None:
         settings = self._settings
         feed, board = Feed(), Board(_now)
@@ -154,6 +165,8 @@ class App:
             journal.ring()
             advisor.hear(event)
             board.hear(event)
+            if (call_id := announced(event)) is not None:
+                blindness.announce(call_id)
             if board.is_touched_by(event):
                 keeper.touch()
             elif (voice := voices.heard(event, _now())) is not None:
@@ -245,6 +258,22 @@ class App:
             is_told=lambda: journal.is_drained and not journal.waits,
             clock=_now,
         )
+
+        def why_blind() -> tuple[Why, str] | None:
+            if link.state is not LinkState.UP or not switchboard.is_seeing:
+                return Why.ASTERISK, link.reason
+            return (Why.STORE, journal.waits) if journal.waits else None
+
+        blindness = Blindness(
+            store=store,
+            reads=sight,
+            saving=saving,
+            zone=bookkeeper.zone,
+            why_blind=why_blind,
+            is_drained=lambda: journal.is_told and journal.is_drained,
+            running_calls=lambda: centre.running_calls,
+            clock=_now,
+        )
         watch = Watch(
             store=store,
             saving=saving,
@@ -263,6 +292,7 @@ class App:
             ),
             destroying=destroying,
             evidence=evidence,
+            blindness=blindness,
             is_seeing=lambda: switchboard.is_seeing,
             running_calls=lambda: centre.running_calls.values(),
             last_talks=lambda: centre.last_talks,
@@ -304,6 +334,7 @@ class App:
             clock=_now,
         )
         await centre.resume()
+        await blindness.begin()
         await office.set_up(settings.call.queue, site.kept_secret(settings.paths.var / "admin-token"))
         books = await bookkeeper.books()
         phones = {operator.phone for operator in books.operators.values()}
@@ -340,6 +371,7 @@ class App:
                 last_resort=settings.call.last_resort,
                 sip_host=settings.sip.host,
                 recordings=evidence.standing,
+                link_counts=asdict(link.counters),
             )
 
         context = Context(
@@ -377,6 +409,9 @@ class App:
                 clock=_now,
             ),
             status=status,
+            health=Health(),
+            meter=saving.meter,
+            blindness=blindness,
             board=board,
             door=door,
             calendar_secret=site.kept_secret(settings.paths.var / "calendar-secret").encode(),
@@ -408,7 +443,10 @@ class App:
                     edges.create_task(destroying.run()),
                     edges.create_task(erasing.run()),
                     edges.create_task(evidence.run()),
+                    edges.create_task(blindness.run()),
                     edges.create_task(recovery.run()),
+                    edges.create_task(keep_looking(context)),
+                    edges.create_task(watch_delays(saving.meter)),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
                     edges.create_task(pulse.run()),

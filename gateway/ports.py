@@ -26,6 +26,7 @@ from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording, Seal
 from gateway.domain.retention import Lasting
 from gateway.domain.roster import Absence, Assignment, Swap
+from gateway.domain.sight import BlindTime, Why
 
 Thing = TypeVar("Thing", bound=Kept)
 
@@ -201,11 +202,14 @@ class PastReads(Protocol):
 @dataclass(frozen=True, slots=True)
 class RecordingCounts:
     """How many recordings are over and wait to be sealed, how many of these could not be sealed when it was tried, and
-    how many were found to be lost since a time."""
+    how many were found to be lost since a time. `oldest_at` is when the first of those that wait was over; None where
+    none waits. `running` are those whose sound is being written."""
 
     waiting: int = 0
     failing: int = 0
     lost: int = 0
+    oldest_at: datetime | None = None
+    running: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,32 @@ class Moving:
     waiting: int = 0
     problem: str = ""
     """Why some of it was not moved; empty where all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlindTotal:
+    """All times in which the gateway was blind for one reason: how many, how long, and the calls that went on in
+    them."""
+
+    why: Why
+    times: int
+    seconds: float
+    calls: int
+
+
+class SightReads(Protocol):
+    """What is stored of the gateway's sight. Each call may raise StoreAway."""
+
+    async def seen_at(self) -> datetime | None:
+        """Until when a gateway is known to have seen what happens; None before the first."""
+
+    async def last(self) -> BlindTime | None:
+        """The last time in which it was blind; None before the first."""
+
+    async def totals(self) -> list[BlindTotal]: ...
+
+    async def calls_in(self, since: datetime, until: datetime) -> tuple[int, int]:
+        """How many calls went on in that time, and how many of them arrived in it; the probe's are left out."""
 
 
 class EvidenceReads(Protocol):

@@ -1,14 +1,16 @@
 """Saving: the one way from a change to the store, and from there to whoever listens. Save, then announce.
 
 Counterparts: `centre.py`, `office.py`, `level.py`, `watch.py` and `on_call.py` make changes; `feed.py` tells what was
-committed.
+committed, `meter.py` counts it.
 """
 
 import asyncio
+import time
 
 from gateway.domain.change import Change
 from gateway.feed import Feed
-from gateway.ports import Committed, Store
+from gateway.meter import Meter
+from gateway.ports import Committed, Store, StoreAway
 
 
 class Saving:
@@ -17,6 +19,7 @@ class Saving:
     def __init__(self, store: Store, feed: Feed) -> None:
         self._store = store
         self._feed = feed
+        self.meter = Meter()
         self.turn = asyncio.Lock()
 
     async def save(self, change: Change) -> Committed:
@@ -26,6 +29,12 @@ class Saving:
 
     async def save_in_turn(self, change: Change) -> Committed:
         """The same, for whoever holds `turn`."""
-        committed = await self._store.commit(change)
+        began_s = time.monotonic()
+        try:
+            committed = await self._store.commit(change)
+        except StoreAway:
+            self.meter.failed()
+            raise
+        self.meter.stored(change, committed.events, time.monotonic() - began_s)
         self._feed.publish(committed.events)
         return committed

@@ -4,7 +4,7 @@ nobody called back in time; floods and silent trunks; sound that is not being ke
 alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
-come and `evidence.py` their recordings; the live board says who is there.
+come, `evidence.py` their recordings and `blindness.py` the gateway itself; the live board says who is there.
 """
 
 import logging
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.destroying import KINDS as DESTROYING_KINDS
@@ -30,6 +31,7 @@ from gateway.domain.flow import KINDS as FLOW_KINDS
 from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
+from gateway.domain.sight import BLIND
 from gateway.evidence import Evidence
 from gateway.flow import Flow
 from gateway.line import Line
@@ -42,8 +44,10 @@ log = logging.getLogger(__name__)
 HOLES_EVERY_S = 60.0
 LONE = "lone"
 OVERDUE = "callbacks_overdue"
-OF_THE_STORE = frozenset({"hole", OVERDUE, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
+OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
+KINDS = OF_THE_STORE | {"short", "lone_silent"}
+"""All alarms that there are."""
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ class Watch:
         flow: Flow,
         destroying: Destroying,
         evidence: Evidence,
+        blindness: Blindness,
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
         last_talks: Callable[[], Mapping[str, datetime]],
@@ -95,6 +100,7 @@ class Watch:
         self._flow = flow
         self._destroying = destroying
         self._evidence = evidence
+        self._blindness = blindness
         self._is_seeing = is_seeing
         self._running_calls = running_calls
         self._last_talks = last_talks
@@ -131,6 +137,7 @@ class Watch:
         should += await self._flow.alarms(books, self._standing.values(), now)
         should += self._destroying.alarms(self._standing.values())
         should += self._of_sound(now)
+        should += self._blindness.alarms(now)
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]

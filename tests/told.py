@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
@@ -35,6 +36,7 @@ from gateway.domain.holding import (
 )
 from gateway.domain.places import Place
 from gateway.domain.recordings import Recording, Seal, State, recording_id
+from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
 from gateway.feed import Feed
@@ -63,6 +65,7 @@ from gateway.store.custody import StoredCustody
 from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.store.sight_reads import StoredSight
 from gateway.watch import Watch
 from tests.vaults import OwnVault
 
@@ -329,6 +332,7 @@ class Services:
     told: list[Told] = field(default_factory=list)
     listens_since: datetime | None = None
     doomed: set[str] = field(default_factory=set)
+    why_blind: tuple[Why, str] | None = None
     own_vault: OwnVault = field(default_factory=lambda: OwnVault(Path("/nonexistent")))
 
     def __post_init__(self) -> None:
@@ -402,6 +406,17 @@ class Services:
             is_told=lambda: self.journal.knows_all,
             clock=clock,
         )
+        self.blindness = Blindness(
+            store=store,
+            reads=StoredSight(store._engine),
+            saving=self.saving,
+            zone=self.zone,
+            why_blind=lambda: self.why_blind,
+            is_drained=lambda: self.journal.knows_all,
+            running_calls=lambda: self.centre.running_calls,
+            clock=clock,
+            clock_s=clock.seconds,
+        )
         self.watch = Watch(
             store=store,
             saving=self.saving,
@@ -418,6 +433,7 @@ class Services:
             ),
             destroying=self.destroying,
             evidence=self.evidence,
+            blindness=self.blindness,
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,

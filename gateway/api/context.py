@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gateway.api.door import Door
+from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
@@ -19,6 +20,7 @@ from gateway.hearings import Hearings
 from gateway.level import Level
 from gateway.line import Line
 from gateway.listening import Listening
+from gateway.meter import Meter
 from gateway.office import Office
 from gateway.store.custody import StoredCustody
 from gateway.store.kept_reads import KeptReads
@@ -31,7 +33,7 @@ from gateway.vault.sounds import Sounds
 if TYPE_CHECKING:  # these modules take a Context themselves
     from gateway.api.deliveries import Deliveries
     from gateway.api.exports import Source
-    from gateway.api.health import Status
+    from gateway.api.health import Health, Status
     from gateway.api.pictures import Pictures
     from gateway.api.streams import Streams
     from gateway.api.workload import Workload
@@ -63,6 +65,9 @@ class Context:
     deliveries: "Deliveries"
     workload: "Workload"
     status: "Callable[[], Status]"
+    health: "Health"
+    meter: Meter
+    blindness: Blindness
     board: Line
     door: Door
     calendar_secret: bytes

@@ -1,28 +1,33 @@
 """Health: one open page that says whether 112 is whole, for a load balancer and for a person.
 
-Counterpart: `gateway/app.py` makes the `Status`; the database is asked here.
+Counterparts: `gateway/app.py` makes the `Status`; `reasons.py` says what is wrong; the database is asked there.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.api import reasons
 from gateway.api.context import Context
 from gateway.api.models import Told
+from gateway.api.reasons import Reason
 from gateway.api.routes import Answer, route
-from gateway.domain.advice import TrunkRule, in_vain, out_of_reach, unreachable
-from gateway.ports import StoreAway
+from gateway.defects import Defects
+from gateway.domain.advice import TrunkRule
+from gateway.domain.sight import BlindTime, Why
 from gateway.sealing import Standing
 
-JOURNAL_LAG_LIMIT_BYTES = 1_000_000
-"""About 4,000 records: more than a second of work at the busiest."""
+log = logging.getLogger(__name__)
 
-LITTLE_SPACE_BYTES = 2_000_000_000
-"""About 17 hours of one recorded call."""
-NO_SPACE_BYTES = 100_000_000
+LOOK_EVERY_S = 5.0
+"""Whether somebody asks or not, so that it is known since when something is wrong."""
+
+Verdict = Literal["ok", "impaired", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,48 @@ class Status:
     last_resort: str = ""
     sip_host: str = ""
     recordings: Standing = field(default_factory=Standing)
+    link_counts: Mapping[str, int] = field(default_factory=dict)
+    """What the link to Asterisk has seen since the start: see `asterisk.wire.Counters`."""
+
+
+class Health:
+    """What was wrong at the last look, and since when."""
+
+    def __init__(self) -> None:
+        self.reasons: tuple[Reason, ...] = ()
+
+    async def look(self, context: Context) -> tuple[Reason, ...]:
+        """What is wrong now; one that was wrong before keeps its time."""
+        since = {each.key: each.since for each in self.reasons}
+        found = await reasons.found(context)
+        now = context.clock()
+        self.reasons = tuple(replace(each, since=each.since or since.get(each.key) or now) for each in found)
+        return self.reasons
+
+    @property
+    def verdict(self) -> Verdict:
+        if any(each.is_severe for each in self.reasons):
+            return "down"
+        return "impaired" if self.reasons else "ok"
+
+
+async def keep_looking(context: Context) -> None:
+    """Looks again and again, for ever, and logs what has changed."""
+    defects, codes = Defects("health_broken"), frozenset[str]()
+    while True:
+        try:
+            now = frozenset(each.code for each in await context.health.look(context))
+            if now != codes:
+                told = {"status": context.health.verdict, "began": _joined(now - codes), "ended": _joined(codes - now)}
+                log.log(logging.INFO if not now else logging.WARNING, "health_changed", extra=told)
+            codes = now
+        except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
+            defects.tell(error)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _joined(codes: frozenset[str]) -> str:
+    return ",".join(sorted(codes))
 
 
 class PartHealth(Told):
@@ -88,9 +135,72 @@ class RecordingsHealth(Told):
     ]
 
 
+class ReasonHealth(Told):
+    """One thing that is wrong."""
+
+    code: Annotated[str, Field(description="Its name, which stays the same; docs/operations.md has a line for each.")]
+    subject: Annotated[str, Field(description="What it is about, where there may be several; empty else.")]
+    severe: Annotated[bool, Field(description="Whether history and commands wait for it: then the status is `down`.")]
+    words: str
+    since: Annotated[datetime, Field(description="From when on, as far as the gateway has seen it.")]
+    remedy: Annotated[str, Field(description="What to do.")]
+
+    @classmethod
+    def of(cls, reason: Reason, at: datetime) -> "ReasonHealth":
+        return cls(
+            code=reason.code,
+            subject=reason.subject,
+            severe=reason.is_severe,
+            words=reason.words,
+            since=reason.since or at,
+            remedy=reason.remedy,
+        )
+
+
+class BlindTimeHealth(Told):
+    """A time in which the gateway did not see what happened."""
+
+    why: Annotated[
+        Why,
+        Field(
+            description="`down`: it did not run. `asterisk`: it was not in touch with Asterisk. `store`: what the "
+            "journal told could not be stored. `journal`: Asterisk had calls that its journal did not tell of."
+        ),
+    ]
+    since: datetime
+    until: datetime
+    seconds: float
+    calls: Annotated[int, Field(description="Calls that went on in it: their history was read afterwards.")]
+    calls_arrived: Annotated[int, Field(description="Those of them that arrived in it.")]
+    calls_untold: Annotated[int, Field(description="Calls that Asterisk announced and its journal never told of.")]
+
+    @classmethod
+    def of(cls, time: BlindTime) -> "BlindTimeHealth":
+        return cls(
+            why=time.why,
+            since=time.since,
+            until=time.until,
+            seconds=time.seconds,
+            calls=time.calls,
+            calls_arrived=time.arrived,
+            calls_untold=len(time.untold),
+        )
+
+
+class SightHealth(Told):
+    """Whether the gateway sees what happens in Asterisk. Calls are answered all the same."""
+
+    blind: bool
+    why: Annotated[Why | None, Field(description="Null while it sees.")]
+    since: Annotated[datetime | None, Field(description="From when on it has not seen; null while it does.")]
+    last: Annotated[BlindTimeHealth | None, Field(description="The last such time that is over; null before the first")]
+
+
 class HealthModel(Told):
-    status: Annotated[Literal["ok", "impaired", "down"], Field(description="`down` is told with 503.")]
+    status: Annotated[Verdict, Field(description="`down` is told with 503.")]
     problems: Annotated[list[str], Field(description="What is wrong, in sentences; empty when all is well.")]
+    reasons: Annotated[list[ReasonHealth], Field(description="The same, each with its name, its time and its remedy.")]
+    sight: SightHealth
     asterisk: PartHealth
     database: PartHealth
     journal: JournalHealth
@@ -105,31 +215,31 @@ class HealthModel(Told):
 async def health(context: Context) -> Answer[HealthModel]:
     """200 while the gateway is in touch with Asterisk and its database, else 503. Calls are answered by Asterisk
     itself, so a 503 means that the history and the commands wait, not that 112 is silent."""
-    status = context.status()
-    database = await _database(context)
-    severe = [
-        f"{name} is away: {part.reason}"
-        for name, part in (("Asterisk", _asterisk(status)), ("The database", database))
-        if not part.up
-    ]
-    if status.journal_waits:
-        severe.append(f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.")
-    severe += [_full(setting, free) for setting, free in status.free_bytes.items() if free < NO_SPACE_BYTES]
-    slight = [*_warnings(context, status), *await _in_vain(context, status)]
+    found = await context.health.look(context)
+    status, now, blindness = context.status(), context.clock(), context.blindness
+    verdict = context.health.verdict
+    database = next((each for each in found if each.code == "database_away"), None)
     content = HealthModel(
-        status="down" if severe else "impaired" if slight else "ok",
-        problems=severe + slight,
+        status=verdict,
+        problems=[each.words for each in found],
+        reasons=[ReasonHealth.of(each, now) for each in found],
+        sight=SightHealth(
+            blind=blindness.why is not None,
+            why=blindness.why,
+            since=blindness.since,
+            last=BlindTimeHealth.of(blindness.last) if blindness.last else None,
+        ),
         asterisk=_asterisk(status),
-        database=database,
+        database=PartHealth(up=database is None, reason=database.words.partition(": ")[2] if database else None),
         journal=JournalHealth(lag_bytes=status.journal_lag_bytes),
         operators=OperatorsHealth(available=status.operators_available),
         disks=[DiskHealth(setting=setting, free_bytes=free) for setting, free in status.free_bytes.items()],
         recordings=_recordings(status.recordings),
         version=status.version,
         started_at=status.started_at,
-        at=context.clock(),
+        at=now,
     )
-    return Answer(content, 503 if severe else 200)
+    return Answer(content, 503 if verdict == "down" else 200)
 
 
 def _asterisk(status: Status) -> PartHealth:
@@ -146,61 +256,6 @@ def _recordings(standing: Standing) -> RecordingsHealth:
         vault=PartHealth(up=not reason, reason=reason or None),
         not_moved=standing.moving.waiting if standing.moving else None,
     )
-
-
-async def _database(context: Context) -> PartHealth:
-    try:
-        await context.store.newest_seq()
-        await context.store.try_to_write()
-    except StoreAway:
-        # the page is open to everybody: a driver's own words are for the log
-        return PartHealth(up=False, reason="it does not answer, or cannot be written to")
-    return PartHealth(up=True, reason=None)
-
-
-def _warnings(context: Context, status: Status) -> list[str]:
-    found = []
-    if status.operators_available == 0:
-        found.append("No operator is available: calls go to the fallback.")
-    if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
-        found.append(f"The journal is {status.journal_lag_bytes} bytes behind.")
-    for setting, free in status.free_bytes.items():
-        if NO_SPACE_BYTES <= free < LITTLE_SPACE_BYTES:
-            found.append(_full(setting, free))
-    if status.advice_is_blind:
-        found.append(
-            "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past)."
-        )
-    if count := len(status.recordings.stalled):
-        found.append(f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.")
-    if status.recordings.vault_away:
-        found.append("Nothing is sealed: the vault's worker does not answer.")
-    if status.recordings.moving and status.recordings.moving.problem:
-        found.append("Recordings are not moved to or from the bucket: `gateway112 doctor` says why.")
-    if status.recordings.counts.failing:
-        found.append(f"{status.recordings.counts.failing} recordings could not be sealed yet.")
-    if context.level.applied.problems:
-        found.append("Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)))
-    return found
-
-
-async def _in_vain(context: Context, status: Status) -> list[str]:
-    """Settings that name what is not there, and trunks whose calls cannot come. Without the database that cannot be
-    said."""
-    try:
-        books = await context.bookkeeper.at_hand()
-    except StoreAway:
-        return []
-    phones = {operator.phone for operator in books.operators.values()}
-    return [
-        *in_vain(status.trunk_rules, books.trunks, books.queues),
-        *unreachable(status.last_resort, books.trunks, phones),
-        *out_of_reach(status.sip_host, {trunk.name: trunk.addresses for trunk in books.trunks.values()}),
-    ]
-
-
-def _full(setting: str, free_bytes: int) -> str:
-    return f"{setting} has {free_bytes / 1e6:.0f} MB left: journal, recordings or database will stop."
 
 
 ROUTES = (route("GET", "/v1/health", health, "Is 112 whole?", may=None, statuses=(200, 503)),)

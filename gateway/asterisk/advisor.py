@@ -45,7 +45,7 @@ class Advisor:
 
     def hear(self, event: Message) -> None:
         """Takes an event of the link. Never waits."""
-        if event.name != "UserEvent" or event.get("UserEvent") != "Arrived":
+        if not _is_arrival(event):
             return
         try:
             self._arrivals.put_nowait((event, time.monotonic()))
@@ -90,6 +90,15 @@ class Advisor:
             await self._link.ask(
                 "Setvar", ("Channel", channel), ("Variable", name), ("Value", value), timeout_s=ADVICE_TIMEOUT_S
             )
+
+
+def announced(event: Message) -> str | None:
+    """The id of the call that the event announces: its arrival stands in the journal by then. None for any other."""
+    return event.get("Linkedid", "") if _is_arrival(event) else None
+
+
+def _is_arrival(event: Message) -> bool:
+    return event.name == "UserEvent" and event.get("UserEvent") == "Arrived"
 
 
 def _variables(advice: Advice) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording
+from gateway.domain.sight import BlindTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,7 @@ class Change:
     """Recordings as they are now; each replaces what was stored under its id."""
     webhooks_put: tuple[Webhook, ...] = ()
     webhooks_removed: tuple[str, ...] = ()
+    seen_at: datetime | None = None
+    """Until when the gateway saw what happens in Asterisk."""
+    blind_times: tuple[BlindTime, ...] = ()
+    """Times in which it did not, that are over."""

@@ -84,6 +84,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "recording.sealed": "its sound lies in the vault, sealed",
     "recording.failed": "something is wrong with its sound, with the reason: missing, cut, one side silent, not sealed",
     "recording.found": "a file of sound was found that belongs to nothing that the centre knows",
+    "gateway.was_blind": "for a while the gateway did not see what happened: why, how long, how many calls went on",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",
     "webhook.created": "a receiver of events was added",

@@ -49,14 +49,17 @@ class StoredEvidence:
 
     async def counts(self, lost_since: datetime) -> RecordingCounts:
         """See ports.EvidenceReads."""
-        is_failing = recordings.c.tries > 0
-        waiting = select(func.count(), func.count().filter(is_failing)).where(
-            IS_UNSEALED, recordings.c.state == State.OVER
-        )
+        is_over, is_failing = recordings.c.state == State.OVER, recordings.c.tries > 0
+        unsealed = select(
+            func.count().filter(is_over),
+            func.count().filter(is_over & is_failing),
+            func.min(recordings.c.ended_at).filter(is_over),
+            func.count().filter(~is_over),
+        ).where(IS_UNSEALED)
         lost = select(func.count()).where(IS_LOST, recordings.c.problem_at >= lost_since)
         async with reading(self._engine) as connection:
-            over, failing = (await connection.execute(waiting)).one()
-            return RecordingCounts(over, failing, (await connection.execute(lost)).scalar_one())
+            over, failing, oldest_at, running = (await connection.execute(unsealed)).one()
+            return RecordingCounts(over, failing, (await connection.execute(lost)).scalar_one(), oldest_at, running)
 
     async def of_day(self, day: date, after: str, at_most: int) -> list[Recording]:
         """See ports.EvidenceReads."""

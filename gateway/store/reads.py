@@ -141,16 +141,21 @@ class Reads:
                 for trunk, count, last_arrived_at in await connection.execute(each.order_by(calls.c.trunk))
             ]
 
-    async def outcome_counts(self) -> dict[str, int]:
-        """How many calls ended in each way, with 0 where none did, without the probe's. Raises StoreAway."""
+    async def outcome_counts(self) -> tuple[dict[str, int], int]:
+        """How many calls ended in each way, with 0 where none did, without the probe's; and the number of the newest
+        event as of then. Reads an index of all calls. Raises StoreAway."""
         query = (
             select(calls.c.outcome, func.count())
             .where(calls.c.outcome.is_not(None), calls.c.trunk != PROBE_TRUNK)
             .group_by(calls.c.outcome)
         )
         async with self._reading() as connection:
+            if connection.dialect.name == "postgresql":
+                # both as of one moment; SQLite's transactions are so anyway
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            newest: int = (await connection.execute(select(func.coalesce(func.max(events.c.seq), 0)))).scalar_one()
             ended = {row[0]: row[1] for row in await connection.execute(query)}
-        return {outcome.value: ended.get(outcome.value, 0) for outcome in Outcome}
+        return {outcome.value: ended.get(outcome.value, 0) for outcome in Outcome}, newest
 
     async def set_aside_count(self) -> int:
         """How many records could not be used. Raises StoreAway."""

@@ -71,6 +71,7 @@ class Repository:
         self._put_members = _upsert(insert(tables.members), tables.members)
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
+        self._put_sighting = _upsert(insert(tables.sightings), tables.sightings)
         its_own = {
             name: select(tables.calls.c[name]).where(tables.calls.c.id == bindparam("of_call")).scalar_subquery()
             for name in ("arrived_at", "trunk")
@@ -145,6 +146,10 @@ class Repository:
             )
         if change.webhooks_put:
             connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
+        if change.seen_at is not None:
+            connection.execute(self._put_sighting, {"id": 1, "at": change.seen_at})
+        if change.blind_times:
+            connection.execute(tables.blind_times.insert(), [asdict(each) for each in change.blind_times])
         return Committed(stored, kept, tuple(tasks))
 
     def _move_on(self, connection: Connection, positions: Mapping[str, Position]) -> None:

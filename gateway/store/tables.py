@@ -279,6 +279,29 @@ trusted_times = Table(
 )
 """One row: the last time of the clock that was believed, where recordings are destroyed by it."""
 
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
+)
+"""One row: until when a gateway saw what happens in Asterisk, within a few seconds."""
+
+blind_times = Table(
+    "blind_times",
+    metadata,
+    Column("id", Number, Identity(), primary_key=True),
+    Column("why", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("arrived", Integer, nullable=False),
+    Column("untold", JSON, nullable=False),
+)
+"""The times in which it did not, one column for each field of `domain.sight.BlindTime`."""
+
 alarms = Table(
     "alarms",
     metadata,

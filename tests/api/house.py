@@ -24,7 +24,7 @@ from gateway.api.courier import Pace
 from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.exports import Source
-from gateway.api.health import Status
+from gateway.api.health import Health, Status
 from gateway.api.openapi import document
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
@@ -298,6 +298,9 @@ async def open_house(
             clock=services.clock,
         ),
         status=lambda: Status(**status),
+        health=Health(),
+        meter=services.saving.meter,
+        blindness=services.blindness,
         board=services.line,
         door=door or Door(),
         calendar_secret=b"calendar",

@@ -1,5 +1,6 @@
 """Health, trunks and metrics: how the centre stands."""
 
+import platform
 import sqlite3
 from datetime import timedelta
 
@@ -194,7 +195,7 @@ async def test_metrics_count_the_calls_of_the_store(house: House) -> None:
     assert values["gateway112_asterisk_up",] == 1
     assert values["gateway112_event_streams",] == 1
     assert values["gateway112_webhook_lag_events", made.json["id"]] == 0
-    assert values["gateway112_info", "0.1.0"] == 1
+    assert values["gateway112_build_info", platform.python_version(), "0.1.0"] == 1
     assert values["process_resident_memory_bytes",] > 0
 
 

@@ -1,0 +1,195 @@
+"""The reasons why 112 is not whole, or not at its best: each with its name, in words, since when, and what to do.
+
+Counterparts: `health.py` tells them, `metrics.py` counts them, `docs/operations.md` says more of each.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.api.context import Context
+from gateway.domain.advice import in_vain, out_of_reach, unreachable
+from gateway.domain.sight import REMEDIES, WORDS, Why
+from gateway.ports import StoreAway
+
+JOURNAL_LAG_LIMIT_BYTES = 1_000_000
+"""About 4,000 records: more than a second of work at the busiest."""
+LITTLE_SPACE_BYTES = 2_000_000_000
+"""About 17 hours of one recorded call."""
+NO_SPACE_BYTES = 100_000_000
+
+CODES = (
+    *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
+    *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
+    *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
+)
+"""All that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`code` is one of CODES, `subject` what it is about where there may be several. With one that `is_severe` the
+    history and the commands wait. `since` is None where only who asks again and again can tell."""
+
+    code: str
+    words: str
+    remedy: str
+    subject: str = ""
+    is_severe: bool = False
+    since: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.code, self.subject
+
+
+async def found(context: Context) -> list[Reason]:
+    """Those that hold now, the severe ones first. The page that shows them is open to everybody: no driver's words, no
+    address of a bucket."""
+    severe: list[Reason] = []
+    slight: list[Reason] = []
+    database = await _database(context)
+    for each in (*_of_asterisk(context), *database, *_of_the_journal(context), *_of_space(context)):
+        (severe if each.is_severe else slight).append(each)
+    slight += [*_of_people(context), *_of_recordings(context), *_of_what_is_held(context)]
+    if not database:
+        slight += await _in_vain(context)
+    return severe + slight
+
+
+def _of_asterisk(context: Context) -> Iterator[Reason]:
+    status = context.status()
+    if not status.asterisk_up:
+        yield Reason(
+            "asterisk_away",
+            f"Asterisk is away: {status.asterisk_reason}",
+            "Start Asterisk; where it runs, compare [ami] with var/asterisk/etc/site/manager.conf.",
+            is_severe=True,
+            since=status.asterisk_since,
+        )
+    if context.blindness.why is Why.JOURNAL:
+        yield Reason(
+            "journal_silent",
+            f"{WORDS[Why.JOURNAL]}: their history is being lost.",
+            REMEDIES[Why.JOURNAL],
+            is_severe=True,
+            since=context.blindness.since,
+        )
+
+
+async def _database(context: Context) -> list[Reason]:
+    try:
+        await context.store.newest_seq()
+        await context.store.try_to_write()
+    except StoreAway:
+        # a driver's own words are for the log
+        return [
+            Reason(
+                "database_away",
+                "The database is away: it does not answer, or cannot be written to",
+                "Look whether it runs and has space; calls are answered, and wait in Asterisk's journal meanwhile.",
+                is_severe=True,
+            )
+        ]
+    return []
+
+
+def _of_the_journal(context: Context) -> Iterator[Reason]:
+    status = context.status()
+    if status.journal_waits:
+        yield Reason(
+            "calls_not_stored",
+            f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.",
+            "Look at the database, and at the space on the disk of var/; nothing is lost until it is full.",
+            is_severe=True,
+        )
+    if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
+        yield Reason(
+            "journal_behind",
+            f"The journal is {status.journal_lag_bytes} bytes behind.",
+            "After a start wait a minute. Where it grows, look at the processor's load and at the database.",
+        )
+
+
+def _of_space(context: Context) -> Iterator[Reason]:
+    for setting, free_bytes in context.status().free_bytes.items():
+        if free_bytes < LITTLE_SPACE_BYTES:
+            is_severe = free_bytes < NO_SPACE_BYTES
+            yield Reason(
+                "no_space" if is_severe else "little_space",
+                f"{setting} has {free_bytes / 1e6:.0f} MB left: journal, recordings or database will stop.",
+                "Make room there, never among recordings by hand: shorten how long they are kept, or use a bucket.",
+                subject=setting,
+                is_severe=is_severe,
+            )
+
+
+def _of_people(context: Context) -> Iterator[Reason]:
+    status = context.status()
+    if status.operators_available == 0:
+        yield Reason(
+            "no_operator",
+            "No operator is available: calls go to the fallback.",
+            "Look at the board for lost phones and pauses; have somebody log in with *45.",
+        )
+    if status.advice_is_blind:
+        yield Reason(
+            "advice_blind",
+            "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past).",
+            "Look at the database's load; calls wait in the order of their arrival meanwhile.",
+        )
+
+
+def _of_recordings(context: Context) -> Iterator[Reason]:
+    standing = context.status().recordings
+    if count := len(standing.stalled):
+        yield Reason(
+            "recordings_stalled",
+            f"{count} running call{'s are' if count > 1 else ' is'} not being recorded.",
+            "Is the disk of paths.recordings full or gone? Asterisk's words are in var/asterisk/log/messages.",
+        )
+    if standing.vault_away:
+        yield Reason(
+            "vault_away",
+            "Nothing is sealed: the vault's worker does not answer.",
+            "It is started again by itself; `gateway112 doctor` says what is in the way. Recording goes on.",
+        )
+    if standing.moving and standing.moving.problem:
+        yield Reason(
+            "recordings_not_moved",
+            "Recordings are not moved to or from the bucket: `gateway112 doctor` says why.",
+            "Run `gateway112 doctor`; sound stays on the disk meanwhile: watch its space.",
+        )
+    if standing.counts.failing:
+        yield Reason(
+            "recordings_failing",
+            f"{standing.counts.failing} recordings could not be sealed yet.",
+            "Each one's problem says why: `gateway112 recording list --problem`; the raw sound stays.",
+        )
+
+
+def _of_what_is_held(context: Context) -> Iterator[Reason]:
+    if context.level.applied.problems:
+        yield Reason(
+            "asterisk_refused",
+            "Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)),
+            "Look at what these are in the API: each one's problem has Asterisk's words. It is tried every 30 s.",
+        )
+
+
+async def _in_vain(context: Context) -> list[Reason]:
+    """Settings that name what is not there, and trunks whose calls cannot come. Without the database that cannot be
+    said."""
+    status = context.status()
+    try:
+        books = await context.bookkeeper.at_hand()
+    except StoreAway:
+        return []
+    phones = {operator.phone for operator in books.operators.values()}
+    said = [
+        *in_vain(status.trunk_rules, books.trunks, books.queues),
+        *unreachable(status.last_resort, books.trunks, phones),
+        *out_of_reach(status.sip_host, {trunk.name: trunk.addresses for trunk in books.trunks.values()}),
+    ]
+    remedy = "Correct gateway.toml and start the gateway (and Asterisk) again, or correct the trunk in the API."
+    return [Reason("setting_in_vain", words, remedy, subject=words) for words in said]
