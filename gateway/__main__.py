@@ -34,7 +34,7 @@ OK, FAILED, UNUSABLE = 0, 1, 2
 def serve(settings: Settings) -> int:
     """The gateway alone: API, journal, reconciler. Asterisk runs on its own. Where another gateway serves this centre,
     this one waits, and takes over the moment that one ends."""
-    logs.set_up()
+    logs.set_up(settings.logs.form, settings.logs.level)
     refuse_unfinished(settings)
     faulthandler.enable()  # a watchdog's SIGABRT tells where everything stood
     # what the start made stays to the end: the collector need not look through it over and over

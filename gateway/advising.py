@@ -135,7 +135,7 @@ class Advising:
             if not isinstance(error, StoreAway | TimeoutError):
                 log.exception("past_not_read")
             reason = str(error) or "no answer in time"
-            log.warning("advice_without_past", extra={"call_id": arrival.call_id, "reason": reason})
+            log.warning("advice_without_past", extra={"call": arrival.call_id, "reason": reason})
             return None
 
     def _note_faults(self, found: Counsel) -> None:

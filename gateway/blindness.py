@@ -127,7 +127,9 @@ class Blindness:
         why = self._why_blind()
         if why is None:
             await self._find_untold()
-            if any(at_s > self._told_s for at_s in self._untold.values()):
+            # one call that is missing is told as well as many: it ends once a later one is in the journal
+            goes_on = any(at_s > self._told_s for at_s in self._untold.values())
+            if goes_on or (self._untold and self._dark is None):
                 why = Why.JOURNAL, WORDS[Why.JOURNAL]
         now, now_s = self._clock(), self._clock_s()
         if why is not None:

@@ -124,7 +124,8 @@ class Callbacks:
             try:
                 desk.take(step)
             except Exception as error:  # whatever it is, a call's end must be stored
-                log.exception("callback_not_followed")
+                told = {"dial": step.dial_id} if isinstance(step, DialFact) else {"call": step[0].id}
+                log.exception("callback_not_followed", extra=told)
                 desk.set_aside.append(SetAside(self._clock(), "callbacks", repr(error), repr(step)))
         return desk.followed()
 

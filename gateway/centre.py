@@ -40,6 +40,7 @@ from gateway.domain.recordings import Recording
 from gateway.domain.recordings import State as SoundState
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
+from gateway.logs import about
 from gateway.ports import Reading, Store, StoreAway, Switchboard
 from gateway.saving import Saving
 
@@ -56,6 +57,14 @@ AMONG_PHONES = (LegRung, LegConnected, LegLeft, Joined)
 
 JUST_NOW = timedelta(seconds=30)
 """Whoever dialled a code longer ago is not told any more that it was in vain."""
+
+LOGGED: Mapping[str, tuple[str, ...]] = {
+    "call.arrived": ("trunk",),
+    "call.answered": ("phone", "wait_s"),
+    "call.fell_back": (),
+    "call.ended": ("outcome", "hung_up_by", "wait_s", "talk_s"),
+}
+"""The events that the log has a line of, with what it tells: never a caller's number."""
 
 STEPS: Mapping[str, Step] = {"login": Step.LOG_IN, "logout": Step.LOG_OUT, "pause": Step.PAUSE, "resume": Step.RESUME}
 """What a phone's code means, by the word that the dialplan writes."""
@@ -128,13 +137,15 @@ class Centre:
             tally = _Tally(list(reading.set_aside))
             for fact in reading.facts:
                 try:
-                    await self._take(fact, tally)
+                    with about(fact.call_id if isinstance(fact, Fact) else None):
+                        await self._take(fact, tally)
                 except StoreAway:
                     raise
                 except OutOfPlace as error:
                     tally.set_aside.append(SetAside(self._clock(), "journal", str(error), repr(fact)))
                 except Exception as error:  # whatever it is, one fact must not stop the rest
-                    log.exception("fact_not_taken", extra={"fact": type(fact).__name__})
+                    call_id = fact.call_id if isinstance(fact, Fact) else None
+                    log.exception("fact_not_taken", extra={"call": call_id, "fact": type(fact).__name__})
                     tally.set_aside.append(SetAside(self._clock(), "journal", repr(error), repr(fact)))
             await self._store_tally(tally, reading.positions)
         self._hand_on(tally)
@@ -214,12 +225,22 @@ class Centre:
                 deeds=(*(each.deed for each in tally.told), *tally.deeds),
             )
         )
+        self._log(tally.events)
         self.set_aside_count += len(tally.set_aside)
         self._remember(tally.calls.values())
         self._remember_sounds(tally.recordings)
         self._callbacks.remember(committed.callbacks)
         if tally.presences:
             self._bookkeeper.forget()
+
+    def _log(self, events: Iterable[Event]) -> None:
+        """A call's milestones, of which each is a line of the log. What is read long after it happened is not: the
+        ledger has it, and after a crash there is much of it."""
+        now = self._clock()
+        for event in events:
+            if event.type in LOGGED and now - event.at < JUST_NOW:
+                told = {name: event.data[name] for name in LOGGED[event.type]}
+                log.info(event.type.replace(".", "_"), extra={"call": event.call_id, **told})
 
     def _hand_on(self, tally: "_Tally") -> None:
         """What others must know of, once it is stored."""

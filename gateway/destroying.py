@@ -187,7 +187,8 @@ class Destroying:
             try:
                 certificate = await self._vault.destroy(recording, rule, recording.destroyed_at or self._clock())
             except Unsealable as error:
-                log.warning("recording_not_destroyed", extra={"recording": recording.id, "reason": str(error)})
+                told = {"call": recording.call_id, "recording": recording.id, "reason": str(error)}
+                log.warning("recording_not_destroyed", extra=told)
                 refused[recording.id] = str(error)
             except VaultAway as error:
                 untouched = [each.id for each, _ in begun[place + 1 :]]

@@ -151,6 +151,12 @@ class JournalSettings(_Section):
     rotate_at_bytes: Annotated[int, Field(ge=10_000)] = 64_000_000
 
 
+class LogsSettings(_Section):
+    form: Literal["text", "json"] = "text"
+    """`text`: a line for people. `json`: one object a line, for whatever gathers logs."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class VaultSettings(_Section):
     encrypt: bool = False
     """Whether sealed sound is encrypted at rest (AES-256-GCM), with the newest key of `var/vault/ring.json`."""
@@ -195,6 +201,7 @@ class Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     call: CallSettings = CallSettings()
     journal: JournalSettings = JournalSettings()
+    logs: LogsSettings = LogsSettings()
     vault: VaultSettings = VaultSettings()
     probe: ProbeSettings = ProbeSettings()
     trunks: dict[Name, TrunkSettings] = {}

@@ -88,7 +88,8 @@ class Courier:
         while (error := await self._post(session, stored, body)) is not None:
             since = self.standing.failing_since or self._clock()
             self.standing = replace(self.standing, failing_since=since, last_error=error)
-            log.warning("webhook_failed", extra={"webhook": self.webhook.id, "seq": stored.seq, "reason": error})
+            told = {"call": stored.event.call_id, "webhook": self.webhook.id, "seq": stored.seq, "reason": error}
+            log.warning("webhook_failed", extra=told)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._pace.longest_pause_s)
         self.standing = replace(self.standing, failing_since=None, last_error=None)

@@ -150,7 +150,8 @@ def _missing(source: Source, export: Export) -> dict[str, str]:
                 # a box that was changed opens, and ends in the middle: it is read once before anything is sent
                 collections.deque(_sound(source, recording)(), maxlen=0)
             except UNREADABLE as error:
-                log.warning("export_lacks_sound", extra={"recording": recording.id, "reason": str(error)})
+                told = {"call": recording.call_id, "recording": recording.id, "reason": str(error)}
+                log.warning("export_lacks_sound", extra=told)
                 found[recording.id] = str(error)
     return found
 

@@ -19,6 +19,7 @@ from gateway.domain.callbacks import OutOfTurn
 from gateway.domain.coverage import Hole
 from gateway.domain.kept import Invalid, Unfitting
 from gateway.listening import NobodyTalks
+from gateway.logs import about
 from gateway.office import NotOnDuty
 from gateway.ports import Refused, Stale, StoreAway, SwitchboardAway, Taken, Unknown, VaultAway
 from gateway.rulings import LeavesGaps
@@ -83,6 +84,16 @@ def conflict(field: str, reason: str) -> Problem:
 async def tell_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turns whatever was raised into a problem document. What nobody expected is logged, and told as a bare 500. Where
     an answer has already begun it is too late for another: the connection is cut, so that the client sees it."""
+    with about(_call_of(request)):
+        return await _answered(request, handler)
+
+
+def _call_of(request: web.Request) -> str | None:
+    """The call that the request is about, where its path says so."""
+    return request.match_info.get("id") if request.path.startswith("/v1/calls/") else None
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:

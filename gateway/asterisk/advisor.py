@@ -16,6 +16,7 @@ from gateway.asterisk.link import AmiLink
 from gateway.asterisk.translator import RULES_JOINED_BY
 from gateway.domain.advice import Advice
 from gateway.domain.advice_rules import Arrival
+from gateway.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +65,21 @@ class Advisor:
             if time.monotonic() - heard_at_s > TOO_LATE_S:
                 self.missed += 1
                 continue
-            try:
-                advice = await self._rule(self._arrival(event))
-                if not advice.is_empty:
-                    await self._give(event.get("Channel", ""), advice)
-                    self.given += 1
-            except AsteriskError as error:
-                self.missed += 1
-                log.warning("advice_missed", extra={"call_id": event.get("Linkedid", ""), "reason": str(error)})
-            except Exception:  # whatever it is, the next call is advised on
-                self.missed += 1
-                log.exception("advice_failed", extra={"call_id": event.get("Linkedid", "")})
+            with about(event.get("Linkedid", "")):
+                await self._advise_on(event)
+
+    async def _advise_on(self, event: Message) -> None:
+        try:
+            advice = await self._rule(self._arrival(event))
+            if not advice.is_empty:
+                await self._give(event.get("Channel", ""), advice)
+                self.given += 1
+        except AsteriskError as error:
+            self.missed += 1
+            log.warning("advice_missed", extra={"reason": str(error)})
+        except Exception:  # whatever it is, the next call is advised on
+            self.missed += 1
+            log.exception("advice_failed")
 
     def _arrival(self, event: Message) -> Arrival:
         return Arrival(

@@ -221,7 +221,7 @@ class AmiLink:
                 return  # The link dropped under it; the next login reads again.
             except Exception:  # whatever it is, the link stays: what failed will be read again
                 self.counters.reread_errors += 1
-                log.exception("ami_reread_failed count=%d", self.counters.reread_errors)
+                log.exception("ami_reread_failed", extra={"count": self.counters.reread_errors})
 
     def _hear(self, event: Message) -> None:
         if event.name == "FullyBooted":
@@ -235,7 +235,8 @@ class AmiLink:
         self.reason = reason
         if state is not LinkState.CONNECTING and reason != self._logged_reason:  # once, not with every try
             self._logged_reason = reason
-            log.log(logging.INFO if state is LinkState.UP else logging.WARNING, "ami_link_%s reason=%s", state, reason)
+            level = logging.INFO if state is LinkState.UP else logging.WARNING
+            log.log(level, f"ami_link_{state}", extra={"reason": reason})
 
 
 async def _pause(longest_s: float) -> None:

@@ -210,7 +210,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
             self._counters.callback_errors += 1
             count = self._counters.callback_errors
             if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th …: nor may it fill the disk
-                log.exception("ami_callback_failed event=%s count=%d", event.name, count)
+                log.exception("ami_callback_failed", extra={"ami_event": event.name, "count": count})
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by asyncio when the connection is gone."""

@@ -72,6 +72,11 @@ class Work:
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What is told about the job: `done`, `unsealable` or `away`."""
+        call_id = (asked.get("recording") or {}).get("call_id")
+        with logs.about(call_id):
+            return self._answer(asked)
+
+    def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         try:
             return {"done": self._do(asked)}
         except Unsealable as error:
@@ -156,6 +161,7 @@ def main() -> int:
     logs.set_up()
     lines = iter(sys.stdin.buffer.readline, b"")
     settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
+    logs.set_up(settings.logs.form, settings.logs.level)
     step_back()
     try:
         hold(settings.paths.recordings)
