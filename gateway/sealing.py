@@ -206,7 +206,8 @@ class Sealing:
             is_lost = each.state is State.LOST
             if is_lost:
                 self.remember_to_discard(each)
-            log.warning("recording_not_sealed", extra={"recording": each.id, "reason": each.problem, "lost": is_lost})
+            told = {"call": each.call_id, "recording": each.id, "reason": each.problem, "lost": is_lost}
+            log.warning("recording_not_sealed", extra=told)
 
     async def _ask(self, asked: Awaitable[T]) -> T:
         """The vault's answer; keeps in mind whether it gave one."""

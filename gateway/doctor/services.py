@@ -153,7 +153,9 @@ def _api(settings: Settings) -> Finding:
         line.request("GET", "/v1/health")
         response = line.getresponse()
         health = json.loads(response.read(1_000_000))
-        said, problems = str(health["status"]), [str(problem) for problem in health["problems"]]
+        said = str(health["status"])
+        problems = [str(reason["words"]) for reason in health["reasons"]]
+        remedies = [str(reason["remedy"]) for reason in health["reasons"]]
     except OSError as error:
         return wrong(
             API,
@@ -167,4 +169,4 @@ def _api(settings: Settings) -> Finding:
     if response.status == 200 and not problems:
         return ok(API, f"{where} says {said}")
     level = warning if response.status == 200 else wrong
-    return level(API, f"{where} says {said}: {' '.join(problems)}", "mend that; the findings above say how")
+    return level(API, f"{where} says {said}: {' '.join(problems)}", " ".join(dict.fromkeys(remedies)))

@@ -7,12 +7,17 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.api.reasons import CODES
 from gateway.domain.advice import TrunkRule
 from gateway.domain.facts import Entered
-from gateway.ports import Moving, RecordingCounts
+from gateway.domain.sight import Why
+from gateway.ports import Moving, Reading, RecordingCounts, StoreAway
 from gateway.sealing import Standing
-from tests.api.house import START, House
+from gateway.settings import PROJECT
+from gateway.store.repository import Repository
+from tests.api.house import START, House, answered
 from tests.api.listener import listening
+from tests.told import Services
 
 
 async def test_a_whole_centre_is_ok_and_tells_so_without_a_token(house: House) -> None:
@@ -203,3 +208,89 @@ async def test_metrics_are_told_while_nothing_is_known_of_the_operators(house: H
     house.status["operators_available"] = None
 
     assert "gateway112_operators_available NaN" in (await house.get("/metrics")).text
+
+
+async def test_each_reason_says_since_when_and_what_to_do_and_keeps_its_time(house: House) -> None:
+    house.services.clock.at = START
+    house.status |= {"operators_available": 0, "free_bytes": {"paths.var": 5 * 10**7}, "asterisk_up": False}
+    house.status |= {"asterisk_since": START - timedelta(minutes=3)}
+    first = (await house.get("/v1/health", token=None)).json["reasons"]
+    assert [(each["code"], each["subject"], each["severe"]) for each in first] == [
+        ("asterisk_away", "", True),
+        ("no_space", "paths.var", True),
+        ("no_operator", "", False),
+    ]
+    assert [each["since"] for each in first] == ["2026-08-17T02:57:00Z", "2026-08-17T03:00:00Z", "2026-08-17T03:00:00Z"]
+    assert all(each["words"] and each["remedy"].endswith(".") for each in first)
+
+    house.services.clock.at = START + timedelta(hours=1)
+    house.status |= {"asterisk_up": True, "journal_lag_bytes": 5_000_000}
+    again = (await house.get("/v1/health", token=None)).json["reasons"]
+    assert {each["code"]: each["since"] for each in again} == {
+        "no_space": "2026-08-17T03:00:00Z",
+        "journal_behind": "2026-08-17T04:00:00Z",
+        "no_operator": "2026-08-17T03:00:00Z",
+    }
+
+
+def test_each_reason_stands_in_the_docs() -> None:
+    text = (PROJECT / "docs/operations.md").read_text()
+    source = (PROJECT / "gateway/api/reasons.py").read_text()
+    for code in CODES:
+        assert f"`{code}`" in text
+        assert source.count(f'"{code}"') >= 2  # in CODES, and where it is found
+
+
+async def test_health_and_metrics_tell_when_the_gateway_was_blind(house: House) -> None:
+    clock = house.services.clock
+    clock.at = START
+    blindness = house.services.blindness
+    await blindness.look()
+    house.services.why_blind = (Why.ASTERISK, "connection refused")
+    clock.now_s += 12
+    await blindness.look()
+    sight = (await house.get("/v1/health", token=None)).json["sight"]
+    assert (sight["blind"], sight["why"], sight["last"]) == (True, "asterisk", None)
+    assert "gateway112_blind 1.0" in (await house.get("/metrics")).text
+
+    house.services.why_blind = None
+    clock.at = START + timedelta(seconds=12)
+    await blindness.look()
+    sight = (await house.get("/v1/health", token=None)).json["sight"]
+    assert (sight["blind"], sight["since"]) == (False, None)
+    assert (sight["last"]["why"], sight["last"]["seconds"]) == ("asterisk", 12.0)
+    assert 'gateway112_blind_seconds_total{why="asterisk"} 12.0' in (await house.get("/metrics")).text
+
+
+async def test_metrics_are_told_while_the_database_takes_nothing(house: House) -> None:
+    holder = sqlite3.connect(house.database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(StoreAway):
+            await house.answered_call("112-1.1")
+        told = (await house.get("/metrics")).text
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert "gateway112_store_up 0.0" in told
+    assert "gateway112_store_write_failures_total 1.0" in told
+    await house.answered_call("112-1.1")
+    told = (await house.get("/metrics")).text
+    assert "gateway112_store_up 1.0" in told
+    assert 'gateway112_calls_ended_total{outcome="answered"} 1.0' in told
+
+
+async def test_calls_are_counted_on_from_what_was_stored_before_also_where_somebody_else_stores(house: House) -> None:
+    await house.answered_call("112-1.1")
+    before = 'gateway112_calls_ended_total{outcome="answered"}'
+    assert f"{before} 1.0" in (await house.get("/metrics")).text
+    await house.answered_call("112-2.1")
+    assert f"{before} 2.0" in (await house.get("/metrics")).text
+    # another gateway on the same database
+    other = Services(Repository(house.engine))
+    await other.centre.resume()
+    await other.centre.record(Reading(facts=tuple(answered("112-3.1"))))
+    await house.context.centre.resume()
+    await house.answered_call("112-4.1")
+    assert f"{before} 4.0" in (await house.get("/metrics")).text
+    assert 'gateway112_answer_seconds_bucket{le="15.0",queue="emergency"} 3.0' in (await house.get("/metrics")).text
