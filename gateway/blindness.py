@@ -26,7 +26,7 @@ from gateway.saving import Saving
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
-SAVE_EVERY_S = 5.0
+SAVE_EVERY_S = 2.0
 """How often it is stored that the gateway sees: after a crash it is known to so much."""
 LAST_SAVE_LIMIT_S = 2.0
 LATE_S = 5.0
@@ -153,6 +153,8 @@ class Blindness:
 
     async def _end_dark(self, dark: _Dark, now: datetime, now_s: float) -> None:
         seconds = round(max(0.0, now_s - dark.begun_s), 1)
+        if dark.why is Why.DOWN:
+            seconds = await self._less_what_another_saw(dark, seconds)
         if seconds >= LEAST_S:
             until = max(now, dark.since)
             calls, arrived = await self._reads.calls_in(dark.since, until)
@@ -168,6 +170,15 @@ class Blindness:
             log.warning("gateway_was_blind", extra=told)
         self._dark, self._seen = None, (now, now_s)
         self._untold.clear()
+
+    async def _less_what_another_saw(self, dark: _Dark, seconds: float) -> float:
+        """How long nobody saw: where a gateway is replaced, the one before goes on for a while."""
+        seen_at = await self._reads.stored_at()
+        if seen_at is None or seen_at <= dark.since:
+            return seconds
+        dark.begun_s += (seen_at - dark.since).total_seconds()
+        dark.since = seen_at
+        return round(max(0.0, self._clock_s() - dark.begun_s), 1)
 
     async def _find_untold(self) -> None:
         """Has each announced call that is told of forgotten; one that is not, though all that the journal holds is

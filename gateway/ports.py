@@ -238,6 +238,9 @@ class SightReads(Protocol):
     async def seen_at(self) -> datetime | None:
         """Until when a gateway is known to have seen what happens; None before the first."""
 
+    async def stored_at(self) -> datetime | None:
+        """The same, by its own word alone: what the ledger tells may have been read afterwards."""
+
     async def last(self) -> BlindTime | None:
         """The last time in which it was blind; None before the first."""
 

@@ -197,7 +197,7 @@ def _sight(context: Context) -> Iterator[Metric]:
     yield _counts("blind_seconds", "How long it has not seen, ever.", "why", {str(why): seconds[why] for why in Why})
     times = {str(why): blindness.times[why] for why in Why}
     yield _counts(
-        "blind_times", "How many times it has not seen, ever; shorter ones than 2 s are left out.", "why", times
+        "blind_times", "How many times it has not seen, ever; shorter ones than 3 s are left out.", "why", times
     )
     calls = {str(why): blindness.calls[why] for why in Why}
     yield _counts("blind_calls", "Calls that went on in these times: their history was read later.", "why", calls)

@@ -13,8 +13,8 @@ from gateway.domain.events import Event
 
 BLIND = "blind"
 """The alarm's kind."""
-LEAST_S = 2.0
-"""What lasted less is not told: a planned start takes as long."""
+LEAST_S = 3.0
+"""What lasted less is not told: a planned start takes as long, and it is not known to less after a crash."""
 ALARM_AFTER_S = 10.0
 STANDS_FOR = timedelta(minutes=15)
 """So long the alarm stands once it is over, for somebody to see what was missed."""

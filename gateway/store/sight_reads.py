@@ -32,6 +32,12 @@ class StoredSight:
             told: datetime | None = (await connection.execute(newest)).scalar_one_or_none()
         return saw if saw is None or told is None else max(saw, told)
 
+    async def stored_at(self) -> datetime | None:
+        """See ports.SightReads."""
+        async with reading(self._engine) as connection:
+            saw: datetime | None = (await connection.execute(select(sightings.c.at))).scalar_one_or_none()
+            return saw
+
     async def last(self) -> BlindTime | None:
         """See ports.SightReads."""
         query = select(blind_times).order_by(blind_times.c.id.desc()).limit(1)

@@ -55,7 +55,20 @@ async def test_a_first_start_and_a_quick_one_are_no_blindness(services: Services
     await pass_by(services, 1)
     again = anew(services)
     await again.begin()
-    await pass_by(services, 1.5, again)
+    await pass_by(services, 2, again)
+    assert await told(services) == []
+    assert again.why is None
+
+
+async def test_a_gateway_that_takes_over_from_one_that_goes_on_was_not_blind(services: Services) -> None:
+    await services.blindness.begin()
+    await pass_by(services, 1)
+    services.clock.at = services.clock() + timedelta(seconds=30)  # the one before has not said so for a while
+    again = anew(services)
+    await again.begin()
+    assert again.lasts_s == 30
+    await pass_by(services, 4)
+    await pass_by(services, 1, again)
     assert await told(services) == []
     assert again.why is None
 
