@@ -73,7 +73,8 @@ class Blindness:
         self._clock = clock
         self._clock_s = clock_s
         self._dark: _Dark | None = None
-        self._seen: tuple[datetime, float] = clock(), clock_s()
+        self._seen: tuple[datetime, float] | None = None
+        """When all was seen last; None before the first time, which a first start waits for."""
         self._saved_s = float("-inf")
         self._announced: OrderedDict[str, float] = OrderedDict()
         self._untold: dict[str, float] = {}
@@ -133,8 +134,8 @@ class Blindness:
                 why = Why.JOURNAL, WORDS[Why.JOURNAL]
         now, now_s = self._clock(), self._clock_s()
         if why is not None:
-            if self._dark is None:
-                self._begin_dark(*why)
+            if self._dark is None and self._seen is not None:
+                self._begin_dark(self._seen, *why)
         elif self._dark is None:
             self._seen = now, now_s
             if now_s - self._saved_s >= SAVE_EVERY_S:
@@ -143,8 +144,8 @@ class Blindness:
         elif self._dark.why is not Why.DOWN or self._is_drained():
             await self._end_dark(self._dark, now, now_s)
 
-    def _begin_dark(self, why: Why, reason: str) -> None:
-        since, begun_s = self._seen
+    def _begin_dark(self, seen: tuple[datetime, float], why: Why, reason: str) -> None:
+        since, begun_s = seen
         if why is Why.JOURNAL and self._untold:
             first_s = min(self._untold.values())
             since, begun_s = self._clock() - timedelta(seconds=self._clock_s() - first_s), first_s

@@ -7,11 +7,13 @@ import signal
 import time
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests import sip
 from tests.calls.conftest import Api, RealCentre
 from tests.centre import Json
 from tests.sip import Sipp
+from tests.test_watching import NAMED, rules
 
 pytestmark = pytest.mark.asterisk
 SETTINGS = {"logs": {"form": "json"}}
@@ -55,6 +57,22 @@ async def test_a_calls_id_is_the_same_in_journal_ledger_log_and_recording(own_ce
     assert list(own_centre.settings.paths.recordings.rglob(f"{one_id}.*"))
     # and no line has the number that called
     assert call["caller"] not in own_centre.log()
+
+
+async def test_a_real_gateway_serves_each_metric_that_the_alert_rules_ask_for(
+    own_centre: RealCentre, own_api: Api
+) -> None:
+    async with own_api.session.get("/metrics") as response:
+        told = await response.text()
+    there = {sample.name for family in text_string_to_metric_families(told) for sample in family.samples}
+    named = {name for rule in rules() for name in NAMED.findall(rule["expr"])}
+    # these are there once a trunk is asked or its channels are known, and a webhook is set up
+    assert named - there <= {
+        "gateway112_trunk_up",
+        "gateway112_trunk_channels",
+        "gateway112_webhook_failing",
+        "gateway112_webhook_lag_events",
+    }
 
 
 async def test_a_gateway_that_was_killed_tells_how_long_it_saw_nothing_and_how_many_calls_it_read_afterwards(

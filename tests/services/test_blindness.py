@@ -52,6 +52,9 @@ def anew(services: Services) -> Blindness:
 
 async def test_a_first_start_and_a_quick_one_are_no_blindness(services: Services) -> None:
     await services.blindness.begin()
+    services.why_blind = LINK
+    await pass_by(services, 20)
+    services.why_blind = None
     await pass_by(services, 1)
     again = anew(services)
     await again.begin()
@@ -177,6 +180,7 @@ async def test_a_call_that_asterisk_announced_and_its_journal_does_not_tell_is_m
 
 async def test_short_calls_that_are_told_late_are_not_missed(services: Services) -> None:
     await services.blindness.begin()
+    await pass_by(services, 1)
     services.blindness.announce("112-1.1")
     services.journal.knows_all = False
     await pass_by(services, 8)
@@ -188,6 +192,7 @@ async def test_short_calls_that_are_told_late_are_not_missed(services: Services)
 
 async def test_no_number_of_announced_calls_is_too_many(services: Services) -> None:
     await services.blindness.begin()
+    await pass_by(services, 1)
     for place in range(3000):
         services.blindness.announce(f"112-{place}.1")
     await pass_by(services, 10)
