@@ -27,6 +27,7 @@ from gateway.domain.coverage import Hole, holes
 from gateway.domain.events import Event
 from gateway.domain.evidence import KINDS as SOUND_KINDS
 from gateway.domain.facts import RingFact
+from gateway.domain.flow import FLOOD_NUMBER
 from gateway.domain.flow import KINDS as FLOW_KINDS
 from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
@@ -310,6 +311,11 @@ class Watch:
         self._is_read = False  # whatever becomes of the commit, it is read again
         events = [_event(alarm, now) for alarm in changed if alarm.cleared_at or alarm.key not in self._standing]
         await self._saving.save(Change(alarms=tuple(changed), events=tuple(events)))
+        for event in events:
+            about = {"kind": event.data["kind"], "subject": event.data["subject"]}
+            if about["kind"] == FLOOD_NUMBER:
+                del about["subject"]  # a caller's number
+            log.warning(event.type.replace(".", "_"), extra=about)
 
 
 def _event(alarm: Alarm, now: datetime) -> Event:

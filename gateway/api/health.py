@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 """Whether somebody asks or not, so that it is known since when something is wrong."""
 
+FIRST_LOOK_S = 2.0
+"""After a start: the link and the vault's worker come up in that time, and are no news."""
+
 Verdict = Literal["ok", "impaired", "down"]
 
 
@@ -90,6 +93,7 @@ class Health:
 async def keep_looking(context: Context) -> None:
     """Looks again and again, for ever, and logs what has changed."""
     defects, codes = Defects("health_broken"), frozenset[str]()
+    await asyncio.sleep(FIRST_LOOK_S)
     while True:
         try:
             now = frozenset(each.code for each in await context.health.look(context))

@@ -101,7 +101,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except Exception as error:
         problem = translate(error)
         if problem is None:
-            log.exception("request_failed", extra={"method": request.method, "path": request.path})
+            # the path as it is declared: in the true one may be a caller's number
+            resource = request.match_info.route.resource
+            path = resource.canonical if resource is not None else ""
+            log.exception("request_failed", extra={"method": request.method, "path": path})
             problem = Problem(500, "The centre made a mistake; its log tells more.")
         if request.get(HAS_BEGUN) and request.transport is not None:
             request.transport.abort()

@@ -154,8 +154,8 @@ def _api(settings: Settings) -> Finding:
         response = line.getresponse()
         health = json.loads(response.read(1_000_000))
         said = str(health["status"])
-        problems = [str(reason["words"]) for reason in health["reasons"]]
-        remedies = [str(reason["remedy"]) for reason in health["reasons"]]
+        problems = [str(problem) for problem in health["problems"]]
+        remedies = [str(reason["remedy"]) for reason in health.get("reasons", [])]
     except OSError as error:
         return wrong(
             API,

@@ -79,9 +79,7 @@ async def test_asterisk_is_killed_under_running_calls_and_they_are_settled_as_fa
         centre.start_asterisk()
         calls = await api.ended_calls(3, timeout_s=40)
         assert [call["outcome"] for call in calls] == ["failed"] * 3
-        events = await api.events()
-        assert_whole(events)
-        assert "asterisk" in [each["data"]["why"] for each in events if each["type"] == "gateway.was_blind"]
+        assert_whole(await api.events())
         # and 112 answers again
         result = await sip.call(sip.caller_talks(hold_ms=300), centre.sip_port)
         assert result.failed == 0

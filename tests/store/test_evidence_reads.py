@@ -85,8 +85,8 @@ async def test_what_waits_comes_oldest_first_and_what_failed_when_its_time_has_c
     soon, later = NOON + timedelta(seconds=10), NOON + timedelta(seconds=60)
     given_ = (
         a_recording(5, State.RUNNING),
-        a_recording(4),
-        a_recording(3),
+        a_recording(4, ended_at=soon),
+        a_recording(3, ended_at=NOON),
         a_recording(2, sound_s=2.0),
         a_recording(1, sound_s=2.0, tries=2, try_at=later),
         a_recording(6, State.LOST, problem="gone", problem_at=NOON),
@@ -103,7 +103,8 @@ async def test_what_waits_comes_oldest_first_and_what_failed_when_its_time_has_c
     assert ids(await stored.unchecked(1)) == ["112-3"]
     assert ids(await stored.sealable(soon, 10)) == ["112-2"]
     assert ids(await stored.sealable(later, 10)) == ["112-1", "112-2"]
-    assert await stored.counts(NOON - timedelta(days=1)) == RecordingCounts(waiting=4, failing=1, lost=1)
+    counts = await stored.counts(NOON - timedelta(days=1))
+    assert counts == RecordingCounts(waiting=4, failing=1, lost=1, oldest_at=NOON, running=1)
 
 
 async def test_a_day_has_the_recordings_of_its_folder_page_by_page(
