@@ -270,6 +270,7 @@ class App:
             saving=saving,
             zone=bookkeeper.zone,
             why_blind=why_blind,
+            lost_s=lambda: link.lost_s,
             is_drained=lambda: journal.is_told and journal.is_drained,
             running_calls=lambda: centre.running_calls,
             clock=_now,

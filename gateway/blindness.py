@@ -46,9 +46,9 @@ class _Dark:
 
 
 class Blindness:
-    """`why_blind` says why nothing is seen now, with the reason in words; None while all is seen. `is_drained` says
-    whether the journal is read to its end; `running_calls` are the calls that go on; `clock_s` is a clock that never
-    leaps, in seconds."""
+    """`why_blind` says why nothing is seen now, with the reason in words; None while all is seen. `lost_s` says until
+    when Asterisk was heard, where it fell silent and that was noticed later; `is_drained` whether the journal is read
+    to its end; `running_calls` are the calls that go on; `clock_s` is a clock that never leaps, in seconds."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Blindness:
         saving: Saving,
         zone: ZoneInfo,
         why_blind: Callable[[], tuple[Why, str] | None],
+        lost_s: Callable[[], float | None],
         is_drained: Callable[[], bool],
         running_calls: Callable[[], Container[str]],
         clock: Callable[[], datetime],
@@ -68,6 +69,7 @@ class Blindness:
         self._saving = saving
         self._zone = zone
         self._why_blind = why_blind
+        self._lost_s = lost_s
         self._is_drained = is_drained
         self._running_calls = running_calls
         self._clock = clock
@@ -149,6 +151,9 @@ class Blindness:
         if why is Why.JOURNAL and self._untold:
             first_s = min(self._untold.values())
             since, begun_s = self._clock() - timedelta(seconds=self._clock_s() - first_s), first_s
+        lost_s = self._lost_s()
+        if why is Why.ASTERISK and lost_s is not None and lost_s < begun_s:
+            since, begun_s = since - timedelta(seconds=begun_s - lost_s), lost_s
         self._dark = _Dark(why, reason, since, begun_s)
         log.warning("gateway_is_blind", extra={"why": why, "reason": reason})
 

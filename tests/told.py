@@ -333,6 +333,7 @@ class Services:
     listens_since: datetime | None = None
     doomed: set[str] = field(default_factory=set)
     why_blind: tuple[Why, str] | None = None
+    lost_s: float | None = None
     own_vault: OwnVault = field(default_factory=lambda: OwnVault(Path("/nonexistent")))
 
     def __post_init__(self) -> None:
@@ -412,6 +413,7 @@ class Services:
             saving=self.saving,
             zone=self.zone,
             why_blind=lambda: self.why_blind,
+            lost_s=lambda: self.lost_s,
             is_drained=lambda: self.journal.knows_all,
             running_calls=lambda: self.centre.running_calls,
             clock=clock,

@@ -87,6 +87,9 @@ class AmiLink:
         self.state = LinkState.DOWN
         self.reason = "The link has not been started."
         self.since = datetime.now(UTC)
+        self.lost_s: float | None = None
+        """Until when something was heard on the last connection that fell silent, by the clock that never leaps, in
+        seconds: silence is noticed later. None while it was ended by somebody's word."""
         self._logged_reason = ""
 
     # Asking
@@ -181,6 +184,7 @@ class AmiLink:
 
     async def _stay(self, wire: Wire) -> str:
         self._wire = wire
+        self.lost_s = None
         self.counters.logins += 1
         self._stand(LinkState.UP, f"Logged in to {self._host}:{self._port}, AMI {wire.version}.")
         self._reread_is_due.set()
@@ -200,6 +204,7 @@ class AmiLink:
             try:
                 await self._ping(wire)
             except (AsteriskSilent, LinkOverflow) as fault:
+                self.lost_s = wire.heard_s
                 wire.drop(str(fault))
             except AsteriskAway:
                 return

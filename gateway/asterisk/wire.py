@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -111,6 +112,8 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         self._framing = Framing()
         self.dropped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Fulfilled once, with the reason in words."""
+        self.heard_s = time.monotonic()
+        """When something was heard last, by the clock that never leaps."""
 
     async def ask(
         self, action: str, pairs: Iterable[tuple[str, str]], *, timeout_s: float, wants_list: bool = False
@@ -152,6 +155,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
 
     def data_received(self, data: bytes) -> None:
         """Hand on every message that `data` completes. What is not AMI drops the connection."""
+        self.heard_s = time.monotonic()
         try:
             for message in self._framing.feed(data):
                 self.handle_message(message)

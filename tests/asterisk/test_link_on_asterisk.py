@@ -166,8 +166,12 @@ async def test_a_stopped_asterisk_is_noticed_and_a_killed_one_is_found_again(pee
         await until(lambda: link.state is not LinkState.UP)
         with pytest.raises(AsteriskAway):
             await link.ask("QueueStatus")
+        # that it fell silent was noticed after a ping had waited for its answer
+        assert link.lost_s is not None
+        assert time.monotonic() - link.lost_s >= 0.5
         peer.signal(signal.SIGCONT)
         await until(lambda: link.state is LinkState.UP and len(reads) >= 2)
+        assert link.lost_s is None
 
         peer.stop()
         await until(lambda: link.state is not LinkState.UP)

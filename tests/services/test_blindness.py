@@ -43,6 +43,7 @@ def anew(services: Services) -> Blindness:
         saving=services.saving,
         zone=services.zone,
         why_blind=lambda: services.why_blind,
+        lost_s=lambda: services.lost_s,
         is_drained=lambda: services.journal.knows_all,
         running_calls=lambda: services.centre.running_calls,
         clock=services.clock,
@@ -139,6 +140,15 @@ async def test_a_link_that_is_cut_is_an_alarm_while_it_lasts_and_a_while_after(s
     await services.watch.tick(services.clock())
     assert [each.kind for each in await services.store.standing_alarms() if each.kind == "blind"] == ["blind"]
     assert services.blindness.alarms(services.clock() + timedelta(minutes=15)) == []
+
+
+async def test_a_link_that_fell_silent_counts_from_its_last_word_on(services: Services) -> None:
+    await services.blindness.begin()
+    await pass_by(services, 30)
+    services.why_blind, services.lost_s = LINK, 12.0
+    await pass_by(services, 1)
+    assert services.blindness.lasts_s == 19
+    assert services.blindness.since == services.clock() - timedelta(seconds=19)
 
 
 async def test_while_the_store_is_away_the_time_goes_on_and_is_told_once_it_is_back(services: Services) -> None:
