@@ -12,14 +12,27 @@ TREE=var/prometheus
 fetch() {
     rm -rf "$TREE.fetching"
     mkdir -p "$TREE.fetching"
-    (cd "$TREE.fetching" && { apt-get -q download prometheus || { update && apt-get -q download prometheus; }; }) &&
-        dpkg-deb --fsys-tarfile "$TREE.fetching"/prometheus_*.deb |
-        tar --extract --directory "$TREE.fetching" --strip-components=3 ./usr/bin/promtool ./usr/bin/prometheus &&
-        rm "$TREE.fetching"/prometheus_*.deb &&
+    (cd "$TREE.fetching" && { download || { update && download; }; } && unpack) &&
         "$TREE.fetching/promtool" --version &&
         "$TREE.fetching/prometheus" --version &&
         rm -rf "$TREE" &&
         mv "$TREE.fetching" "$TREE"
+}
+
+# promtool is a package of its own from Debian 13 on; before that it is in Prometheus'.
+download() {
+    local packages=(prometheus)
+    if apt-cache show promtool >/dev/null 2>&1; then packages+=(promtool); fi
+    apt-get -q download "${packages[@]}"
+}
+
+unpack() {
+    local package
+    for package in ./*.deb; do
+        dpkg-deb --fsys-tarfile "$package" |
+            tar --extract --strip-components=3 --wildcards './usr/bin/prom*' || return
+        rm "$package"
+    done
 }
 
 update() {
