@@ -47,6 +47,7 @@ def serve(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, app.stop)
+        loop.add_signal_handler(signal.SIGHUP, app.reload)
         charge = Charge(settings.paths.var)
         if await app.take_charge(charge):
             foreground.refuse_taken_ports(settings, foreground.GATEWAY_PORTS)

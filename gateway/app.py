@@ -19,8 +19,11 @@ from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.exports import Source
 from gateway.api.health import Health, Status, keep_looking
+from gateway.api.limits import Limits, is_within
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
+from gateway.api.tls import tls_of
+from gateway.api.uses import Uses
 from gateway.api.workload import Workload
 from gateway.asterisk import music, site, voices
 from gateway.asterisk.advisor import Advisor, announced
@@ -86,9 +89,11 @@ class App:
     """The gateway. `run` returns when `stop` was called, or raises what ended it."""
 
     def __init__(self, settings: Settings, manager: Manager) -> None:
+        """Raises SettingsError where the API's certificate cannot be used."""
         self._settings = settings
         self._manager = manager
         self._stopping = asyncio.Event()
+        self._tls = tls_of(settings.api)
         self._started_at = _now()
         self._sole: SoleUse | None = None
         self._waited_for: Holder | str | None = None
@@ -97,6 +102,11 @@ class App:
     def stop(self) -> None:
         """Asks `run` to end. May be called from a signal handler."""
         self._stopping.set()
+
+    def reload(self) -> None:
+        """Takes what may change while it runs: the API's certificate. May be called from a signal handler."""
+        if self._tls is not None:
+            self._tls.reload()
 
     async def take_charge(self, charge: Charge) -> bool:
         """True once no other gateway has charge of this centre or works on its database, False where `stop` came first.
@@ -345,7 +355,14 @@ class App:
         ):
             log.warning("setting_in_vain", extra={"reason": reason})
 
-        streams, door = Streams(feed, reads), Door()
+        api = settings.api
+        uses = Uses(store, _now)
+        streams = Streams(feed, reads, note_use=uses.note, clock=_now)
+        door = Door(
+            limit=api.connections,
+            per_address=api.connections_per_address,
+            is_proxy=lambda address: is_within(address, api.proxies),
+        )
         deliveries = Deliveries(
             saving=saving, store=store, reads=reads, feed=feed, centre_name=settings.centre.name, clock=_now
         )
@@ -415,6 +432,15 @@ class App:
             blindness=blindness,
             board=board,
             door=door,
+            limits=Limits(
+                per_address_s=api.requests_per_address,
+                per_token_s=api.requests_per_token,
+                wrong_tokens_per_min=api.wrong_tokens_per_min,
+                clock_s=time.monotonic,
+            ),
+            uses=uses,
+            proxies=api.proxies,
+            tls=self._tls,
             calendar_secret=site.kept_secret(settings.paths.var / "calendar-secret").encode(),
             title=settings.centre.title,
             clock=_now,
@@ -429,7 +455,8 @@ class App:
             words=lambda: _in_a_line(status(), len(centre.running_calls)),
             clock_s=asyncio.get_running_loop().time,
         )
-        async with served(build(context), door, settings.api.host, settings.api.port) as serving:
+        tls_context = self._tls.context if self._tls else None
+        async with served(build(context), door, api.host, api.port, tls_context) as serving:
             log.info("gateway_started", extra={"version": __version__, "api": settings.api_url})
             async with asyncio.TaskGroup() as edges:
                 tasks = [
@@ -450,6 +477,8 @@ class App:
                     edges.create_task(watch_delays(saving.meter)),
                     edges.create_task(deliveries.run()),
                     edges.create_task(streams.watch()),
+                    edges.create_task(uses.run()),
+                    *([edges.create_task(self._tls.run())] if self._tls else ()),
                     edges.create_task(pulse.run()),
                     edges.create_task(self._keep_charge()),
                 ]

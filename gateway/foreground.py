@@ -19,6 +19,7 @@ import aiohttp
 from rich.console import Console
 from rich.markup import escape
 
+from gateway.api.tls import client_context, tls_of
 from gateway.asterisk import installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
@@ -117,8 +118,10 @@ def _cannot_open(name: str, host: str, port: int, error: OSError) -> SettingsErr
 
 
 def run(settings: Settings) -> int:
-    """Runs until Ctrl-C. Returns 0, or 1 when the centre did not come up."""
+    """Runs until Ctrl-C. Returns 0, or 1 when the centre did not come up. Raises SettingsError for what would end the
+    start of either."""
     refuse_unfinished(settings)
+    tls_of(settings.api)
     claimed = claim(settings)
     refuse_taken_ports(settings, (*ASTERISK_PORTS, *GATEWAY_PORTS))
     found = installation.find()
@@ -184,8 +187,9 @@ def _token(settings: Settings) -> str:
 
 async def _ready(settings: Settings, stopping: asyncio.Event) -> bool:
     """True once the API answers and its link to Asterisk is up; False when that takes too long."""
+    connector = aiohttp.TCPConnector(ssl=client_context(settings.api))
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession(connector=connector) as session:
             while not stopping.is_set():
                 with contextlib.suppress(aiohttp.ClientError):
                     async with session.get(f"{settings.api_url}/v1/health") as response:

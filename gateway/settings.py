@@ -7,6 +7,7 @@ names the file, the key, the reason and the remedy.
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -86,6 +87,39 @@ class PathSettings(_Section):
 class ApiSettings(_Section):
     host: Host = "127.0.0.1"
     port: Port = 8112
+    tls_certificate: Path | None = None
+    """The certificate with its chain, PEM. With `tls_key` the API is served over HTTPS alone."""
+    tls_key: Path | None = None
+    """Its private key, PEM, without a password."""
+    requests_per_address: Annotated[float, Field(ge=0, le=100_000)] = 100.0
+    """A second, on average; five seconds' worth may come at once. 0: no limit, here and below."""
+    requests_per_token: Annotated[float, Field(ge=0, le=100_000)] = 50.0
+    wrong_tokens_per_min: Annotated[int, Field(ge=0, le=100_000)] = 10
+    """Of one address."""
+    connections: Annotated[int, Field(ge=8, le=10_000)] = 256
+    connections_per_address: Annotated[int, Field(ge=0, le=10_000)] = 128
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Reverse proxies of our own: what they say in X-Forwarded-For is believed. In the environment joined by commas."""
+
+    @property
+    def is_secure(self) -> bool:
+        return self.tls_certificate is not None
+
+    @field_validator("tls_certificate", "tls_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("proxies", mode="before")
+    @classmethod
+    def _by_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key need each other")
+        return self
 
 
 class SipSettings(_Section):
@@ -230,7 +264,7 @@ class Settings(_Section):
 
     @property
     def api_url(self) -> str:
-        return f"http://{self.api.host}:{self.api.port}"
+        return f"http{'s' if self.api.is_secure else ''}://{self.api.host}:{self.api.port}"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -252,7 +286,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         raise SettingsError("\n".join(conflicts))
     base = file.parent
     paths = PathSettings(var=base / settings.paths.var, recordings=base / settings.paths.recordings)
-    return settings.model_copy(update={"paths": paths})
+    return settings.model_copy(update={"paths": paths, "api": _from(base, settings.api)})
+
+
+def _from(base: Path, api: ApiSettings) -> ApiSettings:
+    if api.tls_certificate is None or api.tls_key is None:
+        return api
+    return api.model_copy(update={"tls_certificate": base / api.tls_certificate, "tls_key": base / api.tls_key})
 
 
 def _conflicts(settings: Settings, file: Path) -> Iterator[str]:

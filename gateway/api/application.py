@@ -4,13 +4,17 @@ Counterpart: `gateway/app.py` serves what `build` returns.
 """
 
 import asyncio
+import logging
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
-from aiohttp import web, web_response
+from aiohttp import hdrs, web, web_response
 from aiohttp.typedefs import Handler
+from aiohttp.web_request import BaseRequest
 
 from gateway.api import (
     advice_rules,
@@ -48,9 +52,29 @@ from gateway.api import (
 )
 from gateway.api.context import Context
 from gateway.api.door import Door
+from gateway.api.limits import ADDRESS, asker
 from gateway.api.routes import BODY_LIMIT_BYTES, Route, answering
 
+log = logging.getLogger(__name__)
+
 STOP_TIMEOUT_S = 5.0
+KEEP_ALIVE_S = 75.0
+SECURE_FOR_S = 365 * 24 * 3600
+"""How long a browser asks over HTTPS alone, once it was answered so."""
+NOT_HTTP = "The request is no HTTP, or its line or a header is too long."
+LINGER_S = 10.0
+"""How long what is left of a body is taken in after its answer."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer has that says nothing else there. Calls are nobody's business but the asker's: nothing is kept on
+the way, nothing is guessed, framed or read by another site at the end. No answer lets another origin read it (CORS)."""
 
 # what aiohttp calls itself in every answer, also in those to what is no HTTP, which no application sees
 web_response.SERVER_SOFTWARE = "gateway112"  # type: ignore[attr-defined]
@@ -97,7 +121,16 @@ def build(context: Context) -> web.Application:
         with context.door.serving(request.transport):
             return await handler(request)
 
-    application = web.Application(middlewares=[keep_the_door, problems.tell_problems], client_max_size=BODY_LIMIT_BYTES)
+    @web.middleware
+    async def keep_the_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+        forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        request[ADDRESS] = asker(request.remote or "", forwarded, context.proxies)
+        context.limits.take_request(request)
+        return await handler(request)
+
+    application = web.Application(
+        middlewares=[keep_the_door, problems.tell_problems, keep_the_limits], client_max_size=BODY_LIMIT_BYTES
+    )
     routes = docs.with_description(SUBJECTS, context.status().version)
     for each in routes:
         resource = application.router.add_resource(_pattern(each.path, {other.path for other in routes}))
@@ -150,16 +183,30 @@ class Serving:
 
 
 @asynccontextmanager
-async def served(application: web.Application, door: Door, host: str, port: int) -> AsyncIterator[Serving]:
-    """The application behind its door, for as long as the context lasts. Raises OSError when the port is taken."""
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_S)
+async def served(
+    application: web.Application, door: Door, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Serving]:
+    """The application behind its door, for as long as the context lasts; over HTTPS with `tls`. Raises OSError when the
+    port is taken."""
+    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_S)
     await runner.setup()
-    if runner.server is None:
+    manager = runner.server
+    if manager is None:
         raise RuntimeError("the runner was not set up")
     loop = asyncio.get_running_loop()
+
+    def protocol() -> _Protocol:
+        return _Protocol(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # there is none
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+        )
+
     watch = asyncio.create_task(door.watch())
     try:
-        server = await loop.create_server(door.before(runner.server), host, port, reuse_address=True)
+        server = await loop.create_server(door.before(protocol, tls), host, port, reuse_address=True)
     except BaseException:
         watch.cancel()
         await runner.cleanup()
@@ -172,8 +219,30 @@ async def served(application: web.Application, door: Door, host: str, port: int)
         await serving.close()
 
 
+class _Protocol(web.RequestHandler):
+    """aiohttp's own, which answers what is no HTTP as the application answers all else."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if is_ours:
+            log.error("request_failed", exc_info=exc)
+        else:
+            log.debug("no_http", extra={"address": request.remote})  # anybody can send it as often as he likes
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        told = problems.Problem(status, problems.OUR_MISTAKE if is_ours else NOT_HTTP).response()
+        told.headers.update(HEADERS)
+        told.force_close()
+        return told
+
+
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
-    """Calls are nobody's business but the asker's: nothing is kept on the way, nothing is guessed at the end."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.secure:
+        response.headers["Strict-Transport-Security"] = f"max-age={SECURE_FOR_S}"
     request[problems.HAS_BEGUN] = True

@@ -3,12 +3,15 @@
 Counterpart: `gateway/app.py` makes it; every function that answers a request takes it as its first argument.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gateway.api.door import Door
+from gateway.api.limits import Limits, Network
+from gateway.api.tls import Tls
+from gateway.api.uses import Uses
 from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
@@ -41,7 +44,8 @@ if TYPE_CHECKING:  # these modules take a Context themselves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`title` is what people call the centre; `clock` returns the time now, in UTC."""
+    """`title` is what people call the centre; `tls` is None where the API is served in the clear; `clock` returns the
+    time now, in UTC."""
 
     centre: Centre
     office: Office
@@ -70,8 +74,13 @@ class Context:
     blindness: Blindness
     board: Line
     door: Door
+    limits: Limits
+    uses: Uses
+    proxies: Sequence[Network]
+    """Our own, whose word is believed for whom they ask."""
     calendar_secret: bytes
     title: str
+    tls: Tls | None
     clock: Callable[[], datetime]
 
     @property

@@ -50,6 +50,7 @@ async def metrics(context: Context) -> web.StreamResponse:
         *_sight(context),
         *_store(context),
         *_at_the_door(status),
+        _refused_by_api(context),
         *_sound(context, status),
         *_receivers(context),
     ]
@@ -226,6 +227,14 @@ def _at_the_door(status: Status) -> Iterator[Metric]:
     yield _counts("sip_refused", "SIP requests that were not let in.", "reason", status.sip_refused)
     counts = (status.advice_given, status.advice_missed, status.advice_late, status.advice_rule_faults)
     yield _counts("advice", "Advice on arriving calls.", "result", dict(zip(ADVICE, counts, strict=True)))
+
+
+def _refused_by_api(context: Context) -> Metric:
+    """Requests that were answered with 429, and connections that were cut off."""
+    door, limits = context.door, context.limits
+    refused = {reason: limits.refused[reason] for reason in ("address", "token", "wrong_token")}
+    refused |= {"crowd": door.crowd_out, "slow": door.slow, "unread": door.unread}
+    return _counts("api_refused", "Requests and connections that the API did not take.", "reason", refused)
 
 
 def _sound(context: Context, status: Status) -> Iterator[Metric]:

@@ -22,6 +22,11 @@ ABOUT = (
     "Every call, every event and every operator of one 112 centre. Times are ISO 8601 with an offset. Whatever is not "
     "a success is a problem document (RFC 9457)."
 )
+ROLES = "x-roles"
+"""Of an operation: the roles whose bearers are let in. `tests/api/rights.txt` holds the same, for people to look at
+when it is changed."""
+EVERYBODY = "everybody"
+"""In place of roles: no token is asked for."""
 _REF = "#/components/schemas/"
 _TEXT: Document = {"type": "string"}
 
@@ -108,6 +113,7 @@ def _operation(each: Route, schemas: _Schemas) -> Document:
         "summary": each.summary,
         "tags": [each.subject],
         "security": [] if each.may is None else [{"bearer": []}],
+        ROLES: [EVERYBODY] if each.may is None else [str(role) for role in roles_that(each.may)],
         "parameters": [
             *schemas.parameters(each.path_model, "path"),
             *schemas.parameters(each.query_model, "query"),

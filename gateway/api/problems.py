@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+OUR_MISTAKE = "The centre made a mistake; its log tells more."
 SHOWN = 20
 """Faults of one kind that are told at most."""
 HAS_BEGUN = web.RequestKey("has_begun", bool)
@@ -105,7 +106,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
             resource = request.match_info.route.resource
             path = resource.canonical if resource is not None else ""
             log.exception("request_failed", extra={"method": request.method, "path": path})
-            problem = Problem(500, "The centre made a mistake; its log tells more.")
+            problem = Problem(500, OUR_MISTAKE)
         if request.get(HAS_BEGUN) and request.transport is not None:
             request.transport.abort()
         return problem.response()

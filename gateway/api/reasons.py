@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.api import tls
 from gateway.api.context import Context
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
 from gateway.domain.sight import REMEDIES, WORDS, Why
+from gateway.domain.tokens import Role, Token, about_to_expire
 from gateway.ports import StoreAway
 
 JOURNAL_LAG_LIMIT_BYTES = 1_000_000
@@ -22,6 +24,7 @@ CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
     *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
     *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
+    *("certificate", "tokens_expire"),
 )
 """All that there are."""
 
@@ -52,8 +55,9 @@ async def found(context: Context) -> list[Reason]:
     for each in (*_of_asterisk(context), *database, *_of_the_journal(context), *_of_space(context)):
         (severe if each.is_severe else slight).append(each)
     slight += [*_of_people(context), *_of_recordings(context), *_of_what_is_held(context)]
+    slight += _of_the_certificate(context)
     if not database:
-        slight += await _in_vain(context)
+        slight += [*await _in_vain(context), *await _of_tokens(context)]
     return severe + slight
 
 
@@ -175,6 +179,28 @@ def _of_what_is_held(context: Context) -> Iterator[Reason]:
             "Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)),
             "Look at what these are in the API: each one's problem has Asterisk's words. It is tried every 30 s.",
         )
+
+
+def _of_the_certificate(context: Context) -> Iterator[Reason]:
+    remedy = "Put a good pair where api.tls_certificate and api.tls_key say: it is taken within a minute."
+    for subject, words in tls.warnings(context.tls, context.clock()).items():
+        yield Reason("certificate", words, remedy, subject=subject)
+
+
+async def _of_tokens(context: Context) -> list[Reason]:
+    """Whose tokens they are is nobody's business here. Without the database that cannot be said."""
+    try:
+        tokens = about_to_expire(await context.store.kept(Token), context.clock())
+    except StoreAway:
+        return []
+    if not tokens:
+        return []
+    ends = f"{tokens[0].expires_at:%Y-%m-%d %H:%M} UTC"
+    of_admins = sum(token.role is Role.ADMIN for token in tokens)
+    what = f"{len(tokens)} tokens expire" if len(tokens) > 1 else "1 token expires"
+    admins = f" ({of_admins} of them an admin's)" if of_admins else ""
+    remedy = "See which with `gateway112 token list`; then `gateway112 token rotate NAME`, or retire what nobody uses."
+    return [Reason("tokens_expire", f"{what} soon, the first at {ends}{admins}.", remedy)]
 
 
 async def _in_vain(context: Context) -> list[Reason]:

@@ -131,8 +131,9 @@ def _is_of(kind: object, base: type) -> bool:
 
 
 def _problems(may: May | None, models: Mapping[str, Any]) -> frozenset[int]:
-    """The problems that follow from what a route takes. Unknown query parameters are refused everywhere."""
-    found = {422, 500}
+    """The problems that follow from what a route takes. Unknown query parameters are refused everywhere, and so is who
+    asks too often."""
+    found = {422, 429, 500}
     if may is not None:
         found |= {401, 403, 503}
     if models["path"]:
@@ -146,7 +147,7 @@ def answering(each: Route, context: Context) -> Callable[[web.Request], Awaitabl
     """What aiohttp calls for this route: admit, validate, serve, tell."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        token = None if each.may is None else await admit(request, context.reads, each.may)
+        token = None if each.may is None else await admit(request, context, each.may)
         hides = token is not None and not token.may(May.SEE_NUMBERS)
         if token is not None and hides:
             refuse_numbers(token, request.query)

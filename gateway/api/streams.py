@@ -9,9 +9,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from aiohttp import web
 
+from gateway.api.auth import CAME_WITH
 from gateway.api.following import following
 from gateway.api.models import EventModel
 from gateway.api.telling import told_json
@@ -36,7 +38,7 @@ class TooManyStreams(Exception):
 class Streams:
     """All open streams. `limit` is how many there may be, half of them for one token at most; a listener that takes
     nothing for `write_timeout_s` seconds is dropped, and comes back with the Last-Event-ID that it has. `watch` ends
-    streams with their tokens."""
+    streams with their tokens, and tells `note_use` of the tokens of those that go on."""
 
     def __init__(
         self,
@@ -46,13 +48,18 @@ class Streams:
         limit: int = 100,
         heartbeat_s: float = 15.0,
         write_timeout_s: float = 10.0,
+        note_use: Callable[[int], None] = lambda _: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._feed = feed
         self._reads = reads
         self._limit = limit
         self.heartbeat_s = heartbeat_s
         self._write_timeout_s = write_timeout_s
-        self._scopes: dict[asyncio.Timeout, Token] = {}
+        self._note_use = note_use
+        self._clock = clock
+        self._scopes: dict[asyncio.Timeout, tuple[int, str]] = {}
+        """Each with its token's id, and the hash of the secret that it was opened with."""
         self._ended: set[asyncio.Timeout] = set()
         """Those whose token is not known any more."""
         self._frames: dict[tuple[int, bool], bytes] = {}
@@ -80,11 +87,11 @@ class Streams:
     ) -> None:
         """Prepares `response` and has `tell` write to it (by `write`), in a place among all streams. Ends and raises as
         `follow` does."""
-        own = sum(other.id == token.id for other in self._scopes.values())
+        own = sum(token_id == token.id for token_id, _ in self._scopes.values())
         if self._closing or len(self._scopes) >= self._limit or own >= (self._limit + 1) // 2:
             raise TooManyStreams(TooManyStreams.__doc__)
         scope = asyncio.timeout(None)
-        self._scopes[scope] = token
+        self._scopes[scope] = token.id, request.get(CAME_WITH, token.token_hash)
         try:
             async with scope:
                 await response.prepare(request)
@@ -103,17 +110,20 @@ class Streams:
             self._ended.discard(scope)
 
     async def watch(self) -> None:
-        """Ends the streams whose token is not known any more, once in a heartbeat; for ever."""
+        """Ends the streams whose token is not known any more, or has expired, once in a heartbeat; for ever."""
         while True:
             await asyncio.sleep(self.heartbeat_s)
             with contextlib.suppress(StoreAway):  # nobody is sent away because the database is
-                for token_hash in {token.token_hash for token in self._scopes.values()}:
-                    if await self._reads.token(token_hash) is None:
+                for token_id, token_hash in set(self._scopes.values()):
+                    token = await self._reads.token(token_hash)
+                    if token is not None and token.is_open_to(token_hash, self._clock()):
+                        self._note_use(token_id)
+                    else:
                         self._end(token_hash)
 
     def _end(self, token_hash: str) -> None:
-        for scope, token in self._scopes.items():
-            if token.token_hash == token_hash and scope not in self._ended:
+        for scope, (_, opened_with) in self._scopes.items():
+            if opened_with == token_hash and scope not in self._ended:
                 self._ended.add(scope)
                 scope.reschedule(asyncio.get_running_loop().time())
 

@@ -5,35 +5,59 @@ Counterparts: `gateway/domain/tokens.py` for the table of roles, `gateway/domain
 
 import json
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from gateway.api.context import Context
 from gateway.api.models import AfterQuery, Body, PersonName, Told, Word
-from gateway.api.resources import KeptModel, Subject, ThingId, etag, routes_of, telling
+from gateway.api.resources import KeptModel, MatchHeaders, Subject, ThingId, ThingPath, etag, routes_of, version_of
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor, Entry
 from gateway.domain.kept import Unfitting
-from gateway.domain.tokens import MAY, May, Role, Token
+from gateway.domain.tokens import LONGEST_DAYS, MAY, May, Role, Token
 from gateway.office import ADMIN, token_hash
+from gateway.ports import Taken
+
+OVERLAP_H, LONGEST_OVERLAP_H = 24, 720
+
+ValidDays = Annotated[
+    int | None,
+    Field(ge=1, le=LONGEST_DAYS, description="For how many days it opens the API; null: until it is taken back."),
+]
 
 
 class NewToken(Body):
     name: Annotated[PersonName, Field(description="The person's name, as the audit log is to show it.")]
     role: Role
     operator_id: Annotated[ThingId | None, Field(description="Which operator this is; needed for that role.")] = None
+    valid_days: ValidDays = None
+
+
+class Rotation(Body):
+    """What a rotation may say. Where it does not say for how long, the token is valid for as long as before."""
+
+    overlap_h: Annotated[
+        int, Field(ge=0, le=LONGEST_OVERLAP_H, description="For how many hours the secret before opens the same.")
+    ] = OVERLAP_H
+    valid_days: ValidDays = None
 
 
 class TokenModel(KeptModel):
     name: str
     role: Role
     operator_id: int | None
+    valid_days: int | None
+    expires_at: Annotated[datetime | None, Field(description="From then on it opens nothing; null: no time is set.")]
+    previous_until: Annotated[
+        datetime | None, Field(description="Until when the secret before the last rotation opens the same.")
+    ]
+    last_used_at: Annotated[datetime | None, Field(description="To within a minute; null: never.")]
 
 
 class TokenWithSecret(TokenModel):
-    """A new token. Its secret is shown this once and never again."""
+    """A token with its new secret, which is shown this once and never again."""
 
     token: str
 
@@ -97,16 +121,38 @@ async def create_token(context: Context, body: NewToken, actor: Actor) -> Answer
     """A person's way in, for a role."""
     if body.name == ADMIN:
         raise Unfitting("name", "is that of the token in var/admin-token")
-    secret = secrets.token_urlsafe(24)
+    secret, now = secrets.token_urlsafe(24), context.clock()
     token = Token(
         name=body.name,
         role=body.role,
         operator_id=body.operator_id,
         token_hash=token_hash(secret),
-        created_at=context.clock(),
-    )
-    told = TokenWithSecret.of(await context.office.create(token, actor), token=secret)
+        valid_days=body.valid_days,
+        created_at=now,
+    ).valid_from(now)
+    told = TokenWithSecret.of(await context.office.create(token, actor), token=secret, last_used_at=None)
     return Answer(told, 201, {"Location": f"/v1/tokens/{told.id}", **etag(told)})
+
+
+async def rotate_token(
+    context: Context, path: ThingPath, headers: MatchHeaders, body: Rotation, actor: Actor
+) -> Answer[TokenWithSecret]:
+    """A new secret for a token, valid for as long again. The one before opens the same for 24 hours, or as many as are
+    named, and never longer than it would have; of two rotations within that time only the last one's is left. A token
+    that has expired is rotated alike."""
+    before = await context.office.find(Token, path.id, version_of(headers))
+    if before.name == ADMIN:
+        raise Taken("token admin lies in var/admin-token: for another one remove that file, and start the gateway anew")
+    secret = secrets.token_urlsafe(24)
+    valid_days = body.valid_days if "valid_days" in body.model_fields_set else before.valid_days
+    after = before.rotated(token_hash(secret), context.clock(), timedelta(hours=body.overlap_h), valid_days)
+    stored = await context.office.change(before, after, actor)
+    told = TokenWithSecret.of(stored, token=secret, last_used_at=(await context.uses.all()).get(stored.id))
+    return Answer(told, headers=etag(told))
+
+
+async def tell_token(context: Context, token: Token) -> TokenModel:
+    return TokenModel.of(token, last_used_at=(await context.uses.all()).get(token.id))
 
 
 async def list_roles(context: Context) -> RoleList:
@@ -135,7 +181,7 @@ _TOKENS = Subject(
     noun="token",
     model=TokenModel,
     new=NewToken,
-    tell=telling(TokenModel),
+    tell=tell_token,
     see=May.GIVE_TOKENS,
     change=May.GIVE_TOKENS,
 )
@@ -150,6 +196,14 @@ ROUTES = (
         may=May.GIVE_TOKENS,
         statuses=(201,),
         problems=(409,),
+    ),
+    route(
+        "POST",
+        "/v1/tokens/{id}/rotate",
+        rotate_token,
+        "A new secret for the token",
+        may=May.GIVE_TOKENS,
+        problems=(409, 412, 428),
     ),
     route("GET", "/v1/roles", list_roles, "Who may do what", may=May.SEE_ROSTER, subject="tokens"),
     route("GET", "/v1/audit", list_audit, "The audit log", may=May.SEE_AUDIT, subject="audit"),

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
+from gateway.api.tls import client_context
 from gateway.cli import (
     agencies,
     alarms,
@@ -94,7 +95,8 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings, chosen: argparse.Namespace) -> Reply:
     url = chosen.api or settings.api_url
-    async with open_api(url, token_for(settings, url, chosen.token, os.environ)) as api:
+    tls = client_context(settings.api) if url == settings.api_url else True
+    async with open_api(url, token_for(settings, url, chosen.token, os.environ), tls) as api:
         try:
             reply: Reply = await chosen.serve(Desk(api, settings, datetime.now(UTC)), chosen)
         except KeyError as missing:

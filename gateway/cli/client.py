@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ _REMEDIES: Mapping[int, str] = {
     409: "choose another one, or end first what stands in the way",
     412: "run the command again: it reads what is there now",
     422: "correct what is named below",
+    429: "try again in a moment",
     500: "read var/gateway.log, and please report it",
     502: "`gateway112 doctor` says what Asterisk lacks",
     503: "try again in a moment; `gateway112 doctor` says what is down",
@@ -134,6 +136,8 @@ class Api:
                 allow_redirects=False,  # a token is for the API that was named, and for no other
             ) as answer:
                 raw = await answer.read()
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise Failed(self._untrusted(error)) from None
         except aiohttp.ClientConnectorError as error:
             raise Failed(self._silent(error)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -224,6 +228,13 @@ class Api:
             "`gateway112 serve` (or all of the centre with `make run`), or name another one with --api."
         )
 
+    def _untrusted(self, error: aiohttp.ClientConnectorCertificateError) -> str:
+        return (
+            f"{self._url} shows a certificate that is not trusted here: {error.certificate_error}. Remedy: ask it by "
+            "the name in its certificate, with the authority that signed it in SSL_CERT_FILE; a gateway on this "
+            "machine is asked without --api."
+        )
+
     def _broken(self, method: str, error: Exception) -> str:
         what = f"did not answer within {ANSWER_S:.0f} s" if isinstance(error, TimeoutError) else f"broke off: {error}"
         doubt = "" if method == "GET" else " Whether it was done is not known: look first."
@@ -231,10 +242,10 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def open_api(url: str, token: Token) -> AsyncIterator[Api]:
-    """The API, to ask as often as a command needs."""
+async def open_api(url: str, token: Token, tls: ssl.SSLContext | bool = True) -> AsyncIterator[Api]:
+    """The API, to ask as often as a command needs; over HTTPS as `tls` says, or as is usual."""
     limits = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=CONNECT_S)
-    async with aiohttp.ClientSession(timeout=limits) as session:
+    async with aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(ssl=tls)) as session:
         yield Api(session, url, token)
 
 

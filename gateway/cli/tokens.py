@@ -3,7 +3,7 @@
 Counterpart: `gateway/api/tokens.py`.
 """
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from rich.console import Group
 from rich.text import Text
@@ -23,8 +23,24 @@ def add_to(commands: Commands) -> None:
     create.add_argument(
         "--operator", type=phone, metavar="PHONE", help="which operator this is; needed for the role operator"
     )
+    _add_days(create)
+    rotate = command(own, "rotate", rotate_token, example="token rotate Dewi --overlap 24")
+    rotate.add_argument("name", metavar="NAME", help="the person")
+    rotate.add_argument(
+        "--overlap", type=int, metavar="HOURS", help="how long the token before opens the same (default: 24)"
+    )
+    _add_days(rotate)
     retire = command(own, "retire", retire_token, example="token retire Dewi")
     retire.add_argument("name", metavar="NAME", help="the person")
+
+
+def _add_days(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--days",
+        type=int,
+        metavar="DAYS",
+        help="for how many days it opens the API (default: as before; a new one: always)",
+    )
 
 
 async def list_tokens(desk: Desk, _: Namespace) -> Reply:
@@ -36,13 +52,21 @@ async def list_tokens(desk: Desk, _: Namespace) -> Reply:
             each["name"],
             each["role"],
             phones.get(each["operator_id"]),
-            tables.moment(each["created_at"], desk.zone),
+            *(
+                tables.moment(each[name], desk.zone) if each[name] else never
+                for name, never in (("expires_at", "never"), ("last_used_at", "never"), ("created_at", ""))
+            ),
         )
         for each in answer["items"]
     ]
     return Reply(
         answer,
-        tables.table(f"Tokens: {len(rows)}", ("Name", "Role", "Phone", "Made"), rows, empty="There are no tokens."),
+        tables.table(
+            f"Tokens: {len(rows)}",
+            ("Name", "Role", "Phone", "Expires", "Used", "Made"),
+            rows,
+            empty="There are no tokens.",
+        ),
     )
 
 
@@ -51,15 +75,35 @@ async def create_token(desk: Desk, arguments: Namespace) -> Reply:
     body: Json = {"name": arguments.name, "role": arguments.role}
     if arguments.operator is not None:
         body["operator_id"] = (await desk.api.one("operator", phone=arguments.operator))["id"]
+    if arguments.days is not None:
+        body["valid_days"] = arguments.days
     made = await desk.api.ask("POST", "/v1/tokens", body=body)
-    shown = Group(
-        tables.plain(f"{made['name']} may ask the API as {made['role']}, with this token:"),
+    return Reply(made, _shown(desk, made, f"{made['name']} may ask the API as {made['role']}, with this token:"))
+
+
+async def rotate_token(desk: Desk, arguments: Namespace) -> Reply:
+    """A new token for a person who has one, valid for as long again. The one before opens the same for 24 hours, or as
+    many as are named (0: it ends now), so that whatever uses it can be given the new one in peace."""
+    token = await desk.api.one("token", name=arguments.name)
+    body: Json = {}
+    if arguments.overlap is not None:
+        body["overlap_h"] = arguments.overlap
+    if arguments.days is not None:
+        body["valid_days"] = arguments.days
+    made = await desk.api.ask("POST", f"/v1/tokens/{token['id']}/rotate", body=body, seen=token["version"])
+    until = tables.moment(made["previous_until"], desk.zone)
+    return Reply(made, _shown(desk, made, f"The token of {made['name']} until {until}, and this one from now on:"))
+
+
+def _shown(desk: Desk, made: Json, sentence: str) -> Group:
+    ends = f" It expires {tables.moment(made['expires_at'], desk.zone)}." if made["expires_at"] else ""
+    return Group(
+        tables.plain(sentence),
         Text(""),
         tables.plain(f"  {made['token']}"),
         Text(""),
-        Text(f"It is not shown again. For these commands it belongs into {TOKEN_VARIABLE}."),
+        Text(f"It is not shown again. For these commands it belongs into {TOKEN_VARIABLE}.{ends}"),
     )
-    return Reply(made, shown)
 
 
 async def retire_token(desk: Desk, arguments: Namespace) -> Reply:

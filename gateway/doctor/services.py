@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from gateway.api.tls import client_context
 from gateway.doctor.finding import Finding, ok, warning, wrong
-from gateway.settings import Settings
+from gateway.settings import ApiSettings, Settings, SettingsError
 
 ANSWER_S = 3.0
 SIP_ANSWER_S = 1.0
@@ -145,10 +146,21 @@ async def _postgresql_version(url: str) -> str:
         await connection.close()
 
 
+def _line(api: ApiSettings) -> http.client.HTTPConnection:
+    tls = client_context(api)
+    if isinstance(tls, bool):
+        return http.client.HTTPConnection(api.host, api.port, timeout=ANSWER_S)
+    return http.client.HTTPSConnection(api.host, api.port, timeout=ANSWER_S, context=tls)
+
+
 def _api(settings: Settings) -> Finding:
     api = settings.api
-    where = f"http://{api.host}:{api.port}/v1/health"
-    line = http.client.HTTPConnection(api.host, api.port, timeout=ANSWER_S)
+    where = f"{settings.api_url}/v1/health"
+    try:
+        line = _line(api)
+    except SettingsError as error:
+        fault, _, remedy = str(error).partition(" Remedy: ")
+        return wrong(API, fault.rstrip("."), remedy.rstrip("."))
     try:
         line.request("GET", "/v1/health")
         response = line.getresponse()

@@ -3,12 +3,17 @@
 Counterpart: `gateway/api/auth.py` checks every request against `MAY`, and the documentation shows the same table.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
 from gateway.domain.kept import Kept
+
+LONGEST_DAYS = 3650
+WARNED_AHEAD = timedelta(days=14)
+"""How long before its end a token is warned of; one that is not valid for so long, in the last tenth of its time."""
 
 
 class Role(StrEnum):
@@ -61,15 +66,58 @@ MAY: Mapping[Role, frozenset[May]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token(Kept):
-    """A person's way in. Only the SHA-256 of the secret is kept. `operator_id` says which operator the person is."""
+    """A person's way in. Only the SHA-256 of the secret is kept. `operator_id` says which operator the person is.
+
+    One that is rotated has a new secret; the one before opens the same until `previous_until`, so that whoever uses it
+    can be given the new one in peace.
+    """
 
     KIND: ClassVar[str] = "token"
-    SECRET: ClassVar[frozenset[str]] = frozenset({"token_hash"})
+    SECRET: ClassVar[frozenset[str]] = frozenset({"token_hash", "previous_hash"})
 
     name: str
     role: Role
     token_hash: str
     operator_id: int | None = None
+    valid_days: int | None = None
+    """For how long from its making, and from each rotation; None: it does not expire."""
+    expires_at: datetime | None = None
+    previous_hash: str | None = None
+    previous_until: datetime | None = None
+
+    def ends_at(self, token_hash: str) -> datetime | None:
+        """When the secret of that hash opens nothing any more; None where no time is set."""
+        return self.expires_at if token_hash == self.token_hash else self.previous_until
+
+    def is_open_to(self, token_hash: str, now: datetime) -> bool:
+        """Whether the secret of that hash, which is this token's, still opens something."""
+        ends_at = self.ends_at(token_hash)
+        return self.is_active and (ends_at is None or now < ends_at)
+
+    def valid_from(self, now: datetime) -> "Token":
+        """The token with its time running from now."""
+        return replace(self, expires_at=None if self.valid_days is None else now + timedelta(days=self.valid_days))
+
+    def rotated(self, token_hash: str, now: datetime, overlap: timedelta, valid_days: int | None) -> "Token":
+        """The token with another secret, valid anew for so many days. The secret before opens the same for `overlap`,
+        and no longer than it would have; the one before that opens nothing any more."""
+        until = now + overlap if self.expires_at is None else min(now + overlap, self.expires_at)
+        after = replace(self, token_hash=token_hash, previous_hash=self.token_hash, previous_until=until)
+        return replace(after, valid_days=valid_days).valid_from(now)
 
     def may(self, what: May) -> bool:
         return self.is_active and what in MAY[self.role]
+
+
+def about_to_expire(tokens: Iterable[Token], now: datetime) -> list[Token]:
+    """Those whose end is near enough to be warned of, the next one first. What has expired is not among them."""
+    found = [
+        (token.expires_at, token)
+        for token in tokens
+        if token.is_active and token.expires_at is not None and now < token.expires_at <= now + _ahead(token)
+    ]
+    return [token for _, token in sorted(found, key=lambda each: each[0])]
+
+
+def _ahead(token: Token) -> timedelta:
+    return min(WARNED_AHEAD, timedelta(days=token.valid_days or 0) / 10)

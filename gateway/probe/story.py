@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from gateway.api.tls import client_context
 from gateway.probe import PHONE, QUEUE
 from gateway.probe.report import StepFailed
 from gateway.settings import Settings
@@ -51,6 +52,7 @@ class Api:
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._url = settings.api_url
+        self._api = settings.api
         self._token = token
 
     async def __aenter__(self) -> Self:
@@ -58,6 +60,7 @@ class Api:
             self._url,
             headers={"Authorization": f"Bearer {self._token}"},
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
+            connector=aiohttp.TCPConnector(ssl=client_context(self._api)),
         )
         return self
 

@@ -122,12 +122,14 @@ class Reads:
             return [rows.event_of(row) for row in found.mappings()]
 
     async def token(self, token_hash: str) -> Token | None:
-        """The token with that SHA-256 that is in use; None when there is none. Raises StoreAway."""
+        """The token in use of whose secret, or of whose secret before the last rotation, that is the SHA-256; None when
+        there is none. It may have expired. Raises StoreAway."""
         shelf = SHELVES[Token]
         table = shelf.table
-        query = select(table).where(table.c.token_hash == token_hash, table.c.retired_at.is_(None))
+        is_its = (table.c.token_hash == token_hash) | (table.c.previous_hash == token_hash)
+        query = select(table).where(is_its, table.c.retired_at.is_(None))
         async with self._reading() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+            row = (await connection.execute(query)).mappings().first()
         return None if row is None else cast("Token", shelf.thing(row))
 
     async def trunk_summaries(self) -> list[TrunkSummary]:

@@ -72,6 +72,7 @@ class Repository:
         self._put_webhooks = _upsert(insert(tables.webhooks), tables.webhooks)
         self._put_presences = _upsert(insert(tables.presences), tables.presences)
         self._put_sighting = _upsert(insert(tables.sightings), tables.sightings)
+        self._put_token_uses = _upsert(insert(tables.token_uses), tables.token_uses)
         its_own = {
             name: select(tables.calls.c[name]).where(tables.calls.c.id == bindparam("of_call")).scalar_subquery()
             for name in ("arrived_at", "trunk")
@@ -103,6 +104,17 @@ class Repository:
         if self._seen == newest:
             self._seen = newest + len(committed.events)
         return committed
+
+    async def put_token_uses(self, uses: Mapping[int, datetime]) -> None:
+        """Keeps when tokens were last used, by their ids."""
+        put = [{"token_id": token_id, "used_at": at} for token_id, at in uses.items()]
+        await self._ledger.write(lambda connection: connection.execute(self._put_token_uses, put))
+
+    async def token_uses(self) -> dict[int, datetime]:
+        """When each token was last used, by its id."""
+        async with reading(self._engine) as connection:
+            found = await connection.execute(select(tables.token_uses))
+            return {row.token_id: row.used_at for row in found}
 
     def _store(self, connection: Connection, change: Change, newest: int) -> Committed:
         kept = put_all(connection, change.kept, put_thing)

@@ -275,6 +275,10 @@ _ALL: Final = (
         Column("role", OneOf(Role), nullable=False),
         Column("operator_id", Number),
         Column("token_hash", Key, nullable=False, unique=True),
+        Column("valid_days", Integer),
+        Column("expires_at", UtcTime),
+        Column("previous_hash", Key, index=True),
+        Column("previous_until", UtcTime),
         unique="name",
     ),
 )

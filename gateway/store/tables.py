@@ -319,6 +319,14 @@ Index(
     "uq_alarms_standing", alarms.c.kind, alarms.c.subject, unique=True, sqlite_where=_STANDS, postgresql_where=_STANDS
 )
 
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("token_id", Number, primary_key=True, autoincrement=False),
+    Column("used_at", UtcTime, nullable=False),
+)
+"""When each token was last used, to within a minute. It is no change of the token: neither version nor event."""
+
 audit = Table(
     "audit",
     metadata,

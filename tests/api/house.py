@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,9 +26,12 @@ from gateway.api.deliveries import Deliveries
 from gateway.api.door import Door
 from gateway.api.exports import Source
 from gateway.api.health import Health, Status
+from gateway.api.limits import Limits, Network
 from gateway.api.openapi import document
 from gateway.api.pictures import Pictures
 from gateway.api.streams import Streams
+from gateway.api.tls import Tls
+from gateway.api.uses import Uses
 from gateway.api.workload import Workload
 from gateway.domain.audit import CENTRE
 from gateway.domain.facts import (
@@ -153,7 +157,7 @@ class House:
             assert reply.json["status"] == reply.status
         operation = self._operation("get" if method == "HEAD" else method.lower(), path.partition("?")[0])
         if operation is None:
-            assert reply.status in (404, 405)
+            assert reply.status in (404, 405, 429)
             return
         declared = operation["responses"][str(reply.status)]
         declared = resolve(declared["$ref"], self.document) if "$ref" in declared else declared
@@ -244,6 +248,9 @@ async def open_house(
     title: str = "112",
     pace: Pace = QUICK,
     source: Source | None = None,
+    limits: Limits | None = None,
+    proxies: Sequence[Network] = (),
+    tls: Tls | None = None,
 ) -> AsyncIterator[House]:
     """A house with nothing in it but what a first start brings, and the tokens `admin` (its secret is its name),
     `supervisor` and `reader`, an auditor."""
@@ -265,6 +272,7 @@ async def open_house(
         "version": "0.1.0",
         "started_at": START,
     }
+    uses = Uses(services.store, services.clock)
     context = Context(
         centre=services.centre,
         office=services.office,
@@ -283,7 +291,15 @@ async def open_house(
         sounds=Sounds(sounds, LocalShelf(sounds), KeyRing(folder / "var" / "vault")),
         player=Player(idle_limit_s=10.0),
         hearings=Hearings(saving=services.saving, clock=services.clock),
-        streams=Streams(services.feed, reads, limit=stream_limit, heartbeat_s=0.2, write_timeout_s=write_timeout_s),
+        streams=Streams(
+            services.feed,
+            reads,
+            limit=stream_limit,
+            heartbeat_s=0.2,
+            write_timeout_s=write_timeout_s,
+            note_use=uses.note,
+            clock=services.clock,
+        ),
         deliveries=couriers(services, reads, pace),
         workload=Workload(reads.workload, zone=services.zone, clock=services.clock),
         pictures=Pictures(
@@ -303,6 +319,10 @@ async def open_house(
         blindness=services.blindness,
         board=services.line,
         door=door or Door(),
+        limits=limits or Limits(per_address_s=0, per_token_s=0, wrong_tokens_per_min=0, clock_s=time.monotonic),
+        uses=uses,
+        proxies=proxies,
+        tls=tls,
         calendar_secret=b"calendar",
         title=title,
         clock=services.clock,
@@ -310,7 +330,7 @@ async def open_house(
     app = application.build(context)
     try:
         async with (
-            application.served(app, context.door, "127.0.0.1", 0) as server,
+            application.served(app, context.door, "127.0.0.1", 0, tls.context if tls else None) as server,
             aiohttp.ClientSession() as session,
             sending(context.deliveries),
             watching(context.streams),

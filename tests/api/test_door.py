@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import gzip
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from gateway.api import application
 from gateway.api import door as doors
 from gateway.api.door import Door
 from tests.api.house import House, open_house, until
@@ -25,8 +28,8 @@ async def stand() -> AsyncIterator[Stand]:
     """Opens a connection that says so much and no more; all are closed after the test."""
     writers = []
 
-    async def open_one(house: House, said: bytes = b"") -> Connection:
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port)
+    async def open_one(house: House, said: bytes = b"", address: str = "127.0.0.1") -> Connection:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.server.port, local_addr=(address, 0))
         writers.append(writer)
         writer.write(said)
         await writer.drain()
@@ -95,3 +98,138 @@ async def test_who_takes_too_long_over_a_request_is_cut_off(
         assert rest.endswith(b"}")
         assert door.slow == 2
         watch.cancel()
+
+
+async def test_one_address_takes_no_more_places_than_its_own(tmp_path: Path, stand: Stand) -> None:
+    door = Door(limit=20, per_address=3)
+    async with open_house(tmp_path, door=door) as house:
+        crowd = [await stand(house, address="127.0.0.9") for _ in range(6)]
+        others = [await stand(house, address=f"127.0.0.{number}") for number in (10, 11, 12)]
+        assert all([await is_cut(reader) for reader, _ in crowd[:3]])
+        for reader, writer in (*crowd[3:], *others):
+            writer.write(ASK)
+            assert b" 200 " in await reader.readline()
+        assert door.crowd_out == 3
+    assert not door._at, "who has gone is not counted any more"
+
+
+async def test_where_an_address_is_served_at_all_its_places_a_new_one_of_it_goes(tmp_path: Path, stand: Stand) -> None:
+    door = Door(limit=20, per_address=1)
+    async with open_house(tmp_path, door=door) as house, listening(house):
+        await until(lambda: house.context.streams.open_count == 1)
+        reader, _ = await stand(house)
+        other, writer = await stand(house, address="127.0.0.9")
+        writer.write(ASK)
+        assert await is_cut(reader)
+        assert b" 200 " in await other.readline()
+
+
+async def test_many_may_come_through_our_own_proxy(tmp_path: Path, stand: Stand) -> None:
+    door = Door(limit=20, per_address=1, is_proxy=lambda address: address == "127.0.0.1")
+    async with open_house(tmp_path, door=door) as house:
+        for reader, writer in [await stand(house) for _ in range(5)]:
+            writer.write(ASK)
+            assert b" 200 " in await reader.readline()
+    assert door.crowd_out == 0
+
+
+async def test_who_does_not_read_the_answers_is_cut_off_and_who_reads_them_slowly_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp knows no such limit: a page asked for again and again, and never read, would be held for ever."""
+    monkeypatch.setattr(doors, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(doors, "LEAST_READ_BYTES_S", 10_000)
+    door = Door(unread_limit_s=0.3)
+    async with open_house(tmp_path, door=door) as house, AsyncExitStack() as stack:
+        loop = asyncio.get_running_loop()
+        ends = []
+        for _ in range(2):
+            end = stack.enter_context(socket.socket())
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            end.setblocking(False)
+            await loop.sock_connect(end, ("127.0.0.1", house.server.port))
+            await loop.sock_sendall(end, b"GET /docs HTTP/1.1\r\nHost: centre\r\n\r\n" * 40)
+            ends.append(end)
+        unread, slowly = ends
+        read = 0
+        async with asyncio.timeout(20):
+            while not door.unread:
+                read += len(await loop.sock_recv(slowly, 4000))
+                await asyncio.sleep(0.01)
+            for _ in range(20):  # for as long again as the other one had
+                read += len(await loop.sock_recv(slowly, 4000))
+                await asyncio.sleep(0.01)
+        assert (door.unread, read > 10_000) == (1, True)
+        left = 0
+        with contextlib.suppress(ConnectionResetError):
+            while got := len(await loop.sock_recv(unread, 1_000_000)):
+                left += got
+        assert left < 500_000, "what the kernel had still to send was forgotten"
+
+
+@pytest.mark.parametrize(
+    ("token", "status"), [(b"admin", b"408"), (b"nobody", b"401")], ids=["who may send it", "who may not"]
+)
+async def test_who_sends_a_body_slowly_is_answered_and_cut_off(
+    tmp_path: Path, stand: Stand, token: bytes, status: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.routes.BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(application, "LINGER_S", 0.1)
+    async with open_house(tmp_path) as house:
+        reader, writer = await stand(
+            house,
+            b"POST /v1/operators HTTP/1.1\r\nHost: centre\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 1000\r\nAuthorization: Bearer " + token + b"\r\n\r\n{",
+        )
+
+        async def drip() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        head = await reader.readline()
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(20):
+                await reader.read()
+        dripping.cancel()
+        await asyncio.wait({dripping})
+    assert status in head
+
+
+async def test_a_body_that_is_small_only_while_it_is_packed_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b" " * 50_000_000)
+    assert len(packed) < 64 * 1024
+    async with open_house(tmp_path) as house:
+        for path, kind in (("/v1/operators", "application/json"), ("/v1/roster/import", "text/csv")):
+            headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+            reply = await house.ask("POST", path, data=packed, headers=headers)
+            assert reply.status in (400, 413), path
+
+
+async def test_what_is_no_http_is_a_problem_like_any_other_and_fills_no_log(
+    tmp_path: Path, stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = b"GET / HTTP/1.1\r\nHost: centre\r\n"
+    async with open_house(tmp_path) as house:
+        for said in (
+            b"this is no HTTP\r\n\r\n",
+            b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n",
+            start + b"X: " + b"x" * 9000 + b"\r\n\r\n",
+            start + b"X: x\r\n" * 5000 + b"\r\n",
+            start + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            start + b"Content-Length: -1\r\n\r\n",
+            start + b"X : y\r\n\r\n",
+        ):
+            reader, _ = await stand(house, said)
+            async with asyncio.timeout(20):
+                answer = (await reader.read()).decode()
+            head, _, body = answer.partition("\r\n\r\n")
+            assert head.partition("\r\n")[0].endswith(" 400 Bad Request"), said
+            assert "Content-Type: application/problem+json" in head
+            for name, value in application.HEADERS.items():
+                assert f"{name}: {value}" in head
+            assert '"status":400' in body
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
