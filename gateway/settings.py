@@ -7,7 +7,7 @@ names the file, the key, the reason and the remedy.
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -112,8 +112,14 @@ class ApiSettings(_Section):
 
     @field_validator("proxies", mode="before")
     @classmethod
-    def _by_commas(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    def _are_networks(cls, value: object) -> object:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list):
+            return value
+        try:
+            return tuple(ip_network(str(part).strip(), strict=False) for part in parts if str(part).strip())
+        except ValueError as error:
+            raise ValueError("must be addresses or networks, such as 10.0.0.5 or 10.0.0.0/24") from error
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:

@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 
+from gateway.api.tls import client_context
 from gateway.asterisk import installation
 from gateway.charge import Charge
 from gateway.settings import PROJECT, Settings, load
@@ -185,6 +186,7 @@ class RealCentre:
             self.settings.api_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=aiohttp.ClientTimeout(total=20),
+            connector=self._connector(),
         ) as session:
             yield Api(session)
 
@@ -192,7 +194,7 @@ class RealCentre:
         """Returns once the gateway is linked to Asterisk, has read the journal to its end and has compared what
         Asterisk holds."""
         url = f"{self.settings.api_url}/v1/health"
-        async with aiohttp.ClientSession() as session, asyncio.timeout(START_TIMEOUT_S):
+        async with aiohttp.ClientSession(connector=self._connector()) as session, asyncio.timeout(START_TIMEOUT_S):
             while True:
                 with contextlib.suppress(aiohttp.ClientError, KeyError):
                     async with session.get(url) as response:
@@ -200,6 +202,9 @@ class RealCentre:
                         if health["asterisk"]["up"] and health["journal"]["lag_bytes"] == 0:
                             return
                 await asyncio.sleep(0.05)
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(ssl=client_context(self.settings.api))
 
 
 class Api:
@@ -288,7 +293,7 @@ def real_centre(sections: Mapping[str, Mapping[str, object]] | None = None) -> I
     values: dict[str, dict[str, object]] = {
         "sip": {"port": free_port()},
         "ami": {"port": free_port()},
-        "api": {"port": free_port()},
+        "api": {"port": free_port(), "requests_per_address": 0, "requests_per_token": 0},
         "rtp": {"first_port": first_rtp, "last_port": first_rtp + 2000},
         "call": {"greeting": "", "queue_max_wait_s": 8},
     }

@@ -40,6 +40,20 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert load(None, {"GATEWAY112_CONFIG": str(file)}).api.port == 9000
 
 
+def test_proxies_are_a_list_and_in_the_environment_joined_by_commas(tmp_path: Path) -> None:
+    file = written(tmp_path, '[api]\nproxies = ["10.0.0.5"]\n')
+    assert [str(each) for each in load(file, {}).api.proxies] == ["10.0.0.5/32"]
+    variables = {"GATEWAY112_API_PROXIES": "10.0.0.5, 10.1.0.0/16"}
+    assert [str(each) for each in load(file, variables).api.proxies] == ["10.0.0.5/32", "10.1.0.0/16"]
+
+
+def test_a_certificate_lies_beside_the_settings_and_makes_the_api_https(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, '[api]\ntls_certificate = "api.pem"\ntls_key = "/etc/key.pem"\n'), {})
+    assert settings.api.tls_certificate == tmp_path / "api.pem"
+    assert settings.api.tls_key == Path("/etc/key.pem")
+    assert settings.api_url == "https://127.0.0.1:8112"
+
+
 def test_a_title_is_any_printable_text(tmp_path: Path) -> None:
     for title in ("112, Kabupaten Sidoarjo", "8", 'Pusat "112" <Batu> \u2013 \u6e05'):
         file = written(tmp_path, f"[centre]\ntitle = '{title}'\n")
@@ -77,6 +91,9 @@ def test_a_postgresql_url_is_taken(tmp_path: Path) -> None:
         ('[vault]\nbucket = "s3://sound"\naccess_key = "me"\n', "vault"),
         ('[vault]\nendpoint = "s3.example.go.id"\n', "vault.endpoint"),
         ('[vault]\nkeep_in = "cloud"\n', "vault.keep_in"),
+        ('[api]\ntls_certificate = "api.pem"\n', "api"),
+        ('[api]\nproxies = ["everybody"]\n', "api.proxies"),
+        ("[api]\nrequests_per_token = -1\n", "api.requests_per_token"),
     ],
 )
 def test_what_is_wrong_names_file_key_reason_and_remedy(tmp_path: Path, text: str, key: str) -> None:

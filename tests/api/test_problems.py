@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.api import application
 from gateway.api.routes import BODY_LIMIT_BYTES
 from gateway.api.wording import UNKNOWN, in_words
 from gateway.vault.playing import RawTrack
@@ -169,11 +170,29 @@ async def test_our_own_mistake_is_logged_and_tells_nothing_of_the_inside(
     assert any("the secret inside" in str(record.exc_info) for record in caplog.records)
 
 
-async def test_no_answer_is_kept_or_guessed_at(house: House) -> None:
-    for path in ("/v1/calls", "/v1/health", "/v1/nothing"):
-        reply = await house.get(path)
-        assert reply.headers["Cache-Control"] == "no-store"
-        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+async def test_no_answer_is_kept_guessed_at_framed_or_told_to_another_site(house: House) -> None:
+    """Answers of every kind, from every operation: good, refused, not there, and to a method that is not there."""
+    origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    requests = [(method, path, "admin") for method, path, _ in declared(house) if not path.endswith("/stream")]
+    requests += [("GET", "/v1/calls", "nobody"), ("GET", "/v1/nothing", "admin"), ("OPTIONS", "/v1/calls", "admin")]
+    for method, path, token in requests:
+        reply = await house.ask(method, path, token=token, headers=origin)
+        is_own = {"Content-Security-Policy"} if reply.headers.get("Content-Type", "").startswith("text/html") else set()
+        if path.endswith(".ics"):
+            is_own.add("Cache-Control")
+        for name, value in application.HEADERS.items():
+            assert reply.headers[name] == value or name in is_own, (path, name)
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"], path
+        assert "unsafe" not in reply.headers["Content-Security-Policy"], path
+        assert not [name for name in reply.headers if name.lower().startswith("access-control-")], path
+
+
+async def test_a_stream_is_kept_guessed_at_and_told_to_another_site_no_more_than_an_answer(house: House) -> None:
+    headers = {"Authorization": "Bearer admin", "Origin": "https://elsewhere.example"}
+    for path in ("/v1/events/stream", "/v1/board/stream"):
+        async with house.session.get(house.url(path), headers=headers) as answer:
+            assert {name: answer.headers[name] for name in application.HEADERS} == application.HEADERS
+            assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 async def test_unknown_query_parameters_are_named_everywhere(house: House) -> None:

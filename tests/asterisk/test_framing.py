@@ -130,6 +130,15 @@ def test_a_message_without_an_end_is_refused_at_its_limit() -> None:
             framing.feed(b"x" * 100)
 
 
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_banner_over_its_limit_is_refused_however_it_is_cut(size: int) -> None:
+    banner = b"Asterisk Call Manager/" + b"1" * 30 + b"\r\n"
+    framing = Framing(message_limit_bytes=40)
+
+    with pytest.raises(FramingError):
+        _ = [framing.feed(banner[start : start + size]) for start in range(0, len(banner), size)]
+
+
 def test_a_whole_message_over_its_limit_is_refused_too() -> None:
     with pytest.raises(FramingError):
         Framing(message_limit_bytes=20).feed(JOIN)

@@ -1,7 +1,13 @@
 """What a real start makes of settings that are out of the ordinary: a centre that listens on every address of its
-machine names a true one in its SDP, and what the settings say of a trunk that is not there is told."""
+machine names a true one in its SDP, its API is served over HTTPS where there is a certificate, and what the settings
+say of a trunk that is not there is told."""
 
+import asyncio
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +17,21 @@ from gateway.probe.report import Result
 from gateway.probe.run import run as probe
 from tests import sip
 from tests.centre import RealCentre, real_centre
+from tests.certificates import write_pair
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
 
 
 @pytest.fixture(scope="module")
-def own_centre() -> Iterator[RealCentre]:
-    with real_centre({"sip": {"host": "0.0.0.0"}, "trunks.bolt": {"priority": 2}}) as centre:  # noqa: S104
+def own_centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCentre]:
+    certificate, key = write_pair(tmp_path_factory.mktemp("tls"))
+    sections: dict[str, dict[str, object]] = {
+        "sip": {"host": "0.0.0.0"},  # noqa: S104
+        "api": {"tls_certificate": str(certificate), "tls_key": str(key)},
+        "trunks.bolt": {"priority": 2},
+    }
+    with real_centre(sections) as centre:
         centre.start_asterisk()
         centre.start_gateway()
         yield centre
@@ -56,3 +69,24 @@ async def test_a_setting_of_a_trunk_that_is_not_there_is_told_in_log_and_health(
     assert told.startswith("gateway.toml, [trunks.bolt]: there is no trunk bolt; known are ")
     [line] = [line for line in own_centre.log().splitlines() if " setting_in_vain " in line]
     assert told in line
+
+
+async def test_a_renewed_certificate_is_taken_at_a_signal_and_commands_trust_it(own_centre: RealCentre) -> None:
+    await own_centre.ready()
+    certificate = own_centre.settings.api.tls_certificate
+    assert certificate
+    write_pair(certificate.parent)
+    os.kill(own_centre.gateway_pid, signal.SIGHUP)
+    await own_centre.ready()
+    asked = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "gateway", "--config", own_centre.folder / "gateway.toml", "token", "list"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "tls_reloaded" in own_centre.log()
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert "admin" in asked.stdout
