@@ -48,6 +48,18 @@ venv:
 lock: ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@setup/lock.sh $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## try what reads others' bytes with atheris, 60 s each (ARGS="600 journal": longer, one)
+	@setup/fuzz.sh $(ARGS)
+
+.PHONY: audit
+audit: setup ## ask PyPI and OSV for known weaknesses of the packages in requirements.lock
+	@setup/audit.sh
+
+.PHONY: sbom
+sbom: setup ## write the software bill of materials (CycloneDX) to var/sbom.cdx.json
+	@.venv/bin/python setup/sbom.py >var/sbom.cdx.json && echo "var/sbom.cdx.json"
+
 .PHONY: clean
 clean: ## remove var/ (with its call history), .venv and caches; never recordings/
 	@setup/clean.sh

@@ -1,9 +1,10 @@
 """The limits of the API: how often each address and each token may ask, and how often an address may be wrong.
 
-Counterparts: `gateway/domain/buckets.py` counts; `[api]` of the settings says how many; `door.py` bounds connections.
+Counterparts: `gateway/domain/allowances.py` counts; `[api]` of the settings says how many; `door.py` bounds
+connections.
 
-`/v1/health` and `/metrics` have buckets of their own: whatever else comes from an address, who watches 112 from there
-is answered.
+`/v1/health` and `/metrics` have allowances of their own: whatever else comes from an address, who watches 112 from
+there is answered.
 """
 
 import logging
@@ -15,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from aiohttp import hdrs, web
 
 from gateway.api.problems import Problem
-from gateway.domain.buckets import MOST_KEYS, Buckets
+from gateway.domain.allowances import MOST_KEYS, Allowances
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,11 @@ class Limits:
         wrong_tokens_per_min: int,
         clock_s: Callable[[], float],
     ) -> None:
-        self._addresses = Buckets(per_address_s, math.ceil(per_address_s * BURST_S))
-        self._watchers = Buckets(WATCHES_PER_S, math.ceil(WATCHES_PER_S * BURST_S))
-        self._tokens = Buckets(per_token_s, math.ceil(per_token_s * BURST_S))
-        self._wrong = Buckets(wrong_tokens_per_min / 60, wrong_tokens_per_min)
-        self._told = Buckets(1 / TOLD_EVERY_S, 1)
+        self._addresses = Allowances(per_address_s, math.ceil(per_address_s * BURST_S))
+        self._watchers = Allowances(WATCHES_PER_S, math.ceil(WATCHES_PER_S * BURST_S))
+        self._tokens = Allowances(per_token_s, math.ceil(per_token_s * BURST_S))
+        self._wrong = Allowances(wrong_tokens_per_min / 60, wrong_tokens_per_min)
+        self._told = Allowances(1 / TOLD_EVERY_S, 1)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         """Addresses and the tokens that they came with, by their hashes: who guesses there does not keep these out."""
         self._clock_s = clock_s
@@ -54,8 +55,8 @@ class Limits:
 
     def take_request(self, request: web.Request) -> None:
         """Counts a request of an address. Raises Problem (429)."""
-        buckets = self._watchers if request.path in WATCHERS else self._addresses
-        if wait_s := buckets.take(_of(request), self._clock_s()):
+        allowances = self._watchers if request.path in WATCHERS else self._addresses
+        if wait_s := allowances.take(_of(request), self._clock_s()):
             raise self._refusal("address", request, "Too many requests come from this address.", wait_s)
 
     def take_token(self, request: web.Request, token_id: int) -> None:

@@ -106,7 +106,7 @@ class Framing:
         line, line_end, rest = self._rest.partition(_LINE_END)
         if not line_end:
             return []
-        self._refuse_oversize(line, unfinished=b"")
+        self._refuse_oversize(bytes(line), unfinished=b"")
         self._banner_may_come = False
         self._rest = rest
         return [Message((("banner", _text(line[len(_BANNER) :])),))]

@@ -26,6 +26,24 @@ async def test_a_token_is_shown_once_and_opens_what_its_role_may(
     assert "has the role supervisor, which may not make and take back tokens. Remedy:" in may_not.err
 
 
+async def test_a_token_is_rotated_and_its_list_tells_until_when_it_is_valid_and_when_it_was_used(typed: Typed) -> None:
+    made = await typed.good("token create CAD auditor --days 30 --json")
+    said = await typed.good("token rotate CAD --overlap 2")
+    secret = said.out.split("\n\n")[1].strip()
+
+    by_both = [await typed("alarms --token", each) for each in (made.json["token"], secret)]
+    await typed.good("token rotate CAD --overlap 0 --days 400")
+    by_none = [await typed("alarms --token", each) for each in (made.json["token"], secret)]
+    row = (await typed.good("token list")).words
+
+    assert said.out.startswith("The token of CAD until ")
+    assert "It expires " in said.out
+    assert [each.status for each in by_both] == [0, 0]
+    assert [each.status for each in by_none] == [1, 1]
+    assert "Expires" in row
+    assert "never" in row, "the admin's own"
+
+
 async def test_an_operators_token_names_the_operator_by_phone(typed: Typed) -> None:
     await typed.good("operator add Siti 1001")
 
