@@ -37,7 +37,7 @@ async def test_a_token_is_rotated_and_its_list_tells_until_when_it_is_valid_and_
     row = (await typed.good("token list")).words
 
     assert said.out.startswith("The token of CAD until ")
-    assert "It expires " in said.out
+    assert "It expires " in said.words
     assert [each.status for each in by_both] == [0, 0]
     assert [each.status for each in by_none] == [1, 1]
     assert "Expires" in row
