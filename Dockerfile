@@ -40,8 +40,10 @@ VOLUME ["/var/lib/gateway112/var", "/var/lib/gateway112/recordings"]
 STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["/srv/gateway112/.venv/bin/python", "-c", "import os, urllib.request as web; \
-        web.urlopen('http://127.0.0.1:' + os.environ.get('GATEWAY112_API_PORT', '8112') + '/v1/health', timeout=4)"]
+    CMD ["/srv/gateway112/.venv/bin/python", "-c", "import os, ssl, urllib.request as web; \
+        scheme = 'https' if os.environ.get('GATEWAY112_API_TLS_CERTIFICATE') else 'http'; \
+        web.urlopen(scheme + '://127.0.0.1:' + os.environ.get('GATEWAY112_API_PORT', '8112') + '/v1/health', timeout=4, \
+            context=ssl._create_unverified_context())"]
 
 ENTRYPOINT ["gateway112"]
 CMD ["serve"]

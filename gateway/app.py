@@ -432,12 +432,7 @@ class App:
             blindness=blindness,
             board=board,
             door=door,
-            limits=Limits(
-                per_address_s=api.requests_per_address,
-                per_token_s=api.requests_per_token,
-                wrong_tokens_per_min=api.wrong_tokens_per_min,
-                clock_s=time.monotonic,
-            ),
+            limits=Limits.of(api, time.monotonic),
             uses=uses,
             proxies=api.proxies,
             tls=self._tls,

@@ -58,7 +58,6 @@ from gateway.api.routes import BODY_LIMIT_BYTES, Route, answering
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
-KEEP_ALIVE_S = 75.0
 SECURE_FOR_S = 365 * 24 * 3600
 """How long a browser asks over HTTPS alone, once it was answered so."""
 NOT_HTTP = "The request is no HTTP, or its line or a header is too long."
@@ -200,7 +199,6 @@ async def served(
             manager,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # there is none
-            keepalive_timeout=KEEP_ALIVE_S,
             lingering_time=LINGER_S,
         )
 

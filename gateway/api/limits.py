@@ -12,11 +12,13 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Self
 
 from aiohttp import hdrs, web
 
 from gateway.api.problems import Problem
 from gateway.domain.allowances import MOST_KEYS, Allowances
+from gateway.settings import ApiSettings
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,16 @@ class Limits:
         """Addresses and the tokens that they came with, by their hashes: who guesses there does not keep these out."""
         self._clock_s = clock_s
         self.refused: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, api: ApiSettings, clock_s: Callable[[], float]) -> Self:
+        """The limits as the settings have them."""
+        return cls(
+            per_address_s=api.requests_per_address,
+            per_token_s=api.requests_per_token,
+            wrong_tokens_per_min=api.wrong_tokens_per_min,
+            clock_s=clock_s,
+        )
 
     def take_request(self, request: web.Request) -> None:
         """Counts a request of an address. Raises Problem (429)."""

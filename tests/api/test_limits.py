@@ -190,13 +190,8 @@ def test_an_ipv6_subscriber_is_one_whatever_address_he_takes() -> None:
 def test_by_default_a_wall_a_cad_and_an_admin_are_never_told_to_wait() -> None:
     """Ten minutes, all from one address: a CAD that asks 12 times a second, a wall that looks twice a second, and an
     admin's command that lists 200 pages at once, every minute."""
-    now, default, request = Now(), ApiSettings(), make_mocked_request("GET", "/v1/calls")
-    found = Limits(
-        per_address_s=default.requests_per_address,
-        per_token_s=default.requests_per_token,
-        wrong_tokens_per_min=default.wrong_tokens_per_min,
-        clock_s=now,
-    )
+    now, request = Now(), make_mocked_request("GET", "/v1/calls")
+    found = Limits.of(ApiSettings(), now)
     for second in range(600):
         now.s += 1
         for token, count in ((1, 12), (2, 2), (3, 0 if second % 60 else 200)):
