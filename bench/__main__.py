@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, deaths, drain, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
+from bench import advice, deaths, door, drain, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -45,6 +45,7 @@ class Lengths:
     sealed_s: int
     drained: int
     deaths: int
+    attack_s: float
 
 
 FULL = Lengths(
@@ -59,6 +60,7 @@ FULL = Lengths(
     sealed_s=1200,
     drained=1000,
     deaths=20,
+    attack_s=12,
 )
 QUICK = Lengths(
     rounds=2,
@@ -72,6 +74,7 @@ QUICK = Lengths(
     sealed_s=300,
     drained=100,
     deaths=3,
+    attack_s=12,
 )
 
 
@@ -100,6 +103,7 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "sealing": lambda say, lengths: sealing.measure(say, seconds=lengths.sealed_s),
     "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
     "waiting": lambda say, lengths: waiting.measure(say),
+    "door": lambda say, lengths: door.measure(say, attack_s=lengths.attack_s),
     "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
@@ -134,6 +138,7 @@ def main() -> int:
         sealed_s=base.sealed_s,
         drained=base.drained,
         deaths=chosen.deaths or base.deaths,
+        attack_s=base.attack_s,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()
