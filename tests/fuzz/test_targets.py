@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import LIMIT_BYTES, SEEDS, TARGETS, seeds
 
-EXAMPLES = 150
+EXAMPLES = 100
 
 quickly = settings(
     max_examples=EXAMPLES,
