@@ -41,4 +41,5 @@ def write_pair(folder: Path, name: str = "api", days: int = 90, password: bytes 
             serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption(),
         )
     )
+    files[1].chmod(0o600)
     return files

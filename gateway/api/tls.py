@@ -7,6 +7,7 @@ Counterparts: `[api] tls_certificate` and `tls_key` of the settings; `door.py` a
 import asyncio
 import logging
 import ssl
+import stat
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,14 @@ class Tls:
         self.problem, self.expires_at = "", expires_at
         log.info("tls_reloaded", extra={"expires_at": expires_at.isoformat()})
 
+    @property
+    def is_key_open(self) -> bool:
+        """Whether any user of the machine can read the key."""
+        try:
+            return bool(self._key.stat().st_mode & stat.S_IROTH)
+        except OSError:
+            return False
+
     async def run(self) -> None:
         """Looks once in a minute whether there are new files, for ever."""
         while True:
@@ -99,6 +108,8 @@ def warnings(tls: Tls | None, now: datetime) -> list[str]:
     if tls is None:
         return []
     found = [f"The API goes on with its certificate of before: {tls.problem}"] if tls.problem else []
+    if tls.is_key_open:
+        found.append("Everybody on this machine can read the API's key: let only the gateway's user do so (chmod 600).")
     if now >= tls.expires_at:
         found.append(f"The API's certificate has expired at {tls.expires_at:%Y-%m-%d %H:%M} UTC: renew it.")
     elif tls.expires_at - now < WARNED_AHEAD:

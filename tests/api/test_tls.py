@@ -140,6 +140,14 @@ def test_when_a_certificate_expires_is_told_three_weeks_ahead(tmp_path: Path, da
     assert all(each.startswith(f"The API's certificate {words}") for each in told)
 
 
+def test_a_key_that_everybody_can_read_is_told(tmp_path: Path) -> None:
+    certificate, key = write_pair(tmp_path)
+    key.chmod(0o644)
+
+    [told] = warnings(Tls(certificate, key), datetime.now(UTC))
+    assert told.startswith("Everybody on this machine can read the API's key")
+
+
 async def test_health_tells_that_the_certificate_will_expire(tmp_path: Path) -> None:
     certificate, key = write_pair(tmp_path, days=20)
     async with open_house(tmp_path, tls=Tls(certificate, key)) as house:
