@@ -17,7 +17,21 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-from bench import advice, deaths, door, drain, framing, report, reports, ring, roster, sealing, stream, throughput, waiting
+from bench import (
+    advice,
+    deaths,
+    door,
+    drain,
+    framing,
+    report,
+    reports,
+    ring,
+    roster,
+    sealing,
+    stream,
+    throughput,
+    waiting,
+)
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
