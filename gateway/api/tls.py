@@ -103,18 +103,23 @@ def client_context(api: ApiSettings) -> ssl.SSLContext | bool:
     return context
 
 
-def warnings(tls: Tls | None, now: datetime) -> list[str]:
-    """What is wrong with the certificate, or will be soon, in sentences."""
+def warnings(tls: Tls | None, now: datetime) -> dict[str, str]:
+    """What is wrong with the certificate, or will be soon, in sentences by what it is about: `files`, `key` or
+    `end`."""
+    found: dict[str, str] = {}
     if tls is None:
-        return []
-    found = [f"The API goes on with its certificate of before: {tls.problem}"] if tls.problem else []
+        return found
+    if tls.problem:
+        found["files"] = f"The API goes on with its certificate of before: {tls.problem}"
     if tls.is_key_open:
-        found.append("Everybody on this machine can read the API's key: let only the gateway's user do so (chmod 600).")
+        found["key"] = (
+            "Everybody on this machine can read the API's key: let only the gateway's user do so (chmod 600)."
+        )
+    ends = f"{tls.expires_at:%Y-%m-%d %H:%M} UTC: renew it."
     if now >= tls.expires_at:
-        found.append(f"The API's certificate has expired at {tls.expires_at:%Y-%m-%d %H:%M} UTC: renew it.")
+        found["end"] = f"The API's certificate has expired at {ends}"
     elif tls.expires_at - now < WARNED_AHEAD:
-        days = (tls.expires_at - now).days
-        found.append(f"The API's certificate expires in {days} days, at {tls.expires_at:%Y-%m-%d %H:%M} UTC: renew it.")
+        found["end"] = f"The API's certificate expires in {(tls.expires_at - now).days} days, at {ends}"
     return found
 
 

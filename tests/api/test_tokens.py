@@ -162,5 +162,6 @@ async def test_health_tells_that_tokens_will_expire_and_of_nobody_by_name(house:
     assert before.json["problems"] == renewed.json["problems"] == []
     [problem] = after.json["problems"]
     assert problem.startswith("2 tokens expire soon, the first at 20")
-    assert problem.endswith("(1 of them an admin's): `gateway112 token list` says which.")
-    assert (after.status, after.json["status"], "Dewi" in problem) == (200, "impaired", False)
+    assert problem.endswith("(1 of them an admin's).")
+    assert (after.status, after.json["status"], "Dewi" in after.text) == (200, "impaired", False)
+    assert [each["code"] for each in after.json["reasons"]] == ["tokens_expire"]
