@@ -7,7 +7,7 @@ import asyncio
 import logging
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,21 +25,26 @@ from gateway.api.streams import Streams
 from gateway.api.tls import tls_of
 from gateway.api.uses import Uses
 from gateway.api.workload import Workload
-from gateway.asterisk import music, site, voices
+from gateway.asterisk import knocking, music, site, voices
 from gateway.asterisk.advisor import Advisor, announced
 from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
 from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
+from gateway.asterisk.logfiles import LogFiles
 from gateway.asterisk.switchboard import AsteriskSwitchboard
+from gateway.banning import Banning
 from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
+from gateway.certificates import Watched
 from gateway.charge import Charge, Holder
 from gateway.destroying import Destroying
 from gateway.domain.advice import TrunkRule, in_vain, unreachable
+from gateway.domain.books import never_banned
 from gateway.domain.duty import Told
+from gateway.domain.knocks import Knocks
 from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
@@ -177,7 +182,9 @@ class App:
             board.hear(event)
             if (call_id := announced(event)) is not None:
                 blindness.announce(call_id)
-            if board.is_touched_by(event):
+            if (knock := knocking.heard(event)) is not None:
+                banning.hear(knock)
+            elif board.is_touched_by(event):
                 keeper.touch()
             elif (voice := voices.heard(event, _now())) is not None:
                 listening.hear(voice)
@@ -212,7 +219,8 @@ class App:
         def is_hearing() -> bool:
             return switchboard.is_seeing and journal.is_drained and not journal.waits
 
-        always = site.always(settings)
+        offers_sha256 = await asyncio.to_thread(site.offers_sha256, settings)
+        always = replace(site.always(settings), offers_sha256=offers_sha256)
         doomed: set[str] = set()
         level = Level(
             switchboard=switchboard, bookkeeper=bookkeeper, saving=saving, journal=journal, always=always, clock=_now
@@ -226,6 +234,15 @@ class App:
             music=music.classes(),
             doomed=doomed,
             clock=_now,
+        )
+        banning = Banning(
+            knocks=Knocks(settings.sip.ban_after, settings.sip.ban_within_s),
+            ban_s=settings.sip.ban_minutes * 60,
+            office=office,
+            bookkeeper=bookkeeper,
+            kept_open=lambda books: (*never_banned(books, always), *board.phone_addresses),
+            clock=_now,
+            clock_s=time.monotonic,
         )
         callbacks = Callbacks(
             store=store,
@@ -367,6 +384,8 @@ class App:
             saving=saving, store=store, reads=reads, feed=feed, centre_name=settings.centre.name, clock=_now
         )
 
+        certificate = Watched(settings, time.monotonic)
+
         def status() -> Status:
             return Status(
                 asterisk_up=link.state is LinkState.UP,
@@ -380,6 +399,11 @@ class App:
                 version=__version__,
                 started_at=self._started_at,
                 sip_refused=board.refused_requests,
+                sip_certificate_problem=certificate.problem(_now()),
+                sip_certificate_ends_at=certificate.certificate.ends_at if certificate.certificate else None,
+                sip_banned=banning.in_force,
+                sip_bans_made=banning.banned,
+                sip_bans_spared=banning.spared,
                 advice_given=advisor.given,
                 advice_missed=advisor.missed,
                 advice_late=advising.late,
@@ -460,6 +484,8 @@ class App:
                     edges.create_task(advisor.run()),
                     edges.create_task(centre.judge_rings(lambda: journal.is_drained)),
                     edges.create_task(keeper.run()),
+                    edges.create_task(banning.run()),
+                    edges.create_task(LogFiles(link, settings.asterisk_dir / "log").run()),
                     edges.create_task(notices.run()),
                     edges.create_task(listening.run()),
                     edges.create_task(vault.run()),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from gateway import recurrence
 from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency
+from gateway.domain.bans import Ban
 from gateway.domain.books import Books, PauseReason, Rules
 from gateway.domain.operators import Operator
 from gateway.domain.queues import Queue
@@ -78,6 +79,7 @@ class Bookkeeper:
             advice_rules=tuple(await store.kept(AdviceRule)),
             retention_rules=tuple(await store.kept(RetentionRule)),
             blocks=tuple(await store.blocks(self._clock())),
+            bans=tuple(await store.kept(Ban)),
         )
 
     async def plan(self, first: date, last: date) -> Plan:

@@ -162,5 +162,6 @@ def _about(phone: str, commands: Sequence[Command]) -> list[Command]:
 def _next_change(books: Books, at: datetime) -> datetime | None:
     ends = [presence.until for presence in books.presences.values() if presence.until is not None]
     ends += [block.until for block in books.blocks]
+    ends += [ban.until for ban in books.bans]
     moments = [moment for moment in (books.plan.next_change(at), *ends) if moment is not None and moment > at]
     return min(moments, default=None)

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from gateway import importing, rulings
 from gateway.bookkeeper import Bookkeeper
-from gateway.domain import blocks, disposing, duty
+from gateway.domain import bans, blocks, disposing, duty
 from gateway.domain.advice_rules import AdviceRule, first_rules
 from gateway.domain.audit import CENTRE, Actor, Deed
+from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
-from gateway.domain.books import Books, Rules
+from gateway.domain.books import Books, Rules, never_banned
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposed, Verdict
@@ -106,6 +107,8 @@ class Office:
                 rulings.check(await self._books_for(books, after), before, after)
                 if isinstance(after, Block) and after.is_active:
                     blocks.check(after, books.blocks, now)
+                if isinstance(after, Ban) and after.is_active:
+                    self._refuse_ban(books, after, now)
             if not allow_gaps:
                 await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
             committed = await self._saving.save_in_turn(
@@ -157,7 +160,7 @@ class Office:
     async def create_operator(self, operator: Operator, actor: Actor) -> tuple[Operator, str]:
         """A new operator with a phone, and the phone's secret, which is told this once. Raises what `create` does."""
         secret = secrets.token_urlsafe(15)
-        operator = replace(operator, digest=sip_digest(operator.phone, secret))
+        operator = _with_secret(operator, secret)
         return await self.create(operator, actor), secret
 
     async def change_operator(
@@ -166,7 +169,7 @@ class Office:
         """The operator as changed, and the new secret where one was asked for. Raises what `change` does."""
         secret = secrets.token_urlsafe(15) if renews_secret else None
         if secret is not None:
-            after = replace(after, digest=sip_digest(after.phone, secret))
+            after = _with_secret(after, secret)
         return await self.change(before, after, actor), secret
 
     async def retire_operator(self, operator: Operator, actor: Actor, *, allow_gaps: bool = True) -> None:
@@ -291,6 +294,11 @@ class Office:
             known = f"known are {', '.join(sorted(self._music))}" if self._music else "there is none yet"
             raise Unfitting("music", f"there is no class {after.music}: {known}")
 
+    def _refuse_ban(self, books: Books, ban: Ban, now: datetime) -> None:
+        bans.check(ban, books.bans, now)
+        if bans.is_among(ban.address, never_banned(books, self._always)):
+            raise Unfitting("address", "is that of a trunk, of a phone, or one that sip.never_banned names")
+
     async def _refuse_hold(self, before: Kept | None, after: Kept) -> None:
         """A hold is on a call that there is, and not while its recordings go: then it would hold what is gone."""
         if not isinstance(after, LegalHold) or before is not None:
@@ -302,6 +310,11 @@ class Office:
 
     def _place_deed(self, action: str, actor: Actor, data: Mapping[str, object]) -> Deed:
         return Deed(self._clock(), actor, action, subject=f"place/{data['queue']}/{data['phone']}", data=data)
+
+
+def _with_secret(operator: Operator, secret: str) -> Operator:
+    digest = sip_digest(operator.phone, secret)
+    return replace(operator, digest=digest, digest_sha256=sip_digest(operator.phone, secret, "sha256"))
 
 
 def token_hash(token: str) -> str:

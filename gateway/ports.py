@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from gateway.domain.advice_rules import Arrival, Past
 from gateway.domain.alarms import Alarm
@@ -412,6 +412,6 @@ class Dialling:
     """The file that its sound goes to, relative to the recordings' folder."""
 
 
-def sip_digest(phone: str, secret: str) -> str:
-    """What Asterisk needs in order to check a phone's password: HA1 of RFC 2617, 3.2.2.2, in hexadecimal."""
-    return hashlib.md5(f"{phone}:{SIP_REALM}:{secret}".encode(), usedforsecurity=False).hexdigest()
+def sip_digest(phone: str, secret: str, algorithm: Literal["md5", "sha256"] = "md5") -> str:
+    """What Asterisk needs in order to check a phone's password: HA1 of RFC 7616, 3.4.2, in hexadecimal."""
+    return hashlib.new(algorithm, f"{phone}:{SIP_REALM}:{secret}".encode(), usedforsecurity=False).hexdigest()

@@ -4,6 +4,7 @@ Its counterpart is the admin who edits that file: whatever is wrong there ends t
 names the file, the key, the reason and the remedy.
 """
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -132,9 +133,50 @@ class SipSettings(_Section):
     host: Host = "127.0.0.1"
     """EVERYWHERE: every address of this machine."""
     port: Port = 5060
+    tls_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where SIP over TLS is taken; 0: nowhere."""
+    tls_certificate: Path = Path()
+    """PEM, the server's own first; relative paths start at the folder of gateway.toml, as those of the next two do."""
+    tls_key: Path = Path()
+    tls_authorities: Path = Path()
+    """PEM: who may vouch for carriers that are called over TLS. Empty: they are not asked who they are."""
+    sha256: bool = True
+    """Whether phones are asked for their password by SHA-256 too (RFC 8760), before MD5."""
     reads_location: bool = False
     """Whether a location that comes in the INVITE's body (PIDF-LO) is read. Asterisk 22 dies of one that has no
     usage-rules (docs/decisions/0019)."""
+
+    ban_after: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """So many refused requests of one address within `ban_within_s` have it banned for `ban_minutes`. 0: nobody is."""
+    ban_within_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    ban_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 60
+    never_banned: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses and networks that are let in whatever comes from them. Trunks and registered phones are so anyhow."""
+
+    @field_validator("never_banned", mode="before")
+    @classmethod
+    def _of_the_environment(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("never_banned")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"must hold addresses and networks alone, such as 10.20.0.0/16: {error}") from error
+        return value
+
+    @property
+    def has_tls(self) -> bool:
+        return self.tls_port != 0
+
+    @model_validator(mode="after")
+    def _certificate_for_tls(self) -> Self:
+        if self.has_tls and Path() in (self.tls_certificate, self.tls_key):
+            raise ValueError("tls_port needs tls_certificate and tls_key too")
+        return self
 
     @property
     def near_host(self) -> str:
@@ -292,7 +334,10 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         raise SettingsError("\n".join(conflicts))
     base = file.parent
     paths = PathSettings(var=base / settings.paths.var, recordings=base / settings.paths.recordings)
-    return settings.model_copy(update={"paths": paths, "api": _from(base, settings.api)})
+    files = ("tls_certificate", "tls_key", "tls_authorities")
+    lies = {name: base / lie for name in files if (lie := getattr(settings.sip, name)) != Path()}
+    sip = settings.sip.model_copy(update=lies)
+    return settings.model_copy(update={"paths": paths, "sip": sip, "api": _from(base, settings.api)})
 
 
 def _from(base: Path, api: ApiSettings) -> ApiSettings:
@@ -307,11 +352,20 @@ def _conflicts(settings: Settings, file: Path) -> Iterator[str]:
     same_host = {sip.host, EVERYWHERE} & {ami.host, api.host, EVERYWHERE}
     if same_host and len({sip.port, ami.port, api.port}) < 3:
         yield f"{file}: ports: sip, ami and api need three different ports. Remedy: change one of them."
+    if sip.has_tls and sip.tls_port in {sip.port, *(each.port for each in (ami, api) if each.host in _same(sip.host))}:
+        yield f"{file}: sip.tls_port: {sip.tls_port} is another's port here. Remedy: choose another, such as 5061."
+    if sip.has_tls and rtp.first_port <= sip.tls_port <= rtp.last_port:
+        yield f"{file}: sip.tls_port: {sip.tls_port} is among RTP's ports. Remedy: choose another, such as 5061."
     if rtp.first_port <= sip.port <= rtp.last_port:
         yield (
             f"{file}: rtp.first_port: the range {rtp.first_port} to {rtp.last_port} holds sip.port, {sip.port}. "
             f"Remedy: choose another range or another port."
         )
+
+
+def _same(host: str) -> set[str]:
+    """The hosts that may be the same address as this one, of those that settings name."""
+    return {host, EVERYWHERE}
 
 
 def _read_toml(file: Path, *, must_exist: bool) -> dict[str, Any]:

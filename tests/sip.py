@@ -285,7 +285,7 @@ def phone_rings() -> str:
     )
 
 
-TELKOMSEL = "127.0.0.11"
+TELKOMSEL, INDOSAT = "127.0.0.11", "127.0.0.12"
 
 
 PORTS = range(28_000, 32_700, 4)

@@ -19,6 +19,7 @@ from gateway.domain.duty import Told
 from gateway.domain.evidence import Sound
 from gateway.domain.holding import (
     AddMember,
+    ChangeBans,
     Command,
     Held,
     Holding,
@@ -159,6 +160,10 @@ def carried_out(held: Held, command: Command) -> Held:
             notes[path] = text
         case RemoveNote(path=path):
             del notes[path]
+        case ChangeBans(come=come, go=go):
+            assert not held.banned & set(come)
+            assert held.banned >= set(go)
+            return replace(held, banned=held.banned - set(go) | set(come))
     return replace(held, phones=phones, members=members, trunks=trunks, queues=queues, notes=notes)
 
 

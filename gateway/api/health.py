@@ -53,6 +53,15 @@ class Status:
     """Whether the live board is true: false until all was looked at since Asterisk was reached."""
     sip_refused: Mapping[str, int] = field(default_factory=dict)
     """SIP requests that were not let in since the start, by Asterisk's word for the reason."""
+    sip_certificate_problem: str | None = None
+    """What is wrong with the certificate for TLS, or soon will be."""
+    sip_certificate_ends_at: datetime | None = None
+    """None without TLS, and where the certificate cannot be read."""
+    sip_banned: int = 0
+    """Addresses that are kept out now."""
+    sip_bans_made: int = 0
+    """Since the start, as are those that were spared: their address is a trunk's, a phone's, or the site's own."""
+    sip_bans_spared: int = 0
     advice_given: int = 0
     advice_missed: int = 0
     advice_late: int = 0

@@ -225,6 +225,15 @@ def _store(context: Context) -> Iterator[Metric]:
 
 def _at_the_door(status: Status) -> Iterator[Metric]:
     yield _counts("sip_refused", "SIP requests that were not let in.", "reason", status.sip_refused)
+    due = {"banned": status.sip_bans_made, "spared": status.sip_bans_spared}
+    yield _counts("sip_bans", "Bans that were due at the SIP door.", "result", due)
+    yield _gauge("sip_banned_addresses", "Addresses that the SIP door does not let in now.", status.sip_banned)
+    ends_at = status.sip_certificate_ends_at
+    yield _gauge(
+        "sip_certificate_expiry_timestamp_seconds",
+        "When the SIP door's certificate ends, since 1970; NaN without TLS.",
+        ends_at.timestamp() if ends_at else float("nan"),
+    )
     counts = (status.advice_given, status.advice_missed, status.advice_late, status.advice_rule_faults)
     yield _counts("advice", "Advice on arriving calls.", "result", dict(zip(ADVICE, counts, strict=True)))
 

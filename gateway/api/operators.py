@@ -29,6 +29,7 @@ from gateway.api.resources import (
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.duty import Step
+from gateway.domain.encryption import SoundEncryption
 from gateway.domain.kept import Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Said
@@ -56,6 +57,9 @@ class NewOperator(Body):
         tuple[QueueName, ...],
         Field(max_length=16, description="Where a login outside of any shift leads; empty: the centre's own queue."),
     ] = ()
+    sound_encryption: Annotated[
+        SoundEncryption, Field(strict=False, description="Of the phone: SRTP with SDES; it needs TLS to be of use.")
+    ] = SoundEncryption.NONE
 
 
 class _Renewable(NewOperator):
@@ -75,6 +79,7 @@ class OperatorModel(KeptModel):
     skills: list[str]
     languages: list[str]
     home_queues: list[str]
+    sound_encryption: SoundEncryption
     state: Annotated[
         str | None,
         Field(description="free, ringing, talking, paused, unavailable or unknown; null when it is in no queue."),

@@ -24,7 +24,7 @@ CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
     *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
     *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
-    *("certificate", "tokens_expire"),
+    *("certificate", "sip_certificate", "tokens_expire"),
 )
 """All that there are."""
 
@@ -173,6 +173,12 @@ def _of_recordings(context: Context) -> Iterator[Reason]:
 
 
 def _of_what_is_held(context: Context) -> Iterator[Reason]:
+    if problem := context.status().sip_certificate_problem:
+        yield Reason(
+            "sip_certificate",
+            problem,
+            "Write a new one where sip.tls_certificate says, with its key, and restart the gateway. UDP goes on.",
+        )
     if context.level.applied.problems:
         yield Reason(
             "asterisk_refused",

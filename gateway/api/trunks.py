@@ -13,6 +13,7 @@ from gateway.api.context import Context
 from gateway.api.models import PRINTABLE, Body, PersonName, QueueName, Told, of_format
 from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, Subject, given, routes_of
+from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.tokens import May
 from gateway.domain.trunks import CODECS, NAME_PATTERN, Registration, Trunk
 
@@ -57,6 +58,16 @@ class NewTrunk(Body):
         bool, Field(description="Ask it every half minute whether it is there (OPTIONS), if it answers that.")
     ] = False
     registration: NewRegistration | None = None
+    transport: Annotated[
+        Transport, Field(strict=False, description="How calls to the carrier, and a registration, are signalled.")
+    ] = Transport.UDP
+    sound_encryption: Annotated[
+        SoundEncryption,
+        Field(
+            strict=False,
+            description="SRTP with SDES: `none` refuses what offers nothing else, `required` what has it not.",
+        ),
+    ] = SoundEncryption.NONE
 
 
 class TrunkModel(KeptModel):
@@ -69,6 +80,8 @@ class TrunkModel(KeptModel):
     channels: int | None
     is_asked: bool
     registration: RegistrationModel | None
+    transport: Transport
+    sound_encryption: SoundEncryption
     applied: Annotated[bool, Field(description="Whether Asterisk holds the trunk as it stands here.")]
     problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
     is_up: Annotated[bool | None, Field(description="Whether the carrier answers; null where it is not asked.")]
@@ -96,7 +109,7 @@ async def _tell(context: Context, trunk: Trunk) -> TrunkModel:
 
 _OWN = (
     *("id", "version", "created_at", "retired_at", "name", "carrier"),
-    *("addresses", "port", "codecs", "queue", "channels", "is_asked"),
+    *("addresses", "port", "codecs", "queue", "channels", "is_asked", "transport", "sound_encryption"),
 )
 
 

@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     r"^[a-z]{2,3}$": "a language's code, such as id",
     r"^[A-Za-z0-9][A-Za-z0-9 -]{0,39}$": "letters, digits, blanks and hyphens, 40 at most, a letter or digit first",
     r"^[a-z0-9-]{1,40}$": "small letters, digits and hyphens, 40 at most",
+    r"^[0-9A-Fa-f.:/]{3,64}$": "an IPv4 address, or an IPv6 network of 64 bits",
     r"^[0-9A-Za-z.:-]{1,253}$": "an address or a host's name",
     r"^[0-9A-Za-z_.+-]{1,64}$": "letters, digits and _ . + -, 64 at most",
     r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$": "a time of day, such as 06:30",

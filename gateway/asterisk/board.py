@@ -3,10 +3,12 @@
 Counterpart: Asterisk's queue events over AMI keep it between two full looks (QueueStatus).
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from gateway.asterisk.framing import Message
+from gateway.asterisk.knocking import REFUSED
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
 from gateway.domain.holding import SHIFT_OVER
 from gateway.domain.places import Place
@@ -27,8 +29,8 @@ one call at a time is busy from the first ring on, which is called talking here:
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
 _TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"}
+_CONTACT_HOST = re.compile(r"^sips?:[^@]*@(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?=[:;>]|$)")
 _CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}
-_KNOCKS = {"InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "FailedACL"}
 
 
 class Board:
@@ -39,6 +41,8 @@ class Board:
         self._clock = clock
         self._places: dict[tuple[str, str], Place] = {}
         self._trunks_up: dict[str, bool] = {}
+        self.phone_addresses: frozenset[str] = frozenset()
+        """Where phones are registered, as of the last full look."""
         self._heard: set[tuple[str, str]] = set()
         self._heard_trunks: set[str] = set()
         """Of whom events told since a full look began."""
@@ -76,7 +80,7 @@ class Board:
         elif event.name == "ContactStatus":
             self._heard_trunks.add(event.get("AOR"))
             self._contact(event.get("AOR"), event.get("ContactStatus"))
-        elif event.name in _KNOCKS and event.get("Service") == "PJSIP":
+        elif event.name in REFUSED and event.get("Service") == "PJSIP":
             self.refused_requests[event.name] = self.refused_requests.get(event.name, 0) + 1
 
     @staticmethod
@@ -89,6 +93,8 @@ class Board:
     def look_at_contacts(self, contacts: Iterable[Message]) -> None:
         """Takes a whole PJSIPShowContacts."""
         self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
+        contacts = list(contacts)
+        self.phone_addresses = frozenset(filter(None, map(_phone_host, contacts)))
         for event in contacts:
             aor = event.get("ObjectName").partition("/")[0].partition(";@")[0]
             if event.name == "ContactList" and aor not in self._heard_trunks:
@@ -151,6 +157,15 @@ class Board:
             line_since=before.line_since if before and before.line == line else self._clock(),
             resumed_at=resumed_at,
         )
+
+
+def _phone_host(contact: Message) -> str:
+    """The address of a phone's contact, as PJSIPShowContacts tells it; empty where it is a trunk's, or a name.
+    Asterisk writes a registered one with the address that it really came from (rewrite_contact)."""
+    found = _CONTACT_HOST.search(contact.get("Uri"))
+    if contact.name != "ContactList" or found is None or not is_phone(contact.get("ObjectName").partition(";@")[0]):
+        return ""
+    return found[1] or found[2]
 
 
 def member_phone(event: Message) -> str:

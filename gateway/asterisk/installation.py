@@ -30,6 +30,12 @@ class Installation:
     sounds: Path
     version: str
 
+    @property
+    def takes_sha256(self) -> bool:
+        """Whether its phones can be asked for a digest with SHA-256 (RFC 8760): from 20.11, 21.6 and 22.1 on."""
+        major, minor = (int(part) for part in self.version.split(".")[:2])
+        return major > 22 or minor >= {20: 11, 21: 6, 22: 1}.get(major, 1 << 30)
+
     def command(self, etc: Path, *options: str) -> list[str]:
         """The argv that starts Asterisk on the configuration folder `etc`."""
         return [*self.program, "-C", str(etc / "asterisk.conf"), *options]

@@ -1,4 +1,4 @@
-"""The two configuration files that the gateway keeps over AMI, as Asterisk finds them when it starts: templates from
+"""The three configuration files that the gateway keeps over AMI, as Asterisk finds them when it starts: templates from
 `asterisk-config/`, which an engineer edits, and the sections that were there before.
 
 Counterpart: `sections.py` for what stands in them. On the first start, with no gateway yet, the carriers, the queue and
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.asterisk import sections
-from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE, Section
+from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE, Section
 from gateway.domain.books import as_held
 from gateway.domain.holding import Holding
 from gateway.domain.queues import first_queue
 from gateway.domain.trunks import first_trunks
 from gateway.settings import PROJECT
 
-FILES = frozenset({PHONES_FILE, QUEUES_FILE})
+FILES = frozenset({PHONES_FILE, QUEUES_FILE, BANNED_FILE})
 
 _HEAD = re.compile(r"^\[([^]]+)\](\([^)]*\))?")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,6 +30,7 @@ def texts(etc: Path, default_queue: str, always: Holding, site: Mapping[str, str
     return {
         PHONES_FILE: _text(PHONES_FILE, etc, _first_phones(always), site),
         QUEUES_FILE: _text(QUEUES_FILE, etc, _first_queues(default_queue, always), site),
+        BANNED_FILE: _text(BANNED_FILE, etc, [sections.BANNED], site),
     }
 
 

@@ -4,12 +4,13 @@ Counterparts: the templates in `asterisk-config/pjsip_wizard.conf` and `asterisk
 section stands; `switchboard.py` has them written over AMI, `site.py` writes the first ones.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.asterisk.framing import Message
+from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.holding import Phone
 from gateway.domain.queues import Queue, Strategy
 from gateway.domain.trunks import Registration, Trunk
@@ -19,9 +20,17 @@ PHONES_FILE = "pjsip_wizard.conf"
 """Phones and trunks: res_pjsip_config_wizard makes endpoint, aor, auth and identify of each section."""
 QUEUES_FILE = "queues_kept.conf"
 """Included by queues.conf."""
+BANNED_FILE = "banned.conf"
+"""Named by sorcery.conf: one access list of res_pjsip_acl."""
 
-PHONE, FIXED_PHONE, CARRIER, QUEUE = "phone", "fixed-phone", "carrier", "kept-queue"
+PHONE, FIXED_PHONE, CARRIER, QUEUE, BAN_LIST = "phone", "fixed-phone", "carrier", "kept-queue", "ban-list"
 """The templates."""
+
+ALGORITHMS = "inbound_auth/supported_algorithms_uas"
+"""Which digests a phone is asked for, the best one first (RFC 8760)."""
+SHA256 = "-sha256"
+"""Ends the template of a phone that is asked for that too."""
+_SHA256 = "SHA-256:"
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREIGN = "?"
@@ -47,12 +56,14 @@ def of_phone(phone: Phone) -> Section:
     """A phone with a fixed contact may not register; both kinds must give their password in order to call."""
     return Section(
         phone.number,
-        PHONE if phone.contact is None else FIXED_PHONE,
+        (PHONE if phone.contact is None else FIXED_PHONE) + (SHA256 if phone.digest_sha256 else ""),
         (
             ("inbound_auth/realm", SIP_REALM),
             ("inbound_auth/username", phone.number),
             ("inbound_auth/md5_cred", phone.digest),
+            *([("inbound_auth/password_digest", _SHA256 + phone.digest_sha256)] if phone.digest_sha256 else []),
             *([("aor/contact", phone.contact)] if phone.contact is not None else []),
+            *_encrypted(phone.sound_encryption),
         ),
     )
 
@@ -62,7 +73,7 @@ def of_trunk(trunk: Trunk) -> Section:
     host = trunk.addresses[0].partition("/")[0]
     values = [
         ("remote_hosts", host),
-        ("aor/contact", f"sip:{_bracketed(host)}:{trunk.port}"),
+        ("aor/contact", f"sip:{_bracketed(host)}:{trunk.port}{_over(trunk.transport)}"),
         ("identify/match", ",".join(trunk.addresses)),
     ]
     if trunk.codecs:
@@ -77,14 +88,46 @@ def of_trunk(trunk: Trunk) -> Section:
             ("sends_auth", "yes"),
             ("outbound_auth/username", registration.username),
             ("outbound_auth/password", registration.password),
-            ("server_uri_pattern", f"sip:{registration.server}"),
+            ("server_uri_pattern", f"sip:{registration.server}{_over(trunk.transport)}"),
             ("client_uri_pattern", f"sip:{registration.username}@{registration.server}"),
         ]
+    values += _encrypted(trunk.sound_encryption)
     return Section(trunk.name, CARRIER, tuple(values))
+
+
+def _over(transport: Transport) -> str:
+    """The parameter of a SIP address that says so; UDP is what is meant without one."""
+    return "" if transport is Transport.UDP else f";transport={transport}"
+
+
+_ENCRYPTED: Mapping[SoundEncryption, tuple[tuple[str, str], ...]] = {
+    SoundEncryption.NONE: (),
+    SoundEncryption.WANTED: (
+        ("endpoint/media_encryption", "sdes"),
+        ("endpoint/media_encryption_optimistic", "yes"),
+    ),
+    SoundEncryption.REQUIRED: (("endpoint/media_encryption", "sdes"),),
+}
+
+
+def _encrypted(sound: SoundEncryption) -> tuple[tuple[str, str], ...]:
+    return _ENCRYPTED[sound]
+
+
+def _encryption(values: Mapping[str, str]) -> SoundEncryption:
+    """What a section that was read says of it."""
+    if values.get("endpoint/media_encryption") != "sdes":
+        return SoundEncryption.NONE
+    is_wanted = values.get("endpoint/media_encryption_optimistic") == "yes"
+    return SoundEncryption.WANTED if is_wanted else SoundEncryption.REQUIRED
 
 
 def of_queue(queue: Queue) -> Section:
     return Section(queue.name, QUEUE, tuple((param, write(queue)) for param, write in _QUEUE_PARAMS.items()))
+
+
+BANNED = Section("banned", BAN_LIST, ())
+"""The one section of BANNED_FILE, without an address."""
 
 
 _QUEUE_PARAMS: Mapping[str, Callable[[Queue], str]] = {
@@ -135,7 +178,13 @@ def phones_and_trunks(config: Message) -> tuple[dict[str, Phone], dict[str, Trun
     trunks: dict[str, Trunk] = {}
     for name, template, values, twice in _read(config):
         if name.isdigit():
-            phone = Phone(name, values.get("inbound_auth/md5_cred", ""), values.get("aor/contact"))
+            phone = Phone(
+                name,
+                values.get("inbound_auth/md5_cred", ""),
+                values.get("aor/contact"),
+                _encryption(values),
+                values.get("inbound_auth/password_digest", "").removeprefix(_SHA256),
+            )
             phones[name] = phone if _is_of(of_phone(phone), template, values) else replace(phone, digest=_FOREIGN)
         else:
             trunk = _trunk(name, values, twice)
@@ -152,24 +201,43 @@ def queues(config: Message) -> dict[str, Queue]:
     return found
 
 
+def banned(config: Message) -> frozenset[str]:
+    """The addresses that a GetConfig of BANNED_FILE tells."""
+    lines = (value for header, value in config.headers if header.startswith("Line-"))
+    return frozenset(line.removeprefix("deny=") for line in lines if line.startswith("deny="))
+
+
+def ban_edits(come: Iterable[str], go: Iterable[str]) -> Sequence[tuple[tuple[str, str], ...]]:
+    """The edits of an UpdateConfig that put addresses on the list and take others off it."""
+    cat = ("Cat", BANNED.name)
+    return [
+        *((("Action", "Delete"), cat, ("Var", "deny"), ("Match", address)) for address in go),
+        *((("Action", "Append"), cat, ("Var", "deny"), ("Value", address)) for address in come),
+    ]
+
+
 def _trunk(name: str, values: Mapping[str, str], twice: Collection[str]) -> Trunk:
     registration = None
     if values.get("sends_registrations") == "yes":
         registration = Registration(
-            server=values.get("server_uri_pattern", "").removeprefix("sip:"),
+            server=values.get("server_uri_pattern", "").removeprefix("sip:").partition(";")[0],
             username=values.get("outbound_auth/username", ""),
             password=values.get("outbound_auth/password", ""),
         )
     allowed = values.get("endpoint/allow", "").removeprefix("!all,").split(",")
+    contact, _, parameters = values.get("aor/contact", "").partition(";")
+    transport = parameters.removeprefix("transport=")
     return Trunk(
         name=name,
         carrier="",
         addresses=tuple(values.get("identify/match", "").split(",")),
-        port=_number(values.get("aor/contact", "").rpartition(":")[2]),
+        port=_number(contact.rpartition(":")[2]),
         codecs=tuple(allowed) if "endpoint/allow" in twice else (),
         queue=queue.removeprefix("QUEUE=") if (queue := values.get("endpoint/set_var")) else None,
         is_asked=values.get("aor/qualify_frequency") not in (None, "0"),
         registration=registration,
+        transport=Transport(transport) if transport in set(Transport) else Transport.UDP,
+        sound_encryption=_encryption(values),
         created_at=_NEVER,
     )
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway import certificates
+from gateway.asterisk import installation as installations
 from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
 from gateway.domain.call import PROBE_TRUNK
@@ -18,7 +20,7 @@ from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Ph
 from gateway.domain.queues import Queue
 from gateway.domain.trunks import Trunk
 from gateway.ports import sip_digest
-from gateway.settings import EVERYWHERE, PROJECT, Settings, SettingsError
+from gateway.settings import EVERYWHERE, PROJECT, Settings, SettingsError, SipSettings
 
 AMI_USER = "gateway112"
 LANGUAGE = "id"
@@ -29,8 +31,11 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 def prepare(settings: Settings, installation: Installation) -> Path:
     """Writes the folder and returns it. Called again it changes nothing but the site's values: secrets, phones
-    (pjsip_wizard.conf) and Asterisk's database stay. Raises SettingsError when the greeting is no prompt."""
+    (pjsip_wizard.conf) and Asterisk's database stay. Raises SettingsError when the greeting is no prompt, or TLS has no
+    certificate that can be used; one that has ended can."""
     _refuse_unspoken(settings.call.greeting)
+    if settings.sip.has_tls:
+        certificates.read(settings.sip)
     home = settings.asterisk_dir
     etc = home / "etc"
     for folder in (
@@ -54,16 +59,20 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     for language in (LANGUAGE, "en"):
         _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
     _link(home / "lib/moh", music.FOLDER)
+    sha256 = settings.sip.sha256 and installation.takes_sha256
     values = {
         "CODECS": ",".join(sections.codecs_of(installation.modules)),
         "LOCATION": "<prefer_incoming>" if settings.sip.reads_location else "",
         **_sound(settings.sip.host),
+        "MD5_ALONE": f"{sections.ALGORITHMS} = MD5" if sha256 else "",
+        "SHA256_TOO": f"{sections.ALGORITHMS} = SHA-256,MD5" if sha256 else "",
     }
     for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
         write_private(etc / name, text)
 
     secret = ami_secret(settings)
-    for name, text in _site_files(settings, installation, secret).items():
+    asked = "default_auth_algorithms_uas = SHA-256,MD5\n" if sha256 else ""
+    for name, text in {**_site_files(settings, installation, secret), "site/sip.conf": asked}.items():
         write_private(etc / name, text)
     return etc
 
@@ -87,7 +96,17 @@ def always(settings: Settings) -> Holding:
         trunks={trunk.name: trunk},
         queues={queue.name: queue},
         notes={f"login/{PROBE_PHONE}": f"{PROBE_QUEUE}=0"},
+        never_banned=settings.sip.never_banned,
     )
+
+
+def offers_sha256(settings: Settings) -> bool:
+    """Whether phones are asked for a digest with SHA-256 too: where the settings say so, and this machine's Asterisk
+    can. Blocking: a child."""
+    try:
+        return settings.sip.sha256 and installations.find().takes_sha256
+    except installations.NoAsterisk:
+        return False
 
 
 def kept_secret(file: Path) -> str:
@@ -125,6 +144,24 @@ def _sound(host: str) -> Mapping[str, str]:
     if host == EVERYWHERE:
         return {"SOUND_BOUND": "no", "SOUND_HOST": ""}
     return {"SOUND_BOUND": "yes", "SOUND_HOST": host}
+
+
+def _tls(sip: SipSettings) -> str:
+    """The transport for TLS 1.2 and newer; nothing where there is none. A phone or a carrier that connects shows no
+    certificate: it is known by its password, or its address."""
+    if not sip.has_tls:
+        return ""
+    values: dict[str, object] = {
+        "type": "transport",
+        "protocol": "tls",
+        "bind": f"{sip.host}:{sip.tls_port}",
+        "method": "tlsv1_2",
+        "cert_file": sip.tls_certificate,
+        "priv_key_file": sip.tls_key,
+    }
+    if sip.tls_authorities != Path():
+        values |= {"ca_list_file": sip.tls_authorities, "verify_server": "yes"}
+    return _section("transport-tls", values)
 
 
 def _link(name: Path, target: Path) -> None:
@@ -169,7 +206,8 @@ def _site_files(settings: Settings, installation: Installation, secret: str) -> 
         "site/pjsip.conf": "".join(
             _section(f"transport-{kind}", {"type": "transport", "protocol": kind, "bind": f"{sip.host}:{sip.port}"})
             for kind in ("udp", "tcp")
-        ),
+        )
+        + _tls(sip),
         "site/music.conf": music.sections(music.classes()),
         "site/rtp.conf": f"rtpstart = {settings.rtp.first_port}\nrtpend = {settings.rtp.last_port}\n",
         "site/globals.conf": "".join(

@@ -14,10 +14,11 @@ from gateway.asterisk.board import Board, member_phone
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
-from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE
+from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE
 from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, TECHNOLOGY, WHISPER, is_phone
 from gateway.domain.holding import (
     AddMember,
+    ChangeBans,
     Command,
     Held,
     Member,
@@ -110,6 +111,8 @@ class AsteriskSwitchboard:
                 notes=await self._notes(),
                 busy=self._board.busy_phones,
                 occupied=frozenset(event.get("Queue") for event in status if event.name == "QueueEntry"),
+                banned=sections.banned(await self._config(BANNED_FILE)),
+                registered=self._board.phone_addresses,
             )
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
@@ -241,7 +244,7 @@ class AsteriskSwitchboard:
         problems: dict[str, str] = {}
         for command in group:
             if isinstance(command, _OF_FILES):
-                self._owed.add(QUEUES_FILE if isinstance(command, _OF_QUEUES) else PHONES_FILE)
+                self._owed.add(_file_of(command))
             try:
                 await self._carry_out(command)
             except AsteriskRefused as refusal:
@@ -257,14 +260,14 @@ class AsteriskSwitchboard:
         if self._owed_in_login != self._link.counters.logins:
             self._owed_in_login = self._link.counters.logins
             self._owed |= _RELOADS.keys()
-        for file in sorted(self._owed):
-            action, pairs = _RELOADS[file]
+        for action, pairs in dict.fromkeys(_RELOADS[file] for file in sorted(self._owed)):
+            files = {file for file in self._owed if _RELOADS[file] == (action, pairs)}
             try:
                 await self._link.ask(action, *pairs, timeout_s=LIST_TIMEOUT_S)
             except AsteriskRefused as refusal:
-                log.warning("reload_refused", extra={"about": file, "reason": refusal.message})
+                log.warning("reload_refused", extra={"about": ", ".join(sorted(files)), "reason": refusal.message})
             else:
-                self._owed.discard(file)
+                self._owed -= files
 
     async def _carry_out(self, command: Command) -> None:
         match command:
@@ -300,6 +303,8 @@ class AsteriskSwitchboard:
                     ("Paused", "false" if member.pause is None else "true"),
                     ("Reason", member.pause or ""),
                 )
+            case ChangeBans(come=come, go=go):
+                await self._edit(BANNED_FILE, sections.ban_edits(come, go))
             case PutNote(path=path, text=text):
                 await self._link.ask("DBPut", ("Family", NOTES), ("Key", path), ("Val", text))
             case RemoveNote(path=path):
@@ -329,19 +334,27 @@ class _Remembering(Generic[T]):
 
 
 _OF_QUEUES = (PutQueue, RemoveQueue)
-_OF_FILES = (*_OF_QUEUES, PutPhone, RemovePhone, PutTrunk, RemoveTrunk)
+_OF_FILES = (*_OF_QUEUES, PutPhone, RemovePhone, PutTrunk, RemoveTrunk, ChangeBans)
 _IN_ORDER: tuple[tuple[type, ...], ...] = (
     (PutQueue, PutPhone, PutTrunk),
     (AddMember, SetPenalty, PutNote, RemoveNote),
-    (SetPause, RemoveMember),
+    (SetPause, RemoveMember, ChangeBans),
     (RemoveQueue, RemovePhone, RemoveTrunk),
 )
 """Every command of the domain stands in one of these."""
 _RELOADS: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     QUEUES_FILE: ("QueueReload", (("Parameters", "yes"), ("Members", "no"), ("Rules", "no"))),
     PHONES_FILE: ("Reload", (("Module", "res_pjsip.so"),)),
+    BANNED_FILE: ("Reload", (("Module", "res_pjsip.so"),)),
 }
 """The action that takes a file over, and what it needs."""
+
+
+def _file_of(command: Command) -> str:
+    """The file that the command changes."""
+    if isinstance(command, ChangeBans):
+        return BANNED_FILE
+    return QUEUES_FILE if isinstance(command, _OF_QUEUES) else PHONES_FILE
 
 
 def _keep(kept: dict[str, T], key: str, value: T) -> None:

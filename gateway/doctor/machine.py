@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway import certificates
 from gateway.asterisk import installation, music
 from gateway.doctor.finding import Finding, ok, warning, wrong
-from gateway.settings import PROJECT, Settings
+from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault.keys import SigningKey
 
 OLDEST_PYTHON = (3, 11)
@@ -41,6 +43,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from _programs()
     yield _asterisk()
     yield _configuration(settings)
+    yield _certificate(settings)
     yield from _prompts()
     yield _music()
 
@@ -62,6 +65,20 @@ def _python() -> Finding:
     if importlib.util.find_spec("audioop") is None:
         return wrong("Python", f"{version} has no audioop", "`make setup` installs audioop-lts, which brings it back")
     return ok("Python", version)
+
+
+def _certificate(settings: Settings) -> Finding:
+    subject = "SIP over TLS"
+    if not settings.sip.has_tls:
+        return ok(subject, "off (sip.tls_port is 0)")
+    try:
+        found = certificates.read(settings.sip)
+    except SettingsError as error:
+        said, _, remedy = str(error).partition(". Remedy: ")
+        return wrong(subject, said.removeprefix("settings: "), remedy.rstrip("."))
+    if problem := found.problem(datetime.now(UTC)):
+        return warning(subject, problem, "renew it, write it where the old one lies, and restart the gateway")
+    return ok(subject, f"port {settings.sip.tls_port}, {found.subject}, until {found.ends_at:%Y-%m-%d}")
 
 
 def _programs() -> Iterator[Finding]:

@@ -11,11 +11,12 @@ from typing import ClassVar, TypeVar
 
 from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency
+from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.kept import Kept
 from gateway.domain.numbers import spellings
-from gateway.domain.operators import Operator
+from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Presence, Said
 from gateway.domain.queues import Queue
 from gateway.domain.retention import RetentionRule
@@ -93,10 +94,17 @@ class Books:
     retention_rules: tuple[RetentionRule, ...] = ()
     blocks: tuple[Block, ...] = ()
     """Those that were in force when the books were read; some may be over by now."""
+    bans: tuple[Ban, ...] = ()
+    """Those of addresses at the SIP door; some may be over."""
 
     def block_of(self, number: str, at: datetime) -> Block | None:
         """The block of that number, in any spelling, that is in force then."""
         return next((each for each in self.blocks if each.is_of(number) and each.is_in_force(at)), None)
+
+    def known_addresses(self) -> tuple[str, ...]:
+        """Where trunks and phones with a fixed address are: nobody bans them."""
+        trunks = (address for trunk in self.trunks.values() for address in trunk.addresses)
+        return (*trunks, *(host for operator in self.operators.values() if (host := _host(operator))))
 
     def operator_at(self, phone: str) -> Operator | None:
         """The active operator with that phone."""
@@ -174,7 +182,13 @@ def wanted(books: Books, always: Holding, at: datetime) -> Holding:
     """What Asterisk should hold at that time: each operator's phone and places, trunks, queues, the notes that the
     dialplan reads, and what always stands (`always`)."""
     phones = {
-        operator.phone: Phone(operator.phone, operator.digest, operator.contact)
+        operator.phone: Phone(
+            operator.phone,
+            operator.digest,
+            operator.contact,
+            operator.sound_encryption,
+            operator.digest_sha256 if always.offers_sha256 else "",
+        )
         for operator in books.operators.values()
     }
     return Holding(
@@ -183,7 +197,24 @@ def wanted(books: Books, always: Holding, at: datetime) -> Holding:
         trunks={**{name: as_held(trunk) for name, trunk in books.trunks.items()}, **always.trunks},
         queues={**{name: as_held(queue) for name, queue in books.queues.items()}, **always.queues},
         notes={**dict(_notes(books, at)), **always.notes},
+        banned=frozenset(ban.address for ban in books.bans if ban.is_in_force(at)),
+        never_banned=never_banned(books, always),
     )
+
+
+def never_banned(books: Books, always: Holding) -> tuple[str, ...]:
+    """The addresses and networks that the SIP door lets in whatever stands on the list: of every trunk, of phones with
+    a fixed address, and what always stands."""
+    own = (address for trunk in always.trunks.values() for address in trunk.addresses)
+    return (*books.known_addresses(), *own, *always.never_banned)
+
+
+def _host(operator: Operator) -> str:
+    """The host of the phone's fixed address; empty where it has none."""
+    try:
+        return contact_host(operator.contact) if operator.contact is not None else ""
+    except BadContact:
+        return ""
 
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

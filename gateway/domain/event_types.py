@@ -17,6 +17,7 @@ _KEPT: Mapping[str, str] = {
     "agency": "an agency",
     "advice_rule": "a rule of the advice",
     "block": "a block of a number",
+    "ban": "a ban of an address at the SIP door",
     "pause_reason": "a pause reason",
     "retention_rule": "a rule of how long recordings are kept",
     "legal_hold": "a legal hold on a call's recordings",

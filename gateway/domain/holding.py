@@ -7,6 +7,8 @@ out what it should hold.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain.bans import is_among
+from gateway.domain.encryption import SoundEncryption
 from gateway.domain.queues import Queue
 from gateway.domain.trunks import Trunk
 
@@ -26,6 +28,9 @@ class Phone:
     number: str
     digest: str
     contact: str | None = None
+    sound_encryption: SoundEncryption = SoundEncryption.NONE
+    digest_sha256: str = ""
+    """Empty: it is asked for MD5 alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,12 @@ class Holding:
     trunks: Mapping[str, Trunk] = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    banned: frozenset[str] = frozenset()
+    """Addresses that the SIP door does not let in."""
+    never_banned: tuple[str, ...] = ()
+    """Addresses and networks that it lets in whatever stands on the list."""
+    offers_sha256: bool = False
+    """Whether phones may give their passwords by SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,8 @@ class Held(Holding):
     """Phones that ring or talk."""
     occupied: frozenset[str] = frozenset()
     """Queues with callers in them."""
+    registered: frozenset[str] = frozenset()
+    """Addresses at which phones are registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +199,18 @@ class RemoveNote:
         return self.path
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeBans:
+    """From now on keep these addresses out, and let those in."""
+
+    come: tuple[str, ...]
+    go: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        return "bans"
+
+
 # a command's subject names whom it is about: a phone's number, a trunk's or queue's name, queue/phone, or a note's path
 Command = (
     PutPhone
@@ -200,6 +225,7 @@ Command = (
     | SetPause
     | PutNote
     | RemoveNote
+    | ChangeBans
 )
 
 
@@ -210,7 +236,7 @@ def difference(want: Holding, held: Held) -> list[Command]:
     Nobody is disturbed: a phone that rings or talks is only paused where it should leave, and a queue with callers
     stays; both go at a later look, when the call has ended.
     """
-    return [*_leaving(want, held), *_staying(want, held), *_notes(want, held)]
+    return [*_leaving(want, held), *_staying(want, held), *_notes(want, held), *_bans(want, held)]
 
 
 def _leaving(want: Holding, held: Held) -> list[Command]:
@@ -258,3 +284,12 @@ def _notes(want: Holding, held: Held) -> list[Command]:
         *(RemoveNote(path) for path in sorted(held.notes.keys() - want.notes.keys())),
         *(PutNote(path, text) for path, text in sorted(want.notes.items()) if held.notes.get(path) != text),
     ]
+
+
+def _bans(want: Holding, held: Held) -> list[Command]:
+    """Whoever has a phone registered at an address is not kept out of it, and neither are a trunk and a phone with a
+    fixed one."""
+    open_to = [*want.never_banned, *held.registered]
+    keep_out = {address for address in want.banned if not is_among(address, open_to)}
+    come, go = sorted(keep_out - held.banned), sorted(held.banned - keep_out)
+    return [ChangeBans(tuple(come), tuple(go))] if come or go else []

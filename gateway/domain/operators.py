@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gateway.domain.encryption import SoundEncryption
 from gateway.domain.kept import Kept
 
 PHONE_PATTERN = r"^[0-9]{3,6}$"
@@ -22,7 +23,7 @@ class Operator(Kept):
     """A person who answers. A retired operator keeps name and history, and has no phone any more."""
 
     KIND: ClassVar[str] = "operator"
-    SECRET: ClassVar[frozenset[str]] = frozenset({"digest"})
+    SECRET: ClassVar[frozenset[str]] = frozenset({"digest", "digest_sha256"})
 
     name: str
     phone: str
@@ -34,6 +35,10 @@ class Operator(Kept):
     languages: tuple[str, ...] = ()
     home_queues: tuple[str, ...] = ()
     """The queues that a login outside of any shift leads to; empty: the centre's own."""
+    sound_encryption: SoundEncryption = SoundEncryption.NONE
+    """Of the phone."""
+    digest_sha256: str = ""
+    """The same with SHA-256 (RFC 8760); empty for a secret that was made before it was kept."""
 
 
 _CONTACT = re.compile(r"^sip:[0-9A-Za-z_.+-]{1,40}@(?P<host>[0-9A-Za-z.-]{1,253})(?::(?P<port>[0-9]{1,5}))?$")

@@ -37,7 +37,8 @@ class May(StrEnum):
     ACT_FOR_OTHERS = "do the same for any operator"
     PLAN = "change shifts, assignments, absences, swaps and the on-call list"
     SET_UP = (
-        "change operators, queues, trunks, agencies, pause reasons, rules, advice and retention rules, blocks, webhooks"
+        "change operators, queues, trunks, agencies, pause reasons, rules, advice and retention rules, blocks, bans, "
+        "webhooks"
     )
     HOLD_RECORDINGS = "set and lift legal holds"
     HAND_OUT = "export recordings for the police"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.kept import Invalid, Kept
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
@@ -52,6 +53,8 @@ class Trunk(Kept):
     """Whether the carrier is asked every half minute if it is there (SIP OPTIONS). Only for one that answers: no call
     is sent to a line that does not."""
     registration: Registration | None = None
+    transport: Transport = Transport.UDP
+    sound_encryption: SoundEncryption = SoundEncryption.NONE
 
 
 FIRST_TRUNKS = (

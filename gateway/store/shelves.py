@@ -12,9 +12,11 @@ from sqlalchemy import Boolean, Column, Float, Identity, Index, Integer, RowMapp
 
 from gateway.domain.advice_rules import AdviceRule, Condition, Effect
 from gateway.domain.agencies import Agency, DutyPhone, Service
+from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.dispositions import Disposition
+from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.erasing import Erasure
 from gateway.domain.kept import Kept
 from gateway.domain.operators import Operator
@@ -95,6 +97,8 @@ _ALL: Final = (
         Column("skills", several_words(), nullable=False),
         Column("languages", several_words(), nullable=False),
         Column("home_queues", several_words(), nullable=False),
+        Column("digest_sha256", Words, nullable=False),
+        Column("sound_encryption", OneOf(SoundEncryption), nullable=False),
         unique="phone",
     ),
     _shelf(
@@ -125,6 +129,8 @@ _ALL: Final = (
         Column("channels", Integer),
         Column("is_asked", Boolean, nullable=False),
         Column("registration", _registration()),
+        Column("transport", OneOf(Transport), nullable=False),
+        Column("sound_encryption", OneOf(SoundEncryption), nullable=False),
         unique="name",
     ),
     _shelf(
@@ -237,6 +243,14 @@ _ALL: Final = (
         Column("number", Key, nullable=False, index=True),
         Column("reason", Words, nullable=False),
         Column("until", UtcTime, nullable=False, index=True),
+    ),
+    _shelf(
+        Ban,
+        "bans",
+        Column("address", Key, nullable=False),
+        Column("reason", Words, nullable=False),
+        Column("until", UtcTime, nullable=False),
+        unique="address",
     ),
     _shelf(
         RetentionRule,

@@ -61,6 +61,11 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
             case.body["until"] = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
         if is_nobodys(str(case.body.get("number", ""))):
             case.body["number"] = "0811"
+    elif isinstance(case.body, dict) and case.path.startswith("/v1/bans"):
+        if "until" in case.body:
+            case.body["until"] = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+        if "address" in case.body:
+            case.body["address"] = f"203.0.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
     elif isinstance(case.body, dict) and case.path == "/v1/advice-rules/dry-run":
         case.body.update({"from": "2026-08-17T00:00:00Z", "to": "2026-08-18T00:00:00Z"})
         for rule in case.body.get("rules") or ():

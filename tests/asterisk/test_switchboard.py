@@ -13,7 +13,7 @@ from gateway.asterisk.board import Board
 from gateway.asterisk.errors import AsteriskRefused
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import Counters, LinkState
-from gateway.asterisk.sections import PHONES_FILE, QUEUES_FILE, Section
+from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE, Section
 from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.domain.holding import AddMember, Member, Phone, PutPhone, RemoveMember, RemovePhone, SetPause
 from gateway.domain.queues import Queue
@@ -24,7 +24,7 @@ QUEUE = Queue(name="fire", minimum=0, max_wait_s=0, created_at=datetime(1970, 1,
 
 
 class ToldLink:
-    """Shows two files as Asterisk would, each answer with an ActionID of its own; there is nothing else in it."""
+    """Shows three files as Asterisk would, each answer with an ActionID of its own; there is nothing else in it."""
 
     def __init__(self, **files: list[Section]) -> None:
         self.files = files
@@ -55,7 +55,7 @@ class ToldLink:
 
 
 def _key(file: str) -> str:
-    return {PHONES_FILE: "phones", QUEUES_FILE: "queues"}[file]
+    return {PHONES_FILE: "phones", QUEUES_FILE: "queues", BANNED_FILE: "banned"}[file]
 
 
 def _config(there: list[Section], action_id: str) -> Message:
@@ -70,7 +70,7 @@ def _config(there: list[Section], action_id: str) -> Message:
 
 @pytest.fixture
 def link() -> ToldLink:
-    return ToldLink(phones=[sections.of_phone(PHONE)], queues=[sections.of_queue(QUEUE)])
+    return ToldLink(phones=[sections.of_phone(PHONE)], queues=[sections.of_queue(QUEUE)], banned=[sections.BANNED])
 
 
 @pytest.fixture

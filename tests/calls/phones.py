@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import baresip
 
@@ -55,12 +56,24 @@ class Softphone:
 
 
 @asynccontextmanager
-async def a_phone(centre: RealCentre, number: str, secret: str) -> AsyncIterator[Softphone]:
-    """The phone, registered; at the end it is gone, unregistered or not."""
+async def a_phone(
+    centre: RealCentre, number: str, secret: str, *, authority: Path | None = None, encrypts: bool = False
+) -> AsyncIterator[Softphone]:
+    """The phone, registered; at the end it is gone, unregistered or not. With an `authority` (PEM) over TLS, and only
+    where that vouches for the centre; one that `encrypts` takes no call without SRTP."""
     runtime = baresip.Runtime()
-    await runtime.start(baresip.Config(net_interface="127.0.0.1"))
+    safe = f"sip_cafile {authority}\nsip_verify_server yes\n" if authority else ""
+    await runtime.start(baresip.Config(net_interface="127.0.0.1", extra_config_text=safe))
     try:
-        account = baresip.Account(number, f"127.0.0.1:{centre.sip_port}", secret, audio_codecs=("pcma", "pcmu"))
+        port = centre.settings.sip.tls_port if authority else centre.sip_port
+        account = baresip.Account(
+            number,
+            f"127.0.0.1:{port}",
+            secret,
+            transport="tls" if authority else "udp",
+            audio_codecs=("pcma", "pcmu"),
+            extra_params=("mediaenc=srtp-mand",) if encrypts else (),
+        )
         agent = await baresip.UserAgent.create(runtime, account)
         rung: asyncio.Queue[baresip.Call] = asyncio.Queue()
         agent.on_incoming(rung.put_nowait)

@@ -121,3 +121,22 @@ async def test_a_block_of_more_than_a_day_is_refused_with_the_reason(typed: Type
     assert too_long.status == 1
     assert "until" in too_long.err
     assert "081299900001 is not blocked." in nobody.words
+
+
+# ---------------------------------------------------------------- bans
+
+
+async def test_an_address_is_kept_out_for_some_hours_and_let_in_again(house: House, typed: Typed) -> None:
+    made = await typed.good("ban set 203.0.113.5", "a sweep at night", "--hours", "2")
+    listed = await typed.good("ban list")
+    plain = await typed.good("ban list --plain")
+    lifted = await typed.good("ban lift 203.0.113.5")
+    again = await typed("ban lift 203.0.113.5")
+
+    assert re.search(r"203\.0\.113\.5 is kept out until \d{4}-\d\d-\d\d \d\d:\d\d", made.words)
+    assert "BANNED" in listed.row("203.0.113.5")
+    assert plain.words == "203.0.113.5"
+    assert "203.0.113.5 is banned no more." in lifted.words
+    assert (await typed.good("ban list")).words == "No address is banned."
+    assert again.status == 1
+    assert "203.0.113.5 is not banned." in again.words

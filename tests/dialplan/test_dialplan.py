@@ -188,3 +188,22 @@ def test_the_steps_that_the_dialplan_writes_are_the_steps_that_the_translator_kn
 def applications_and_functions() -> tuple[set[str], set[str]]:
     applications = {step.application for _, _, step in ALL_STEPS}
     return applications, {name for _, _, step in ALL_STEPS for name in functions(step)}
+
+
+def test_nothing_in_it_can_start_a_program_and_no_module_that_could_is_loaded() -> None:
+    loaded = (PROJECT / "asterisk-config/modules.conf").read_text()
+    for name in ("app_system", "func_shell", "res_agi", "app_externalivr", "func_env", "func_curl", "func_odbc"):
+        assert name not in loaded
+    mixes = [step for _, _, step in ALL_STEPS if step.application == "MixMonitor"]
+    assert mixes
+    for step in mixes:  # the third argument would be a command line
+        assert step.arguments.count(",") == 1, step
+    manager = (PROJECT / "asterisk-config/manager.conf").read_text()
+    rights = {
+        right.strip()
+        for line in manager.splitlines()
+        if line.startswith(("read =", "write ="))
+        for right in line.partition("=")[2].split(",")
+    }
+    assert rights
+    assert not rights & {"command", "all", "agi"}

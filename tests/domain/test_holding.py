@@ -46,6 +46,7 @@ parts = st.fixed_dictionaries(
             lambda queues: {queue.name: queue for queue in queues}
         ),
         "notes": st.dictionaries(names, names),
+        "banned": st.frozensets(st.sampled_from(["203.0.113.5", "203.0.113.6", "2001:db8::/64"])),
     }
 )
 wanted = parts.map(lambda given: Holding(**given))
@@ -61,7 +62,7 @@ def after(want: Holding, held: Held) -> Held:
 @given(want=wanted, held=holdings)
 def test_carrying_out_the_difference_leaves_nothing_to_do(want: Holding, held: Held) -> None:
     done = after(want, held)
-    for part in ("phones", "members", "trunks", "queues", "notes"):
+    for part in ("phones", "members", "trunks", "queues", "notes", "banned"):
         assert getattr(done, part) == getattr(want, part)
     assert difference(want, done) == []
 

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from gateway.domain.advice_rules import AdviceRule, Condition, Effect
 from gateway.domain.agencies import Agency, DutyPhone, Service
+from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.change import Change, Position, SetAside, Webhook
 from gateway.domain.dispositions import Category, Disposed, Disposition
+from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.erasing import Erasure
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import Side
@@ -150,6 +152,8 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         skills=several_words,
         languages=several_words,
         home_queues=several_words,
+        sound_encryption=st.sampled_from(SoundEncryption),
+        digest_sha256=words,
         **_SHARED,
     ),
     st.builds(
@@ -173,6 +177,8 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         channels=st.none() | small,
         is_asked=st.booleans(),
         registration=st.none() | st.builds(Registration, words, words, words),
+        transport=st.sampled_from(Transport),
+        sound_encryption=st.sampled_from(SoundEncryption),
         **_SHARED,
     ),
     st.builds(
@@ -271,6 +277,7 @@ any_kept: st.SearchStrategy[Kept] = st.one_of(
         **_SHARED,
     ),
     st.builds(Block, number=keys, reason=words, until=times, **_SHARED),
+    st.builds(Ban, address=keys, reason=words, until=times, **_SHARED),
     st.builds(
         Token,
         name=keys,

@@ -1,0 +1,60 @@
+"""Bans at the SIP door over HTTP: who is kept out, why and until when. The gateway makes them; an admin lifts one
+(DELETE), or makes one by hand.
+
+Counterparts: `gateway/banning.py` bans whoever hammers at the door; `gateway/domain/bans.py` says whom nobody can ban.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from gateway.api.context import Context
+from gateway.api.models import PRINTABLE, Body, Moment
+from gateway.api.resources import KeptModel, Subject, routes_of
+from gateway.domain.bans import LONGEST, Ban
+from gateway.domain.tokens import May
+
+
+class NewBan(Body):
+    address: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9A-Fa-f.:/]{3,64}$",
+            description="An IPv4 address, or an IPv6 network of 64 bits. A trunk's, a phone's and those of "
+            "`sip.never_banned` are refused.",
+        ),
+    ]
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
+        Field(description="Why; it stays in the audit log."),
+    ]
+    until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {LONGEST.days} days from now.")]
+
+
+class BanModel(KeptModel):
+    """An address that the SIP door does not let in."""
+
+    address: str
+    reason: str
+    until: datetime
+    in_force: Annotated[bool, Field(description="Whether it still holds.")]
+
+
+async def _tell(context: Context, ban: Ban) -> BanModel:
+    return BanModel.of(ban, in_force=ban.is_in_force(context.clock()))
+
+
+ROUTES = routes_of(
+    Subject(
+        kind=Ban,
+        path="/v1/bans",
+        noun="ban",
+        model=BanModel,
+        new=NewBan,
+        tell=_tell,
+        see=May.SEE_AUDIT,
+        change=May.SET_UP,
+    )
+)

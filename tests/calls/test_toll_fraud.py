@@ -1,0 +1,120 @@
+"""What somebody can do who has an operator's phone and its password, or sends as one: call the centre's own people, and
+nobody at anybody's cost."""
+
+import re
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests import sip
+from tests.calls.knocks import Knocker, a_knocker, status
+from tests.calls.torture import SDP
+from tests.centre import Api, Json, RealCentre
+from tests.sip import Sipp
+
+pytestmark = pytest.mark.asterisk
+
+THIEF = "127.0.0.63"
+OFFER = SDP.replace("@HOST@", THIEF).replace("\n", "\r\n")
+FORBIDDEN = {
+    "abroad": ("0062811000111", "00447911123456", "+447911123456", "011442079460000"),
+    "a subscriber": ("081100011", "+6281100011", "0318945555", "0211500123"),
+    "premium": ("0809123456", "0900123456", "14041"),
+    "satellite": ("+881612345678", "008821234567890"),
+    "an emergency number": ("112", "110", "119"),
+    "a number over a trunk": ("0811000111%40telkomsel", "0811000111@telkomsel", "telkomsel", "1009@telkom"),
+    "another technology": ("Local%2F112%40emergency", "PJSIP%2Ftelkomsel", "PJSIP/0811@telkomsel"),
+    "several at once": ("1001%26PJSIP%2F0811000111%40telkomsel", "1001&0811", "1001%2C30%2Cg", "*51%26PJSIP"),
+    "a step of the dialplan": ("s", "h", "i", "t", "o", "a", "in-or-out", "dial", "ring", "into-call", "arrival"),
+    "a function": ("%24%7BSHELL(id)%7D", "%24%7BDB(gateway112%2Fx)%7D", "${EXTEN}", "$[1+1]"),
+    "codes that are none": (
+        "*",
+        "#",
+        "*4",
+        "*44",
+        "*459",
+        "*49",
+        "*50",
+        "*55",
+        "*511",
+        "**",
+        "*21*0811000111%23",
+        "*72081100",
+    ),
+    "nothing and much": ("%00", "%0d%0a", "1" * 200, "9" * 7),
+}
+"""What is dialled, by what the thief hopes for. Three to six digits are colleagues' numbers: see below."""
+
+
+@pytest.fixture
+async def telkom(centre: RealCentre) -> AsyncIterator[socket.socket]:
+    """Where calls over each trunk would arrive: nothing may."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carrier:
+        carrier.bind(("127.0.0.14", 5060))
+        carrier.setblocking(False)
+        yield carrier
+        with pytest.raises(BlockingIOError):
+            carrier.recv(65535)
+
+
+@pytest.fixture
+async def thief(centre: RealCentre, api: Api) -> AsyncIterator[tuple[Knocker, Json]]:
+    operator = await api.operator("1001", None)
+    async with a_knocker(centre.sip_port, THIEF) as knocker:
+        assert await knocker.tries_a_password("1001", operator["secret"]) == "200"
+        yield knocker, operator
+
+
+async def dialled(thief: Knocker, secret: str, number: str, *headers: str) -> str:
+    """What is said to the phone that dials so; a call that was answered is ended."""
+    more = {"to": number, "headers": (*headers, "Content-Type: application/sdp"), "body": OFFER}
+    return await thief.asked_with_password("INVITE", "1001", secret, **more)
+
+
+@pytest.mark.parametrize("kind", FORBIDDEN)
+async def test_an_operators_phone_cannot_dial(
+    centre: RealCentre, api: Api, telkom: socket.socket, thief: tuple[Knocker, Json], kind: str
+) -> None:
+    knocker, operator = thief
+    before = len(await api.calls())
+    for number in FORBIDDEN[kind]:
+        said = status(await dialled(knocker, operator["secret"], number))
+        # not found; silence or a refusal where it is no number at all to Asterisk; h is there, and hangs up
+        assert said in ("404", "", "400", "416", "484") or (number, said) == ("h", "603"), (number, said)
+    assert "0 active channels" in centre.cli("core show channels")
+    assert len(await api.calls()) == before
+
+
+async def test_a_colleagues_number_rings_a_phone_of_the_centres_or_nothing(
+    centre: RealCentre, api: Api, telkom: socket.socket, thief: tuple[Knocker, Json]
+) -> None:
+    knocker, operator = thief
+    for number in ("113", "911", "1500", "14045", "108108", "9999"):
+        assert status(await dialled(knocker, operator["secret"], number)) == "404", number
+    async with Sipp(
+        sip.phone_refuses("302 Moved\n      Contact: <sip:0811000111@127.0.0.14>"), address="127.0.0.21"
+    ) as phone:
+        await api.operator("1002", phone, queue="")
+        said = status(await dialled(knocker, operator["secret"], "1002"))
+    assert said.startswith(("4", "5", "6")), "a colleague's phone sends nobody elsewhere"
+    assert "0 active channels" in centre.cli("core show channels")
+
+
+async def test_who_knows_one_password_speaks_for_no_other_phone(api: Api, thief: tuple[Knocker, Json]) -> None:
+    knocker, operator = thief
+    await api.operator("1003", None)
+    secret = operator["secret"]
+    assert status(await knocker.asked_with_password("REGISTER", "1003", secret, user="1001")) == "401"
+    more = {"to": "*43", "headers": ("Content-Type: application/sdp",), "body": OFFER}
+    assert status(await knocker.asked_with_password("INVITE", "1003", secret, user="1001", **more)) == "401"
+
+
+async def test_a_phone_is_rung_where_it_registered_from_and_nowhere_else(
+    centre: RealCentre, thief: tuple[Knocker, Json]
+) -> None:
+    knocker, operator = thief
+    for contact in ("sip:0811000111@127.0.0.14:5060", "sip:x@premium.example"):
+        assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
+        assert f"@{THIEF}:{knocker.port}" in centre.cli("pjsip show contacts")
+        assert "127.0.0.14:5060" not in re.findall("1001/.*", centre.cli("pjsip show contacts"))[0]
