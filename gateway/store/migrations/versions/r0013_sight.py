@@ -6,7 +6,7 @@ Counterpart: `gateway/store/tables.py`. This file stays as it is for ever.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
+revision = "0013"
 down_revision = "0012"
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
