@@ -1,6 +1,6 @@
 """Certificates for tests: each signed by itself, valid for as long as the test says.
 
-Counterpart: `gateway/api/tls.py`.
+Counterparts: `gateway/api/tls.py` and `gateway/certificates.py`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_pair(folder: Path, name: str = "api", days: int = 90, password: bytes | None = None) -> tuple[Path, Path]:
+def write_pair(folder: Path, name: str = "api", days: float = 90, password: bytes | None = None) -> tuple[Path, Path]:
     """The files of a certificate for 112.example.go.id and 127.0.0.1, and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "112.example.go.id")])
@@ -30,6 +30,7 @@ def write_pair(folder: Path, name: str = "api", days: int = 90, password: bytes 
             x509.SubjectAlternativeName([x509.DNSName("112.example.go.id"), x509.IPAddress(ip_address("127.0.0.1"))]),
             critical=False,
         )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     files = folder / f"{name}.pem", folder / f"{name}-key.pem"

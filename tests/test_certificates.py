@@ -12,14 +12,14 @@ from gateway.certificates import Watched
 from gateway.doctor import machine
 from gateway.doctor.finding import Level
 from gateway.settings import Settings, SettingsError, load
-from tests.certified import certified
+from tests.certificates import write_pair
 
 NOW = datetime.now(UTC)
 
 
 def settings_of(folder: Path, **values: str | int) -> Settings:
-    certified(folder)
-    given: dict[str, str | int] = {"tls_port": 5999, "tls_certificate": "sip.pem", "tls_key": "sip.key", **values}
+    write_pair(folder, "sip")
+    given: dict[str, str | int] = {"tls_port": 5999, "tls_certificate": "sip.pem", "tls_key": "sip-key.pem", **values}
     lines = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in given.items())
     (folder / "gateway.toml").write_text("[sip]\n" + "\n".join(lines) + "\n[call]\ngreeting = ''\n")
     return load(folder / "gateway.toml", {})
@@ -34,7 +34,7 @@ def test_without_tls_there_is_nothing_to_look_at() -> None:
 def test_a_certificate_with_its_key_is_presented_by_asterisk(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tls_authorities="sip.pem")
     found = certificates.read(settings.sip)
-    assert found.subject == "CN=112.test"
+    assert found.subject == "CN=112.example.go.id"
     assert found.problem(NOW) is None
     text = (site.prepare(settings, installation.find()) / "site/pjsip.conf").read_text()
     assert f"bind = 127.0.0.1:5999\nmethod = tlsv1_2\ncert_file = {tmp_path}/sip.pem\n" in text
@@ -49,16 +49,22 @@ def test_a_certificate_with_its_key_is_presented_by_asterisk(tmp_path: Path) -> 
             r"sip\.tls_certificate: .*gone\.pem cannot be read: No such file.*Remedy: name",
         ),
         ({"tls_key": "gone.key"}, r"sip\.tls_key: .*gone\.key cannot be read.*Remedy"),
-        ({"tls_certificate": "sip.key"}, r"sip\.tls_certificate: .*sip\.key holds no PEM of a certificate.*Remedy"),
+        (
+            {"tls_certificate": "sip-key.pem"},
+            r"sip\.tls_certificate: .*sip-key\.pem holds no PEM of a certificate.*Remedy",
+        ),
         ({"tls_key": "sip.pem"}, r"sip\.tls_key: .*sip\.pem holds no PEM of a key without a password.*Remedy"),
-        ({"tls_key": "other.key"}, r"sip\.tls_key: .*other\.key is not the key of .*sip\.pem\. Remedy: name the two"),
-        ({"tls_authorities": "sip.key"}, r"sip\.tls_authorities: .*holds no PEM of certificates.*Remedy"),
+        (
+            {"tls_key": "other-key.pem"},
+            r"sip\.tls_key: .*other-key\.pem is not the key of .*sip\.pem\. Remedy: name the two",
+        ),
+        ({"tls_authorities": "sip-key.pem"}, r"sip\.tls_authorities: .*holds no PEM of certificates.*Remedy"),
     ],
 )
 def test_what_cannot_be_used_ends_the_start_of_asterisk_in_words(
     tmp_path: Path, values: dict[str, str], words: str
 ) -> None:
-    certified(tmp_path, "other")
+    write_pair(tmp_path, "other")
     settings = settings_of(tmp_path, **values)
     with pytest.raises(SettingsError, match=words):
         site.prepare(settings, installation.find())
@@ -88,7 +94,7 @@ def test_a_setting_of_tls_that_cannot_be_is_told(tmp_path: Path, values: dict[st
 )
 def test_its_end_is_told_thirty_days_before_and_ends_no_start(tmp_path: Path, days: int, words: str | None) -> None:
     settings = settings_of(tmp_path)
-    certified(tmp_path, days=days)
+    write_pair(tmp_path, "sip", days=days)
     site.prepare(settings, installation.find())
     told = Watched(settings, lambda: 0.0).problem(NOW + timedelta(minutes=1))
     finding = machine._certificate(settings)
@@ -103,11 +109,11 @@ def test_its_end_is_told_thirty_days_before_and_ends_no_start(tmp_path: Path, da
 
 def test_a_renewed_certificate_is_seen_within_a_minute(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    certified(tmp_path, days=-1)
+    write_pair(tmp_path, "sip", days=-1)
     clock = [0.0]
     watched = Watched(settings, lambda: clock[0])
     assert "ended on" in (watched.problem(NOW) or "")
-    certified(tmp_path)
+    write_pair(tmp_path, "sip")
     assert "ended on" in (watched.problem(NOW) or "")
     clock[0] += 60
     assert watched.problem(NOW + timedelta(minutes=1)) is None

@@ -21,7 +21,7 @@ from tests.calls.test_softphone import CALLER_HZ, talk
 from tests.calls.test_stories import since, the_call
 from tests.calls.torture import SDP, packet
 from tests.centre import Api, RealCentre, real_centre
-from tests.certified import certified
+from tests.certificates import write_pair
 from tests.sip import free_port
 
 pytestmark = pytest.mark.asterisk
@@ -33,7 +33,7 @@ CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJh
 @pytest.fixture(scope="module")
 def safe_centre() -> Iterator[RealCentre]:
     with tempfile.TemporaryDirectory(prefix="certified-") as folder:
-        certificate, key = certified(Path(folder))
+        certificate, key = write_pair(Path(folder), "sip")
         tls = {"tls_port": free_port(), "tls_certificate": str(certificate), "tls_key": str(key)}
         with real_centre({"sip": tls}) as centre:
             centre.start_asterisk()
@@ -78,7 +78,7 @@ async def test_a_phone_that_does_not_know_the_centre_by_its_certificate_stays_aw
     safe_centre: RealCentre, api: Api, tmp_path: Path
 ) -> None:
     operator = await api.operator("1003", None)
-    stranger, _ = certified(tmp_path, "stranger")
+    stranger, _ = write_pair(tmp_path, "stranger")
     with pytest.raises(baresip.BaresipError):
         async with asyncio.timeout(20), a_phone(safe_centre, "1003", operator["secret"], authority=stranger):
             pass
@@ -163,7 +163,7 @@ async def test_a_renewed_certificate_is_presented_after_the_next_change(safe_cen
         return ssl.get_server_certificate(("127.0.0.1", tls.tls_port), timeout=5).strip()
 
     assert await asyncio.to_thread(shown) == tls.tls_certificate.read_text().strip()
-    certified(tls.tls_certificate.parent)
+    write_pair(tls.tls_certificate.parent, "sip")
     await api.operator("1004", None)
     async with asyncio.timeout(10):
         while await asyncio.to_thread(shown) != tls.tls_certificate.read_text().strip():
