@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
+from gateway.asterisk.reserve import Reserve
 from gateway.asterisk.translator import translate
 from gateway.domain.change import Position, SetAside
 from gateway.domain.facts import AnyFact
@@ -74,6 +75,7 @@ class Journal:
         """When the reader last came round, by the loop's clock: it does so all the time, also where nothing can be read
         or stored."""
         self._taken_bytes = 0
+        self._reserve = Reserve()
         self._not_rotated: set[str] = set()
         self._trusted: set[str] = set()
         """Segments that were seen to hold what was read of them."""
@@ -170,6 +172,7 @@ class Journal:
     def read(self, positions: Mapping[str, Position]) -> Reading | None:
         """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
         segments = self._segments(self._to_look_at())
+        self._see_to_room(segments)
         for segment in segments:
             if (lost := self._lost_end(segment, positions.get(segment.key))) is not None:
                 return lost
@@ -186,6 +189,14 @@ class Journal:
         # what is left is the beginning of a record that is being written
         self.lag_bytes = 0
         return None
+
+    def _see_to_room(self, segments: Iterable[Segment]) -> None:
+        """What Asterisk appends to has room ahead of it, and nothing else has."""
+        for segment in segments:
+            if segment.path.name == CURRENT:
+                self._reserve.keep(segment.path, segment.size_bytes)
+            else:
+                self._reserve.give_back(segment.path)
 
     def _lost_end(self, segment: Segment, position: Position | None) -> Reading | None:
         """The step back where a segment does not hold any more what was read of it: its end was lost (a power cut, a
@@ -290,6 +301,7 @@ class Journal:
         if segment.path.name != CURRENT or end < self._rotate_at_bytes:
             return
         try:
+            self._reserve.refuse_without_room(self._folder)
             segment.path.rename(segment.path.with_name(f"journal-{segment.key}.csv"))
         except OSError as error:  # a large file is read as well as a small one
             if segment.key not in self._not_rotated:
