@@ -152,12 +152,12 @@ async def all_sides(folder: Path, say: Say) -> AsyncIterator[Sides]:
             yield sides
 
 
-async def make_operators(api: Api, device: Sipp, count: int) -> None:
+async def make_operators(api: Api, device: Sipp, count: int, *, penalty: int = 0) -> None:
     """So many operators, all at the one device, with a standing place in the queue."""
     for first in range(FIRST_PHONE, FIRST_PHONE + count, AT_ONCE):
         await asyncio.gather(
             *(
-                api.operator(str(number), device, name=f"Petugas {number}")
+                api.operator(str(number), device, name=f"Petugas {number}", penalty=penalty)
                 for number in range(first, min(first + AT_ONCE, FIRST_PHONE + count))
             )
         )

@@ -26,7 +26,7 @@ WIDTH = 120
 FOLDER = PROJECT / "var/chaos"
 SHORT_S = 180.0
 """A campaign that is shorter has shorter calls, or it would mostly wait for their end."""
-LONGEST_S, LONGEST_OF_SHORT_S = 30.0, 8.0
+LONGEST_S, LONGEST_OF_SHORT_S = 45.0, 8.0
 
 
 def _arguments() -> argparse.Namespace:

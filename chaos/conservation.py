@@ -218,7 +218,9 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
     if outcome == "failed" and not death:
         yield "it failed, and Asterisk lived"
     side = call["hung_up_by"]
-    if death is None and seen.ended_at is not None and not _at_once(seen.left_at, seen.was_left_at):
+    # who never acknowledged 112's answer was no party to it, and either side may be said to have ended it
+    is_whole = death is None and seen.acked_at is not None
+    if is_whole and seen.ended_at is not None and not _at_once(seen.left_at, seen.was_left_at):
         if seen.left_at == seen.ended_at and side != "caller":
             yield f"{side} hung up, and it was the caller"
         if seen.was_left_at == seen.ended_at and side == "caller":

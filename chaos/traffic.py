@@ -18,16 +18,18 @@ from tests.sip import Sipp
 STEADY, OTHER = ("127.0.0.11", "telkomsel"), ("127.0.0.12", "indosat")
 """Carriers, each by its address and its trunk: of the steady traffic, and of those that misbehave."""
 PHONES_ADDRESS, BAD_PHONES_ADDRESS = "127.0.0.21", "127.0.0.22"
-PATIENCE_MS = 60_000
-"""So long operators stay on a line."""
+PATIENCE_MS = 27_000
+"""So long operators stay on a line. They send no sound, and Asterisk lets a phone go of which it has heard nothing for
+30 s: it takes it for one that vanished, and its caller goes back into the queue."""
 NO_ANSWER_MS = 40_000
 """So long a carrier waits for an answer."""
-LENGTHS_MS = ((0.4, 1_000, 4_000), (0.4, 4_000, 10_000), (0.2, 10_000, 30_000))
-"""Mixed lengths: which part of all calls is how long, once answered."""
+LENGTHS_MS = ((0.4, 1_000, 4_000), (0.4, 4_000, 10_000), (0.17, 10_000, 24_000), (0.03, 24_000, 45_000))
+"""Mixed lengths: which part of all calls is how long, once answered. The longest are for phones that vanish."""
 LENGTHS = 1000
 """After so many calls the same lengths come again."""
 MEAN_S = sum(part * (low + high) / 2 for part, low, high in LENGTHS_MS) / 1000
 SPOKEN_S = 1
+MEDIA = "m=audio [rtpstream_audio_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
 _ALAW_SILENCE = b"\xd5"
 _ALAW_LOUD = b"\x9a\x1a" * 4000
 _NUMBERS = '<ereg regexp="sip:([0-9]+)@" search_in="hdr" header="From:" check_it="true" assign_to="whole,number"/>'
@@ -69,20 +71,22 @@ class Traffic:
     def steady(self, *, rate: float) -> Sipp:
         """A carrier that sends `rate` calls a second, of mixed lengths, each with a second of sound, until it is told
         to call no more."""
-        sound = self.folder / "spoken.alaw"
-        sound.write_bytes(_ALAW_LOUD * SPOKEN_S + _ALAW_SILENCE * 400)
         lengths = self.folder / "lengths.csv"
         rows = "".join(f"{self._length_ms()};\n" for _ in range(LENGTHS))
         lengths.write_text(f"SEQUENTIAL\n{rows}")
         lead = self._next_lead()
-        media = "m=audio [rtpstream_audio_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
-        talk = sip.caller_talks(hold_ms=1, caller=f"<sip:{lead}[call_number]@[local_ip]>", media=media)
+        talk = sip.caller_talks(hold_ms=1, caller=f"<sip:{lead}[call_number]@[local_ip]>", media=MEDIA)
         read = '<nop><action><assignstr assign_to="hold" value="[field0]"/><todouble assign_to="ms" variable="hold"/>'
         talk = talk.replace("<send retrans", f"{read}</action></nop>\n<send retrans", 1)
-        speak = f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n<pause variable="ms"/>'
-        talk = once(talk, '<pause milliseconds="1"/>', speak)
+        talk = once(talk, '<pause milliseconds="1"/>', f'{self.speak()}<pause variable="ms"/>')
         options = ("-inf", str(lengths), *self._logged(lead, STEADY[1]))
         return Sipp.caller(_gives_up(talk), self._sip_port, address=STEADY[0], calls=10**6, rate=rate, options=options)
+
+    def speak(self) -> str:
+        """The step in which a caller speaks for a second; his INVITE must offer MEDIA."""
+        sound = self.folder / "spoken.alaw"
+        sound.write_bytes(_ALAW_LOUD * SPOKEN_S + _ALAW_SILENCE * 400)
+        return f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n'
 
     def other(self, scenario: str, *, calls: int, rate: float) -> Sipp:
         """A carrier of another trunk that plays `scenario`, in which `@CALLER@` is the caller."""

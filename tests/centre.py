@@ -280,7 +280,9 @@ class Api:
             while sum(bool(call["outcome"]) for call in await self.calls()) < count:
                 await asyncio.sleep(0.05)
 
-    async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
+    async def operator(
+        self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency", penalty: int = 0
+    ) -> Json:
         """A new operator at `device`, or at a phone that is to register, with a standing place in `queue` (empty: in
         none)."""
         body = {"name": name, "phone": phone}
@@ -289,7 +291,7 @@ class Api:
         made = await self.send("POST", "/v1/operators", body, status=201)
         assert made["applied"], made
         if queue:
-            await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
+            await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {"penalty": penalty})
         return made
 
     async def retire_advice(self) -> None:

@@ -14,7 +14,7 @@ from random import Random
 from bench.load import once
 from chaos.faults.fault import Fault
 from chaos.ground import Ground
-from chaos.traffic import OTHER, over, playing
+from chaos.traffic import MEDIA, OTHER, over, playing
 from tests import sip
 
 CALLS, RATE = 3, 3
@@ -25,7 +25,8 @@ LIMIT_S = 60.0
 @asynccontextmanager
 async def vanishes(ground: Ground, luck: Random) -> AsyncIterator[None]:
     """It is gone in the middle of its calls, without a word. The operators notice, and hang up."""
-    talk = sip.caller_talks(hold_ms=600_000, caller="@CALLER@")
+    talk = sip.caller_talks(hold_ms=600_000, caller="@CALLER@", media=MEDIA)
+    talk = once(talk, "<pause", f"{ground.traffic.speak()}<pause")
     async with playing(ground.traffic.other(talk, calls=CALLS, rate=RATE)):
         await asyncio.sleep(luck.uniform(2.0, 4.0))
     yield
@@ -34,7 +35,8 @@ async def vanishes(ground: Ground, luck: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def says_bye_twice(ground: Ground, luck: Random) -> AsyncIterator[None]:
     """A second BYE of its own after the first was answered: there is no such call any more."""
-    talk = sip.caller_talks(hold_ms=luck.randint(1500, 4000), caller="@CALLER@")
+    talk = sip.caller_talks(hold_ms=luck.randint(2500, 4000), caller="@CALLER@", media=MEDIA)
+    talk = once(talk, "<pause", f"{ground.traffic.speak()}<pause")
     start = talk.index('<send retrans="500"><![CDATA[\nBYE')
     bye = talk[start : talk.index("</send>", start) + len("</send>\n")].replace("CSeq: 2 BYE", "CSeq: 3 BYE")
     again = f'{bye}<recv response="481"/>\n</scenario>'
@@ -46,9 +48,9 @@ async def says_bye_twice(ground: Ground, luck: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def never_acknowledges(ground: Ground, luck: Random) -> AsyncIterator[None]:
     """112's answer is never acknowledged. Asterisk repeats it, and gives up after half a minute."""
-    talk = sip.caller_waits(caller="@CALLER@")
+    talk = sip.caller_waits(caller="@CALLER@", media=MEDIA)
     start = talk.index("<send><![CDATA[\nACK")
-    silent = talk[:start] + talk[talk.index("</send>", start) + len("</send>\n") :]
+    silent = talk[:start] + ground.traffic.speak() + talk[talk.index("</send>", start) + len("</send>\n") :]
     again = '<recv response="200" optional="true" next="again"/>\n<recv request="BYE" timeout="60000"/>'
     silent = once(silent, '<recv request="BYE" timeout="60000"/>', f'<label id="again"/>\n{again}')
     await ground.traffic.goes_on(ground.traffic.other(silent, calls=CALLS, rate=RATE))

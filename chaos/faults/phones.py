@@ -1,7 +1,7 @@
 """Operators' phones that misbehave: they vanish in the middle of talks, send every call to themselves (302), answer and
 hang up at once.
 
-They stand in the queue beside the good ones while the fault lasts.
+They stand in the queue before the good ones while the fault lasts, so that every caller is rung to them first.
 """
 
 import asyncio

@@ -192,10 +192,9 @@ class Journal:
 
     def _see_to_room(self, segments: Iterable[Segment]) -> None:
         """What Asterisk appends to has room ahead of it, and nothing else has."""
+        self._reserve.keep(self._folder / CURRENT)
         for segment in segments:
-            if segment.path.name == CURRENT:
-                self._reserve.keep(segment.path, segment.size_bytes)
-            else:
+            if segment.path.name != CURRENT:
                 self._reserve.give_back(segment.path)
 
     def _lost_end(self, segment: Segment, position: Position | None) -> Reading | None:

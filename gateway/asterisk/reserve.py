@@ -38,10 +38,12 @@ class Reserve:
         self._again_s = 0.0
         self._told = ""
 
-    def keep(self, path: Path, size_bytes: int) -> None:
-        """Sees to it that between half of the room and all of it lies ahead of the file's end."""
+    def keep(self, path: Path) -> None:
+        """Sees to it that between half of the room and all of it lies ahead of the file's end, where there is one."""
+        inode = 0
         try:
-            inode = path.stat().st_ino
+            state = path.stat()
+            inode, size_bytes = state.st_ino, state.st_size
             if size_bytes + self._ahead_bytes // 2 <= self._until.get(inode, 0) or time.monotonic() < self._again_s:
                 return
             _fallocate(path, size_bytes, self._ahead_bytes)
