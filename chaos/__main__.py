@@ -67,7 +67,7 @@ def main() -> int:
     console.print(", ".join(f"{name} {value}" for name, value in around.items()), soft_wrap=True)
     longest_s = LONGEST_S if 60 * chosen.minutes >= SHORT_S else LONGEST_OF_SHORT_S
     try:
-        legs = asyncio.run(_run(chosen, planned, Options(seed, chosen.rate, longest_s), console))
+        legs = asyncio.run(_run(chosen, planned, Options(seed, chosen.rate, longest_s, chosen.folder), console))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

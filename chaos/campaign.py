@@ -5,6 +5,7 @@ Counterparts: `plan.py`, `faults/`, `conservation.py`; `report.py` shows what ca
 """
 
 import asyncio
+import contextlib
 import random
 import shutil
 import tempfile
@@ -41,8 +42,9 @@ MOST_LAG_BYTES = 50_000
 """What a dozen calls write, and is on its way."""
 FAULT_LIMIT_S = 60.0
 """Breaking and mending together may take so long, besides what the fault lasts."""
-END_LIMIT_S = 90.0
-"""From the last call's end to the last recording's seal."""
+STILL_LIMIT_S = 90.0
+"""At the end it is waited for as long as something still comes to be as it should: the vault's worker takes only what the
+processor has to spare."""
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
@@ -56,6 +58,8 @@ class Options:
     rate: float
     longest_s: float
     """The longest call."""
+    folder: Path
+    """Where the centre's logs are kept."""
 
 
 @dataclass(slots=True)
@@ -149,6 +153,10 @@ async def _ground(kind: str, options: Options, say: Say) -> AsyncIterator[Ground
                         yield Ground(folder, centre, ami, store, traffic, disks[0], disks[1])
                 finally:
                     await asyncio.to_thread(centre.stop)
+                    options.folder.mkdir(parents=True, exist_ok=True)
+                    for name in ("gateway", "asterisk"):
+                        with contextlib.suppress(FileNotFoundError):
+                            shutil.copyfile(centre.folder / f"{name}.log", options.folder / f"{kind}-{name}.log")
                     for disk in disks:
                         disk.unmount()
     finally:
@@ -280,7 +288,7 @@ class _Course:
 
     async def _final(self) -> Verdict:
         """The check of all there is, once it finds nothing; what it finds at last otherwise."""
-        ground, limit = self._ground, time.time() + END_LIMIT_S
+        ground, fewest, limit = self._ground, float("inf"), time.time() + STILL_LIMIT_S
         while True:
             ground.traffic.read()
             try:
@@ -294,6 +302,8 @@ class _Course:
             verdict = conservation.check(
                 ground.traffic.seen, ground.traffic.talks, told, ground.troubles, is_final=True
             )
+            if len(verdict.findings) < fewest:
+                fewest, limit = len(verdict.findings), time.time() + STILL_LIMIT_S
             if not verdict.findings or time.time() > limit:
                 verdict.findings += [*self._ledger.findings, *self._watched]
                 return verdict

@@ -21,7 +21,7 @@ PHONES_ADDRESS, BAD_PHONES_ADDRESS = "127.0.0.21", "127.0.0.22"
 PATIENCE_MS = 27_000
 """So long operators stay on a line. They send no sound, and Asterisk lets a phone go of which it has heard nothing for
 30 s: it takes it for one that vanished, and its caller goes back into the queue."""
-NO_ANSWER_MS = 40_000
+NO_ANSWER_MS = 20_000
 """So long a carrier waits for an answer."""
 LENGTHS_MS = ((0.4, 1_000, 4_000), (0.4, 4_000, 10_000), (0.17, 10_000, 24_000), (0.03, 24_000, 45_000))
 """Mixed lengths: which part of all calls is how long, once answered. The longest are for phones that vanish."""
