@@ -43,8 +43,8 @@ MOST_LAG_BYTES = 50_000
 FAULT_LIMIT_S = 60.0
 """Breaking and mending together may take so long, besides what the fault lasts."""
 STILL_LIMIT_S = 90.0
-"""At the end it is waited for as long as something still comes to be as it should: the vault's worker takes only what the
-processor has to spare."""
+"""At the end it is waited for as long as something still comes to be as it should: the vault's worker takes only what
+the processor has to spare."""
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
@@ -73,6 +73,7 @@ class Struck:
     began_at: float = 0.0
     mended_at: float = 0.0
     whole_at: float | None = None
+    why_not_whole: str = ""
     in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -235,6 +236,7 @@ class _Course:
             if time.time() - struck.mended_at > WHOLE_LIMIT_S:
                 self._find(f"not whole {WHOLE_LIMIT_S:.0f} s after {planned.fault.name}: {self._why}")
                 self._known |= {finding.about for finding in self._standing}
+                struck.why_not_whole = self._why
                 return struck
             await asyncio.sleep(LOOK_S)
         struck.whole_at = time.time()
@@ -253,7 +255,7 @@ class _Course:
         health = await self._health()
         if health is None:
             self._why = "the gateway does not answer"
-        elif health["status"] == "down" or not health["recordings"]["vault"]["up"]:
+        elif health["status"] == "down":
             self._why = f"{health['status']}: {'; '.join(health['problems'])}"
         elif health["journal"]["lag_bytes"] > MOST_LAG_BYTES:
             self._why = f"the journal is {health['journal']['lag_bytes']} bytes behind"

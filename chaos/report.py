@@ -31,7 +31,7 @@ def line(struck: Struck) -> str:
     """One fault, in words, as it is over."""
     if struck.why_not:
         return f"{struck.planned.number:4} {struck.planned.fault.name}: left out, {struck.why_not}"
-    whole = "NOT WHOLE" if struck.whole_s is None else f"whole after {struck.whole_s:.1f} s"
+    whole = f"NOT WHOLE: {struck.why_not_whole}" if struck.whole_s is None else f"whole after {struck.whole_s:.1f} s"
     held = f"{struck.mended_at - struck.began_at:.1f} s"
     name = f"{struck.planned.fault.name} ({struck.database})"
     return f"{struck.planned.number:4} {name:42} for {held:>7}, {struck.in_flight:4} in flight, {whole}"
