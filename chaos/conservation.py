@@ -215,7 +215,8 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
         yield f"it was {outcome}, and an operator's phone talked"
     if not talks and outcome == "answered":
         yield "it was answered, and no operator's phone has talked"
-    if outcome == "failed" and not death:
+    # an operator's phone that answers and hangs up at once has talked with nobody: the centre has lost the caller
+    if outcome == "failed" and not death and not (talks and seen.was_left_at is not None):
         yield "it failed, and Asterisk lived"
     side = call["hung_up_by"]
     # who never acknowledged 112's answer was no party to it, and either side may be said to have ended it

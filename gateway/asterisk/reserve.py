@@ -18,60 +18,52 @@ log = logging.getLogger(__name__)
 AHEAD_BYTES = 16 * 1024 * 1024
 """About 4,000 calls' worth."""
 AGAIN_S = 1.0
-"""What could not be set aside is tried again after so long."""
+"""No oftener than so is room asked for."""
 QUIET_S = 5.0
 """A file that was renamed so long ago has got the record that was on its way into it."""
 
 _KEEP_SIZE = 1
-_UNKNOWN = (errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Reserve:
-    """What was set aside, by file. All of it blocks: disk."""
+    """Keeps the room. What is there is looked up on the disk itself: a file that somebody truncated has lost its room. All
+    of it blocks: disk."""
 
     def __init__(self, ahead_bytes: int = AHEAD_BYTES) -> None:
         self._ahead_bytes = ahead_bytes
-        self._until: dict[int, int] = {}
-        """By inode, up to which byte there is room."""
-        self._renamed_s: dict[int, float] = {}
-        """By inode, when it was first seen under another name, by the clock that never leaps."""
         self._again_s = 0.0
+        self._renamed_s: dict[int, float] = {}
+        """By inode, when a file was first seen with room under another name, by the clock that never leaps."""
         self._told = ""
 
     def keep(self, path: Path) -> None:
         """Sees to it that between half of the room and all of it lies ahead of the file's end, where there is one."""
-        inode = 0
         try:
             state = path.stat()
-            inode, size_bytes = state.st_ino, state.st_size
-            if size_bytes + self._ahead_bytes // 2 <= self._until.get(inode, 0) or time.monotonic() < self._again_s:
+            if _room_bytes(state) >= self._ahead_bytes // 2 or time.monotonic() < self._again_s:
                 return
-            _fallocate(path, size_bytes, self._ahead_bytes)
+            self._again_s = time.monotonic() + AGAIN_S
+            _fallocate(path, state.st_size, self._ahead_bytes)
         except FileNotFoundError:
             return
         except OSError as error:
-            if error.errno in _UNKNOWN:
-                self._until[inode] = 2**62  # it never will be
-            self._again_s = time.monotonic() + AGAIN_S
             reason = error.strerror or str(error)
             if reason != self._told:
                 log.warning("journal_not_reserved", extra={"reason": reason})
             self._told = reason
         else:
-            self._until[inode] = size_bytes + self._ahead_bytes
             self._told = ""
 
     def give_back(self, path: Path) -> None:
         """Frees what lies beyond the end of a file that is not appended to any more, once it has been quiet."""
-        if not self._until:
-            return
         try:
-            inode, now_s = path.stat().st_ino, time.monotonic()
-            if inode not in self._until or now_s - self._renamed_s.setdefault(inode, now_s) < QUIET_S:
-                return
-            del self._until[inode], self._renamed_s[inode]
-            with path.open("r+b") as file:
-                file.truncate(os.fstat(file.fileno()).st_size)
+            state, now_s = path.stat(), time.monotonic()
+            if _room_bytes(state) < self._ahead_bytes // 4:
+                self._renamed_s.pop(state.st_ino, None)
+            elif now_s - self._renamed_s.setdefault(state.st_ino, now_s) >= QUIET_S:
+                self._renamed_s[state.st_ino] = now_s
+                with path.open("r+b") as file:
+                    file.truncate(os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return
         except OSError as error:  # it is room, and no more
@@ -82,6 +74,11 @@ class Reserve:
         space = os.statvfs(folder)
         if space.f_bavail * space.f_frsize < 2 * self._ahead_bytes:
             raise OSError(errno.ENOSPC, "a new one would find no room on the disk")
+
+
+def _room_bytes(state: os.stat_result) -> int:
+    """What a file has of the disk, and does not use."""
+    return state.st_blocks * 512 - state.st_size
 
 
 def _fallocate(path: Path, start: int, length: int) -> None:

@@ -32,6 +32,20 @@ def test_room_lies_ahead_of_the_file_and_changes_nothing_in_it(tmp_path: Path, c
     assert reader.read_all() == ["2"]
 
 
+def test_a_file_that_was_truncated_gets_new_room(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reserve, "AGAIN_S", 0.0)
+    append(current, row(1))
+    reader = Reader(tmp_path)
+    reader.read_all()
+    os.truncate(current, 0)
+    assert room_bytes(current) == 0
+    append(current, row(2))
+    assert reader.read_all() == ["2"]
+    assert room_bytes(current) >= AHEAD_BYTES // 2
+
+
 def test_a_file_that_is_not_appended_to_any_more_gives_its_room_back(
     tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +70,7 @@ def test_without_a_reserve_the_journal_is_read_all_the_same(
 
     monkeypatch.setattr(reserve, "_fallocate", refuse)
     reader = Reader(tmp_path)
+    monkeypatch.setattr(reserve, "AGAIN_S", 0.0)
     for each in range(5):
         append(current, row(each))
         assert reader.read_all() == [str(each)]
