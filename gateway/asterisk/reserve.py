@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 AHEAD_BYTES = 16 * 1024 * 1024
 """About 4,000 calls' worth."""
 AGAIN_S = 1.0
-"""No oftener than so is room asked for."""
+"""No oftener than so is room for the same file asked for."""
 QUIET_S = 5.0
 """A file that was renamed so long ago has got the record that was on its way into it."""
 
@@ -26,12 +26,13 @@ _KEEP_SIZE = 1
 
 
 class Reserve:
-    """Keeps the room. What is there is looked up on the disk itself: a file that somebody truncated has lost its room. All
-    of it blocks: disk."""
+    """Keeps the room. What there is is looked up on the disk itself: a file that somebody truncated has lost its own.
+    All of it blocks: disk."""
 
     def __init__(self, ahead_bytes: int = AHEAD_BYTES) -> None:
         self._ahead_bytes = ahead_bytes
-        self._again_s = 0.0
+        self._asked: tuple[int, float] = (0, 0.0)
+        """For which inode room was asked for last, and when, by the clock that never leaps."""
         self._renamed_s: dict[int, float] = {}
         """By inode, when a file was first seen with room under another name, by the clock that never leaps."""
         self._told = ""
@@ -39,10 +40,11 @@ class Reserve:
     def keep(self, path: Path) -> None:
         """Sees to it that between half of the room and all of it lies ahead of the file's end, where there is one."""
         try:
-            state = path.stat()
-            if _room_bytes(state) >= self._ahead_bytes // 2 or time.monotonic() < self._again_s:
+            state, now_s = path.stat(), time.monotonic()
+            inode, asked_s = self._asked
+            if _room_bytes(state) >= self._ahead_bytes // 2 or (inode == state.st_ino and now_s < asked_s + AGAIN_S):
                 return
-            self._again_s = time.monotonic() + AGAIN_S
+            self._asked = (state.st_ino, now_s)
             _fallocate(path, state.st_size, self._ahead_bytes)
         except FileNotFoundError:
             return
