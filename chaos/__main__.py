@@ -6,6 +6,8 @@ repeated.
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -59,6 +61,8 @@ def main() -> int:
             console.print(f"{each.number:4} at {each.at_s:7.1f} s for {each.hold_s:4.1f} s: {each.fault.name}")
         return 0
     be_alone()
+    # who ends it ends its Asterisk, its gateway and its SIPp, too
+    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
     try:
         around = {**environment(), "seed": seed, "minutes": chosen.minutes, "rate": chosen.rate}
     except installation.NoAsterisk as error:
