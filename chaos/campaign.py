@@ -306,6 +306,8 @@ class _Course:
             )
             if len(verdict.findings) < fewest:
                 fewest, limit = len(verdict.findings), time.time() + STILL_LIMIT_S
+                if fewest:
+                    self._say(f"{self._leg.database}: {fewest} still to be settled: {verdict.findings[0].words}"[:200])
             if not verdict.findings or time.time() > limit:
                 verdict.findings += [*self._ledger.findings, *self._watched]
                 return verdict
