@@ -26,7 +26,7 @@ SLACK_S = 3.0
 BOOT_S = 5.0
 """So long after its boot an Asterisk may still refuse."""
 SPOKEN_S = 0.5
-"""Callers speak for a second: so much of it must be in the recording."""
+"""Callers speak for two seconds: so much of it must be in the recording, also where Asterisk was killed."""
 LASTED_S = 2.0
 """A call that was shorter need not have sound."""
 

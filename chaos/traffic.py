@@ -28,7 +28,8 @@ LENGTHS_MS = ((0.4, 1_000, 4_000), (0.4, 4_000, 10_000), (0.17, 10_000, 24_000),
 LENGTHS = 1000
 """After so many calls the same lengths come again."""
 MEAN_S = sum(part * (low + high) / 2 for part, low, high in LENGTHS_MS) / 1000
-SPOKEN_S = 1
+SPOKEN_S = 2
+"""Asterisk writes sound out a second at a time: of one second alone nothing may be on the disk when it is killed."""
 MEDIA = "m=audio [rtpstream_audio_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
 _ALAW_SILENCE = b"\xd5"
 _ALAW_LOUD = b"\x9a\x1a" * 4000
@@ -69,8 +70,8 @@ class Traffic:
         await self._background.aclose()
 
     def steady(self, *, rate: float) -> Sipp:
-        """A carrier that sends `rate` calls a second, of mixed lengths, each with a second of sound, until it is told
-        to call no more."""
+        """A carrier that sends `rate` calls a second, of mixed lengths, each with some sound, until it is told to call
+        no more."""
         lengths = self.folder / "lengths.csv"
         rows = "".join(f"{self._length_ms()};\n" for _ in range(LENGTHS))
         lengths.write_text(f"SEQUENTIAL\n{rows}")
@@ -83,7 +84,7 @@ class Traffic:
         return Sipp.caller(_gives_up(talk), self._sip_port, address=STEADY[0], calls=10**6, rate=rate, options=options)
 
     def speak(self) -> str:
-        """The step in which a caller speaks for a second; his INVITE must offer MEDIA."""
+        """The step in which a caller speaks for SPOKEN_S; his INVITE must offer MEDIA."""
         sound = self.folder / "spoken.alaw"
         sound.write_bytes(_ALAW_LOUD * SPOKEN_S + _ALAW_SILENCE * 400)
         return f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n'
