@@ -1,5 +1,5 @@
 # The commands of Gateway 112. `make` alone lists them.
-# `run`, `test` and `bench` first make the machine ready (setup/); on a ready machine that takes a moment and needs no network.
+# `run`, `test`, `bench` and `chaos` first make the machine ready (setup/); on a ready machine that takes a moment and needs no network.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -35,6 +35,11 @@ check: venv ## look at the code: format, lint, types, layers, shell scripts
 .PHONY: bench
 bench: setup ## measure the centre beside plain Asterisk
 	@exec .venv/bin/python -m bench $(ARGS)
+
+.PHONY: chaos
+chaos: setup ## break a centre on purpose for an hour and count whether a call was lost (ARGS="--minutes 5")
+	@$(ONE_AT_A_TIME) bash -c 'setup/packages.sh test'
+	@exec .venv/bin/python -m chaos $(ARGS)
 
 .PHONY: setup
 setup: ## only make the machine ready: packages, .venv, Asterisk, prompts

@@ -48,9 +48,9 @@ class Phones(AbstractAsyncContextManager["Phones"]):
             '<ereg regexp="sip:([0-9]+)@" search_in="hdr" header="From:" check_it="true" assign_to="whole,number"/>'
             '<log message="rung [$number] [$s] [$us]"/></action>'
         )
-        scenario = _once(sip.phone_answers(), _INVITE_IN, f'<recv request="INVITE">{taken}</recv>')
-        scenario = _once(scenario, "</scenario>", '<Reference variables="whole"/>\n</scenario>')
-        self.device = Sipp(scenario, address=PHONE_ADDRESS, options=_logging_to(self._log))
+        scenario = once(sip.phone_answers(), _INVITE_IN, f'<recv request="INVITE">{taken}</recv>')
+        scenario = once(scenario, "</scenario>", '<Reference variables="whole"/>\n</scenario>')
+        self.device = Sipp(scenario, address=PHONE_ADDRESS, options=logging_to(self._log))
 
     async def __aenter__(self) -> "Phones":
         await self.device.__aenter__()
@@ -85,8 +85,8 @@ class Carrier:
         out = f'<nop><action>{_NOW}<log message="invited {number} [$s] [$us]"/></action></nop>\n<send retrans'
         scenario = scenario.replace("<send retrans", out, 1)
         back = f'<action>{_NOW}<log message="answered {number} [$s] [$us]"/></action>'
-        scenario = _once(scenario, _ANSWER_IN, f'<recv response="200" rrs="true" rtd="true">{back}</recv>')
-        async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=_logging_to(log)) as sipp:
+        scenario = once(scenario, _ANSWER_IN, f'<recv response="200" rrs="true" rtd="true">{back}</recv>')
+        async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=logging_to(log)) as sipp:
             result = await sipp.result(timeout_s=seconds + HOLD_MS / 1000 + GRACE_S)
         return Played(calls, result.failed, _stamps(log, "invited"), _stamps(log, "answered"), result.output)
 
@@ -98,12 +98,14 @@ class Carrier:
         return sip.caller_talks(hold_ms=HOLD_MS, caller=caller, media=media).replace("<pause", speak, 1)
 
 
-def _once(scenario: str, old: str, new: str) -> str:
+def once(scenario: str, old: str, new: str) -> str:
+    """The scenario with `new` for `old`, which must stand there once."""
     assert scenario.count(old) == 1, f"{old} does not stand once in the scenario"  # noqa: S101  # tests/sip.py changed
     return scenario.replace(old, new)
 
 
-def _logging_to(file: Path) -> tuple[str, ...]:
+def logging_to(file: Path) -> tuple[str, ...]:
+    """SIPp's options for what its scenarios log."""
     # at SIPp's default of 10 ms its stamps would be coarser than what is measured
     return ("-trace_logs", "-log_file", str(file), "-timer_resol", "1")
 

@@ -148,11 +148,16 @@ async def all_sides(folder: Path, say: Say) -> AsyncIterator[Sides]:
             sides = Sides(plain, centre, phones, Carrier(folder), folder)
             async with sides.gateway() as api:
                 say(f"making {PHONES} operators at the centre")
-                for first in range(FIRST_PHONE, FIRST_PHONE + PHONES, AT_ONCE):
-                    await asyncio.gather(
-                        *(
-                            api.operator(str(number), phones.device, name=f"Petugas {number}")
-                            for number in range(first, min(first + AT_ONCE, FIRST_PHONE + PHONES))
-                        )
-                    )
+                await make_operators(api, phones.device, PHONES)
             yield sides
+
+
+async def make_operators(api: Api, device: Sipp, count: int, *, penalty: int = 0) -> None:
+    """So many operators, all at the one device, with a standing place in the queue."""
+    for first in range(FIRST_PHONE, FIRST_PHONE + count, AT_ONCE):
+        await asyncio.gather(
+            *(
+                api.operator(str(number), device, name=f"Petugas {number}", penalty=penalty)
+                for number in range(first, min(first + AT_ONCE, FIRST_PHONE + count))
+            )
+        )

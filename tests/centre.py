@@ -42,15 +42,16 @@ class RealCentre:
         self._gateway: subprocess.Popen[bytes] | None = None
         self._waiting: list[subprocess.Popen[bytes]] = []
         self._installation = installation.find()
-        self._clock: dict[str, str] = {}
+        self.gateway_environ: dict[str, str] = {}
+        """What is told to the gateway alone, from its next start on."""
 
     def with_clock(self) -> None:
         """From the next start on the gateway's wall clock is the test's own (`set_clock`), as libfaketime gives it to
         the process: every leap of it is one of the system's clock to the gateway. Monotonic clocks are true."""
-        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+        library = clock_library()
         assert library, "libfaketime is not installed: `make test` installs it, or: apt-get install faketime"
         self.set_clock(timedelta())
-        self._clock = {
+        self.gateway_environ |= {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self.folder / "clock"),
             "FAKETIME_NO_CACHE": "1",
@@ -85,18 +86,25 @@ class RealCentre:
 
     def start_gateway(self, **environ: str) -> None:
         """Returns once the gateway's process runs; `ready` waits until it has taken up its work."""
-        self._gateway = self._spawn("serve", "gateway.log", {**self._clock, **environ})
+        self._gateway = self._spawn("serve", "gateway.log", {**self.gateway_environ, **environ})
 
     def start_gateway_beside(self) -> None:
         """Starts another gateway beside the one that runs, and returns once it waits for that one's end. Whichever of
         those that wait takes over at the next `stop_gateway` is the gateway from then on."""
         waited = self.log().count("gateway_waits")
-        self._waiting.append(self._spawn("serve", "gateway.log", self._clock))
+        self._waiting.append(self._spawn("serve", "gateway.log", self.gateway_environ))
         self._wait(lambda: self.log().count("gateway_waits") > waited, "no other gateway waits")
+
+    def without_clock(self) -> None:
+        """From the next start on the gateway's clock is the system's."""
+        for name in [name for name in self.gateway_environ if name == "LD_PRELOAD" or name.startswith("FAKETIME_")]:
+            del self.gateway_environ[name]
 
     def set_clock(self, offset: timedelta) -> None:
         """Has the gateway's clock differ from the true one by so much, from now on (see `with_clock`)."""
-        (self.folder / "clock").write_text(f"{offset.total_seconds():+.0f}s")
+        fresh = self.folder / "clock.fresh"
+        fresh.write_text(f"{offset.total_seconds():+.0f}s")
+        fresh.replace(self.folder / "clock")
 
     def stop_gateway(self, number: int = signal.SIGTERM) -> int:
         """Ends the gateway by a signal; returns its exit status."""
@@ -135,6 +143,16 @@ class RealCentre:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait(10)
+
+    @property
+    def has_gateway_ended(self) -> bool:
+        """Whether it was started, and has ended by itself."""
+        return self._gateway is not None and self._gateway.poll() is not None
+
+    @property
+    def has_asterisk_ended(self) -> bool:
+        """The same of Asterisk."""
+        return self._asterisk is not None and self._asterisk.poll() is not None
 
     @property
     def gateway_pid(self) -> int:
@@ -262,7 +280,9 @@ class Api:
             while sum(bool(call["outcome"]) for call in await self.calls()) < count:
                 await asyncio.sleep(0.05)
 
-    async def operator(self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency") -> Json:
+    async def operator(
+        self, phone: str, device: Sipp | None, name: str = "Siti", queue: str = "emergency", penalty: int = 0
+    ) -> Json:
         """A new operator at `device`, or at a phone that is to register, with a standing place in `queue` (empty: in
         none)."""
         body = {"name": name, "phone": phone}
@@ -271,7 +291,7 @@ class Api:
         made = await self.send("POST", "/v1/operators", body, status=201)
         assert made["applied"], made
         if queue:
-            await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {})
+            await self.send("PUT", f"/v1/queues/{queue}/members/{phone}", {"penalty": penalty})
         return made
 
     async def retire_advice(self) -> None:
@@ -282,6 +302,11 @@ class Api:
     async def retire_everybody(self) -> None:
         for operator in (await self.get("/v1/operators"))["items"]:
             await self.send("DELETE", f"/v1/operators/{operator['id']}", status=204)
+
+
+def clock_library() -> Path | None:
+    """Where libfaketime lies; None where it is not installed."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 @contextmanager

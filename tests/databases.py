@@ -24,6 +24,9 @@ REMEDY = "PostgreSQL's server is not installed: `make test` installs it, or: apt
 _UTF8 = ("-E", "UTF8", "--no-locale", "--no-sync")
 _numbers = count(1)
 
+OWNER = ("nobody", "nogroup")
+"""Who runs the server where the tests run as root."""
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -34,6 +37,11 @@ class Postgres:
 
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://gateway112@/{database}?host={self.folder}"
+
+    def own(self, folder: Path) -> None:
+        """Gives the server a folder."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, *OWNER)
 
     def run(self, program: str, *arguments: str) -> None:
         """Runs one of PostgreSQL's own client programs."""
@@ -113,9 +121,9 @@ def _as_owner(folder: Path) -> list[str]:
     """What to put before a command so that it runs as the folder's owner. PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return []
-    shutil.chown(folder, "nobody", "nogroup")
+    shutil.chown(folder, *OWNER)
     folder.chmod(0o755)
-    return ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+    return ["setpriv", "--reuid", OWNER[0], "--regid", OWNER[1], "--clear-groups"]
 
 
 def _settings(**settings: str) -> list[str]:

@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -236,10 +237,7 @@ def _play(sound: Path | None) -> str:
     return f'<nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>\n' if sound else ""
 
 
-def phone_hangs_up(*, talk_ms: int, sound: Path | None = None, invited: Mapping[str, str] | None = None) -> str:
-    """A phone that answers at once and ends the call after `talk_ms`. `sound` as in `caller_talks`; `invited` are
-    headers that the INVITE must have, each with a regular expression of its value: else the call fails."""
-    bye = """
+_PHONES_BYE = """
       BYE [next_url] SIP/2.0
       Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
       Max-Forwards: 70
@@ -248,23 +246,55 @@ def phone_hangs_up(*, talk_ms: int, sound: Path | None = None, invited: Mapping[
       [last_Call-ID:]
       CSeq: 2 BYE
       Content-Length: 0
-    """
-    keep = (
-        '<action><ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>'
-        '<assignstr assign_to="from_to" value="To:[$from]"/>'
-        '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
-        f'<assignstr assign_to="to_from" value="From:[$to];tag=[pid]p[call_number]"/>{_checks(invited or {})}</action>'
-    )
+"""
+
+_KEEP_FOR_BYE = (
+    '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>'
+    '<assignstr assign_to="from_to" value="To:[$from]"/>'
+    '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>'
+    '<assignstr assign_to="to_from" value="From:[$to];tag=[pid]p[call_number]"/>'
+)
+
+
+def phone_hangs_up(*, talk_ms: int, sound: Path | None = None, invited: Mapping[str, str] | None = None) -> str:
+    """A phone that answers at once and ends the call after `talk_ms`. `sound` as in `caller_talks`; `invited` are
+    headers that the INVITE must have, each with a regular expression of its value: else the call fails."""
     return _scenario(
         "phone_hangs_up",
-        f'<recv request="INVITE" rrs="true">{keep}</recv>\n',
+        f'<recv request="INVITE" rrs="true"><action>{_KEEP_FOR_BYE}{_checks(invited or {})}</action></recv>\n',
         _answer("200 OK", sdp=True, plays=sound is not None, retrans=True),
         '<recv request="ACK"/>\n',
         _play(sound),
         f'<pause milliseconds="{talk_ms}"/>\n',
-        _send(bye, retrans=True),
+        _send(_PHONES_BYE, retrans=True),
         '<recv response="200"/>\n',
     )
+
+
+def phone_loses_patience(*, patience_ms: int) -> str:
+    """A phone that answers at once and waits for the end, for so long; then it hangs up, whoever is there or not."""
+    return _scenario(
+        "phone_loses_patience",
+        f'<recv request="INVITE" rrs="true"><action>{_KEEP_FOR_BYE}</action></recv>\n',
+        _answer("200 OK", sdp=True, retrans=True),
+        '<recv request="ACK"/>\n',
+        f'<recv request="BYE" next="over" timeout="{patience_ms}" ontimeout="tired"/>\n',
+        '<label id="tired"/>\n',
+        _send(_PHONES_BYE, retrans=True),
+        '<recv response="200" optional="true" next="gone"/>\n',
+        '<recv response="481" next="gone"/>\n',
+        '<label id="over"/>\n',
+        _send(_OK),
+        '<label id="gone"/>\n',
+    )
+
+
+def phone_sends_elsewhere(contact: str) -> str:
+    """A phone that answers every call with 302 to `contact`."""
+    moved = _answer("302 Moved Temporarily").replace(
+        "Contact: <sip:[local_ip]:[local_port];transport=[transport]>", f"Contact: <{contact}>"
+    )
+    return _scenario("phone_sends_elsewhere", '<recv request="INVITE"/>\n', moved, '<recv request="ACK"/>\n')
 
 
 def phone_refuses(status: str) -> str:
@@ -403,6 +433,12 @@ class Sipp:
             self._process.kill()
             await self._process.wait()
         shutil.rmtree(self._folder)
+
+    def call_no_more(self) -> None:
+        """Begins no call any more; it ends with the last of those that run."""
+        assert self._process
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGUSR1)
 
     async def result(self, timeout_s: float = 60) -> Result:
         """Waits for SIPp to end by itself; raises TimeoutError."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
+from gateway.asterisk.reserve import Reserve
 from gateway.asterisk.translator import translate
 from gateway.domain.change import Position, SetAside
 from gateway.domain.facts import AnyFact
@@ -41,6 +42,8 @@ GROUP_A_FACT_S = 0.003
 GROUP_LIMIT_S = 0.1
 """After a reading that took all there was, more is let come, the longer the more that reading brought: a single call is
 told at once, and under load one commit serves many records, where each commit costs as much as its records do."""
+LAST_BYTES = 256
+"""So much of what was read last is kept in mind, to be found in its place again."""
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
 STORE_RETRY_S = 0.5
@@ -55,6 +58,25 @@ class Segment:
     key: str
     begins: bytes
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last bytes that were read of a segment, up to `end`."""
+
+    end: int
+    data: bytes
+
+    def is_there(self, segment: Segment, position: Position) -> bool:
+        """Whether they still are. Where the position is another one, or nothing was added, nobody needs to know."""
+        if position.offset != self.end or segment.size_bytes == self.end:
+            return True
+        try:
+            with segment.path.open("rb") as file:
+                file.seek(self.end - len(self.data))
+                return file.read(len(self.data)) == self.data
+        except FileNotFoundError:
+            return True  # renamed under our eyes: it is found under its new name at the next look
 
 
 class Journal:
@@ -74,9 +96,12 @@ class Journal:
         """When the reader last came round, by the loop's clock: it does so all the time, also where nothing can be read
         or stored."""
         self._taken_bytes = 0
+        self._reserve = Reserve()
         self._not_rotated: set[str] = set()
         self._trusted: set[str] = set()
         """Segments that were seen to hold what was read of them."""
+        self._lasts: dict[str, _Last] = {}
+        """What was read last, by segment."""
         self.waits = ""
         """Why what was read cannot be stored, or nothing be read; empty where all is well."""
         self.lag_bytes = 0
@@ -170,6 +195,7 @@ class Journal:
     def read(self, positions: Mapping[str, Position]) -> Reading | None:
         """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
         segments = self._segments(self._to_look_at())
+        self._see_to_room(segments)
         for segment in segments:
             if (lost := self._lost_end(segment, positions.get(segment.key))) is not None:
                 return lost
@@ -181,22 +207,36 @@ class Journal:
             chunk = self._whole_lines(segment, start)
             if chunk:
                 self._taken_bytes = len(chunk)
+                self._lasts[segment.key] = _Last(start + len(chunk), chunk[-LAST_BYTES:])
                 self._rotate_if_large(segment, start + len(chunk))
                 return self._reading(segment, positions.get(segment.key, Position(0)), chunk)
         # what is left is the beginning of a record that is being written
         self.lag_bytes = 0
         return None
 
+    def _see_to_room(self, segments: Iterable[Segment]) -> None:
+        """What Asterisk appends to has room ahead of it, and nothing else has."""
+        self._reserve.keep(self._folder / CURRENT)
+        for segment in segments:
+            if segment.path.name != CURRENT:
+                self._reserve.give_back(segment.path)
+
     def _lost_end(self, segment: Segment, position: Position | None) -> Reading | None:
         """The step back where a segment does not hold any more what was read of it: its end was lost (a power cut, a
         restored backup, somebody's hand), and may have been written over since. Read on after the last record that is
         stored, by the records' own times; None where all is well. Looked at once for each segment, and whenever one is
-        shorter than it was."""
-        if position is None or (segment.key in self._trusted and segment.size_bytes >= position.offset):
+        shorter than it was, or longer: between two looks it may have lost its end and have been written on."""
+        if position is None:
             return None
+        is_trusted = segment.key in self._trusted
         self._trusted.add(segment.key)
-        if segment.size_bytes >= position.offset and _ends_a_record(segment.path, position):
-            return None
+        if segment.size_bytes >= position.offset:
+            last = self._lasts.get(segment.key)
+            if not is_trusted and _ends_a_record(segment.path, position):
+                return None
+            if is_trusted and (last is None or last.is_there(segment, position)):
+                return None
+        self._lasts.pop(segment.key, None)
         start = _after(segment.path, position.tail)
         if start >= position.offset:
             return None
@@ -290,6 +330,7 @@ class Journal:
         if segment.path.name != CURRENT or end < self._rotate_at_bytes:
             return
         try:
+            self._reserve.refuse_without_room(self._folder)
             segment.path.rename(segment.path.with_name(f"journal-{segment.key}.csv"))
         except OSError as error:  # a large file is read as well as a small one
             if segment.key not in self._not_rotated:

@@ -15,6 +15,7 @@ from gateway import certificates
 from gateway.asterisk import installation as installations
 from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
+from gateway.asterisk.journal import CURRENT
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Phone
 from gateway.domain.queues import Queue
@@ -48,6 +49,8 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     ):
         folder.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
+    # so that there is room for its first records too (reserve.py)
+    (settings.journal_dir / CURRENT).touch()
     settings.paths.recordings.mkdir(parents=True, exist_ok=True)
 
     for file in (PROJECT / "asterisk-config").glob("*.conf"):

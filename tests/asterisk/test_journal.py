@@ -238,10 +238,10 @@ def test_a_record_that_nests_without_end_is_kept_aside(tmp_path: Path, current: 
     assert len(reader.set_aside) == 1
 
 
-@pytest.mark.parametrize("restarted", [False, True], ids=["the gateway lives", "the gateway was started anew"])
+@pytest.mark.parametrize("gateway", ["sees it at once", "sees it later", "was started anew"])
 @pytest.mark.parametrize("new", [0, 1, 3, 9])
 def test_a_journal_that_lost_its_end_is_read_on_after_the_last_record_that_is_stored(
-    tmp_path: Path, current: Path, new: int, restarted: bool
+    tmp_path: Path, current: Path, new: int, gateway: str
 ) -> None:
     """A power cut takes the last records, one of them in its middle; new ones are written in their place."""
     reader = Reader(tmp_path)
@@ -249,10 +249,10 @@ def test_a_journal_that_lost_its_end_is_read_on_after_the_last_record_that_is_st
     reader.read_all()
     whole = current.read_bytes()
     current.write_bytes(whole[: len(whole) * 5 // 8 + 20])
-    if not restarted and new:
-        reader.read_all()  # it is seen before anything is written
+    if gateway == "sees it at once":
+        reader.read_all()  # before anything is written
     append(current, *(row(100 + number) for number in range(new)))
-    ids = (Reader(tmp_path, reader.positions) if restarted else reader).read_all()
+    ids = (Reader(tmp_path, reader.positions) if gateway == "was started anew" else reader).read_all()
     assert ids == [str(100 + number) for number in range(new)]
     append(current, row(200))
     assert Reader(tmp_path, reader.positions).read_all()[-1:] == ["200"]
