@@ -32,15 +32,15 @@ async def test_who_was_cut_twice_overtakes_five_who_wait_and_is_one_task_of_thre
     async with AsyncExitStack() as stack, a_phone(own_centre, "1001", secret) as phone:
         await calling(stack, own_centre, HOLDER)
         holder = await phone.take()
-        for place, number in enumerate(WAITING, 1):
+        for number in WAITING:
             await calling(stack, own_centre, number)
-            await waiting(own_centre, place)
+            await waiting(own_centre, number)
         await sip.call(sip.caller_cancels(after_ms=300, caller=of(CALLER)), own_centre.sip_port)
         task = await the_task(api, CALLER)
         await sip.call(sip.caller_talks(hold_ms=1000, caller=of(CALLER)), own_centre.sip_port)
         assert (await the_task(api, CALLER, tries=2))["id"] == task["id"]
         await calling(stack, own_centre, CALLER)
-        await waiting(own_centre, 6)
+        await waiting(own_centre, *WAITING, CALLER)
         await holder.hangup()
         await served(phone, 1, talk_s=5.5)
         await served(phone, 5)
