@@ -3,6 +3,9 @@
 Counterpart: `make test`, which runs the tests in three processes at once (pytest-xdist): most of their time is waiting.
 """
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -14,6 +17,17 @@ CALLED_CARRIERS = ("tests/calls/test_callbacks.py", "tests/calls/test_fallback.p
 
 WITH_A_BUCKET = ("tests/calls/test_bucket.py", "tests/vault/test_bucket.py", "tests/vault/test_moving.py")
 """They share the one S3 server."""
+
+
+@pytest.fixture(autouse=True)
+def logs_of_one_test() -> Iterator[None]:
+    """Whoever sets up logging does so for one test: the stream that it wrote to is gone after it."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for each in [each for each in root.handlers if each not in before]:
+        root.removeHandler(each)
+    root.setLevel(level)
 
 
 class ByFile(LoadScopeScheduling):

@@ -59,7 +59,7 @@ async def laid(tmp_path_factory: pytest.TempPathFactory) -> Laid:
             day = f"2026/11/{24 + number % DAYS}"
             over = house.recording(number, tones(0.2, caller_hz, CENTRE_HZ), day=day)
             sealed = replace(over, seal=(await worker.seal(over)).seal, state=State.SEALED)
-            await worker.discard_raw(sealed)
+            assert not await worker.discard_raw([sealed])
             recordings.append(sealed)
     return Laid(house.folder, tuple(recordings))
 
