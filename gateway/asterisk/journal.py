@@ -39,7 +39,7 @@ BUSY_POLL_S = 0.01
 """After the door bell, and while records keep coming, the journal is looked at this often."""
 BUSY_FOR_S = 0.5
 GROUP_A_FACT_S = 0.003
-GROUP_LIMIT_S = 0.1
+GROUP_LIMIT_S = 0.06
 """After a reading that took all there was, more is let come, the longer the more that reading brought: a single call is
 told at once, and under load one commit serves many records, where each commit costs as much as its records do."""
 LAST_BYTES = 256
