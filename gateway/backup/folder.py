@@ -6,7 +6,10 @@
     journal/        the segments
     recordings/     by day, as in the vault
     var/            what lies in paths.var under the same name and is no secret
-    secrets.box     keys, secrets and settings, behind a passphrase
+    secrets.box     keys, secrets and settings, behind a passphrase; and the proof of all the rest
+
+Whoever can write to a backup can make list and page fit anything. So the box, which only the passphrase makes, holds
+the page as it was before the box was there, with the hash of the list without the box's own line.
 
 Counterparts: `making.py` and `restoring.py`.
 """
@@ -16,8 +19,9 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
@@ -32,7 +36,25 @@ PRIVATE = 0o600
 """Callers' numbers and sound are in it: for this user alone."""
 LONGEST_PAGE_BYTES = 100_000
 
-_SAFE = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
+_PLAIN = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*"
+"""A file's name that is not hidden."""
+_KNOWN = re.compile(
+    "|".join(
+        (
+            *(re.escape(name) for name in (MANIFEST, SUMS, BOX, *DATABASES.values())),
+            rf"{JOURNAL}/journal[A-Za-z0-9_.+-]*",
+            # a crash in the middle of a destruction leaves the certificate under its unfinished name
+            rf"{RECORDINGS}/\d{{4}}/\d{{2}}/\d{{2}}/({_PLAIN}|\.{_PLAIN}\.destroyed\.json\.part)",
+            rf"{VAR}/asterisk/lib/astdb\.sqlite3",
+            rf"{VAR}/vault/{_PLAIN}\.pub\.pem",
+            rf"{VAR}/vault/bucket(-in-use)?\.json",
+            rf"{VAR}/vault/bucket/(lock|\d{{4}}-\d{{2}}-\d{{2}}\.json)",
+        )
+    ),
+    re.ASCII,
+)
+"""All that a backup has: whoever could name more would plant a dialplan, or a log that a database reads."""
+_INSIDE = re.compile(r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")
 
 Tell = Callable[[int], object]
 """Hears how many bytes were read, piece by piece."""
@@ -63,12 +85,21 @@ class Manifest:
     def text(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
+    def is_typed(self) -> bool:
+        """Whether each field is of its kind: a page is read before it is proved."""
+        return all(type(getattr(self, field.name)) is field.type for field in fields(self))
+
+    def before_the_box(self, sums: str, size_bytes: int) -> "Manifest":
+        """What this page was before the box of that size was there; `sums` is the hash of the list without it."""
+        return replace(self, sums=sums, files=self.files - 1, bytes=self.bytes - size_bytes)
+
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
         """That of the backup in the folder. Raises BackupFailed."""
         file = folder / MANIFEST
         try:
-            document = json.loads(file.read_bytes()[:LONGEST_PAGE_BYTES])
+            with open_plain(file) as read:
+                document = json.loads(read.read(LONGEST_PAGE_BYTES))
             found = cls(**document)
         except FileNotFoundError:
             raise BackupFailed(
@@ -78,7 +109,7 @@ class Manifest:
             raise BackupFailed(f"{file} cannot be read: {error.strerror}") from None
         except (ValueError, TypeError):
             found = None
-        if found is None or found.format != FORMAT or found.database not in DATABASES:
+        if found is None or not found.is_typed() or found.format != FORMAT or found.database not in DATABASES:
             raise BackupFailed(f"{file} is no page of a backup that this version knows ({FORMAT})")
         return found
 
@@ -124,12 +155,15 @@ class Writing:
             os.fsync(file.fileno())
             self._add(name, digest, file.tell())
 
+    def sums(self) -> bytes:
+        """The list of what is there by now."""
+        return "".join(sorted(self._sums, key=lambda line: line[66:])).encode()
+
     def finish(self, page: Callable[[int, int, str], Manifest]) -> Path:
         """Writes the list and the page, of what `page` makes of the count of files, their bytes and the list's hash;
         gives the folder its name, and returns it."""
         files, sizes = self.files, self.bytes
-        sums = "".join(sorted(self._sums, key=lambda line: line[66:])).encode()
-        digest = self.write(sums, SUMS)
+        digest = self.write(self.sums(), SUMS)
         self.write(page(files, sizes, digest).text().encode(), MANIFEST)
         for folder, _, _ in os.walk(self.folder):
             fsync_folder(Path(folder))
@@ -155,19 +189,44 @@ class Writing:
 
 
 def safe(name: str) -> str:
-    """The name, where it leads nowhere else. Raises BackupFailed."""
-    if not _SAFE.fullmatch(name) or ".." in PurePosixPath(name).parts:
-        raise BackupFailed(f"{name!r} is no name of a file of a backup")
+    """The name, where a backup has a file of that name. Raises BackupFailed."""
+    if not is_safe(name):
+        raise BackupFailed(f"{name!r} is no name of a file of a backup. Remedy: take another one: this was changed.")
     return name
 
 
 def is_safe(name: str) -> bool:
-    return bool(_SAFE.fullmatch(name))
+    return bool(_KNOWN.fullmatch(name))
+
+
+def inside(name: str) -> str:
+    """The name of a file in the box, where it leads nowhere else. Raises BackupFailed."""
+    if not _INSIDE.fullmatch(name) or ".." in PurePosixPath(name).parts:
+        raise BackupFailed(f"{name!r} is no name of a file of a backup's box")
+    return name
+
+
+def sums_without_the_box(sums: bytes) -> str:
+    """The SHA-256 of the list without the box's own line."""
+    lines = [line for line in sums.split(b"\n") if line[66:] != BOX.encode()]
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises BackupFailed where something in the folder is neither a file nor a folder, but leads elsewhere."""
+    for where, folders, files in os.walk(folder):
+        for path in (Path(where, name) for name in (*folders, *files)):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise BackupFailed(
+                    f"{path} is {'a link' if stat.S_ISLNK(mode) else 'no file'}: a backup has files and folders alone. "
+                    f"Remedy: take another one: this was changed."
+                )
 
 
 def open_plain(file: Path) -> BufferedReader:
-    """The file to read from, which is no link. Raises OSError."""
-    return os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    """The file to read from, which is no link, and no pipe that one would wait at. Raises OSError."""
+    return os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
 
 def pieces(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:

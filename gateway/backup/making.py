@@ -26,6 +26,7 @@ from gateway.backup.folder import (
     Writing,
     is_safe,
     open_plain,
+    sums_without_the_box,
 )
 from gateway.backup.sound import Found, copy_sound
 from gateway.charge import FILE as CHARGE
@@ -36,6 +37,7 @@ LOOKS = 5
 """How often the journal's folder is looked at, until no segment is new."""
 ASTDB = Path("asterisk/lib/astdb.sqlite3")
 LARGEST_SECRET_BYTES = 1_000_000
+PUBLIC = ".pub.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def make(
     are in it. Raises BackupFailed; nothing is left of it then."""
     made_at = clock()
     kind = databases.kind_of(settings)
-    # before anything is written: a passphrase that is too short
-    box = None if passphrase is None else secrets_box.sealed(_secrets(settings, settings_file), passphrase)
+    if passphrase is not None:
+        secrets_box.refuse_short(passphrase)  # before anything is written
     writing = Writing(target)
     try:
         database = writing.folder / DATABASES[kind]
@@ -75,8 +77,6 @@ def make(
             pems = public_pems(settings.vault_dir)
             bucket = bool(settings.vault.bucket) or (settings.vault_dir / "bucket-in-use.json").exists()
             found = copy_sound(settings.paths.recordings, pems, writing, tell, has_bucket=bucket)
-        if box is not None:
-            writing.write(box, BOX)
 
         def page(files: int, size_bytes: int, sums: str) -> Manifest:
             return Manifest(
@@ -85,7 +85,7 @@ def make(
                 centre=settings.centre.name,
                 database=kind,
                 schema=schema,
-                has_keys=box is not None,
+                has_keys=passphrase is not None,
                 has_sound=has_sound,
                 recordings=found.recordings,
                 in_bucket=found.in_bucket,
@@ -94,6 +94,10 @@ def make(
                 sums=sums,
             )
 
+        if passphrase is not None:
+            # the last of all: it proves the rest, and has each key that the sound was encrypted with
+            proof = page(writing.files, writing.bytes, sums_without_the_box(writing.sums()))
+            writing.write(secrets_box.sealed(_secrets(settings, settings_file), proof.text(), passphrase), BOX)
         folder = writing.finish(page)
     except OSError as error:
         writing.drop()
@@ -139,7 +143,7 @@ def _journal(settings: Settings, writing: Writing, tell: Tell) -> None:
                 state = os.fstat(file.fileno())
                 key = segment_key(file) if stat.S_ISREG(state.st_mode) else None
                 name = f"journal-{key}.csv" if path.name == CURRENT else path.name
-                if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(name):
+                if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(f"{JOURNAL}/{name}"):
                     continue
                 file.seek(0)
                 if (writing.folder / JOURNAL / name).exists():  # another one had that name a moment ago
@@ -169,12 +173,13 @@ def _plain_state(settings: Settings, writing: Writing) -> None:
         writing.took(f"{VAR}/{ASTDB}")
     for path in sorted(_files(settings.vault_dir)):
         name = f"{VAR}/{path.relative_to(var)}"
-        if _is_open(path) and is_safe(name):
+        if is_safe(name):
             writing.copy(path, name)
 
 
 def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, bytes]:
-    """What opens something: by its name relative to paths.var, and the settings, which may hold passwords."""
+    """What opens something: by its name relative to paths.var, and the settings, which may hold passwords. And the
+    public keys once more: what says which signatures hold is believed only from behind the passphrase."""
     var = settings.paths.var
     database = databases.sqlite_file(settings).name if databases.kind_of(settings) == "sqlite" else None
     paths = [
@@ -183,7 +188,11 @@ def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, byt
         if path.is_file() and _is_private(path) and path.name != CHARGE
         if database is None or not path.name.startswith(database)
     ]
-    paths += [path for path in _files(settings.vault_dir) if not _is_open(path)]
+    paths += [
+        path
+        for path in _files(settings.vault_dir)
+        if path.name.endswith(PUBLIC) or not is_safe(f"{VAR}/{path.relative_to(var)}")
+    ]
     paths += [path for path in (settings.asterisk_dir / "ami-secret",) if path.is_file()]
     found = {str(path.relative_to(var)): path.read_bytes() for path in sorted(paths)}
     if settings_file is not None and settings_file.exists():
@@ -201,8 +210,3 @@ def _is_private(path: Path) -> bool:
     """Whether it is for its owner alone, as secrets are."""
     state = path.stat()
     return not state.st_mode & 0o077 and state.st_size <= LARGEST_SECRET_BYTES
-
-
-def _is_open(path: Path) -> bool:
-    """Whether anybody may read that file of the vault's own folder: public keys, and what is known of a bucket."""
-    return path.name.endswith(".pub.pem") or path.name.startswith("bucket") or path.parent.name == "bucket"

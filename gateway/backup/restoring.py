@@ -2,6 +2,9 @@
 
 Counterpart: `making.py`. What a restore leaves when it does not come to its end is never taken for a centre: a mark
 lies in paths.var until all is there, and neither the gateway nor Asterisk starts while it does.
+
+What was made, and what somebody else made to look like it, is told apart by the box alone: whoever restores without it
+believes the place where the backup lay.
 """
 
 import asyncio
@@ -27,12 +30,15 @@ from gateway.backup.folder import (
     BackupFailed,
     Manifest,
     Tell,
+    inside,
     open_plain,
     pieces,
+    refuse_links,
     safe,
+    sums_without_the_box,
     write_pieces,
 )
-from gateway.backup.making import ASTDB
+from gateway.backup.making import ASTDB, PUBLIC
 from gateway.charge import Charge
 from gateway.settings import Settings, SettingsError
 from gateway.store.migrations import refuse
@@ -40,13 +46,16 @@ from gateway.vault.folders import FOR_US, days, fsync_folder
 
 MARK = "restore-unfinished"
 SETTINGS_NAME = "gateway.toml.restored"
+FOLDER = 0o750
+"""As systemd's UMask leaves them to the services."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put where."""
+    """What was put where; and whether the box proved that it is what was made."""
 
     manifest: Manifest
+    is_proven: bool
     settings_file: Path | None
 
 
@@ -82,10 +91,12 @@ def restore(
             f"the backup is of the centre {manifest.centre!r}, and the settings name {settings.centre.name!r}. "
             f"Remedy: set centre.name: calls' ids begin with it."
         )
+    refuse_links(source)
     with _alone(settings):
         _refuse_full(settings)
-        names = _checked(source, manifest, tell)
-        secrets = _secrets(source, manifest, passphrase) if with_keys else {}
+        sums = _list(source, manifest)
+        secrets = _secrets(source, manifest, sums, passphrase) if with_keys else {}
+        names = _checked(source, manifest, sums, tell)
         mark = settings.paths.var / MARK
         mark.write_text(f"{source}\n{datetime.now(UTC).isoformat(timespec='seconds')}\n")
         try:
@@ -98,12 +109,15 @@ def restore(
             ) from error
         mark.unlink()
     has_settings = "gateway.toml" in secrets
-    return Restored(manifest, settings.paths.var / SETTINGS_NAME if has_settings else None)
+    return Restored(manifest, with_keys, settings.paths.var / SETTINGS_NAME if has_settings else None)
 
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """While nobody runs on these folders, and nobody begins to."""
+    for folder in (settings.paths.var, settings.asterisk_dir, settings.paths.recordings):
+        _make(folder)
+    settings.asterisk_dir.chmod(0o700)
     charge = Charge(settings.paths.var)
     if not charge.take(datetime.now(UTC)):
         raise BackupFailed(f"a gateway serves this centre: {charge.holder()}. Remedy: end it first.")
@@ -140,14 +154,28 @@ def _refuse_full(settings: Settings) -> None:
         )
 
 
-def _checked(source: Path, manifest: Manifest, tell: Tell) -> dict[str, str]:
-    """The hashes of all files, by their names, once each was read and found to be as it was. Raises BackupFailed."""
+def _list(source: Path, manifest: Manifest) -> bytes:
+    """The list of hashes, as the page knows it. Raises BackupFailed."""
+    data = _read(source / SUMS)
+    if hashlib.sha256(data).hexdigest() != manifest.sums:
+        raise BackupFailed(f"{source / SUMS} is not the one of this backup: it was changed")
+    return data
+
+
+def _read(file: Path) -> bytes:
     try:
-        with open_plain(source / SUMS) as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != manifest.sums:
-            raise BackupFailed(f"{source / SUMS} is not the one of this backup: it was changed")
-        names = {safe(line[66:]): line[:64] for line in data.decode().splitlines()}
+        with open_plain(file) as read:
+            return read.read()
+    except OSError as error:
+        raise BackupFailed(f"{file} cannot be read: {error.strerror}. Remedy: take another backup.") from None
+
+
+def _checked(source: Path, manifest: Manifest, sums: bytes, tell: Tell) -> dict[str, str]:
+    """The hashes of all files, by their names, once each was read and found to be as it was. Raises BackupFailed."""
+    # the same lines as the proof's: a byte is a character, and nothing but a line feed ends one
+    lines = sums.decode("ascii", "replace").removesuffix("\n").split("\n")
+    names = {safe(line[66:]): line[:64] for line in lines}
+    try:
         for name, digest in names.items():
             with open_plain(source / name) as file:
                 found = hashlib.sha256()
@@ -163,13 +191,21 @@ def _checked(source: Path, manifest: Manifest, tell: Tell) -> dict[str, str]:
     return names
 
 
-def _secrets(source: Path, manifest: Manifest, passphrase: str | None) -> dict[str, bytes]:
+def _secrets(source: Path, manifest: Manifest, sums: bytes, passphrase: str | None) -> dict[str, bytes]:
+    """What is in the box, once that has proved page and list: from there on each file's hash proves the file. Raises
+    BackupFailed."""
     if not manifest.has_keys:
         raise BackupFailed("the backup was made without keys. Remedy: --without-keys, and put var/vault back yourself.")
     if passphrase is None:
         raise BackupFailed("the backup's keys are behind a passphrase. Remedy: --passphrase-file, or --without-keys.")
-    found = secrets_box.opened((source / BOX).read_bytes(), passphrase)
-    return {safe(name): data for name, data in found.items()}
+    box = _read(source / BOX)
+    found = secrets_box.opened(box, passphrase)
+    if manifest.before_the_box(sums_without_the_box(sums), len(box)).text() != found.page:
+        raise BackupFailed(
+            f"{source} is not the backup that was made with this passphrase: {SUMS} or the page was written anew by "
+            f"somebody who did not know it. Remedy: take another one, and find out who writes there."
+        )
+    return {inside(name): data for name, data in found.files.items()}
 
 
 def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[str, bytes], tell: Tell) -> None:
@@ -181,14 +217,16 @@ def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[
         top, _, rest = name.partition("/")
         if name in DATABASES.values():
             database = name
+        elif name.endswith(PUBLIC) and rest in secrets:
+            continue  # from behind the passphrase, below
         elif top in homes and rest:
             mode = FOR_US if top == RECORDINGS else PRIVATE
             _copy(source / name, homes[top] / PurePosixPath(rest), digest, mode, tell)
     for name, data in secrets.items():
         path = var / (SETTINGS_NAME if name == "gateway.toml" else name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path.parent)
         write_pieces(path, iter([data]), lambda _: None)
-    for path in settings.vault_dir.glob("*.pub.pem"):
+    for path in settings.vault_dir.glob(f"*{PUBLIC}"):
         path.chmod(0o644)
     if database == DATABASES["postgresql"]:
         databases.restore_postgresql(settings, source / database)
@@ -199,8 +237,18 @@ def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[
             fsync_folder(Path(folder))
 
 
+def _make(folder: Path) -> None:
+    """Makes the folder, and those it lies in, each with its mode whatever the umask: callers' voices are for no others
+    on this machine."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(FOLDER)
+
+
 def _copy(source: Path, target: Path, digest: str, mode: int, tell: Tell) -> None:
-    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _make(target.parent)
     with closing(open_plain(source)) as file:
         taken = write_pieces(target, pieces(file, os.fstat(file.fileno()).st_size), tell)
     target.chmod(mode)

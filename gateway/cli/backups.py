@@ -4,8 +4,10 @@ Counterpart: `gateway/backup/`. A backup needs no gateway that answers, and call
 needs a centre that does not run yet.
 """
 
+import errno
 import getpass
 import os
+import stat
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.backup import making, restoring
-from gateway.backup.folder import BackupFailed, Manifest
+from gateway.backup.folder import SUMS, BackupFailed, Manifest, open_plain
 from gateway.cli import tables
 from gateway.cli.command import Commands
 from gateway.settings import CONFIG_VARIABLE, Settings
@@ -77,6 +79,7 @@ def make_backup(settings: Settings, chosen: Namespace) -> int:
     except BackupFailed as error:
         return _failed(chosen, error)
     _say(f"{made.folder}: {_in_words(made.manifest)}")
+    _say(f"The SHA-256 of its {SUMS}, to be noted elsewhere: {made.manifest.sums}")
     if not made.manifest.has_keys:
         _say(f"Keys, secrets and settings are not in it. Put {settings.vault_dir} into a backup of its own, apart.")
     if made.manifest.in_bucket:
@@ -102,6 +105,12 @@ def restore_backup(settings: Settings, chosen: Namespace) -> int:
     _say(f"Restored: {_in_words(restored.manifest)}")
     if restored.settings_file is not None:
         _say(f"The settings of then lie in {restored.settings_file}: compare them with those of now, and remove it.")
+    if not restored.is_proven:
+        _say(
+            f"NOT PROVEN  Without its keys nothing shows that this is the backup that was made: whoever could write to "
+            f"{chosen.folder} could change calls, recordings and the public keys that `vault verify` believes. Compare "
+            f"the SHA-256 of its {SUMS} with the one that was noted: {restored.manifest.sums}"
+        )
     _say("Now: gateway112 vault verify. Then start Asterisk and the gateway.")
     return OK
 
@@ -117,16 +126,34 @@ def _in_words(manifest: Manifest) -> str:
 def _passphrase(chosen: Namespace, *, is_new: bool) -> str:
     """Raises BackupFailed."""
     if chosen.passphrase_file is not None:
-        try:
-            return str(chosen.passphrase_file.read_text().partition("\n")[0])
-        except (OSError, UnicodeDecodeError) as error:
-            raise BackupFailed(f"{chosen.passphrase_file} cannot be read: {error}") from None
+        return _first_line(chosen.passphrase_file)
     if not sys.stdin.isatty():
         raise BackupFailed("there is no passphrase for the keys. Remedy: --passphrase-file FILE, or --without-keys.")
     said = getpass.getpass("Passphrase for keys, secrets and settings: ")
     if is_new and getpass.getpass("The same again: ") != said:
         raise BackupFailed("the two passphrases are not the same")
     return said
+
+
+def _first_line(file: Path) -> str:
+    """That of a file that is its owner's alone. Raises BackupFailed."""
+    remedy = f"Remedy: chmod 600 {file}, and a new passphrase if somebody may have read it."
+    try:
+        with open_plain(file) as read:
+            mode = os.fstat(read.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise BackupFailed(f"{file} is no file. Remedy: name the file that holds the passphrase.")
+            if mode & 0o077:
+                raise BackupFailed(f"{file} can be read or changed by others (mode {mode & 0o777:04o}). {remedy}")
+            return read.readline().decode().rstrip("\r\n")
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BackupFailed(
+                f"{file} is a link, which others may turn elsewhere. Remedy: name the file itself."
+            ) from None
+        raise BackupFailed(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BackupFailed(f"{file} cannot be read: its first line is no UTF-8") from None
 
 
 @contextmanager

@@ -120,7 +120,21 @@ WRONGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file is a link": (
         lambda folder: ((folder / "journal/journal-old.csv").unlink(),
                         (folder / "journal/journal-old.csv").symlink_to("/etc/passwd")),
-        "cannot be read",
+        "journal-old.csv is a link: a backup has files and folders alone",
+    ),
+    "a folder is a link": (
+        lambda folder: ((folder / "journal").rename(folder.with_name("elsewhere")),
+                        (folder / "journal").symlink_to(folder.with_name("elsewhere"))),
+        "journal is a link",
+    ),
+    "a file is a pipe": (
+        lambda folder: ((folder / "secrets.box").unlink(), os.mkfifo(folder / "secrets.box")), "secrets.box is no file"
+    ),
+    "the page names a list where a word stands": (
+        lambda folder: (folder / MANIFEST).write_text(
+            (folder / MANIFEST).read_text().replace('"sqlite"', '["sqlite"]')
+        ),
+        "no page of a backup",
     ),
 }  # fmt: skip
 

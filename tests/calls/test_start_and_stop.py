@@ -163,6 +163,7 @@ async def test_a_backup_that_is_made_while_calls_run_is_the_same_centre_on_a_new
 ) -> None:
     passphrase = tmp_path / "passphrase"
     passphrase.write_text(f"{PASSPHRASE}\n")
+    passphrase.chmod(0o600)
     before = len(await own_api.calls())
     scenario = sip.caller_talks(hold_ms=1500, sound=sip.tone(tmp_path / "tone.al", 440))
     async with Sipp.caller(scenario, own_centre.sip_port, calls=6, rate=3) as carrier:

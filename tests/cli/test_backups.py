@@ -4,6 +4,7 @@ Counterpart: `tests/backup/`, which looks at what is in a backup.
 """
 
 import asyncio
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ async def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     await asyncio.to_thread(House(tmp_path).sealed, raw=tones(0.1, 440, 600))
     await (await open_database(settings.database_url)).dispose()
     (tmp_path / "passphrase").write_text("seratus dua belas\nnot this\n")
+    (tmp_path / "passphrase").chmod(0o600)
     return Typed(capsys)
 
 
@@ -38,6 +40,7 @@ async def test_a_backup_says_what_is_in_it_and_a_restore_what_to_do_next(typed: 
         (tmp_path / name).rename(tmp_path / f"{name}.before")
     said = await typed.good("restore saved --passphrase-file passphrase")
     assert "Now: gateway112 vault verify" in said.words
+    assert "NOT PROVEN" not in said.words
     assert "All is as it was left: 1 recordings" in (await typed.good("vault verify")).words
 
 
@@ -50,6 +53,36 @@ async def test_what_opens_the_keys_must_be_said_or_that_they_are_left_out(typed:
     assert "Keys, secrets and settings are not in it." in said.words
     assert "no recordings" in said.words
     assert (await typed("backup saved --without-keys")).status == 1
+
+
+async def test_a_restore_without_keys_says_what_it_cannot_prove(typed: Typed, tmp_path: Path) -> None:
+    await typed.good("backup saved --passphrase-file passphrase")
+    for name in ("var", "recordings"):
+        (tmp_path / name).rename(tmp_path / f"{name}.before")
+    said = await typed.good("restore saved --without-keys")
+    assert "NOT PROVEN" in said.words
+    assert hashlib.sha256((tmp_path / "saved/SHA256SUMS").read_bytes()).hexdigest() in said.words
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+async def test_a_passphrase_that_others_may_read_or_turn_elsewhere_is_refused(
+    typed: Typed, tmp_path: Path, command: str
+) -> None:
+    await typed.good("backup saved --passphrase-file passphrase")
+    folder = "saved" if command == "restore" else "another"
+    (tmp_path / "link").symlink_to(tmp_path / "passphrase")
+    said = await typed(f"{command} {folder} --passphrase-file link")
+    assert (said.status, "link is a link" in said.words, "Remedy: name the file itself" in said.words) == (
+        1,
+        True,
+        True,
+    )
+    for mode in (0o640, 0o604, 0o620):
+        (tmp_path / "passphrase").chmod(mode)
+        said = await typed(f"{command} {folder} --passphrase-file passphrase")
+        assert said.status == 1
+        assert f"passphrase can be read or changed by others (mode {mode:04o}). Remedy: chmod 600" in said.words
+    assert not (tmp_path / "another").exists()
 
 
 async def test_a_folder_that_is_no_backup_is_named(typed: Typed) -> None:
