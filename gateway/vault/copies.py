@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.vault.bucket import BucketShelf
+from gateway.vault.chain import UNREADABLE_LINE
 from gateway.vault.folders import CERTIFICATE, without_ending
 from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf, ShelfAway
@@ -98,7 +99,7 @@ class Copies:
         except OSError as error:
             raise ShelfAway(f"the chain of {folder} cannot be read: {error.strerror}") from error
         for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(*UNREADABLE_LINE, OSError):
                 entry = json.loads(line)
                 path = certificates.get(entry["file"])
                 if path and hashlib.sha256(read_plain(path)).hexdigest() == entry["sha256"]:
