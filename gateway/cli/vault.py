@@ -150,7 +150,12 @@ def _as_json(verified: Verified) -> dict[str, Any]:
         "bytes": verified.bytes,
         "heads": [{"day": each.day.isoformat(), "entries": each.entries, "last": each.last} for each in verified.heads],
         "findings": [
-            {"day": each.day.isoformat(), "file": each.file, "what": each.what.value, "said": each.said}
+            {
+                "day": each.day and each.day.isoformat(),
+                "file": each.file,
+                "what": each.what.value,
+                "said": each.said,
+            }
             for each in verified.findings
         ],
     }

@@ -10,6 +10,7 @@ or undoes what was begun. Lines that this key has not signed are never taken ove
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,10 +21,13 @@ from typing import Any
 
 from gateway.vault.folders import days, folder_of, fsync_folder, part_of, write_whole
 from gateway.vault.keys import SigningKey, fingerprint
+from gateway.vault.plain_files import read_plain
 
 CHAIN, HEAD, SIGNATURE = "chain.jsonl", "chain.head", "chain.head.sig"
 NOTHING_BEFORE = "0" * 64
 HEAD_FORMAT = "gateway112-chain-1"
+UNREADABLE_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading a line or a head that somebody else wrote may raise."""
 
 
 class ChainBroken(Exception):
@@ -149,7 +153,7 @@ class Chains:
 
     def _settled(self, folder: Path, day: date) -> _Known:
         chain = folder / CHAIN
-        data = chain.read_bytes() if chain.exists() else b""
+        data = read_plain(chain) if os.path.lexists(chain) else b""
         lines = data.splitlines(keepends=True)
         torn = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         known = _read(lines, day)
@@ -181,9 +185,13 @@ class Chains:
     def _signed_head(self, folder: Path, head: str, signature: str, day: date) -> tuple[int, str] | None:
         """How many lines that head speaks of, and the last one's hash; None where it is not there, or not signed."""
         try:
-            text, signed = (folder / head).read_bytes(), (folder / signature).read_bytes()
+            text, signed = read_plain(folder / head), read_plain(folder / signature)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # a link or a pipe, which nobody signed
+                return None
+            raise
         if not self._key.has_signed(text, signed):
             return None
         document = json.loads(text)
@@ -198,7 +206,7 @@ def _read(lines: list[bytes], day: date) -> _Known:
             document = json.loads(line)
             entry = Entry(int(document["entry"]), str(document["file"]), str(document["sha256"]))
             previous = str(document["previous"])
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE_LINE:
             raise ChainBroken(f"line {number} of the chain of {folder_of(day)} cannot be read") from None
         if entry.number != number or (number > 1 and previous != known.last):
             raise ChainBroken(f"line {number} of the chain of {folder_of(day)} does not follow from the one before")

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.vault.bucket import BucketShelf
+from gateway.vault.chain import UNREADABLE_LINE
 from gateway.vault.folders import CERTIFICATE, without_ending
+from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf, ShelfAway
 
 CHAIN_FILES = ("chain.jsonl", "chain.head", "chain.head.sig")
@@ -93,14 +95,14 @@ class Copies:
         if not certificates:
             return found
         try:
-            lines = (self._root / folder / CHAIN_FILES[0]).read_bytes().splitlines()
+            lines = read_plain(self._root / folder / CHAIN_FILES[0]).splitlines()
         except OSError as error:
             raise ShelfAway(f"the chain of {folder} cannot be read: {error.strerror}") from error
         for line in lines:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(*UNREADABLE_LINE, OSError):
                 entry = json.loads(line)
                 path = certificates.get(entry["file"])
-                if path and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]:
+                if path and hashlib.sha256(read_plain(path)).hexdigest() == entry["sha256"]:
                     found.add(path.name.removesuffix(CERTIFICATE))
         return found
 

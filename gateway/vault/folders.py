@@ -118,7 +118,9 @@ def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator
 
 def write_durably(path: Path, data: bytes, *, mode: int = FOR_US) -> None:
     """Writes the file and has it on the disk when it returns. A crash may leave a part of it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    # what lies there under the name is gone first: a link or a pipe is never written to
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

@@ -14,6 +14,7 @@ from gateway.ports import LyingFile
 from gateway.vault import manifest
 from gateway.vault.folders import RAW_ENDINGS, days, folder_of, is_destroyed
 from gateway.vault.manifest import NoManifest
+from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import SOUND_ENDINGS, Lying, Shelf, ShelfAway
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def _as_manifests_say(root: Path, folder: str) -> Iterator[Lying]:
     """What is sealed, and not being destroyed."""
     for path in sorted((root / folder).glob("*.json")):
         with contextlib.suppress(NoManifest, OSError, KeyError, TypeError):
-            stored = manifest.read(path.read_bytes(), path.stem)["stored"]
+            stored = manifest.read(read_plain(path), path.stem)["stored"]
             name = f"{folder}/{stored['file']}"
             if not is_destroyed(root, name):
                 yield Lying(name, int(stored["bytes"]), datetime.fromtimestamp(path.stat().st_mtime, UTC))

@@ -32,7 +32,7 @@ def read(data: bytes, recording_id: str, format_: str = MANIFEST_FORMAT) -> dict
     """The document of that recording. Raises NoManifest."""
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NoManifest("it is not JSON") from None
     if not isinstance(document, dict) or document.get("format") != format_:
         raise NoManifest(f"it is not of the format {format_}")

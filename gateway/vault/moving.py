@@ -24,6 +24,7 @@ from gateway.vault.bucket import READ_BACK_BYTES, BucketShelf
 from gateway.vault.copies import Copies
 from gateway.vault.disk_and_bucket import BucketInUse
 from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, is_destroyed, without_ending, write_whole
+from gateway.vault.plain_files import open_plain, read_plain
 from gateway.vault.rounds import Round
 from gateway.vault.shelf import LocalShelf, Lying, NotThere, ShelfAway
 
@@ -223,15 +224,15 @@ class Mover:
         """What the manifest says of the stored sound; None where there is none that speaks of it."""
         path = self._root / f"{without_ending(name)}.json"
         try:
-            stored = json.loads(path.read_bytes())["stored"]
+            stored = json.loads(read_plain(path))["stored"]
             is_its = stored["file"] == name.rpartition("/")[2] and isinstance(stored["sha256"], str)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return stored if is_its else None
 
     def _sha256_here(self, name: str) -> str | None:
         try:
-            with (self._root / name).open("rb") as file:
+            with os.fdopen(open_plain(self._root / name), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return None

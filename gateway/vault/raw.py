@@ -6,6 +6,7 @@ Counterparts: `gateway/ports.py` names it as `RawSounds`; `gateway/evidence.py` 
 import asyncio
 import os
 import shutil
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -15,6 +16,8 @@ from typing import TypeVar
 from gateway.domain.evidence import Sound
 from gateway.domain.recordings import SAMPLE_RATE_HZ
 from gateway.ports import Listened
+from gateway.vault.folders import LeavesTheVault, inside
+from gateway.vault.plain_files import open_plain
 
 SAMPLE_BYTES = 2
 LIMIT_S = 5.0
@@ -62,17 +65,20 @@ class RawFolder:
             raise OSError(f"the disk of {self._root} has not answered for {limit_s:g} s") from error
 
     def _path(self, file: str) -> Path | None:
-        path = (self._root / file).resolve()
-        return path if path.is_relative_to(self._root) else None
+        try:
+            return inside(self._root, file)
+        except LeavesTheVault:
+            return None
 
     def _size(self, file: str) -> int | None:
         # every running call's file is asked for each second: nothing is opened here, so the name alone is looked at
         if file.startswith("/") or ".." in file.split("/"):
             return None
         try:
-            return os.stat(f"{self._root}/{file}", follow_symlinks=False).st_size
+            status = os.stat(f"{self._root}/{file}", follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _sound(self, wanted: Listened) -> Sound:
         size = self._size(wanted.file)
@@ -86,7 +92,7 @@ class RawFolder:
         heard = [False] * channels
         if not tail:
             return Sound(size / frame / SAMPLE_RATE_HZ, heard[0], heard[-1])
-        with path.open("rb") as opened:
+        with os.fdopen(open_plain(path), "rb") as opened:
             opened.seek(size - tail)
             while tail > 0 and not all(heard):
                 part = opened.read(min(PART_BYTES, tail))

@@ -5,6 +5,7 @@ and waveforms are small, and always lie in the recordings' folder; what is on th
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from gateway.settings import Settings
 from gateway.vault.folders import fsync_folder, inside
+from gateway.vault.plain_files import open_plain
 
 SOUND_ENDINGS = (".ogg", ".ogg.box")
 WAVEFORM = ".peaks.json"
@@ -73,15 +75,18 @@ class LocalShelf:
 
     def size_bytes(self, name: str) -> int | None:
         try:
-            return inside(self._root, name).stat().st_size
+            status = inside(self._root, name).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise ShelfAway(f"{name} cannot be looked at: {error.strerror}") from error
+        if not stat.S_ISREG(status.st_mode):
+            raise ShelfAway(f"{name} is a link, a pipe or a folder, and no plain file")
+        return status.st_size
 
     def read(self, name: str, start: int, stop: int) -> bytes:
         try:
-            with inside(self._root, name).open("rb", buffering=0) as file:
+            with os.fdopen(open_plain(inside(self._root, name)), "rb", buffering=0) as file:
                 file.seek(start)
                 return file.read(max(0, stop - start)) or b""
         except (FileNotFoundError, NotADirectoryError):
@@ -110,6 +115,8 @@ class LocalShelf:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # destroyed meanwhile
+            if not stat.S_ISREG(status.st_mode):
+                continue
             changed_at = datetime.fromtimestamp(status.st_mtime, UTC)
             yield Lying(f"{folder}/{entry.name}", status.st_size, changed_at)
 

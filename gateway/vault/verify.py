@@ -7,6 +7,7 @@ Counterparts: `sealing.py`, `destruction.py` and `chain.py` wrote what is checke
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +16,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from gateway.vault import manifest
-from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE
-from gateway.vault.folders import RAW_ENDINGS, days, folder_of, part_of
+from gateway.vault import manifest, strays
+from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
+from gateway.vault.folders import days, folder_of, part_of
 from gateway.vault.keys import fingerprint, is_signed
 from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
+from gateway.vault.plain_files import read_plain
 from gateway.vault.sealing import sha256_on
-from gateway.vault.shelf import SOUND_ENDINGS, Shelf, ShelfAway
+from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, Shelf, ShelfAway
 
 LOOK_AGAIN_S, LOOKS = 0.5, 8
 """What is found while the worker writes may be its half-done step: only what is found so often, that long apart, is."""
 _MANIFEST, _CERTIFICATE = ".json", ".destroyed.json"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,150}\.json")
+"""What a line of the chain may speak of."""
 
 
 class What(StrEnum):
@@ -49,9 +53,9 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it was left. `said` tells what, for people."""
+    """One thing that is not as it was left. `said` tells what, for people. Beside the days' folders it has no day."""
 
-    day: date
+    day: date | None
     file: str
     what: What
     said: str
@@ -102,8 +106,8 @@ class Verifier:
         return sum(each.bytes for day in found for each in self._shelf.lying(folder_of(day)))
 
     def verify(self, since: date = date.min, tell: Callable[[int], object] = lambda _: None) -> Verified:
-        """Looks at all days from `since` on. `tell` hears how many bytes were read, piece by piece. May raise ShelfAway
-        where the place does not answer at all."""
+        """Looks at all days from `since` on, and at what lies beside the days. `tell` hears how many bytes were read,
+        piece by piece. May raise ShelfAway where the place does not answer at all."""
         everything = Verified()
         for day in days(self._root, since):
             found = self._look_at(day, tell)
@@ -112,6 +116,8 @@ class Verifier:
             everything.bytes += found.bytes
             everything.heads += found.heads
             everything.findings += found.findings
+        for file, said in strays.beside_days(self._root):
+            everything.findings.append(Finding(None, file, What.ADDED, said))
         return everything
 
     def _look_at(self, day: date, tell: Callable[[int], object]) -> Verified:
@@ -129,7 +135,7 @@ class Verifier:
     def lines_of(self, day: date) -> set[str]:
         """The hashes of all lines of a day's chain."""
         try:
-            data = (self._root / folder_of(day) / CHAIN).read_bytes()
+            data = read_plain(self._root / folder_of(day) / CHAIN)
         except OSError:
             return set()
         return {hashlib.sha256(line).hexdigest() for line in data.splitlines(keepends=True)}
@@ -176,7 +182,7 @@ class _Day:
         owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
         for found_id, document in documents.items():
             self._look_at_recording(found_id, document, owners)
-        self._look_for_more()
+        self._look_for_more(documents)
         return self._found
 
     def _say(self, file: str, what: What, said: str) -> None:
@@ -186,7 +192,7 @@ class _Day:
 
     def _lines(self) -> list[bytes]:
         try:
-            data = (self._folder / CHAIN).read_bytes()
+            data = read_plain(self._folder / CHAIN)
         except FileNotFoundError:
             if (self._folder / HEAD).exists():
                 self._say(CHAIN, What.MISSING, "the chain is not there, and its signed head is")
@@ -207,7 +213,9 @@ class _Day:
                 document = json.loads(line)
                 told, before = int(document["entry"]), str(document["previous"])
                 file, sha256 = str(document["file"]), str(document["sha256"])
-            except (ValueError, KeyError, TypeError):
+                if not _NAME.fullmatch(file):
+                    raise ValueError(file)
+            except UNREADABLE_LINE:
                 self._say(CHAIN, What.REWRITTEN, f"line {number} cannot be read")
             else:
                 if number == 1:
@@ -236,7 +244,7 @@ class _Day:
 
     def _look_at_head(self, lines: list[bytes]) -> None:
         try:
-            text, signature = (self._folder / HEAD).read_bytes(), (self._folder / SIGNATURE).read_bytes()
+            text, signature = read_plain(self._folder / HEAD), read_plain(self._folder / SIGNATURE)
         except FileNotFoundError as error:
             if lines:
                 self._say(Path(str(error.filename)).name, What.MISSING, "the chain's end is not signed")
@@ -247,7 +255,7 @@ class _Day:
         try:
             head = json.loads(text)
             entries, last, day, key = int(head["entries"]), str(head["last"]), str(head["day"]), str(head["key"])
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE_LINE:
             self._say(HEAD, What.REWRITTEN, "it is no head of a chain")
             return
         if not self._verifier.is_signed(text, signature):
@@ -284,11 +292,11 @@ class _Day:
     def _has_begun(self, entries: int, last: str) -> bool:
         """Whether the worker has signed what is not in place yet."""
         try:
-            text = (self._folder / f".{HEAD}.next").read_bytes()
-            signature = (self._folder / f".{SIGNATURE}.next").read_bytes()
+            text = read_plain(self._folder / f".{HEAD}.next")
+            signature = read_plain(self._folder / f".{SIGNATURE}.next")
             head = json.loads(text)
             return self._verifier.is_signed(text, signature) and (head["entries"], head["last"]) == (entries, last)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, *UNREADABLE_LINE):
             return False
 
     # ---------------------------------------------------------------- the files
@@ -299,7 +307,7 @@ class _Day:
         for file, sha256 in self._entries.items():
             self._known.add(file)
             try:
-                data = (self._folder / file).read_bytes() if "/" not in file else b""
+                data = read_plain(self._folder / file)
             except FileNotFoundError:
                 self._say(file, What.MISSING, "it stands in the chain, and is not there")
                 self._claim(file)
@@ -321,18 +329,18 @@ class _Day:
                 self._found.destroyed += 1
                 continue
             try:
-                document = manifest.read(data, file.removesuffix(_MANIFEST))
-                names = document["stored"]["file"], document["stored"]["sha256"], document["waveform"]["file"]
-            except (NoManifest, KeyError, TypeError) as error:
+                found_id = file.removesuffix(_MANIFEST)
+                document = manifest.read(data, found_id)
+                self._known.update(strays.named_by(document, found_id))
+            except NoManifest as error:
                 self._say(file, What.EDITED, f"it is no manifest: {error}")
                 continue
-            self._known.update(names[::2])
-            yield file.removesuffix(_MANIFEST), document
+            yield found_id, document
 
     def _claim(self, file: str) -> None:
         """What belongs to a manifest that cannot be believed is not told as added, too."""
         found_id = file.removesuffix(_MANIFEST)
-        self._known.update(f"{found_id}{ending}" for ending in (*SOUND_ENDINGS, ".peaks.json"))
+        self._known.update(f"{found_id}{ending}" for ending in (*SOUND_ENDINGS, WAVEFORM))
 
     def _look_at_recording(self, found_id: str, document: Mapping[str, Any], owners: Mapping[str, str]) -> None:
         self._found.recordings += 1
@@ -343,6 +351,8 @@ class _Day:
             if self._is_destroyed(found_id):
                 if size_bytes is not None:
                     self._say(stored["file"], What.ADDED, "its destruction was certified, and it is there")
+                if os.path.lexists(self._folder / peaks["file"]):
+                    self._say(peaks["file"], What.ADDED, "its destruction was certified, and it is there")
                 return
             if size_bytes is None:
                 begun = part_of(self._folder / f"{found_id}{_CERTIFICATE}").exists()
@@ -359,7 +369,7 @@ class _Day:
     def _is_destroyed(self, found_id: str) -> bool:
         file = f"{found_id}{_CERTIFICATE}"
         try:
-            data = (self._folder / file).read_bytes()
+            data = read_plain(self._folder / file)
             manifest.read(data, found_id, CERTIFICATE_FORMAT)
         except (OSError, NoManifest):
             return False
@@ -384,7 +394,7 @@ class _Day:
 
     def _look_at_waveform(self, peaks: Mapping[str, Any]) -> None:
         try:
-            data = (self._folder / str(peaks["file"])).read_bytes()
+            data = read_plain(self._folder / str(peaks["file"]))
         except FileNotFoundError:
             self._say(peaks["file"], What.MISSING, "the waveform is not there")
         except OSError as error:
@@ -393,14 +403,8 @@ class _Day:
             if hashlib.sha256(data).hexdigest() != peaks["sha256"]:
                 self._say(peaks["file"], What.CHANGED, "it is not the waveform that was sealed")
 
-    def _look_for_more(self) -> None:
-        """What lies there and belongs to nothing. Raw sound waits to be sealed, and hidden files are the worker's."""
+    def _look_for_more(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
-        names |= set(os.listdir(self._folder))
-        for name in sorted(names - self._known):
-            if name.startswith(".") or name.endswith(RAW_ENDINGS):
-                continue
-            found_id = name.removesuffix(".peaks.json").removesuffix(".ogg").removesuffix(".ogg.box")
-            if part_of(self._folder / f"{found_id}{_MANIFEST}").exists():
-                continue  # it is being sealed, or will be taken up where that was interrupted
-            self._say(name, What.ADDED, "it stands in no chain")
+        chained = strays.Chained(frozenset(self._entries), documents)
+        for name, said in strays.in_day(self._folder, names, self._known, chained):
+            self._say(name, What.ADDED, said)

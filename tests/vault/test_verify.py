@@ -163,8 +163,8 @@ def test_what_somebody_does_to_a_chain_is_named(copied: House, tampered: str) ->
 
 
 def test_raw_sound_and_the_workers_own_files_are_nothing_to_tell(copied: House) -> None:
-    copied.recording(8)
-    (copied.day / ".112-1.0.ogg.part").write_bytes(b"OggS")
+    being_sealed = copied.recording(8)
+    (copied.day / f".{being_sealed.id}.ogg.part").write_bytes(b"OggS")
     assert copied.findings() == []
 
 
@@ -185,6 +185,31 @@ def test_since_a_day_only_later_days_are_looked_at(copied: House) -> None:
     flip(copied.day / f"{ONE}.ogg")
     assert copied.findings(since=date(2026, 11, 27)) == []
     assert len(copied.findings(since=date(2026, 11, 26))) == 1
+
+
+UNREADABLE = [
+    b'{"entry":1e999}\n',
+    b"[" * 100_000 + b"\n",
+    b"\xff\n",
+    b"7\n",
+    b'{"entry":1,"previous":"","file":"\\u0000"}\n',
+]
+
+
+@pytest.mark.parametrize("line", UNREADABLE, ids=["no number", "too deep", "no text", "no object", "no name"])
+def test_whatever_a_line_of_the_chain_holds_its_day_is_named_and_the_others_are_looked_at(
+    copied: House, line: bytes
+) -> None:
+    copied.sealed(5, day="2026/11/28")
+    (copied.day / CHAIN).write_bytes(line)
+    (copied.root / "2026/11/27" / CHAIN).write_bytes((copied.root / "2026/11/27" / CHAIN).read_bytes() + line)
+    verified = copied.verifier().verify()
+    named = {each.file for each in verified.findings if each.said.endswith("cannot be read")}
+    assert named == {f"2026/11/26/{CHAIN}", f"2026/11/27/{CHAIN}"}
+    assert [each.day for each in verified.heads] == [date(2026, 11, 28)]
+    recording = copied.recording(6)
+    with pytest.raises(Unsealable, match="chain of 2026/11/26"):
+        copied.sealer.seal(recording)
 
 
 @pytest.mark.parametrize(
