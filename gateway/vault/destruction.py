@@ -4,7 +4,8 @@ their place in the day's chain. Its manifest stays.
     .ID.destroyed.json.part ──> sound, waveform, raw sound deleted ──> ID.destroyed.json ──> chain
 
 Counterparts: `worker.py` runs it, `gateway/destroying.py` says what is due. Killed after any step and asked again, it
-goes on with the certificate that was begun, and its time.
+goes on with the certificate that was begun, and its time, where this vault signed it and it speaks of that manifest.
+Whatever else lies in a certificate's place was put there by somebody: it is never signed.
 """
 
 import hashlib
@@ -18,9 +19,9 @@ from gateway.domain.recordings import Recording, State
 from gateway.ports import Unsealable
 from gateway.vault import manifest
 from gateway.vault.chain import ChainBroken, Chains
-from gateway.vault.folders import Place, fsync_folder, part_of, write_durably
-from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
-from gateway.vault.sealing import Sealer
+from gateway.vault.folders import NotOrdinary, Place, fsync_folder, open_ordinary, part_of
+from gateway.vault.manifest import CERTIFICATE_FORMAT
+from gateway.vault.sealing import Sealer, sha256_of_file
 from gateway.vault.shelf import Shelf
 from gateway.vault.storing import Tell
 
@@ -45,10 +46,13 @@ class Destroyer:
         try:
             # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
             if recording.seal is None and not place.manifest.exists():
+                digest = None
                 self._delete_raw(place, recording, rule, at)
             else:
                 document, digest, _ = self._sealer.checked_manifest(place)
                 self._delete(place, document, digest, rule, at)
+            if not self._is_certified(place, digest):  # somebody was at it while the sound was deleted
+                raise Unsealable("its certificate was changed while it was destroyed")
             entry = self._chains.add(place.day, place.certificate.name, self._clock())
         except ChainBroken as error:
             raise Unsealable(str(error)) from error
@@ -56,27 +60,25 @@ class Destroyer:
         return str(place.certificate.relative_to(place.root))
 
     def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
-        pending = part_of(place.certificate)
-        if not self._is_begun(place) and not place.certificate.exists():
+        is_certified = self._is_certified(place, None)
+        if not is_certified and not self._is_begun(place, None):
             if recording.state is not State.LOST and not place.raw.exists():
                 raise Unsealable("it is not sealed, and its raw sound is not there", is_lost=True)
             place.folder.mkdir(parents=True, exist_ok=True)
             document = manifest.of_unsealed(recording)
             certificate = manifest.certificate(document, None, _what_lies(place.raw), rule, at)
-            write_durably(pending, manifest.write(certificate))
-            fsync_folder(place.folder)
+            self._sealer.written(place, place.certificate, certificate)
         self._tell("begun")
         for is_boxed in (False, True):  # where sealing was begun and never came to its end
             self._shelf.delete(place.stored(is_boxed=is_boxed))
         self._tell("sound deleted")
-        self._finish(place, place.part, part_of(place.manifest), place.waveform, place.raw)
+        self._finish(place, is_certified, place.part, part_of(place.manifest), place.waveform, place.raw)
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
-        pending = part_of(place.certificate)
-        if not self._is_begun(place) and not place.certificate.exists():
+        is_certified = self._is_certified(place, digest)
+        if not is_certified and not self._is_begun(place, digest):
             certificate = manifest.certificate(document, digest, _what(document), rule, at)
-            write_durably(pending, manifest.write(certificate))
-            fsync_folder(place.folder)
+            self._sealer.written(place, place.certificate, certificate)
         self._tell("begun")
         try:
             name = place.stored(is_boxed=document["stored"]["key"] is not None)
@@ -84,38 +86,59 @@ class Destroyer:
             raise Unsealable(f"its manifest lacks {error}") from error
         self._shelf.delete(name)
         self._tell("sound deleted")
-        self._finish(place, place.part, place.waveform, place.raw)
+        self._finish(place, is_certified, place.part, place.waveform, place.raw)
 
-    def _finish(self, place: Place, *left: Path) -> None:
-        """Deletes what is left beside the stored sound; then the certificate gets its name."""
+    def _finish(self, place: Place, is_certified: bool, *left: Path) -> None:
+        """Deletes what is left beside the stored sound; then the certificate gets its name, unless it has."""
         for path in left:
             path.unlink(missing_ok=True)
         fsync_folder(place.folder)
         self._tell("all deleted")
         pending = part_of(place.certificate)
-        if pending.exists():
+        if is_certified:
+            pending.unlink(missing_ok=True)  # nobody's
+        else:
             pending.replace(place.certificate)
             fsync_folder(place.folder)
         self._tell("certificate")
 
-    @staticmethod
-    def _is_begun(place: Place) -> bool:
+    def _is_certified(self, place: Place, manifest_sha256: str | None) -> bool:
+        """Whether the certificate has its name already. What has that name and is none is set aside."""
+        path = place.certificate
+        entry = self._chains.find(place.day, path.name) if place.folder.is_dir() else None
+        if entry is not None:
+            try:
+                digest = sha256_of_file(path)
+            except (FileNotFoundError, NotOrdinary):
+                digest = None
+            if digest != entry.sha256:
+                raise Unsealable("its certificate is not the one that stands in the chain: it was changed")
+            return True
+        if self._is_ours(place, path, manifest_sha256):
+            return True  # a crash came before the chain
+        if os.path.lexists(path):
+            self._sealer.foreign(place, path)
+        return False
+
+    def _is_begun(self, place: Place, manifest_sha256: str | None) -> bool:
         """Whether a certificate was written whole before a crash."""
-        try:
-            manifest.read(part_of(place.certificate).read_bytes(), place.id, CERTIFICATE_FORMAT)
-        except (FileNotFoundError, NoManifest):
-            return False
-        return True
+        return self._is_ours(place, part_of(place.certificate), manifest_sha256)
+
+    def _is_ours(self, place: Place, lies_at: Path, manifest_sha256: str | None) -> bool:
+        found = self._sealer.ours(place, place.certificate, lies_at, CERTIFICATE_FORMAT)
+        return found is not None and found.get("manifest") == manifest.named(place.id, manifest_sha256)
 
 
 def _what_lies(raw: Path) -> list[dict[str, Any]]:
     """What is destroyed of sound that was never sealed; nothing where nothing lies there."""
     try:
-        with os.fdopen(os.open(raw, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        with open_ordinary(raw) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return [{"file": raw.name, "bytes": file.tell(), "sha256": digest}]
     except FileNotFoundError:
         return []
+    except NotOrdinary as error:
+        raise Unsealable("its raw sound is no ordinary file: somebody put something in its place") from error
 
 
 def _what(document: dict[str, Any]) -> list[dict[str, Any]]:

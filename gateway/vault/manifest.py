@@ -1,11 +1,16 @@
 """What is written down of a recording in its day's folder: a manifest when it is sealed, a certificate when it is
 destroyed. JSON that people read, with nothing in it that a caller could be known by.
 
-Counterparts: `sealing.py` and `destroying.py` write them, `chain.py` links them, `verify.py` reads them again.
+Counterparts: `sealing.py` and `destruction.py` write them, `chain.py` links them, `verify.py` reads them again.
+
+Each is signed in itself, together with the name that it will have. What the chain holds needs no such proof; it is for
+what a crash has left before the chain: only what this vault wrote is taken up again, and never what somebody put there.
 """
 
+import base64
+import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +44,25 @@ def read(data: bytes, recording_id: str, format_: str = MANIFEST_FORMAT) -> dict
     if document.get("recording") != recording_id:
         raise NoManifest(f"it is that of {document.get('recording')}")
     return document
+
+
+def signed(document: Mapping[str, Any], name: str, sign: Callable[[bytes], bytes]) -> dict[str, Any]:
+    """The document with its proof: the signature of all else in it and of the name, `2026/11/26/112-1.0.json`."""
+    return {**document, "signature": base64.b64encode(sign(_to_sign(document, name))).decode()}
+
+
+def is_signed(document: Mapping[str, Any], name: str, has_signed: Callable[[bytes, bytes], bool]) -> bool:
+    """Whether this vault wrote that document, to have that name."""
+    rest = {key: value for key, value in document.items() if key != "signature"}
+    try:
+        return has_signed(_to_sign(rest, name), base64.b64decode(str(document.get("signature")), validate=True))
+    except (ValueError, binascii.Error):
+        return False
+
+
+def _to_sign(document: Mapping[str, Any], name: str) -> bytes:
+    # begins unlike whatever else this key signs, so that no signature stands for another thing
+    return f"gateway112-written-1 {name}\n".encode() + write(document)
 
 
 def manifest(
@@ -133,10 +157,15 @@ def certificate(
         "started_at": document["started_at"],
         "destroyed_at": _time(at),
         "rule": rule,
-        "manifest": manifest_sha256 and {"file": f"{document['recording']}.json", "sha256": manifest_sha256},
+        "manifest": named(document["recording"], manifest_sha256),
         "destroyed": destroyed,
         "software": {"gateway112": __version__},
     }
+
+
+def named(recording_id: str, manifest_sha256: str | None) -> dict[str, str] | None:
+    """How a certificate names the manifest; None where there was none."""
+    return None if manifest_sha256 is None else {"file": f"{recording_id}.json", "sha256": manifest_sha256}
 
 
 def _name(file: str) -> str:

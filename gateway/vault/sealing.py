@@ -5,10 +5,11 @@ of them and asked again.
 
 Counterparts: `worker.py` runs it; `storing.py` makes the sound, `manifest.py` and `chain.py` write it down. The plan is
 the manifest before it has its name: from there on nothing is converted twice, and the seal is the same whenever it is
-finished.
+finished. It is taken up again only where this vault signed it: anybody who may write to the folder can put one there.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,12 +21,27 @@ from gateway.domain.recordings import Recording, State
 from gateway.ports import Sealed, Unsealable
 from gateway.vault import manifest, opus
 from gateway.vault.chain import ChainBroken, Chains, Entry
-from gateway.vault.folders import LeavesTheVault, Place, fsync_folder, part_of, write_durably, write_whole
-from gateway.vault.keys import KeyRing
+from gateway.vault.folders import (
+    LeavesTheVault,
+    NotOrdinary,
+    Place,
+    fsync_folder,
+    open_ordinary,
+    part_of,
+    set_aside,
+    write_durably,
+    write_whole,
+)
+from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.manifest import NoManifest
 from gateway.vault.shelf import NotThere, Shelf
 from gateway.vault.sound_levels import waveform
 from gateway.vault.storing import PIECE_BYTES, RawSound, Tell, store
+
+log = logging.getLogger(__name__)
+
+MOST_DOCUMENT_BYTES = 1024 * 1024
+"""A manifest or a certificate has some 2,000: whatever is larger is none."""
 
 
 def _say_nothing(_: str) -> None:
@@ -36,7 +52,8 @@ class Sealer:
     """Seals and discards. Blocking throughout, for the one worker alone. Besides what each says, all may raise
     ShelfAway, KeyMissing, NoFfmpeg and OSError, when nothing is the matter with the recording: it is asked again.
 
-    `ring` is None where sound is not encrypted. `tell` hears the name of each step that is done."""
+    `key` signs what is written down. `ring` is None where sound is not encrypted. `tell` hears the name of each step
+    that is done."""
 
     def __init__(
         self,
@@ -44,6 +61,7 @@ class Sealer:
         *,
         shelf: Shelf,
         chains: Chains,
+        key: SigningKey,
         ring: KeyRing | None,
         clock: Callable[[], datetime],
         tell: Tell = _say_nothing,
@@ -51,6 +69,7 @@ class Sealer:
         self._root = root.resolve()
         self._shelf = shelf
         self._chains = chains
+        self._key = key
         self._ring = ring
         self._clock = clock
         self._tell = tell
@@ -58,10 +77,10 @@ class Sealer:
     def seal(self, recording: Recording) -> Sealed:
         """Seals it, or finds that it is sealed. The raw sound stays. Raises Unsealable."""
         place = self.place(recording)
-        if place.certificate.exists():
-            raise Unsealable("it was destroyed")
         try:
-            if (found := self._manifest(place)) is not None:
+            if self._stands(place, place.certificate, manifest.CERTIFICATE_FORMAT):
+                raise Unsealable("it was destroyed")
+            if self._stands(place, place.manifest) and (found := self._manifest(place)) is not None:
                 return self._finished(place, *found)
             plan = self._plan(place) or self._make(recording, place)
             return self._finish(place, plan)
@@ -90,7 +109,7 @@ class Sealer:
             raise Unsealable(str(error)) from error
         try:
             with RawSound(place.raw, recording.channels):
-                digest = _sha256_of_file(place.raw)
+                digest = sha256_of_file(place.raw)
         except Unsealable as error:
             if error.is_lost and not place.raw.exists():
                 return  # it was discarded before
@@ -122,14 +141,47 @@ class Sealer:
             raise Unsealable("its manifest is not the one that stands in the chain: it was changed")
         return document, digest, entry
 
+    def written(self, place: Place, path: Path, document: dict[str, Any]) -> dict[str, Any]:
+        """The document, signed, with which that file's part is written, and durable."""
+        document = manifest.signed(document, _relative(place, path), self._key.sign)
+        write_durably(part_of(path), manifest.write(document))
+        fsync_folder(place.folder)
+        return document
+
+    def ours(self, place: Place, path: Path, lies_at: Path, format_: str) -> dict[str, Any] | None:
+        """The document that lies there to have that path's name; None where this vault never wrote it."""
+        try:
+            document = manifest.read(read_document(lies_at), place.id, format_)
+        except (FileNotFoundError, NotOrdinary, NoManifest):
+            return None
+        return document if manifest.is_signed(document, _relative(place, path), self._key.has_signed) else None
+
+    def foreign(self, place: Place, path: Path) -> None:
+        """Sets aside what somebody else put in that place, and tells it."""
+        name = set_aside(path)
+        log.warning("foreign_file_set_aside", extra={"file": _relative(place, path), "now": name})
+
+    def _stands(self, place: Place, path: Path, format_: str = manifest.MANIFEST_FORMAT) -> bool:
+        """Whether the chain has that name, or this vault wrote what has it just before a crash. Anything else that lies
+        there is set aside; a manifest only while there is raw sound to be sealed. Raises ChainBroken, Unsealable."""
+        if not place.folder.is_dir():
+            return False
+        if self._chains.find(place.day, path.name) is not None or self.ours(place, path, path, format_) is not None:
+            return True
+        if not os.path.lexists(path):
+            return False
+        if path == place.manifest and not place.raw.exists():
+            raise Unsealable("its manifest is not in the chain, and was not written by this vault")
+        self.foreign(place, path)
+        return False
+
     def _manifest(self, place: Place) -> tuple[dict[str, Any], str] | None:
         try:
-            data = place.manifest.read_bytes()
+            data = read_document(place.manifest)
+            return manifest.read(data, place.id), hashlib.sha256(data).hexdigest()
         except FileNotFoundError:
             return None
-        try:
-            return manifest.read(data, place.id), hashlib.sha256(data).hexdigest()
-        except NoManifest as error:
+        except (NotOrdinary, NoManifest) as error:
             raise Unsealable(f"its manifest was changed: {error}") from error
 
     def _finished(self, place: Place, document: dict[str, Any], digest: str) -> Sealed:
@@ -137,6 +189,8 @@ class Sealer:
         entry = self._chains.find(place.day, place.manifest.name)
         if entry is not None and entry.sha256 != digest:
             raise Unsealable("its manifest is not the one that stands in the chain: it was changed")
+        if entry is None and not manifest.is_signed(document, _relative(place, place.manifest), self._key.has_signed):
+            raise Unsealable("its manifest is not in the chain, and was not written by this vault")
         try:
             name, stored = self._name(place, document), document["stored"]
             agrees = self._agrees(name, stored["bytes"], stored["sha256"])
@@ -152,6 +206,7 @@ class Sealer:
 
     def _make(self, recording: Recording, place: Place) -> dict[str, Any]:
         """Converts it, and writes the plan."""
+        self._key.public_pem()  # without it nothing could be signed: asked before anything is converted
         ffmpeg = opus.version()
         key = self._ring.newest(self._clock()) if self._ring else None
         name = place.stored(is_boxed=key is not None)
@@ -172,37 +227,41 @@ class Sealer:
             self._clock(),
             ffmpeg,
         )
-        write_durably(part_of(place.manifest), manifest.write(document))
-        fsync_folder(place.folder)
+        document = self.written(place, place.manifest, document)
         self._tell("planned")
         return document
 
     def _plan(self, place: Place) -> dict[str, Any] | None:
-        """What was planned before a crash, if all that it speaks of is there; None where it has to be made."""
+        """What this vault planned before a crash, if all that it speaks of is there; None where it has to be made."""
+        document = self.ours(place, place.manifest, part_of(place.manifest), manifest.MANIFEST_FORMAT)
+        if document is None:
+            return None
         try:
-            document = manifest.read(part_of(place.manifest).read_bytes(), place.id)
             stored, peaks = document["stored"], document["waveform"]
-            is_there = (place.part.exists() and _sha256_of_file(place.part) == stored["sha256"]) or self._agrees(
+            is_there = _is_file_of(place.part, stored["sha256"]) or self._agrees(
                 self._name(place, document), stored["bytes"], stored["sha256"]
             )
             fits = (
                 is_there
-                and _sha256_of_file(place.waveform) == peaks["sha256"]
-                and _sha256_of_file(place.raw) == document["raw"]["sha256"]
+                and _is_file_of(place.waveform, peaks["sha256"])
+                and _is_file_of(place.raw, document["raw"]["sha256"])
             )
-        except (FileNotFoundError, NoManifest, KeyError, TypeError):
+        except (KeyError, TypeError):
             return None
         return document if fits else None
 
     def _finish(self, place: Place, plan: dict[str, Any]) -> Sealed:
         name, stored = self._name(place, plan), plan["stored"]
-        if place.part.exists():
+        if _is_file_of(place.part, stored["sha256"]):
             self._shelf.put(name, place.part)
+        place.part.unlink(missing_ok=True)  # what was put there since
         self._tell("stored")
         if not self._agrees(name, stored["bytes"], stored["sha256"]):
             raise Unsealable("what was stored of it does not read back as it was written")
         part = part_of(place.manifest)
-        digest = _sha256_of_file(part)
+        digest = hashlib.sha256(manifest.write(plan)).hexdigest()
+        if not _is_file_of(part, digest):
+            raise Unsealable("its manifest was changed while it was sealed")
         part.replace(place.manifest)
         fsync_folder(place.folder)
         self._tell("manifest")
@@ -243,6 +302,27 @@ def sha256_on(shelf: Shelf, name: str, size_bytes: int, tell: Callable[[int], ob
     return digest.hexdigest()
 
 
-def _sha256_of_file(path: Path) -> str:
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+def read_document(path: Path) -> bytes:
+    """A manifest's or certificate's file. Raises FileNotFoundError, NotOrdinary and NoManifest."""
+    with open_ordinary(path) as file:
+        data = file.read(MOST_DOCUMENT_BYTES + 1) or b""
+    if len(data) > MOST_DOCUMENT_BYTES:
+        raise NoManifest("it is larger than any")
+    return data
+
+
+def sha256_of_file(path: Path) -> str:
+    """Raises FileNotFoundError, NotOrdinary, OSError."""
+    with open_ordinary(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_file_of(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of_file(path) == sha256
+    except (FileNotFoundError, NotOrdinary):
+        return False
+
+
+def _relative(place: Place, path: Path) -> str:
+    return path.relative_to(place.root).as_posix()

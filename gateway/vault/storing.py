@@ -16,7 +16,7 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.box import Box, BoxWriter
-from gateway.vault.folders import FOR_US
+from gateway.vault.folders import open_new, open_ordinary
 from gateway.vault.keys import Key
 from gateway.vault.sound_levels import SAMPLE_BYTES, Heard, Meter
 
@@ -170,8 +170,7 @@ class _Writing:
     """The file while it is written: hashed as it goes, encrypted where there is a key, on the disk at the end."""
 
     def __init__(self, part: Path, key: Key | None, about: str) -> None:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FOR_US)
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._file = open_new(part)
         self._of_sound, self._of_stored = hashlib.sha256(), hashlib.sha256()
         self.sound_bytes = self.stored_bytes = 0
         self._box = BoxWriter(self._write, key, about) if key else None
@@ -248,7 +247,7 @@ def _level(dbfs: float | None) -> float:
 
 
 def _sound_in(part: Path, key: Key | None, about: str) -> Iterator[bytes]:
-    with part.open("rb", buffering=0) as file:
+    with open_ordinary(part) as file:
         if key is None:
             while piece := file.read(PIECE_BYTES):
                 yield piece

@@ -65,9 +65,10 @@ class Work:
         self._root = settings.paths.recordings.resolve()
         self._shelf = shelf
         self._tell_more = tell_more
-        chains = Chains(self._root, SigningKey(settings.vault_dir))
+        key = SigningKey(settings.vault_dir)
+        chains = Chains(self._root, key)
         ring = KeyRing(settings.vault_dir) if settings.vault.encrypt else None
-        self._sealer = Sealer(self._root, shelf=shelf, chains=chains, ring=ring, clock=clock, tell=tell)
+        self._sealer = Sealer(self._root, shelf=shelf, chains=chains, key=key, ring=ring, clock=clock, tell=tell)
         self._destroyer = Destroyer(self._sealer, shelf=shelf, chains=chains, clock=clock, tell=tell)
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:

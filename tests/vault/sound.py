@@ -92,6 +92,7 @@ class House:
             self.root,
             shelf=self.shelf,
             chains=self.chains,
+            key=self.signing,
             ring=self.ring if self.is_encrypted else None,
             clock=lambda: self.now,
             tell=self.steps.append,

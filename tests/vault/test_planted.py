@@ -1,0 +1,176 @@
+"""What somebody who may write to the recordings' folder, but has no key, puts where the worker looks after a crash: it
+is never taken up, signed, followed or waited for.
+
+Counterparts: `gateway/vault/sealing.py`, `destruction.py`; `test_crashes.py` has what a true crash leaves.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.recordings import State
+from gateway.ports import Unsealable
+from gateway.vault.verify import What
+from tests.vault.sound import House, tones
+
+SOUND = tones(0.1, 300, 500)
+BEGUN, FINAL = ".{}.destroyed.json.part", "{}.destroyed.json"
+
+
+def certificate_of(house: House, id_: str) -> dict[str, object]:
+    told: dict[str, object] = json.loads((house.day / f"{id_}.destroyed.json").read_text())
+    return told
+
+
+def forged(id_: str, text: str) -> str:
+    """A certificate as somebody else writes it: `{}` stands for it, or nothing at all."""
+    whole = {
+        "format": "gateway112-destruction-1",
+        "recording": id_,
+        "destroyed_at": "2020-01-01T00:00:00Z",
+        "rule": "court order",
+        "destroyed": [],
+    }
+    return json.dumps(whole) if text == "whole" else text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_sealed"),
+    [(BEGUN, "whole", True), (BEGUN, "whole", False), (FINAL, "whole", True), (FINAL, "{}", True), (FINAL, "", False)],
+)
+def test_a_certificate_that_somebody_else_wrote_is_not_signed(
+    house: House, name: str, text: str, is_sealed: bool
+) -> None:
+    made = house.sealed(1, SOUND) if is_sealed else house.recording(1, SOUND)
+    (house.day / name.format(made.id)).write_text(forged(made.id, text))
+    house.destroyer.destroy(made, "a year", house.now)
+    told = certificate_of(house, made.id)
+    assert (told["rule"], told["destroyed_at"], told["destroyed"] != []) == ("a year", "2026-11-26T12:00:00Z", True)
+    # what had the final name is kept for whoever asks, and told until somebody has looked at it
+    aside = [] if name == BEGUN else [f"{made.id}.destroyed.json.foreign-1"]
+    assert [(each.file.rpartition("/")[2], each.what) for each in house.findings()] == [
+        (each, What.ADDED) for each in aside
+    ]
+
+
+def test_a_certificate_of_one_recording_does_not_stand_for_another_or_for_another_manifest(house: House) -> None:
+    one, other = house.sealed(1, SOUND), house.sealed(2, SOUND)
+    house.destroyer.destroy(one, "a year", house.now)
+    text = (house.day / f"{one.id}.destroyed.json").read_text()
+    for copied in (text, text.replace(one.id, other.id)):
+        (house.day / BEGUN.format(other.id)).write_text(copied)
+        house.now += timedelta(hours=1)
+        house.destroyer.destroy(other, "two years", house.now)
+        assert certificate_of(house, other.id)["rule"] == "two years"
+
+
+@pytest.mark.parametrize("text", ["whole", ""])
+def test_a_certificate_that_somebody_else_wrote_does_not_keep_sound_from_being_sealed(house: House, text: str) -> None:
+    made = house.recording(1, SOUND)
+    (house.day / FINAL.format(made.id)).write_text(forged(made.id, text))
+    assert house.sealer.seal(made).seal.entry == 1
+    assert [each.what for each in house.findings()] == [What.ADDED]
+
+
+def test_a_certificate_that_was_changed_after_it_was_signed_is_told_and_not_written_anew(house: House) -> None:
+    made = house.sealed(1, SOUND)
+    house.destroyer.destroy(made, "a year", house.now)
+    (house.day / FINAL.format(made.id)).write_text("{}")
+    with pytest.raises(Unsealable, match="certificate is not the one that stands in the chain"):
+        house.destroyer.destroy(made, "a year", house.now)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_another_sound_is_not_sealed_by_a_plan_or_manifest_of_another_vault(
+    house: House, tmp_path: Path, is_whole: bool
+) -> None:
+    made, other = house.recording(1, SOUND), House(tmp_path / "other")
+    other.recording(1, tones(0.1, 2000, 2000))
+    other.sealer.seal(made)
+    plan = json.loads((other.day / f"{made.id}.json").read_text())
+    plan["raw"]["sha256"] = hashlib.sha256(SOUND).hexdigest()
+    hidden = ("", "") if is_whole else (".", ".part")
+    (house.day / f"{made.id}.json".join(hidden)).write_text(json.dumps(plan))
+    shutil.copy(other.day / f"{made.id}.ogg", house.day / f"{made.id}.ogg".join(hidden))
+    shutil.copy(other.day / f"{made.id}.peaks.json", house.day)
+    seal = house.sealer.seal(made).seal
+    assert "converted" in house.steps
+    house.sealer.discard_raw(replace(made, seal=seal, state=State.SEALED))
+    assert (house.day / f"{made.id}.ogg").read_bytes() != (other.day / f"{made.id}.ogg").read_bytes()
+    assert seal.raw_sha256 == hashlib.sha256(SOUND).hexdigest()
+    assert [each.what for each in house.findings()] == [What.ADDED] * is_whole
+
+
+def test_a_foreign_manifest_without_raw_sound_is_not_taken_into_the_chain(house: House) -> None:
+    made = house.recording(1, SOUND)
+    house.sealer.seal(made)
+    for each in ("chain.jsonl", "chain.head", "chain.head.sig", f"{made.id}.raw"):
+        (house.day / each).unlink()
+    manifest = house.day / f"{made.id}.json"
+    manifest.write_text(manifest.read_text().replace('"call"', '"dial"', 1))
+    house.start()
+    with pytest.raises(Unsealable, match="not written by this vault"):
+        house.sealer.seal(made)
+    assert manifest.exists()
+
+
+class _Dying(list[str]):
+    """Ends the job at a step."""
+
+    def append(self, step: str) -> None:
+        if step == "planned":
+            raise InterruptedError(step)
+
+
+def test_sound_that_was_put_into_the_place_of_a_part_that_this_vault_planned_is_not_sealed(tmp_path: Path) -> None:
+    house, sound = House(tmp_path, steps=_Dying()), tones(0.1, 2000, 2000)
+    made = house.recording(1, SOUND)
+    with pytest.raises(InterruptedError):
+        house.sealer.seal(made)
+    (house.day / f".{made.id}.ogg.part").write_bytes(sound)
+    house = House(tmp_path)
+    house.sealer.seal(made)
+    assert (house.day / f"{made.id}.ogg").read_bytes() != sound
+    assert "converted" in house.steps
+    assert house.findings() == []
+
+
+@pytest.mark.parametrize("how", ["pipe", "link", "second name"])
+def test_pipes_and_links_in_the_vaults_places_are_neither_waited_for_nor_followed(
+    house: House, tmp_path: Path, how: str
+) -> None:
+    made, precious = house.recording(1, SOUND), tmp_path / "precious"
+    precious.write_text("stays as it is")
+
+    def put(*names: str) -> None:
+        for place in (house.day / each.format(made.id) for each in names):
+            if how == "pipe":
+                os.mkfifo(place)
+            elif how == "link":
+                place.symlink_to(precious)
+            else:
+                place.hardlink_to(precious)
+
+    put(".{}.ogg.part", ".{}.json.part", ".{}.peaks.json.part", "{}.peaks.json", "{}.json", FINAL)
+    sealed = replace(made, seal=house.sealer.seal(made).seal, state=State.SEALED)
+    house.sealer.discard_raw(sealed)
+    put(BEGUN, FINAL)
+    house.destroyer.destroy(sealed, "a year", house.now)
+    assert precious.read_text() == "stays as it is"
+    assert certificate_of(house, made.id)["rule"] == "a year"
+
+
+@pytest.mark.parametrize("name", [".{}.json.part", BEGUN])
+def test_a_document_without_end_is_not_read_to_its_end(house: House, name: str) -> None:
+    made = house.recording(1, SOUND)
+    with (house.day / name.format(made.id)).open("wb") as file:
+        file.truncate(1 << 40)
+    sealed = replace(made, seal=house.sealer.seal(made).seal, state=State.SEALED)
+    house.destroyer.destroy(sealed, "a year", datetime.fromisoformat("2027-11-26T12:00:00Z"))
+    assert certificate_of(house, made.id)["rule"] == "a year"
