@@ -30,6 +30,7 @@ from gateway.backup.folder import (
 from gateway.backup.sound import Found, copy_sound
 from gateway.charge import FILE as CHARGE
 from gateway.settings import Settings
+from gateway.vault.heads import FOLDER as HEADS
 from gateway.vault.keys import public_pems
 
 LOOKS = 5
@@ -205,4 +206,4 @@ def _is_private(path: Path) -> bool:
 
 def _is_open(path: Path) -> bool:
     """Whether anybody may read that file of the vault's own folder: public keys, and what is known of a bucket."""
-    return path.name.endswith(".pub.pem") or path.name.startswith("bucket") or path.parent.name == "bucket"
+    return path.name.endswith(".pub.pem") or path.name.startswith("bucket") or path.parent.name in ("bucket", HEADS)

@@ -61,6 +61,7 @@ class Sealer:
         if place.certificate.exists():
             raise Unsealable("it was destroyed")
         try:
+            self._chains.check(place.day)
             if (found := self._manifest(place)) is not None:
                 return self._finished(place, *found)
             plan = self._plan(place) or self._make(recording, place)
