@@ -229,8 +229,14 @@ class Chains:
             folder = self._root / folder_of(day)
             head = self._signed_head(folder, HEAD, SIGNATURE, day)
             if head is not None and head[0]:
-                with contextlib.suppress(OSError, ValueError, KeyError), (folder / CHAIN).open("rb") as chain:
-                    yield Kept(day, *head, *_follows(chain.readline()))
+                follows: tuple[str | None, str] = (None, NOTHING_BEFORE)
+                # the head is signed, and the line may be anybody's
+                with (
+                    contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError),
+                    (folder / CHAIN).open("rb") as chain,
+                ):
+                    follows = _follows(chain.readline())
+                yield Kept(day, *head, *follows)
 
     def _signed_head(self, folder: Path, head: str, signature: str, day: date) -> tuple[int, str] | None:
         """How many lines that head speaks of, and the last one's hash; None where it is not there, or not signed."""

@@ -110,9 +110,8 @@ class Verifier:
         """Looks at all days from `since` on. `tell` hears how many bytes were read, piece by piece. May raise ShelfAway
         where the place does not answer at all."""
         everything = Verified(tells_rollbacks=self._heads is not None)
-        signed = (
-            self._heads.days() if self._heads is not None else set()
-        )  # before the days: what comes on is no finding
+        # before the days: one that is begun meanwhile is no finding
+        signed = self._heads.days() if self._heads is not None else set()
         there = set(days(self._root, since))
         for day in sorted(there | {each for each in signed if each >= since}):
             if day not in there:

@@ -151,3 +151,14 @@ def test_an_older_vault_has_its_days_taken_over_and_until_then_nothing_can_be_to
     assert {path.name: path.read_bytes() for path in (house.keys / "heads").iterdir()} == kept
     assert house.verifier().verify().tells_rollbacks
     assert Heads(house.keys).days() == {NOON.date(), NOON.date().replace(day=27)}
+
+
+def test_an_older_vaults_signed_head_is_taken_over_though_somebody_broke_its_chain(house: House) -> None:
+    house.sealed(1, SOUND)
+    shutil.rmtree(house.keys / "heads")
+    (house.day / "chain.jsonl").write_bytes(b"[]\n")
+    house.start()
+    house.sealed(2, SOUND, day="2026/11/28")
+    kept = Heads(house.keys).of(NOON.date())
+    assert kept is not None
+    assert kept.entries == 1
