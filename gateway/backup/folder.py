@@ -48,6 +48,7 @@ _KNOWN = re.compile(
             rf"{VAR}/asterisk/lib/astdb\.sqlite3",
             rf"{VAR}/vault/{_PLAIN}\.pub\.pem",
             rf"{VAR}/vault/bucket(-in-use)?\.json",
+            rf"{VAR}/vault/heads/\d{{4}}-\d{{2}}-\d{{2}}\.json",
             rf"{VAR}/vault/bucket/(lock|\d{{4}}-\d{{2}}-\d{{2}}\.json)",
         )
     ),

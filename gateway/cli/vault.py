@@ -20,6 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from gateway.cli import tables
 from gateway.cli.command import Commands, day, subject
 from gateway.settings import Settings
+from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.shelf import ShelfAway, shelf_for
 from gateway.vault.verify import Verified, Verifier
@@ -58,7 +59,12 @@ def verify_vault(settings: Settings, chosen: Namespace) -> int:
         names = frozenset()
     root = settings.paths.recordings
     verifier = Verifier(
-        root, shelf_for(settings), public_pems(settings.vault_dir), names, is_written_to=lambda: _is_held(root)
+        root,
+        shelf_for(settings),
+        public_pems(settings.vault_dir),
+        names,
+        heads=Heads(settings.vault_dir),
+        is_written_to=lambda: _is_held(root),
     )
     console = Console(file=sys.stderr, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -73,6 +79,12 @@ def verify_vault(settings: Settings, chosen: Namespace) -> int:
         print(json.dumps(_as_json(verified), indent=2, ensure_ascii=False))
     else:
         _show(verified, root)
+        if not verified.tells_rollbacks:
+            said = (
+                f"What was signed last is not kept here ({settings.vault_dir / 'heads'} is not there): whether a day "
+                f"was put back to an older state, or is gone, cannot be told."
+            )
+            Console(highlight=False).print(tables.plain(said), soft_wrap=True)
     return FAILED if verified.findings else OK
 
 
@@ -148,6 +160,7 @@ def _as_json(verified: Verified) -> dict[str, Any]:
         "recordings": verified.recordings,
         "destroyed": verified.destroyed,
         "bytes": verified.bytes,
+        "tells_rollbacks": verified.tells_rollbacks,
         "heads": [{"day": each.day.isoformat(), "entries": each.entries, "last": each.last} for each in verified.heads],
         "findings": [
             {

@@ -6,7 +6,8 @@ first line names the last line, as it stood then, of the nearest day before that
 
 How a line is added, so that a crash at any moment leaves nothing unsigned and nothing twice: the next head and its
 signature are written beside the chain; the line is appended; the two are renamed into place. Whoever adds next finishes
-or undoes what was begun. Lines that this key has not signed are never taken over: they are somebody else's.
+or undoes what was begun. Lines that this key has not signed are never taken over: they are somebody else's. Nor is
+anything added to a day that is behind what was signed here last (`heads.py`).
 """
 
 import contextlib
@@ -14,12 +15,14 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.vault.folders import days, folder_of, fsync_folder, part_of, write_whole
+from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import SigningKey, fingerprint
 from gateway.vault.plain_files import read_plain
 
@@ -51,6 +54,8 @@ class _Known:
     mtime_ns: int
     last: str
     entries: dict[str, Entry] = field(default_factory=dict)
+    follows: tuple[str | None, str] = (None, NOTHING_BEFORE)
+    """Which day's line the first one follows, and its hash."""
 
 
 class Chains:
@@ -61,6 +66,7 @@ class Chains:
     def __init__(self, root: Path, key: SigningKey) -> None:
         self._root = root
         self._key = key
+        self._heads = Heads(key.private_file.parent)
         self._known: dict[date, _Known] = {}
 
     def find(self, day: date, file: str) -> Entry | None:
@@ -87,10 +93,18 @@ class Chains:
             stream.flush()
             os.fsync(stream.fileno())
         self._put_head(folder)
+        if entry.number == 1:
+            known.follows = _follows(line)
+        self._heads.keep(Kept(day, entry.number, last, *known.follows))
         status = chain.stat()
         known.entries[file] = entry
         known.last, known.size, known.mtime_ns = last, status.st_size, status.st_mtime_ns
         return entry
+
+    def check(self, day: date) -> None:
+        """Raises ChainBroken where nothing may be added to that day."""
+        if (self._root / folder_of(day)).is_dir() or day in self._heads.days():
+            self._chain(day)
 
     def settle(self, day: date) -> None:
         """Finishes or undoes what a crash left half done. Raises ChainBroken."""
@@ -101,13 +115,19 @@ class Chains:
     def _line(self, day: date, known: _Known, entry: Entry, at: datetime) -> bytes:
         document: dict[str, Any] = {"entry": entry.number, "file": entry.file, "sha256": entry.sha256}
         if not known.entries:
-            before = max((each for each in days(self._root, until=day) if each < day and self._has(each)), default=None)
+            there = {each for each in days(self._root, until=day) if self._has(each)} | self._heads.days()
+            before = max((each for each in there if each < day), default=None)
             document["previous_day"] = None if before is None else before.isoformat()
-            document["previous"] = NOTHING_BEFORE if before is None else self._chain(before).last
+            document["previous"] = NOTHING_BEFORE if before is None else self._last_of(before)
         else:
             document["previous"] = known.last
         document["at"] = at.isoformat().replace("+00:00", "Z")
         return (json.dumps(document) + "\n").encode()
+
+    def _last_of(self, day: date) -> str:
+        """The day's last line, as it was signed: also where the day has vanished since, so that the next one tells."""
+        kept = self._kept(day)
+        return kept.last if kept is not None else self._chain(day).last
 
     def _has(self, day: date) -> bool:
         return (self._root / folder_of(day) / CHAIN).exists()
@@ -142,7 +162,10 @@ class Chains:
             (status.st_size, status.st_mtime_ns) if status else (0, 0)
         ):
             return known
+        if not self._heads.is_there:
+            self._heads.begin(self._signed_here())
         if not folder.is_dir():
+            self._look_back(day, [])
             raise ChainBroken(f"there is no folder {folder_of(day)}")
         known = self._settled(folder, day)
         self._known.pop(day, None)
@@ -174,6 +197,7 @@ class Chains:
                 f"the chain of {folder_of(day)} has {len(lines)} lines, and its signed head speaks of {signed}, or of "
                 f"others: somebody changed it. `gateway112 vault verify` says more"
             )
+        self._look_back(day, lines)
         if torn:
             with chain.open("r+b") as stream:
                 stream.truncate(len(data) - len(torn))
@@ -181,6 +205,42 @@ class Chains:
         status = chain.stat() if chain.exists() else None
         known.size, known.mtime_ns = (status.st_size, status.st_mtime_ns) if status else (0, 0)
         return known
+
+    def _look_back(self, day: date, lines: list[bytes]) -> None:
+        """Holds the day, whose head is in order, against what was signed here last. What is ahead of that was signed
+        before a crash, and is kept now. Raises ChainBroken where it is behind, or other."""
+        kept = self._kept(day)
+        entries, last = (kept.entries, kept.last) if kept is not None else (0, NOTHING_BEFORE)
+        if len(lines) < entries or (entries and hashlib.sha256(lines[entries - 1]).hexdigest() != last):
+            raise ChainBroken(
+                f"{folder_of(day)} was put back to an older state, or another one: {entries} lines of its chain were "
+                f"signed here, and {len(lines)} are there, or others. Nothing is signed on top of it. Remedy: put the "
+                f"newest copy of that folder back, beside the raw sound that waits there; where there is none, note "
+                f"what `gateway112 vault verify` says, and move {self._heads.file(day)} away to a safe place"
+            )
+        if len(lines) > entries:
+            self._heads.keep(Kept(day, len(lines), hashlib.sha256(lines[-1]).hexdigest(), *_follows(lines[0])))
+
+    def _kept(self, day: date) -> Kept | None:
+        try:
+            return self._heads.of(day)
+        except HeadUnreadable as error:
+            raise ChainBroken(str(error)) from error
+
+    def _signed_here(self) -> Iterator[Kept]:
+        """The signed heads of all days, where none was kept so far: an older vault."""
+        for day in days(self._root):
+            folder = self._root / folder_of(day)
+            head = self._signed_head(folder, HEAD, SIGNATURE, day)
+            if head is not None and head[0]:
+                follows: tuple[str | None, str] = (None, NOTHING_BEFORE)
+                # the head is signed, and the line may be anybody's
+                with (
+                    contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError),
+                    (folder / CHAIN).open("rb") as chain,
+                ):
+                    follows = _follows(chain.readline())
+                yield Kept(day, *head, *follows)
 
     def _signed_head(self, folder: Path, head: str, signature: str, day: date) -> tuple[int, str] | None:
         """How many lines that head speaks of, and the last one's hash; None where it is not there, or not signed."""
@@ -212,7 +272,15 @@ def _read(lines: list[bytes], day: date) -> _Known:
             raise ChainBroken(f"line {number} of the chain of {folder_of(day)} does not follow from the one before")
         known.entries[entry.file] = entry
         known.last = hashlib.sha256(line).hexdigest()
+    if lines:
+        known.follows = _follows(lines[0])
     return known
+
+
+def _follows(line: bytes) -> tuple[str | None, str]:
+    """Which day's line a chain's first line follows, and its hash."""
+    document = json.loads(line)
+    return document.get("previous_day"), str(document["previous"])
 
 
 def _next(folder: Path, name: str) -> Path:

@@ -44,6 +44,7 @@ class Destroyer:
         lies there though it is not lost, where its manifest was changed, and what `Sealer` may."""
         place = self._sealer.place(recording)
         try:
+            self._chains.check(place.day)
             # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
             if recording.seal is None and not place.manifest.exists():
                 digest = None

@@ -78,6 +78,7 @@ class Sealer:
         """Seals it, or finds that it is sealed. The raw sound stays. Raises Unsealable."""
         place = self.place(recording)
         try:
+            self._chains.check(place.day)
             if self._stands(place, place.certificate, manifest.CERTIFICATE_FORMAT):
                 raise Unsealable("it was destroyed")
             if self._stands(place, place.manifest) and (found := self._manifest(place)) is not None:

@@ -19,6 +19,7 @@ from typing import Any
 from gateway.vault import manifest, strays
 from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
 from gateway.vault.folders import days, folder_of, part_of
+from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import fingerprint, is_signed
 from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
 from gateway.vault.plain_files import read_plain
@@ -79,6 +80,8 @@ class Verified:
     bytes: int = 0
     heads: list[Head] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    tells_rollbacks: bool = True
+    """Whether what was signed last is kept here: without it an older copy of a day is as good as the day."""
 
 
 class Verifier:
@@ -92,12 +95,14 @@ class Verifier:
         public_pems: Sequence[bytes],
         key_names: frozenset[str],
         *,
+        heads: Heads | None = None,
         is_written_to: Callable[[], bool] = lambda: False,
     ) -> None:
         self._root = root.resolve()
         self._shelf = shelf
         self._public_pems = {fingerprint(each): each for each in public_pems}
         self._key_names = key_names
+        self._heads = heads if heads is not None and heads.is_there else None
         self._is_written_to = is_written_to
 
     def size_bytes(self, since: date) -> int:
@@ -108,8 +113,15 @@ class Verifier:
     def verify(self, since: date = date.min, tell: Callable[[int], object] = lambda _: None) -> Verified:
         """Looks at all days from `since` on, and at what lies beside the days. `tell` hears how many bytes were read,
         piece by piece. May raise ShelfAway where the place does not answer at all."""
-        everything = Verified()
-        for day in days(self._root, since):
+        everything = Verified(tells_rollbacks=self._heads is not None)
+        # before the days: one that is begun meanwhile is no finding
+        signed = self._heads.days() if self._heads is not None else set()
+        there = set(days(self._root, since))
+        for day in sorted(there | {each for each in signed if each >= since}):
+            if day not in there:
+                said = "the day was signed here, and its folder is not there"
+                everything.findings.append(Finding(day, folder_of(day), What.MISSING, said))
+                continue
             found = self._look_at(day, tell)
             everything.recordings += found.recordings
             everything.destroyed += found.destroyed
@@ -139,6 +151,10 @@ class Verifier:
         except OSError:
             return set()
         return {hashlib.sha256(line).hexdigest() for line in data.splitlines(keepends=True)}
+
+    def kept(self, day: date) -> Kept | None:
+        """What was signed here last of that day. Raises HeadUnreadable."""
+        return self._heads.of(day) if self._heads is not None else None
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
         return any(is_signed(text, signature, each) for each in self._public_pems.values())
@@ -175,9 +191,16 @@ class _Day:
         self._known: set[str] = {CHAIN, HEAD, SIGNATURE}
 
     def verify(self) -> Verified:
+        try:
+            kept = self._verifier.kept(self._day)  # before the chain, which may go on meanwhile
+        except HeadUnreadable as error:
+            kept = None
+            self._say(CHAIN, What.UNREADABLE, str(error))
         lines = self._lines()
         self._follow(lines)
         self._look_at_head(lines)
+        if kept is not None and (self._found.heads or not self._found.findings):
+            self._look_back(lines, kept)
         documents = dict(self._documents())
         owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
         for found_id, document in documents.items():
@@ -276,6 +299,14 @@ class _Day:
             self._say(CHAIN, What.MISSING, f"it has {len(lines)} whole lines, and {entries} were signed")
         else:
             self._say(CHAIN, What.REWRITTEN, f"its line {entries} is not the one that was signed")
+
+    def _look_back(self, lines: list[bytes], kept: Kept) -> None:
+        """Holds the chain, whose head is in order, against what was signed here last."""
+        if len(lines) < kept.entries:
+            said = f"it was put back to an older state: it has {len(lines)} lines, and {kept.entries} were signed here"
+            self._say(CHAIN, What.MISSING, said)
+        elif hashlib.sha256(lines[kept.entries - 1]).hexdigest() != kept.last:
+            self._say(CHAIN, What.REWRITTEN, f"its line {kept.entries} is not the one that was signed here last")
 
     def _say_why_unsigned(self, key: str) -> None:
         ours = self._verifier.fingerprints

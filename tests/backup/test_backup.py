@@ -61,7 +61,8 @@ def test_the_restored_centre_has_the_same_calls_the_same_sound_and_the_same_keys
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (fresh.settings.paths.var / "gateway.toml.restored").read_bytes() == centre.file.read_bytes()
     refuse_unfinished(fresh.settings)
-    # and it goes on
+    # and it goes on, from what was signed last
+    assert verified.tells_rollbacks
     restored.sealed(5)
     assert restored.findings() == []
     # where something is already nothing is overwritten
@@ -81,7 +82,7 @@ def test_a_backup_is_private_and_sha256sum_alone_checks_it(template: Own, one_ba
     assert (ended.returncode, ended.stdout) == (0, b"")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o600}
-    assert sorted(files(folder / "var")) == ["vault/signing.pub.pem"]
+    assert sorted(files(folder / "var")) == ["vault/heads/2026-11-26.json", "vault/signing.pub.pem"]
     key = (centre.settings.vault_dir / "signing.key").read_bytes()
     token = (centre.settings.paths.var / "admin-token").read_bytes().strip()
     for data in files(folder).values():
@@ -245,7 +246,7 @@ def test_a_day_that_is_sealed_and_destroyed_meanwhile_is_whole_in_each_backup(ce
         assert made.problems == ()
         copy = tmp_path / "copy"
         shutil.copytree(made.folder / "recordings", copy / "recordings")
-        shutil.copytree(centre.settings.vault_dir, copy / "var" / "vault")
+        shutil.copytree(made.folder / "var", copy / "var")  # with what was signed last, as of then
         assert House(copy).findings() == []
         shutil.rmtree(copy)
 

@@ -4,6 +4,7 @@ Counterparts: `gateway/cli/vault.py`, `gateway/vault/verify.py`.
 """
 
 import asyncio
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,18 @@ async def test_a_vault_is_verified_and_what_was_changed_is_named(typed: Typed, t
     assert [(each["day"], each["what"]) for each in found.json["findings"]] == [("2026-11-26", "changed")]
     assert (await typed("vault verify --since 2026-11-27")).status == 0
     assert (await typed("vault verify --since yesterday")).status == 2
+
+
+async def test_where_nothing_tells_what_was_signed_last_verify_says_that_it_cannot_know(
+    typed: Typed, tmp_path: Path
+) -> None:
+    House(tmp_path).sealed(raw=tones(0.1, 440, 600))
+    said = await typed.good("vault verify")
+    assert "cannot be told" not in said.words
+    shutil.rmtree(tmp_path / "var" / "vault" / "heads")
+    said = await typed.good("vault verify")
+    assert "whether a day was put back to an older state, or is gone, cannot be told" in said.words
+    assert (await typed.good("vault verify --json")).json["tells_rollbacks"] is False
 
 
 async def test_the_key_that_is_printed_checks_what_was_signed(typed: Typed, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
 from gateway.vault import manifest
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
+from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyRing, SigningKey, public_pems
 from gateway.vault.sealing import Sealer
 from gateway.vault.shelf import LocalShelf
@@ -122,7 +123,7 @@ class House:
 
     def verifier(self) -> Verifier:
         names = frozenset(self.ring.names) if (self.keys / "ring.json").exists() else frozenset()
-        return Verifier(self.root, self.shelf, public_pems(self.keys), names)
+        return Verifier(self.root, self.shelf, public_pems(self.keys), names, heads=Heads(self.keys))
 
     def sealed(self, number: int = 1, raw: bytes | None = None, **what: object) -> Recording:
         """One that is sealed, with its raw sound discarded."""

@@ -267,7 +267,10 @@ def test_a_day_that_is_sealed_late_follows_the_nearest_day_before_it(copied: Hou
     assert [line["previous_day"] for line in first] == [None, "2026-11-27"]
     assert copied.findings() == []
     shutil.rmtree(copied.root / "2026/11/27")
-    assert [(each.file, each.what) for each in copied.findings()] == [("2026/11/29/chain.jsonl", What.MISSING)]
+    assert [(each.file, each.what) for each in copied.findings()] == [
+        ("2026/11/27", What.MISSING),  # what was signed is kept apart
+        ("2026/11/29/chain.jsonl", What.MISSING),
+    ]
 
 
 def test_the_same_recording_under_another_days_name_is_another_file(copied: House) -> None:
