@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 from gateway.vault.conversion import PIECE_BYTES, Spare, Unplayable, converted, started
 from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_before
+from gateway.vault.plain_files import open_plain
 from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class RawTrack:
     def opened(cls, found: Recording) -> Self:
         """What was found, opened. Blocking: disk. Raises NoRecording where it is gone by now."""
         try:
-            descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = open_plain(found.path)
         except FileNotFoundError:
             raise NoRecording(NoRecording.__doc__) from None
         except OSError as error:
@@ -169,38 +170,39 @@ class Player:
     async def samples(self, track: Track, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """The samples of the frames [first, last), 16 bit, in pieces of any length. Raises what `wav` does."""
         sound_last = max(first, min(last, track.sound_frames))
-        source = (
-            self._raw(track, first, last) if isinstance(track, RawTrack) else self._decoded(track, first, sound_last)
-        )
-        async with contextlib.aclosing(source) as pieces:
-            async for piece in pieces:
-                yield piece
+        if isinstance(track, RawTrack):
+            source, is_converted = self._raw(track, first, last), False
+        else:
+            source, is_converted = self._decoded(track, first, sound_last), sound_last > first
+        with self._place() if is_converted else contextlib.nullcontext():
+            async with contextlib.aclosing(source) as pieces:
+                async for piece in pieces:
+                    yield piece
         if isinstance(track, StoredTrack):
             for frame in range(sound_last, last, PIECE_BYTES):
                 yield bytes(min(PIECE_BYTES, last - frame) * track.frame_bytes)
 
     async def encoded(self, track: Track, first: int, last: int, form: Form) -> AsyncGenerator[bytes, None]:
         """The frames [first, last) as Ogg/Opus or MP3. Raises what `wav` does."""
-        sound_last, skip_frames = max(first, min(last, track.sound_frames)), 0
+        sound_last = max(first, min(last, track.sound_frames))
         with self._place():
-            if isinstance(track, RawTrack):
-                feed = self._raw(track, first, sound_last)
-                source: tuple[str, ...] = ("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels))
-            else:
-                place = await self._place_before(track, first)
-                feed, source = self._from(track, place), ("-f", "ogg")
-                skip_frames = first - place.sample // _OPUS_TO_OURS
-            # it counts the frames that come in, from the first one that it decodes
-            chosen = f"atrim=start_sample={skip_frames}:end_sample={skip_frames + sound_last - first}"
-            if sound_last < last:
-                chosen += f",apad=whole_len={last - first}"
-            process = await started(
-                *(*source, "-i", "pipe:0", "-af", f"aresample={SAMPLE_RATE_HZ},{chosen}"),
-                *_encoder(form, track.channels),
+            # stored sound is decoded by an ffmpeg of its own: one alone would not tell that half of it is missing
+            feed = (
+                self._raw(track, first, sound_last)
+                if isinstance(track, RawTrack)
+                else self._decoded(track, first, sound_last)
             )
-            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
-                async for piece in pieces:
-                    yield piece
+            padded = ("-af", f"apad=whole_len={last - first}") if sound_last < last else ()
+            async with contextlib.aclosing(feed):
+                begun = await anext(feed, b"")  # what cannot be read at all is told before anything is made of it
+                process = await started(
+                    *("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels), "-i", "pipe:0"),
+                    *padded,
+                    *_encoder(form, track.channels),
+                )
+                async with contextlib.aclosing(converted(process, _after(begun, feed), self._idle_limit_s)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
     async def stored(self, track: StoredTrack, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the sound as it is stored. Raises what reading it raises."""
@@ -218,26 +220,25 @@ class Player:
             yield await self.look(partial(track.read, frame, min(last, frame + step)))
 
     async def _decoded(self, track: StoredTrack, first: int, last: int) -> AsyncGenerator[bytes, None]:
-        """The samples of those frames, which are sound."""
+        """The samples of those frames, which are sound; whoever asks has a place for its ffmpeg."""
         wanted = (last - first) * track.frame_bytes
         if not wanted:
             return
-        with self._place():
-            place = await self._place_before(track, first)
-            skip = (first - place.sample // _OPUS_TO_OURS) * track.frame_bytes
-            is_usual = track.channels == 2
-            process = await (self._spare.taken() if is_usual else started(*_decoder(track.channels)))
-            feed = self._from(track, place)
-            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
-                async for piece in pieces:
-                    part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
-                    if part:
-                        wanted -= len(part)
-                        if is_usual:
-                            self._spare.prepare()
-                        yield part
-                    if not wanted:
-                        return
+        place = await self._place_before(track, first)
+        skip = (first - place.sample // _OPUS_TO_OURS) * track.frame_bytes
+        is_usual = track.channels == 2
+        process = await (self._spare.taken() if is_usual else started(*_decoder(track.channels)))
+        feed = self._from(track, place)
+        async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
+            async for piece in pieces:
+                part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
+                if part:
+                    wanted -= len(part)
+                    if is_usual:
+                        self._spare.prepare()
+                    yield part
+                if not wanted:
+                    return
         if wanted > MISSING_FRAMES * track.frame_bytes:
             raise Unplayable("it is shorter than it was when it was sealed")
         yield bytes(wanted)
@@ -264,3 +265,10 @@ class Player:
         async with contextlib.aclosing(self.stored(track, place.start, track.sound.size_bytes)) as pieces:
             async for piece in pieces:
                 yield piece
+
+
+async def _after(begun: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield begun
+    async with contextlib.aclosing(rest) as pieces:
+        async for piece in pieces:
+            yield piece

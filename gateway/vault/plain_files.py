@@ -1,0 +1,36 @@
+"""Plain files, opened as such: what somebody put in the place of one - a link, a pipe, a device - is not read.
+
+Counterparts: whoever reads the recordings' folder, in which more than the vault may write. A link there would hand out
+what it leads to, and a pipe would wait for ever.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def open_plain(path: Path) -> int:
+    """A descriptor of the file, to be read from. Blocking: disk. Raises OSError: that it is not there, or that it is no
+    plain file."""
+    try:
+        # a pipe without a writer would wait for one
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _no_plain(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_plain(path)
+    return descriptor
+
+
+def read_plain(path: Path) -> bytes:
+    """All of the file. Blocking: disk. Raises what `open_plain` does."""
+    with os.fdopen(open_plain(path), "rb") as file:
+        return file.read()
+
+
+def _no_plain(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "it is no plain file", str(path))
