@@ -27,6 +27,8 @@ IDLE_LIMIT_S = 10.0
 """An ffmpeg that gives nothing for so long is ended."""
 MISSING_FRAMES = SAMPLE_RATE_HZ // 50
 """So many may lack at the end where another ffmpeg decodes than the one that sealed: a packet of Opus."""
+MISSING_S = 0.1
+"""The same of what was encoded anew; an MP3 file tells its length not as well."""
 THREADS = 8
 """That read sound."""
 _OPUS_TO_OURS = SAMPLES_A_SECOND // SAMPLE_RATE_HZ
@@ -55,6 +57,15 @@ def _encoder(form: Form, channels: int) -> tuple[str, ...]:
     else:
         codec = ("-c:a", "libopus", "-application", "lowdelay", "-apply_phase_inv", "0", "-f", "ogg")
     return ("-b:a", str(_BIT_RATES[channels]), *codec)
+
+
+def _made_s(form: Form, channels: int, size_bytes: int, end: bytes) -> float:
+    """How many seconds of sound ffmpeg made: MP3 has the same bytes for each second, and Ogg tells the number of the
+    last sample in its last page (RFC 3533, 6)."""
+    if form is Form.MP3:
+        return size_bytes * 8 / _BIT_RATES[channels]
+    page = end.rfind(b"OggS")
+    return int.from_bytes(end[page + 6 : page + 14], "little") / SAMPLES_A_SECOND if page >= 0 else 0.0
 
 
 class TooManyPlay(Exception):
@@ -170,39 +181,43 @@ class Player:
     async def samples(self, track: Track, first: int, last: int) -> AsyncGenerator[bytes, None]:
         """The samples of the frames [first, last), 16 bit, in pieces of any length. Raises what `wav` does."""
         sound_last = max(first, min(last, track.sound_frames))
-        if isinstance(track, RawTrack):
-            source, is_converted = self._raw(track, first, last), False
-        else:
-            source, is_converted = self._decoded(track, first, sound_last), sound_last > first
-        with self._place() if is_converted else contextlib.nullcontext():
-            async with contextlib.aclosing(source) as pieces:
-                async for piece in pieces:
-                    yield piece
+        source = (
+            self._raw(track, first, last) if isinstance(track, RawTrack) else self._decoded(track, first, sound_last)
+        )
+        async with contextlib.aclosing(source) as pieces:
+            async for piece in pieces:
+                yield piece
         if isinstance(track, StoredTrack):
             for frame in range(sound_last, last, PIECE_BYTES):
                 yield bytes(min(PIECE_BYTES, last - frame) * track.frame_bytes)
 
     async def encoded(self, track: Track, first: int, last: int, form: Form) -> AsyncGenerator[bytes, None]:
         """The frames [first, last) as Ogg/Opus or MP3. Raises what `wav` does."""
-        sound_last = max(first, min(last, track.sound_frames))
+        sound_last, skip_frames = max(first, min(last, track.sound_frames)), 0
         with self._place():
-            # stored sound is decoded by an ffmpeg of its own: one alone would not tell that half of it is missing
-            feed = (
-                self._raw(track, first, sound_last)
-                if isinstance(track, RawTrack)
-                else self._decoded(track, first, sound_last)
+            if isinstance(track, RawTrack):
+                feed = self._raw(track, first, sound_last)
+                source: tuple[str, ...] = ("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels))
+            else:
+                place = await self._place_before(track, first)
+                feed, source = self._from(track, place), ("-f", "ogg")
+                skip_frames = first - place.sample // _OPUS_TO_OURS
+            # it counts the frames that come in, from the first one that it decodes
+            chosen = f"atrim=start_sample={skip_frames}:end_sample={skip_frames + sound_last - first}"
+            if sound_last < last:
+                chosen += f",apad=pad_len={last - sound_last}"
+            process = await started(
+                *(*source, "-i", "pipe:0", "-af", f"aresample={SAMPLE_RATE_HZ},{chosen}"),
+                *_encoder(form, track.channels),
             )
-            padded = ("-af", f"apad=whole_len={last - first}") if sound_last < last else ()
-            async with contextlib.aclosing(feed):
-                begun = await anext(feed, b"")  # what cannot be read at all is told before anything is made of it
-                process = await started(
-                    *("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(track.channels), "-i", "pipe:0"),
-                    *padded,
-                    *_encoder(form, track.channels),
-                )
-                async with contextlib.aclosing(converted(process, _after(begun, feed), self._idle_limit_s)) as pieces:
-                    async for piece in pieces:
-                        yield piece
+            size_bytes, end = 0, b""
+            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
+                async for piece in pieces:
+                    size_bytes, end = size_bytes + len(piece), (end + piece)[-PIECE_BYTES:]
+                    yield piece
+        # ffmpeg leaves out what it cannot decode, and is content
+        if _made_s(form, track.channels, size_bytes, end) < (last - first) / SAMPLE_RATE_HZ - MISSING_S:
+            raise Unplayable("it is shorter than it was when it was sealed")
 
     async def stored(self, track: StoredTrack, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the sound as it is stored. Raises what reading it raises."""
@@ -220,25 +235,26 @@ class Player:
             yield await self.look(partial(track.read, frame, min(last, frame + step)))
 
     async def _decoded(self, track: StoredTrack, first: int, last: int) -> AsyncGenerator[bytes, None]:
-        """The samples of those frames, which are sound; whoever asks has a place for its ffmpeg."""
+        """The samples of those frames, which are sound."""
         wanted = (last - first) * track.frame_bytes
         if not wanted:
             return
-        place = await self._place_before(track, first)
-        skip = (first - place.sample // _OPUS_TO_OURS) * track.frame_bytes
-        is_usual = track.channels == 2
-        process = await (self._spare.taken() if is_usual else started(*_decoder(track.channels)))
-        feed = self._from(track, place)
-        async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
-            async for piece in pieces:
-                part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
-                if part:
-                    wanted -= len(part)
-                    if is_usual:
-                        self._spare.prepare()
-                    yield part
-                if not wanted:
-                    return
+        with self._place():
+            place = await self._place_before(track, first)
+            skip = (first - place.sample // _OPUS_TO_OURS) * track.frame_bytes
+            is_usual = track.channels == 2
+            process = await (self._spare.taken() if is_usual else started(*_decoder(track.channels)))
+            feed = self._from(track, place)
+            async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
+                async for piece in pieces:
+                    part, skip = piece[skip : skip + wanted], max(0, skip - len(piece))
+                    if part:
+                        wanted -= len(part)
+                        if is_usual:
+                            self._spare.prepare()
+                        yield part
+                    if not wanted:
+                        return
         if wanted > MISSING_FRAMES * track.frame_bytes:
             raise Unplayable("it is shorter than it was when it was sealed")
         yield bytes(wanted)
@@ -265,10 +281,3 @@ class Player:
         async with contextlib.aclosing(self.stored(track, place.start, track.sound.size_bytes)) as pieces:
             async for piece in pieces:
                 yield piece
-
-
-async def _after(begun: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    yield begun
-    async with contextlib.aclosing(rest) as pieces:
-        async for piece in pieces:
-            yield piece
