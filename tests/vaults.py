@@ -88,6 +88,8 @@ class OwnSeals:
         self._chains: dict[Path, list[bytes]] = {}
         self.breaks_off_at: int | None = None
         """After so many bytes sound ends, though it should not, when it is opened once more."""
+        self.changes_when_sent = False
+        """Whether sound that is opened once more is another one."""
         self._opened: set[str] = set()
 
     @property
@@ -103,10 +105,10 @@ class OwnSeals:
         path.write_bytes(sound)
         digest = hashlib.sha256(sound).hexdigest()
         manifest = {"recording": recording.id, "call": recording.call_id, "sound": {"sha256": digest}}
-        self._add(path.with_suffix(".json"), manifest)
+        manifest_sha256 = self._add(path.with_suffix(".json"), manifest)
         at = recording.ended_at or recording.started_at
         stored = str(path.relative_to(self.root))
-        seal = Seal(at, stored, len(sound), digest, "1" * 64, "2" * 64, len(self._chains[path.parent]))
+        seal = Seal(at, stored, len(sound), digest, "1" * 64, manifest_sha256, len(self._chains[path.parent]))
         return replace(recording, state=State.SEALED, seal=seal)
 
     def destroy(self, recording: Recording, rule: str) -> Recording:
@@ -122,7 +124,7 @@ class OwnSeals:
             destroyed_at=recording.ended_at,
         )
 
-    def _add(self, file: Path, document: dict[str, object]) -> None:
+    def _add(self, file: Path, document: dict[str, object]) -> str:
         data = json.dumps(document, indent=2).encode() + b"\n"
         file.write_bytes(data)
         lines = self._chains.setdefault(file.parent, [])
@@ -133,12 +135,15 @@ class OwnSeals:
         (file.parent / "chain.jsonl").write_bytes(b"".join(lines))
         (file.parent / "chain.head").write_bytes(head)
         (file.parent / "chain.head.sig").write_bytes(self._key.sign(head))
+        return hashlib.sha256(data).hexdigest()
 
     def _open(self, recording: Recording) -> PlainSound:
         path = (self.root / recording.file).with_suffix(".ogg")
         if not path.is_file():
             raise NoRecording(NoRecording.__doc__)
         ends_at = self.breaks_off_at if recording.id in self._opened else None
+        if self.changes_when_sent and recording.id in self._opened:
+            path.write_bytes(bytes(path.stat().st_size))
         self._opened.add(recording.id)
         return PlainSound(path, ends_at)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Moment
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment
 from gateway.api.resources import KeptModel, Subject, routes_of
 from gateway.domain.bans import LONGEST, Ban
 from gateway.domain.tokens import May
@@ -28,6 +28,7 @@ class NewBan(Body):
     reason: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
+        IN_WORDS,
         Field(description="Why; it stays in the audit log."),
     ]
     until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {LONGEST.days} days from now.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Moment
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment
 from gateway.api.resources import KeptModel, ListQuery, Subject, routes_of
 from gateway.domain.blocks import LONGEST, NUMBER_PATTERN, Block
 from gateway.domain.numbers import spellings
@@ -30,6 +30,7 @@ class NewBlock(Body):
     reason: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
+        IN_WORDS,
         Field(description="Why; it stays in the audit log."),
     ]
     until: Annotated[Moment, Field(strict=False, description=f"When it ends: at most {_HOURS} hours after it is made.")]

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Moment, Parameters, Told, Word
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, Told, Word
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
@@ -31,7 +31,9 @@ from gateway.vault.playing import Form
 IMPOSSIBLE_WITHIN = timedelta(hours=24)
 """How far back callers without a number are counted in the list's summary."""
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=PRINTABLE)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=PRINTABLE), IN_WORDS
+]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=PRINTABLE)]
 
 

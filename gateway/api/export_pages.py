@@ -55,7 +55,16 @@ class Export:
     recipient: str
     calls: tuple[Exported, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Sealed sounds that cannot be read, and why."""
+    """Sealed sounds that cannot be read, and why, by the recording."""
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """What is not as it was sealed, and why, by the recording."""
+    left_out: frozenset[str] = frozenset()
+    """Files that are not handed out therefore, by their names in the bundle."""
+
+    @property
+    def faulty(self) -> Mapping[str, str]:
+        """Recordings that must not be told to be sealed, and why."""
+        return {**self.missing, **self.damaged}
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -78,6 +87,11 @@ def folder_of(recording: Recording) -> str:
 def sound_of(recording: Recording) -> str:
     """The name of its sound in the bundle."""
     return f"recordings/{folder_of(recording)}/{recording.id}.ogg"
+
+
+def paper_of(recording: Recording, ending: str) -> str:
+    """The name of its manifest or its certificate in the bundle."""
+    return f"recordings/{folder_of(recording)}/{recording.id}{ending}"
 
 
 # ---------------------------------------------------------------- one call
@@ -113,7 +127,7 @@ def _call(export: Export, each: Exported) -> Iterator[Block]:
     yield Heading("Rekaman / recordings")
     yield Rows(
         ("Rekaman / recording", "Berkas / file", "Keadaan / state"),
-        [_recording(own, export.missing.get(own.id)) for own in each.recordings],
+        [_recording(export, own) for own in each.recordings],
     )
     yield Heading("Riwayat / history")
     yield Rows(
@@ -138,9 +152,10 @@ def _said(said: Disposed | None) -> str:
     return ", ".join(filter(None, (said.disposition, said.category, said.note, said.set_by)))
 
 
-def _recording(recording: Recording, missing: str | None) -> tuple[str, str, str]:
-    if missing is not None:
-        return recording.id, "-", f"suara tidak dapat dibaca / the sound cannot be read: {missing}"
+def _recording(export: Export, recording: Recording) -> tuple[str, str, str]:
+    if recording.id in export.faulty:
+        is_there = recording.state is State.SEALED and sound_of(recording) not in export.left_out
+        return recording.id, sound_of(recording) if is_there else "-", _fault(export, recording)
     match recording.state:
         case State.SEALED:
             return recording.id, sound_of(recording), "disegel / sealed"
@@ -152,6 +167,19 @@ def _recording(recording: Recording, missing: str | None) -> tuple[str, str, str
         case State.LOST:
             return recording.id, "-", f"tidak ada suara / there is no sound: {recording.problem or ''}"
     return recording.id, "-", "belum disegel; minta lagi nanti / not sealed yet: ask again later"
+
+
+def _fault(export: Export, recording: Recording) -> str:
+    missing, damaged = export.missing.get(recording.id), export.damaged.get(recording.id)
+    return ". ".join(
+        filter(
+            None,
+            (
+                missing and f"suara tidak dapat dibaca / the sound cannot be read: {missing}",
+                damaged and f"RUSAK, keasliannya tidak terbukti / DAMAGED, not as it was when it was kept: {damaged}",
+            ),
+        )
+    )
 
 
 # ---------------------------------------------------------------- how to check
@@ -183,6 +211,7 @@ def _readme(export: Export, public: bytes) -> Iterator[Block]:
             for each in export.calls
         ],
     )
+    yield from _faults(export)
     yield Words(
         "Bukalah terminal di folder ini. Setiap perintah di bawah berhasil bila tidak ada yang diubah: sha256sum "
         "menulis OK, openssl menulis Signature Verified Successfully, grep menulis 1. Yang dibutuhkan hanya sha256sum "
@@ -197,6 +226,25 @@ def _readme(export: Export, public: bytes) -> Iterator[Block]:
     yield from _handed_out(public)
     yield from _sealed(export)
     yield from _limits()
+
+
+def _faults(export: Export) -> Iterator[Block]:
+    if not export.faulty:
+        return
+    yield Heading("Tidak utuh / Not whole")
+    yield Words(
+        "Rekaman berikut rusak atau tidak dapat dibaca. Berkas yang tidak sama dengan saat disegel tidak diserahkan, "
+        "dan tidak ada perintah di bawah untuknya."
+    )
+    yield Words(
+        "These recordings are damaged or cannot be read. A file that is not what it was when it was sealed is not "
+        "handed out, and no command below is about it.",
+        "en",
+    )
+    yield Rows(
+        ("Rekaman / recording", "Keadaan / state"),
+        [(own.id, _fault(export, own)) for own in export.recordings if own.id in export.faulty],
+    )
 
 
 def _handed_out(public: bytes) -> Iterator[Block]:
@@ -244,8 +292,10 @@ def _sealed(export: Export) -> Iterator[Block]:
         file = f"{folder}/{recording.id}"
         ending = ".json" if recording.state is State.SEALED else ".destroyed.json"
         name = f"{recording.id}{ending}"
+        if paper_of(recording, ending) in export.left_out:
+            continue
         lines = [_grep(f'"file": "{name}", "sha256": "', f"{folder}/{name}", f"{folder}/chain.jsonl")]
-        if recording.state is State.SEALED and recording.id not in export.missing:
+        if recording.state is State.SEALED and sound_of(recording) not in export.left_out:
             lines.insert(0, _grep('"sha256": "', f"{file}.ogg", f"{file}.json"))
         yield Commands(tuple(lines))
     yield Heading("3. Rantai setiap hari utuh / The chain of each day is whole")

@@ -34,7 +34,9 @@ from gateway.store.callback_reads import CallbackFilter
 from gateway.vault import bundle
 from gateway.vault.box import Unopenable
 from gateway.vault.bundle import Part
+from gateway.vault.folders import LeavesTheVault, inside
 from gateway.vault.keys import KeyMissing
+from gateway.vault.plain_files import read_plain
 from gateway.vault.recordings import NoRecording
 from gateway.vault.shelf import ShelfAway
 
@@ -45,12 +47,19 @@ EVENTS_AT_MOST = 2000
 """Of one call; the page says where there are more."""
 CALLBACKS_AT_MOST = 100
 AT_ONCE = 2
+MANIFEST = ".json"
+DAMAGED = "Damaged-Recordings"
+"""The header of an answer that says how many recordings in it are not as they were sealed, or cannot be read."""
 UNREADABLE = (NoRecording, KeyMissing, Unopenable)
 """What a sealed sound may raise that is not there, or cannot be decrypted; each with the reason in plain words."""
 CHAIN = ("chain.jsonl", "chain.head", "chain.head.sig")
 CHAIN_TRIES, CHAIN_PAUSE_S = 5, 0.05
 """The vault takes a moment to put a new line, its head and its signature in their places."""
 WRITE_TIMEOUT_S = 30.0
+
+
+class Changed(Exception):
+    """What lies there is not what was sealed; the message says what, in plain words."""
 
 
 class Sound(Protocol):
@@ -95,7 +104,7 @@ async def export_calls(context: Context, body: NewExport, actor: Actor, request:
     async with context.export_source.turns:
         export = await _gather(context, body, actor)
         try:
-            export = replace(export, missing=await asyncio.to_thread(_missing, context.export_source, export))
+            export = await asyncio.to_thread(_checked, context.export_source, export)
         except ShelfAway as error:
             raise Problem(503, f"{error}.", headers={"Retry-After": "60"}) from error
         await context.office.log([_deed(export, each, actor) for each in export.calls])
@@ -140,25 +149,77 @@ async def _dials(context: Context, call: Call) -> frozenset[str]:
     )
 
 
-def _missing(source: Source, export: Export) -> dict[str, str]:
-    """Which sounds cannot be read though they are sealed, and why, by the recording: the page says so, and the others
-    are handed out. Blocking."""
-    found = {}
+def _checked(source: Source, export: Export) -> Export:
+    """The export, with what of it cannot be read, or is not as it was sealed: the pages say so, and the rest is handed
+    out. All of it is read once before anything is sent. Blocking."""
+    missing: dict[str, str] = {}
+    damaged: dict[str, str] = {}
+    left_out: set[str] = set()
+    chains: dict[str, bytes] = {}
     for recording in export.recordings:
+        if recording.state not in export_pages.ENDINGS:
+            continue
+        folder = export_pages.folder_of(recording)
+        if folder not in chains:
+            chains[folder] = _chain(source, folder).get(CHAIN[0], b"")
+        faults = []
         if recording.state is State.SEALED:
             try:
-                # a box that was changed opens, and ends in the middle: it is read once before anything is sent
                 collections.deque(_sound(source, recording)(), maxlen=0)
+            except Changed as error:
+                faults.append(str(error))
+                left_out.add(export_pages.sound_of(recording))
             except UNREADABLE as error:
-                told = {"call": recording.call_id, "recording": recording.id, "reason": str(error)}
-                log.warning("export_lacks_sound", extra=told)
-                found[recording.id] = str(error)
-    return found
+                missing[recording.id] = str(error)
+                left_out.add(export_pages.sound_of(recording))
+        for ending in export_pages.ENDINGS[recording.state]:
+            if (
+                ending == MANIFEST
+                and recording.seal is None
+                and not (source.root / folder / f"{recording.id}{ending}").exists()
+            ):
+                left_out.add(export_pages.paper_of(recording, ending))  # it was destroyed before it was sealed
+                continue
+            try:
+                _paper(source, recording, ending, chains[folder])
+            except Changed as error:
+                faults.append(str(error))
+                left_out.add(export_pages.paper_of(recording, ending))
+        if faults:
+            damaged[recording.id] = "; ".join(faults)
+        if faults or recording.id in missing:
+            told = {"call": recording.call_id, "recording": recording.id}
+            log.warning(
+                "export_of_damaged" if faults else "export_lacks_sound",
+                extra=told | {"reason": damaged.get(recording.id) or missing[recording.id]},
+            )
+    return replace(export, missing=missing, damaged=damaged, left_out=frozenset(left_out))
+
+
+def _paper(source: Source, recording: Recording, ending: str, chain: bytes) -> bytes:
+    """A manifest or a certificate, as it was sealed. Blocking. Raises Changed where it is not that any more."""
+    name, seal = f"{recording.id}{ending}", recording.seal
+    try:
+        data = read_plain(inside(source.root, f"{export_pages.folder_of(recording)}/{name}"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise Changed(f"{name} is gone") from None
+    except LeavesTheVault as error:
+        raise Changed(str(error)) from error
+    except OSError as error:
+        raise Changed(f"{name} cannot be read: {error.strerror}") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    if ending == MANIFEST and seal is not None and sha256 != seal.manifest_sha256:
+        raise Changed(f"{name} is not as it was sealed")
+    if f'"file": "{name}", "sha256": "{sha256}"'.encode() not in chain:
+        raise Changed(f"the chain of its day does not hold {name} as it is")
+    return data
 
 
 def _deed(export: Export, each: Exported, actor: Actor) -> Deed:
-    recordings = [own.id for own in each.recordings if own.state is State.SEALED and own.id not in export.missing]
-    told = {"recipient": export.recipient, "reason": export.reason, "recordings": recordings}
+    recordings = [own.id for own in each.recordings if own.state is State.SEALED and own.id not in export.faulty]
+    told: dict[str, object] = {"recipient": export.recipient, "reason": export.reason, "recordings": recordings}
+    if faulty := {own.id: export.faulty[own.id] for own in each.recordings if own.id in export.faulty}:
+        told["not_as_sealed"] = faulty
     return Deed(
         export.at,
         actor,
@@ -176,6 +237,7 @@ async def _send(context: Context, request: web.Request, export: Export) -> web.S
         headers={
             hdrs.CONTENT_TYPE: "application/zip",
             hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}.zip"',
+            **({DAMAGED: str(len(export.faulty))} if export.faulty else {}),
         }
     )
     await response.prepare(request)
@@ -187,7 +249,7 @@ async def _send(context: Context, request: web.Request, export: Export) -> web.S
                 await response.write(piece)
     except ConnectionResetError:
         log.debug("export_left")
-    except (*UNREADABLE, ShelfAway, OSError, TimeoutError) as error:
+    except (*UNREADABLE, Changed, ShelfAway, OSError, TimeoutError) as error:
         log.warning("export_cut", extra={"reason": str(error) or "the receiver does not read"})
         if request.transport is not None:
             request.transport.abort()
@@ -200,20 +262,21 @@ def _parts(source: Source, export: Export) -> Iterator[Part]:
     """The files of the bundle, in their order; each is read when its turn comes."""
     public = source.public_pem()
     yield bundle.of_bytes(export_pages.PUBLIC, public)
-    folders: dict[str, None] = {}
+    folders = {export_pages.folder_of(own): None for own in export.recordings if own.state in export_pages.ENDINGS}
+    chains = {folder: _chain(source, folder) for folder in folders}
     for recording in export.recordings:
-        if recording.state is State.SEALED and recording.id not in export.missing:
+        if recording.state is State.SEALED and export_pages.sound_of(recording) not in export.left_out:
             yield Part(export_pages.sound_of(recording), _sound(source, recording), is_large=True)
         for ending in export_pages.ENDINGS.get(recording.state, ()):
-            folders[export_pages.folder_of(recording)] = None
-            file = f"{export_pages.folder_of(recording)}/{recording.id}{ending}"
-            if (source.root / file).is_file():
-                yield bundle.of_bytes(f"recordings/{file}", (source.root / file).read_bytes())
-    for folder in folders:
-        for name, data in _chain(source, source.root / folder).items():
+            name = export_pages.paper_of(recording, ending)
+            if name not in export.left_out:
+                chain = chains[export_pages.folder_of(recording)].get(CHAIN[0], b"")
+                yield bundle.of_bytes(name, _paper(source, recording, ending, chain))
+    for folder, found in chains.items():
+        for name, data in found.items():
             yield bundle.of_bytes(f"recordings/{folder}/{name}", data)
     for each in export.calls:
-        yield bundle.of_bytes(f"calls/{each.name}.json", _json(each))
+        yield bundle.of_bytes(f"calls/{each.name}.json", _json(export, each))
         yield bundle.of_bytes(f"calls/{each.name}.txt", export_pages.call_text(export, each).encode())
         yield bundle.of_bytes(f"calls/{each.name}.html", export_pages.call_html(export, each).encode())
     yield bundle.of_bytes("README.txt", export_pages.readme_text(export, public).encode())
@@ -221,22 +284,28 @@ def _parts(source: Source, export: Export) -> Iterator[Part]:
 
 
 def _sound(source: Source, recording: Recording) -> Callable[[], Iterator[bytes]]:
+    """Its bytes, which are held against its seal: reading raises Changed where they are not those that were sealed, and
+    what opening and reading raise."""
+
     def read() -> Iterator[bytes]:
-        sound = source.open(recording)
+        sound, digest = source.open(recording), hashlib.sha256()
         for start in range(0, sound.size_bytes, bundle.PIECE_BYTES):
             piece = sound.read(start, min(start + bundle.PIECE_BYTES, sound.size_bytes))
             if not piece:
                 raise NoRecording("the recording became shorter")
+            digest.update(piece)
             yield piece
+        if recording.seal is None or digest.hexdigest() != recording.seal.sound_sha256:
+            raise Changed("the sound is not as it was sealed")
 
     return read
 
 
-def _chain(source: Source, folder: Path) -> dict[str, bytes]:
+def _chain(source: Source, folder: str) -> dict[str, bytes]:
     """The day's chain as it was signed last, while the vault may be adding to it. One that is not as it was signed is
     handed out as it is: whoever checks it shall see that."""
     for _ in range(CHAIN_TRIES):
-        found = {name: (folder / name).read_bytes() for name in CHAIN if (folder / name).is_file()}
+        found = {name: data for name in CHAIN if (data := _read(source.root, f"{folder}/{name}")) is not None}
         if len(found) < len(CHAIN):
             break
         chain, head, signature = (found[name] for name in CHAIN)
@@ -244,8 +313,16 @@ def _chain(source: Source, folder: Path) -> dict[str, bytes]:
         if source.has_signed(head, signature) and lines and hashlib.sha256(lines[-1]).hexdigest().encode() in head:
             return found | {CHAIN[0]: b"".join(lines)}
         time.sleep(CHAIN_PAUSE_S)
-    log.warning("export_of_unsigned_chain", extra={"folder": str(folder)})
+    log.warning("export_of_unsigned_chain", extra={"folder": folder})
     return found
+
+
+def _read(root: Path, name: str) -> bytes | None:
+    """None where no plain file of that name can be read."""
+    try:
+        return read_plain(inside(root, name))
+    except (OSError, LeavesTheVault):
+        return None
 
 
 def _entries(head: bytes) -> int:
@@ -256,13 +333,19 @@ def _entries(head: bytes) -> int:
         return 0
 
 
-def _json(each: Exported) -> bytes:
+def _json(export: Export, each: Exported) -> bytes:
     told = {
         "call": CallModel.of(each.call, None, None, each.disposed).model_dump(mode="json"),
-        "recordings": [asdict(recording) for recording in each.recordings],
+        "recordings": [_told(export, recording) for recording in each.recordings],
         "events": [{"at": event.at.isoformat(), "type": event.type, "data": dict(event.data)} for event in each.events],
     }
     return json.dumps(told, indent=2, ensure_ascii=False, default=str).encode() + b"\n"
+
+
+def _told(export: Export, recording: Recording) -> dict[str, object]:
+    """What is known of it; what is not as it was sealed is not told to be sealed."""
+    fault = export.faulty.get(recording.id)
+    return asdict(recording) if fault is None else asdict(recording) | {"state": "not as sealed", "fault": fault}
 
 
 ROUTES = (

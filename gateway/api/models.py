@@ -29,6 +29,19 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 """No control character: neither a database nor Asterisk ever sees one that came from here."""
 
 
+def _in_words(text: str) -> str:
+    """Refuses text in which there is nothing to read, such as spaces without a width."""
+    if not any(sign.isalnum() and sign not in _BLANK for sign in text):
+        raise ValueError("must be said in words: letters or digits")
+    return text
+
+
+_BLANK = "\u115f\u1160\u3164\uffa0"
+"""Letters that are not seen: the fillers of Hangul."""
+IN_WORDS = AfterValidator(_in_words)
+"""For whatever stays in the audit log as somebody's reason."""
+
+
 def _in_range(value: datetime) -> datetime:
     """Refuses what is outside of every calendar here, in any zone."""
     if not 1900 <= value.year <= 9000:

@@ -196,7 +196,8 @@ async def get_audio(
 ) -> web.StreamResponse:
     """The sound. WAV can be read from any byte on, and so can the Ogg file of what is sealed, as it is stored; MP3, and
     Ogg of what is not sealed yet, are made while they are sent, and have no ranges. Each listening needs a reason,
-    which stands in the audit log; what one token asks of one recording for one reason within 10 minutes is one."""
+    which stands in the audit log; what one token asks of one recording for one reason within 10 minutes is one,
+    or two: one range, and all of it."""
     who = listener(request, query, headers, token)
     recording = (await _listed(context, path.id)).recording
     async with opened(context, recording) as track:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Body, Moment, Parameters, PersonName, QueueName, Told, Word
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, PersonName, QueueName, Told, Word
 from gateway.api.resources import KeptModel, ListQuery, Subject, etag, routes_of, telling
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
@@ -25,6 +25,7 @@ LOOKED_AT_MOST = 500_000
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=PRINTABLE),
+    IN_WORDS,
     Field(description="Why; it stays in the audit log for ever."),
 ]
 

@@ -17,7 +17,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import actor
 from gateway.api.context import Context
-from gateway.api.models import PRINTABLE, Parameters
+from gateway.api.models import IN_WORDS, PRINTABLE, Parameters
 from gateway.api.problems import Problem, translate, unprocessable
 from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.domain.recordings import Recording
@@ -32,7 +32,9 @@ MEDIA = {Form.OGG: "audio/ogg", Form.WAV: "audio/wav", Form.MP3: "audio/mpeg"}
 STATUSES = (200, 206)
 PROBLEMS = (410, 416)
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200, pattern=PRINTABLE)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200, pattern=PRINTABLE), IN_WORDS
+]
 
 
 class ReasonQuery(Parameters):
@@ -114,8 +116,8 @@ async def serve_sound(
         await response.prepare(request)
         return response
     hearing = about or Hearing(recording.id, recording.call_id, listener.reason, sent.form)
-    if response.status == 206:
-        hearing = replace(hearing, range=headers.range)
+    if sent.size_bytes is not None and stop - start < sent.size_bytes:
+        hearing = replace(hearing, range=f"bytes={start}-{stop - 1}")
     await context.hearings.note(hearing, listener.token.id, actor(listener.token, request))
     async with contextlib.aclosing(sent.pieces(start, stop)) as pieces:
         piece = await anext(pieces, b"")  # what cannot be read is a problem document yet

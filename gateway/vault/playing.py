@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 from gateway.vault.conversion import PIECE_BYTES, Spare, Unplayable, converted, started
 from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_before
+from gateway.vault.plain_files import open_plain
 from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ IDLE_LIMIT_S = 10.0
 """An ffmpeg that gives nothing for so long is ended."""
 MISSING_FRAMES = SAMPLE_RATE_HZ // 50
 """So many may lack at the end where another ffmpeg decodes than the one that sealed: a packet of Opus."""
+MISSING_S = 0.1
+"""The same of what was encoded anew; an MP3 file tells its length not as well."""
 THREADS = 8
 """That read sound."""
 _OPUS_TO_OURS = SAMPLES_A_SECOND // SAMPLE_RATE_HZ
@@ -56,6 +59,15 @@ def _encoder(form: Form, channels: int) -> tuple[str, ...]:
     return ("-b:a", str(_BIT_RATES[channels]), *codec)
 
 
+def _made_s(form: Form, channels: int, size_bytes: int, end: bytes) -> float:
+    """How many seconds of sound ffmpeg made: MP3 has the same bytes for each second, and Ogg tells the number of the
+    last sample in its last page (RFC 3533, 6)."""
+    if form is Form.MP3:
+        return size_bytes * 8 / _BIT_RATES[channels]
+    page = end.rfind(b"OggS")
+    return int.from_bytes(end[page + 6 : page + 14], "little") / SAMPLES_A_SECOND if page >= 0 else 0.0
+
+
 class TooManyPlay(Exception):
     """As many recordings are being decoded as may be at once."""
 
@@ -74,7 +86,7 @@ class RawTrack:
     def opened(cls, found: Recording) -> Self:
         """What was found, opened. Blocking: disk. Raises NoRecording where it is gone by now."""
         try:
-            descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = open_plain(found.path)
         except FileNotFoundError:
             raise NoRecording(NoRecording.__doc__) from None
         except OSError as error:
@@ -193,14 +205,19 @@ class Player:
             # it counts the frames that come in, from the first one that it decodes
             chosen = f"atrim=start_sample={skip_frames}:end_sample={skip_frames + sound_last - first}"
             if sound_last < last:
-                chosen += f",apad=whole_len={last - first}"
+                chosen += f",apad=pad_len={last - sound_last}"
             process = await started(
                 *(*source, "-i", "pipe:0", "-af", f"aresample={SAMPLE_RATE_HZ},{chosen}"),
                 *_encoder(form, track.channels),
             )
+            size_bytes, end = 0, b""
             async with contextlib.aclosing(converted(process, feed, self._idle_limit_s)) as pieces:
                 async for piece in pieces:
+                    size_bytes, end = size_bytes + len(piece), (end + piece)[-PIECE_BYTES:]
                     yield piece
+        # ffmpeg leaves out what it cannot decode, and is content
+        if _made_s(form, track.channels, size_bytes, end) < (last - first) / SAMPLE_RATE_HZ - MISSING_S:
+            raise Unplayable("it is shorter than it was when it was sealed")
 
     async def stored(self, track: StoredTrack, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the sound as it is stored. Raises what reading it raises."""

@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.vault.folders import LeavesTheVault, inside
+
 SAMPLE_RATE_HZ = 8000
 CALL_CHANNELS = 2
 MESSAGE_CHANNELS = 1
@@ -64,11 +66,11 @@ class Recordings:
 
     def _look(self, file: str, channels: int) -> tuple[Path, int]:
         """Where the file is, and how many bytes of whole frames it has."""
-        path = (self._root / file.replace("\0", "")).resolve()
-        if not path.is_relative_to(self._root):
-            raise NoRecording(f"{file} does not lie in the recordings' folder")
         try:
-            found = path.stat()
+            path = inside(self._root, file)
+            found = path.lstat()  # a link is no file of sound, wherever it leads
+        except LeavesTheVault as error:
+            raise NoRecording(str(error)) from None
         except (FileNotFoundError, NotADirectoryError):
             raise NoRecording(NoRecording.__doc__) from None
         except OSError as error:

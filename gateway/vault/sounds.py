@@ -5,6 +5,7 @@ Counterparts: `sealing.py` put it there; `gateway/api/` serves it. Sound that is
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from gateway.settings import Settings
 from gateway.vault.box import Box
 from gateway.vault.folders import LeavesTheVault, inside
 from gateway.vault.keys import KeyRing
+from gateway.vault.plain_files import open_plain, read_plain
 from gateway.vault.recordings import NoRecording
 from gateway.vault.shelf import NotThere, Shelf, shelf_for
 
@@ -48,6 +50,7 @@ class Sounds:
         if seal is None or recording.state is State.DESTROYED:
             raise NoRecording(f"there is no sealed sound of {recording.id}")
         try:
+            self._see_that_it_is_plain(seal.stored)
             size_bytes = self._shelf.size_bytes(seal.stored)
         except LeavesTheVault as error:
             raise NoRecording(str(error)) from error
@@ -62,9 +65,19 @@ class Sounds:
         """The waveform of a sealed recording: JSON (`sound_levels.waveform`). Blocking. Raises NoRecording."""
         try:
             path = inside(self._root, recording.file)
-            return path.with_name(f"{recording.id}.peaks.json").read_bytes()
+            return read_plain(path.with_name(f"{recording.id}.peaks.json"))
         except (LeavesTheVault, OSError) as error:
             raise NoRecording(f"there is no waveform of {recording.id}") from error
+
+    def _see_that_it_is_plain(self, name: str) -> None:
+        """Raises NoRecording where something else lies in its place on the disk: a link, a pipe. It may lie elsewhere
+        altogether, on which the shelf has its say."""
+        try:
+            os.close(open_plain(inside(self._root, name)))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise NoRecording(f"the sealed sound cannot be read: {error.strerror}") from error
 
     def sha256(self, recording: Recording) -> str:
         """Of the Ogg file as it is read now, to be held against the seal. Blocking, for all of it. Raises as `open`."""

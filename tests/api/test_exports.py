@@ -3,17 +3,22 @@ software is."""
 
 import io
 import json
+import os
 import subprocess
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+import aiohttp
+import pytest
 
 from gateway.api.pages import PROMPT
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import Kind, Recording, State
-from tests.api.house import House
+from tests.api.house import House, Reply
 from tests.store.values import ended
 
 ASKED = {"reason": "LP/B/112/2026", "recipient": "Ipda Dewi, Polresta Sidoarjo"}
@@ -41,7 +46,10 @@ async def with_calls(house: House) -> None:
 
 async def exported(house: House, folder: Path, *calls: str) -> Path:
     """The unpacked zip."""
-    reply = await house.post("/v1/exports", {"calls": list(calls), **ASKED})
+    return unzipped(await house.post("/v1/exports", {"calls": list(calls), **ASKED}), folder)
+
+
+def unzipped(reply: Reply, folder: Path) -> Path:
     assert reply.status == 200
     assert reply.headers["Content-Disposition"].startswith('attachment; filename="112-')
     with zipfile.ZipFile(io.BytesIO(reply.raw)) as bundle:
@@ -149,6 +157,83 @@ async def test_a_sound_that_is_not_there_is_told_and_the_others_are_handed_out(h
     unpacked = await exported(house, tmp_path / "police", "112-1")
     assert "the sound cannot be read: There is no sound" in (unpacked / "calls/001_112-1.txt").read_text()
     assert (unpacked / "recordings/2026/11/23/112-1-1-message.ogg").is_file()
+    assert failing(unpacked) == []
+
+
+def _zeroed(sound: Path, _secret: Path) -> None:
+    sound.write_bytes(bytes(sound.stat().st_size))
+
+
+def _cut(sound: Path, _secret: Path) -> None:
+    os.truncate(sound, 100)
+
+
+def _linked(sound: Path, secret: Path) -> None:
+    sound.unlink()
+    sound.symlink_to(secret)
+
+
+def _paper_gone(sound: Path, _secret: Path) -> None:
+    sound.with_suffix(".json").unlink()
+
+
+def _paper_changed(sound: Path, _secret: Path) -> None:
+    sound.with_suffix(".json").write_bytes(b"{}")
+
+
+def _paper_linked(sound: Path, secret: Path) -> None:
+    sound.with_suffix(".json").unlink()
+    sound.with_suffix(".json").symlink_to(secret)
+
+
+def _paper_a_pipe(sound: Path, _secret: Path) -> None:
+    sound.with_suffix(".json").unlink()
+    os.mkfifo(sound.with_suffix(".json"))
+
+
+@pytest.mark.parametrize("harm", [_zeroed, _cut, _linked, _paper_gone, _paper_changed, _paper_linked, _paper_a_pipe])
+async def test_what_is_not_as_it_was_sealed_is_never_told_to_be(
+    house: House, tmp_path: Path, harm: Callable[[Path, Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    await with_calls(house)
+    secret = tmp_path / "signing.key"
+    secret.write_bytes(b"PRIVATE KEY")
+    harm(house.sounds / "2026/11/23/112-1.ogg", secret)
+    reply = await house.post("/v1/exports", {"calls": ["112-1"], **ASKED})
+    unpacked = unzipped(reply, tmp_path / "police")
+    rows = (unpacked / "calls/001_112-1.txt").read_text()
+    assert rows.count("DAMAGED, not as it was") == rows.count("disegel / sealed") == 1  # the message is whole
+    assert "DAMAGED, not as it was" in (unpacked / "README.html").read_text()
+    told = json.loads((unpacked / "calls/001_112-1.json").read_text())["recordings"]
+    assert [each["state"] for each in told] == ["not as sealed", "sealed"]
+    assert reply.headers["Damaged-Recordings"] == "1"
+    assert "export_of_damaged" in caplog.text
+    event = (await house.get("/v1/calls/112-1/events")).json["items"][-1]["data"]
+    assert (event["recordings"], list(event["not_as_sealed"])) == (["112-1-1-message"], ["112-1"])
+    is_sound = harm in (_zeroed, _cut, _linked)
+    day = unpacked / "recordings/2026/11/23"
+    assert ((day / "112-1.ogg").exists(), (day / "112-1.json").exists()) == (not is_sound, is_sound)
+    assert b"PRIVATE KEY" not in reply.raw
+    assert failing(unpacked) == []
+
+
+async def test_sound_that_is_changed_while_it_is_sent_ends_the_export(house: House) -> None:
+    await with_calls(house)
+    house.seals.changes_when_sent = True
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.post("/v1/exports", {"calls": ["112-1"], **ASKED})
+
+
+async def test_what_was_destroyed_before_it_was_sealed_has_a_certificate_and_no_manifest(
+    house: House, tmp_path: Path
+) -> None:
+    call = ended(1)
+    destroyed = house.seals.destroy(house.seals.seal(recording_of(call), b"Ogg"), "365 days")
+    (house.sounds / "2026/11/23/112-1.json").unlink()
+    await house.context.store.commit(Change(calls=(call,), recordings=(replace(destroyed, seal=None),)))
+    unpacked = await exported(house, tmp_path / "police", "112-1")
+    assert (unpacked / "recordings/2026/11/23/112-1.destroyed.json").is_file()
+    assert "DAMAGED" not in (unpacked / "README.txt").read_text()
     assert failing(unpacked) == []
 
 

@@ -3,9 +3,11 @@
 import array
 import asyncio
 import io
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -28,6 +30,8 @@ FILE = f"{DAY}/{CALL}.raw"
 WHY = "reason=complaint+12/2026"
 AUDIO = f"/v1/recordings/{CALL}/audio"
 SOUND_S = 3.0
+UNSAID = tuple(f"?reason={5 * sign}" for sign in ("%E2%80%8B", "%C2%A0", "%E2%81%A0", "%E3%85%A4", "-"))
+"""Reasons of spaces without a width, of spaces that do not break, of joiners, of fillers: nothing to read."""
 
 
 async def keep(house: House, *recordings: Recording) -> None:
@@ -283,7 +287,7 @@ async def test_what_is_sealed_while_somebody_looks_for_it_is_found(
 
 async def test_nobody_listens_without_a_reason(house: House) -> None:
     await with_raw(house)
-    for reason in ("", "?reason=", "?reason=abc", f"?reason={'x' * 201}", "?reason=%20%20%20%20%20%20"):
+    for reason in ("", "?reason=", "?reason=abc", f"?reason={'x' * 201}", "?reason=%20%20%20%20%20%20", *UNSAID):
         for path in (AUDIO, f"/v1/calls/{CALL}/recording", f"/v1/calls/{CALL}/message", f"/v1/calls/{CALL}/recall"):
             reply = await house.get(f"{path}{reason}")
             assert (reply.status, reply.fields) == (422, ["?reason"])
@@ -297,12 +301,15 @@ async def test_who_listens_stands_in_the_log_with_the_reason_and_once_for_one_he
         headers = {"Range": asked, "Reason": "police request 7"}
         assert (await house.get(AUDIO, token="supervisor", headers=headers)).status == 206
     await house.ask("HEAD", f"{AUDIO}?reason=only+looking", token="supervisor")
-    [entry] = await entries(house)
+    first, entry = sorted(await entries(house), key=lambda each: each["after"]["range"] is None)
+    assert (entry["after"]["form"], entry["after"]["range"]) == ("wav", None)
+    entry = first
     assert (entry["actor"], entry["role"], entry["subject"], entry["note"]) == (
         *("supervisor", "supervisor", f"recording/{CALL}", "police request 7"),
     )
     assert (entry["after"]["call_id"], entry["after"]["form"], entry["after"]["range"]) == (CALL, "wav", "bytes=0-99")
-    [told] = [each for each in (await house.get(f"/v1/calls/{CALL}/events")).json["items"] if "heard" in each["type"]]
+    events = (await house.get(f"/v1/calls/{CALL}/events")).json["items"]
+    told, _ = [each for each in events if "heard" in each["type"]]
     assert (told["type"], told["data"]["by"], told["data"]["reason"]) == (
         *("recording.heard", "supervisor", "police request 7"),
     )
@@ -313,7 +320,59 @@ async def test_who_listens_stands_in_the_log_with_the_reason_and_once_for_one_he
     ):
         house.services.clock.at = START.replace(minute=minute)
         await house.get(f"{AUDIO}?reason={reason}", token=token)
-    assert len(await entries(house)) == 4
+    assert len(await entries(house)) == 5
+
+
+async def test_one_byte_that_was_noted_does_not_hide_that_all_was_heard(house: House) -> None:
+    await with_raw(house)
+    for headers in ({"Range": "bytes=0-0"}, {"Range": "bytes=0-0"}, {}, {"Range": "bytes=5-"}):
+        await house.get(f"{AUDIO}?{WHY}", headers=headers)
+    await house.get(f"{AUDIO}?reason=another+one", headers={"Range": "bytes=0-"})
+    noted = sorted((each["note"], str(each["after"]["range"])) for each in await entries(house))
+    assert noted == [
+        ("another one", "None"),
+        ("complaint 12/2026", "None"),
+        ("complaint 12/2026", "bytes=0-0"),
+    ]
+
+
+async def test_a_link_or_a_pipe_in_the_place_of_sound_is_not_read(house: House) -> None:
+    recording = await with_sealed(house)
+    whole = stored(house, recording)
+    path, secret = house.sounds / DAY / f"{CALL}.ogg", house.sounds.parent / "secret"
+    secret.write_bytes(b"SECRET" + whole[6:])
+    await _is_not_read(house, path, secret, f"audio?{WHY}")
+    await _is_not_read(house, path.with_suffix(".peaks.json"), secret, "waveform")
+    await with_raw(house)
+    await keep(house, over("raw", f"{DAY}/raw.raw"))
+    (house.sounds / DAY / "raw.raw").write_bytes(b"")
+    for what in (f"audio?{WHY}", "waveform"):
+        await _is_not_read(house, house.sounds / DAY / "raw.raw", house.sounds / FILE, what, "raw")
+
+
+def _put_in_its_place(path: Path, target: Path | None) -> None:
+    """A link there, or a pipe."""
+    path.unlink()
+    if target is None:
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+
+
+async def _is_not_read(house: House, path: Path, target: Path, what: str, recording_id: str = CALL) -> None:
+    for is_link in (True, False):
+        _put_in_its_place(path, target if is_link else None)
+        async with asyncio.timeout(5):
+            assert (await house.get(f"/v1/recordings/{recording_id}/{what}")).status == 404
+
+
+@pytest.mark.parametrize("form", ["mp3", "ogg", "wav"])
+async def test_sound_that_breaks_in_the_middle_is_no_whole_answer(house: House, form: str) -> None:
+    recording = await with_sealed(house, babble(30.0))
+    whole = stored(house, recording)
+    (house.sounds / DAY / f"{CALL}.ogg").write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.get(f"/v1/recordings/{CALL}/slice?from=1&to=29&format={form}&{WHY}")
 
 
 async def test_what_cannot_be_noted_is_not_heard(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
