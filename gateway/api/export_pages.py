@@ -214,12 +214,14 @@ def _readme(export: Export, public: bytes) -> Iterator[Block]:
     yield from _faults(export)
     yield Words(
         "Bukalah terminal di folder ini. Setiap perintah di bawah berhasil bila tidak ada yang diubah: sha256sum "
-        "menulis OK, openssl menulis Signature Verified Successfully, grep menulis 1. Yang dibutuhkan hanya sha256sum "
+        "menulis OK, openssl menulis Signature Verified Successfully, grep menulis 1 atau lebih (0 berarti "
+        "tidak cocok). Yang dibutuhkan hanya sha256sum "
         "dan openssl (versi 3), tanpa perangkat lunak 112.",
     )
     yield Words(
         "Open a terminal in this folder. Each command below succeeds where nothing was changed: sha256sum says OK, "
-        "openssl says Signature Verified Successfully, grep says 1. All that it takes is sha256sum and openssl "
+        "openssl says Signature Verified Successfully, grep says 1 or more (0 means that it "
+        "does not fit). All that it takes is sha256sum and openssl "
         "(version 3), and nothing of 112's own software.",
         "en",
     )

@@ -156,6 +156,13 @@ class Writing:
             os.fsync(file.fileno())
             self._add(name, digest, file.tell())
 
+    def forget(self, name: str) -> None:
+        """Takes out a file that was copied."""
+        self.bytes -= (self.folder / name).stat().st_size
+        self.files -= 1
+        (self.folder / name).unlink()
+        self._sums = [line for line in self._sums if line[66:].rstrip("\n") != name]
+
     def sums(self) -> bytes:
         """The list of what is there by now."""
         return "".join(sorted(self._sums, key=lambda line: line[66:])).encode()

@@ -100,6 +100,10 @@ class _Day:
                 self._take(part_of(certificate).name)
         for name in sorted({*gone} - {*ending}):
             self._found.problems.append(f"{self._day}/{name}: it stands in the chain, and is not there")
+        for name in self._copied:  # raw sound that was copied a moment before its recording was destroyed
+            certified = f"{Path(name).stem}{CERTIFICATE}"
+            if name.endswith(RAW_ENDINGS) and certified in {*chain.entries, *self._copied}:
+                self._writing.forget(f"{RECORDINGS}/{self._day}/{name}")
         for name, data in chain.files.items():
             self._writing.write(data, f"{RECORDINGS}/{self._day}/{name}")
         self._found.recordings += sum(not each.endswith(CERTIFICATE) for each in chain.entries)
