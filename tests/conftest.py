@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
 
-CALLED_CARRIERS = ("tests/calls/test_callbacks.py", "tests/calls/test_fallback.py", "tests/calls/test_stories.py")
+CALLED_CARRIERS = tuple(f"tests/calls/test_{each}.py" for each in ("callbacks", "fallback", "stories", "toll_fraud"))
 """Their carriers are called, and so listen at the one port that every centre calls."""
 
 WITH_A_BUCKET = ("tests/calls/test_bucket.py", "tests/vault/test_bucket.py", "tests/vault/test_moving.py")
