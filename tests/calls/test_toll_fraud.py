@@ -15,6 +15,8 @@ from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
 
+SETTINGS: dict[str, dict[str, object]] = {}
+
 THIEF = "127.0.0.63"
 OFFER = SDP.replace("@HOST@", THIEF).replace("\n", "\r\n")
 FORBIDDEN = {
@@ -48,7 +50,7 @@ FORBIDDEN = {
 
 
 @pytest.fixture
-async def telkom(centre: RealCentre) -> AsyncIterator[socket.socket]:
+async def telkom(own_centre: RealCentre) -> AsyncIterator[socket.socket]:
     """Where calls over each trunk would arrive: nothing may."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as carrier:
         carrier.bind(("127.0.0.14", 5060))
@@ -59,9 +61,9 @@ async def telkom(centre: RealCentre) -> AsyncIterator[socket.socket]:
 
 
 @pytest.fixture
-async def thief(centre: RealCentre, api: Api) -> AsyncIterator[tuple[Knocker, Json]]:
-    operator = await api.operator("1001", None)
-    async with a_knocker(centre.sip_port, THIEF) as knocker:
+async def thief(own_centre: RealCentre, own_api: Api) -> AsyncIterator[tuple[Knocker, Json]]:
+    operator = await own_api.operator("1001", None)
+    async with a_knocker(own_centre.sip_port, THIEF) as knocker:
         assert await knocker.tries_a_password("1001", operator["secret"]) == "200"
         yield knocker, operator
 
@@ -74,20 +76,20 @@ async def dialled(thief: Knocker, secret: str, number: str, *headers: str) -> st
 
 @pytest.mark.parametrize("kind", FORBIDDEN)
 async def test_an_operators_phone_cannot_dial(
-    centre: RealCentre, api: Api, telkom: socket.socket, thief: tuple[Knocker, Json], kind: str
+    own_centre: RealCentre, own_api: Api, telkom: socket.socket, thief: tuple[Knocker, Json], kind: str
 ) -> None:
     knocker, operator = thief
-    before = len(await api.calls())
+    before = len(await own_api.calls())
     for number in FORBIDDEN[kind]:
         said = status(await dialled(knocker, operator["secret"], number))
         # not found; silence or a refusal where it is no number at all to Asterisk; h is there, and hangs up
         assert said in ("404", "", "400", "416", "484") or (number, said) == ("h", "603"), (number, said)
-    assert "0 active channels" in centre.cli("core show channels")
-    assert len(await api.calls()) == before
+    assert "0 active channels" in own_centre.cli("core show channels")
+    assert len(await own_api.calls()) == before
 
 
 async def test_a_colleagues_number_rings_a_phone_of_the_centres_or_nothing(
-    centre: RealCentre, api: Api, telkom: socket.socket, thief: tuple[Knocker, Json]
+    own_centre: RealCentre, own_api: Api, telkom: socket.socket, thief: tuple[Knocker, Json]
 ) -> None:
     knocker, operator = thief
     for number in ("113", "911", "1500", "14045", "108108", "9999"):
@@ -95,15 +97,15 @@ async def test_a_colleagues_number_rings_a_phone_of_the_centres_or_nothing(
     async with Sipp(
         sip.phone_refuses("302 Moved\n      Contact: <sip:0811000111@127.0.0.14>"), address="127.0.0.21"
     ) as phone:
-        await api.operator("1002", phone, queue="")
+        await own_api.operator("1002", phone, queue="")
         said = status(await dialled(knocker, operator["secret"], "1002"))
     assert said.startswith(("4", "5", "6")), "a colleague's phone sends nobody elsewhere"
-    assert "0 active channels" in centre.cli("core show channels")
+    assert "0 active channels" in own_centre.cli("core show channels")
 
 
-async def test_who_knows_one_password_speaks_for_no_other_phone(api: Api, thief: tuple[Knocker, Json]) -> None:
+async def test_who_knows_one_password_speaks_for_no_other_phone(own_api: Api, thief: tuple[Knocker, Json]) -> None:
     knocker, operator = thief
-    await api.operator("1003", None)
+    await own_api.operator("1003", None)
     secret = operator["secret"]
     assert status(await knocker.asked_with_password("REGISTER", "1003", secret, user="1001")) == "401"
     more = {"to": "*43", "headers": ("Content-Type: application/sdp",), "body": OFFER}
@@ -111,10 +113,10 @@ async def test_who_knows_one_password_speaks_for_no_other_phone(api: Api, thief:
 
 
 async def test_a_phone_is_rung_where_it_registered_from_and_nowhere_else(
-    centre: RealCentre, thief: tuple[Knocker, Json]
+    own_centre: RealCentre, thief: tuple[Knocker, Json]
 ) -> None:
     knocker, operator = thief
     for contact in ("sip:0811000111@127.0.0.14:5060", "sip:x@premium.example"):
         assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
-        assert f"@{THIEF}:{knocker.port}" in centre.cli("pjsip show contacts")
-        assert "127.0.0.14:5060" not in re.findall("1001/.*", centre.cli("pjsip show contacts"))[0]
+        assert f"@{THIEF}:{knocker.port}" in own_centre.cli("pjsip show contacts")
+        assert "127.0.0.14:5060" not in re.findall("1001/.*", own_centre.cli("pjsip show contacts"))[0]
