@@ -1,6 +1,6 @@
 """What every test can ask for. Fixtures live in modules of their own subject and are named here.
 
-Counterpart: `make test`, which runs the tests in three processes at once (pytest-xdist): most of their time is waiting.
+Counterpart: `make test`, which runs the tests in two processes at once (pytest-xdist): most of their time is waiting.
 """
 
 import logging
