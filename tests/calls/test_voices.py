@@ -34,7 +34,7 @@ ALL_HZ = (CALLER_HZ, FIRST_HZ, SECOND_HZ, AGENCY_HZ)
 CROSSTALK_DB = 30
 SOFTER_DB = 8
 """Two voices of the centre's may differ by so much: each has its own codec and its own way."""
-EDGE_S = 0.5
+EDGE_S = 0.4
 """About what happens in the journal and when it is heard: the phones' buffers, a re-INVITE, a window."""
 WINDOW_S = tones.WINDOW_SAMPLES / tones.SAMPLE_RATE_HZ
 
