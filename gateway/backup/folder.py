@@ -26,6 +26,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from gateway.vault.folders import fsync_folder
+from gateway.vault.plain_files import open_plain
 
 FORMAT = "gateway112-backup-1"
 MANIFEST, SUMS, BOX = "manifest.json", "SHA256SUMS", "secrets.box"
@@ -99,7 +100,7 @@ class Manifest:
         """That of the backup in the folder. Raises BackupFailed."""
         file = folder / MANIFEST
         try:
-            with open_plain(file) as read:
+            with open_file(file) as read:
                 document = json.loads(read.read(LONGEST_PAGE_BYTES))
             found = cls(**document)
         except FileNotFoundError:
@@ -137,7 +138,7 @@ class Writing:
 
     def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
         """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError."""
-        with open_plain(source) as read:
+        with open_file(source) as read:
             return self.copy_open(read, name, tell, os.fstat(read.fileno()).st_size)
 
     def copy_open(self, read: BufferedReader, name: str, tell: Tell, size_bytes: int) -> str:
@@ -150,7 +151,7 @@ class Writing:
 
     def took(self, name: str) -> None:
         """Adds a file that somebody else has written there."""
-        with open_plain(self.folder / name) as file:
+        with open_file(self.folder / name) as file:
             os.fchmod(file.fileno(), PRIVATE)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -232,9 +233,9 @@ def refuse_links(folder: Path) -> None:
                 )
 
 
-def open_plain(file: Path) -> BufferedReader:
+def open_file(file: Path) -> BufferedReader:
     """The file to read from, which is no link, and no pipe that one would wait at. Raises OSError."""
-    return os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    return os.fdopen(open_plain(file), "rb")
 
 
 def pieces(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ from gateway.backup.folder import (
     Tell,
     Writing,
     is_safe,
-    open_plain,
+    open_file,
     sums_without_the_box,
 )
 from gateway.backup.sound import Found, copy_sound
@@ -135,7 +135,7 @@ def _journal(settings: Settings, writing: Writing, tell: Tell) -> None:
         is_new = False
         for path in sorted(settings.journal_dir.glob("journal*")):
             try:
-                file = open_plain(path)
+                file = open_file(path)
             except FileNotFoundError:
                 is_new = True  # renamed under our eyes: it is found under its new name
                 continue

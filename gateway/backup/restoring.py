@@ -31,7 +31,7 @@ from gateway.backup.folder import (
     Manifest,
     Tell,
     inside,
-    open_plain,
+    open_file,
     pieces,
     refuse_links,
     safe,
@@ -164,7 +164,7 @@ def _list(source: Path, manifest: Manifest) -> bytes:
 
 def _read(file: Path) -> bytes:
     try:
-        with open_plain(file) as read:
+        with open_file(file) as read:
             return read.read()
     except OSError as error:
         raise BackupFailed(f"{file} cannot be read: {error.strerror}. Remedy: take another backup.") from None
@@ -177,7 +177,7 @@ def _checked(source: Path, manifest: Manifest, sums: bytes, tell: Tell) -> dict[
     names = {safe(line[66:]): line[:64] for line in lines}
     try:
         for name, digest in names.items():
-            with open_plain(source / name) as file:
+            with open_file(source / name) as file:
                 found = hashlib.sha256()
                 while piece := file.read(PIECE_BYTES):
                     found.update(piece)
@@ -249,7 +249,7 @@ def _make(folder: Path) -> None:
 
 def _copy(source: Path, target: Path, digest: str, mode: int, tell: Tell) -> None:
     _make(target.parent)
-    with closing(open_plain(source)) as file:
+    with closing(open_file(source)) as file:
         taken = write_pieces(target, pieces(file, os.fstat(file.fileno()).st_size), tell)
     target.chmod(mode)
     if taken != digest:

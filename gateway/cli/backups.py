@@ -4,10 +4,8 @@ Counterpart: `gateway/backup/`. A backup needs no gateway that answers, and call
 needs a centre that does not run yet.
 """
 
-import errno
 import getpass
 import os
-import stat
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -19,10 +17,11 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.backup import making, restoring
-from gateway.backup.folder import SUMS, BackupFailed, Manifest, open_plain
+from gateway.backup.folder import SUMS, BackupFailed, Manifest, open_file
 from gateway.cli import tables
 from gateway.cli.command import Commands
 from gateway.settings import CONFIG_VARIABLE, Settings
+from gateway.vault.plain_files import NotPlain
 
 OK, FAILED = 0, 1
 NICE = 10
@@ -139,18 +138,18 @@ def _first_line(file: Path) -> str:
     """That of a file that is its owner's alone. Raises BackupFailed."""
     remedy = f"Remedy: chmod 600 {file}, and a new passphrase if somebody may have read it."
     try:
-        with open_plain(file) as read:
+        with open_file(file) as read:
             mode = os.fstat(read.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise BackupFailed(f"{file} is no file. Remedy: name the file that holds the passphrase.")
             if mode & 0o077:
                 raise BackupFailed(f"{file} can be read or changed by others (mode {mode & 0o777:04o}). {remedy}")
             return read.readline().decode().rstrip("\r\n")
-    except OSError as error:
-        if error.errno == errno.ELOOP:
+    except NotPlain:
+        if file.is_symlink():
             raise BackupFailed(
                 f"{file} is a link, which others may turn elsewhere. Remedy: name the file itself."
             ) from None
+        raise BackupFailed(f"{file} is no file. Remedy: name the file that holds the passphrase.") from None
+    except OSError as error:
         raise BackupFailed(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise BackupFailed(f"{file} cannot be read: its first line is no UTF-8") from None

@@ -19,8 +19,9 @@ from gateway.domain.recordings import Recording, State
 from gateway.ports import Unsealable
 from gateway.vault import manifest
 from gateway.vault.chain import ChainBroken, Chains
-from gateway.vault.folders import NotOrdinary, Place, fsync_folder, open_ordinary, part_of
+from gateway.vault.folders import Place, fsync_folder, part_of
 from gateway.vault.manifest import CERTIFICATE_FORMAT
+from gateway.vault.plain_files import NotPlain, plain_file
 from gateway.vault.sealing import Sealer, sha256_of_file
 from gateway.vault.shelf import Shelf
 from gateway.vault.storing import Tell
@@ -110,7 +111,7 @@ class Destroyer:
         if entry is not None:
             try:
                 digest = sha256_of_file(path)
-            except (FileNotFoundError, NotOrdinary):
+            except (FileNotFoundError, NotPlain):
                 digest = None
             if digest != entry.sha256:
                 raise Unsealable("its certificate is not the one that stands in the chain: it was changed")
@@ -133,12 +134,12 @@ class Destroyer:
 def _what_lies(raw: Path) -> list[dict[str, Any]]:
     """What is destroyed of sound that was never sealed; nothing where nothing lies there."""
     try:
-        with open_ordinary(raw) as file:
+        with plain_file(raw) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return [{"file": raw.name, "bytes": file.tell(), "sha256": digest}]
     except FileNotFoundError:
         return []
-    except NotOrdinary as error:
+    except NotPlain as error:
         raise Unsealable("its raw sound is no ordinary file: somebody put something in its place") from error
 
 

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -22,10 +21,6 @@ FOR_US = 0o640
 MOST_SET_ASIDE = 100
 _DAY = re.compile(r"(\d{4})/(\d{2})/(\d{2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-
-
-class NotOrdinary(OSError):
-    """What has the name is a link, a pipe or a folder, and no file."""
 
 
 class LeavesTheVault(Exception):
@@ -124,29 +119,10 @@ def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator
             yield day
 
 
-def open_ordinary(path: Path) -> FileIO:
-    """Opens the file to be read, unbuffered. Raises NotOrdinary, FileNotFoundError, OSError. A pipe that has the name
-    is not waited for, and a link is not followed: whoever may write to the folder may have put it there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise _not_ordinary(path) from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_ordinary(path)
-    return os.fdopen(descriptor, "rb", buffering=0)
-
-
 def open_new(path: Path, *, mode: int = FOR_US) -> FileIO:
     """Opens a file of its own to be written, unbuffered; what had the name before only loses it, whatever it is."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb", buffering=0)
-
-
-def _not_ordinary(path: Path) -> NotOrdinary:
-    return NotOrdinary(errno.EINVAL, "it is no ordinary file", str(path))
 
 
 def set_aside(path: Path) -> str:

@@ -7,12 +7,16 @@ what it leads to, and a pipe would wait for ever.
 import errno
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 
 
+class NotPlain(OSError):
+    """What has the name is a link, a pipe or a folder, and no file."""
+
+
 def open_plain(path: Path) -> int:
-    """A descriptor of the file, to be read from. Blocking: disk. Raises OSError: that it is not there, or that it is no
-    plain file."""
+    """A descriptor of the file, to be read from. Blocking: disk. Raises NotPlain, FileNotFoundError, OSError."""
     try:
         # a pipe without a writer would wait for one
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -26,11 +30,16 @@ def open_plain(path: Path) -> int:
     return descriptor
 
 
+def plain_file(path: Path) -> FileIO:
+    """The file, to be read from, unbuffered. Blocking: disk. Raises what `open_plain` does."""
+    return os.fdopen(open_plain(path), "rb", buffering=0)
+
+
 def read_plain(path: Path) -> bytes:
     """All of the file. Blocking: disk. Raises what `open_plain` does."""
     with os.fdopen(open_plain(path), "rb") as file:
         return file.read()
 
 
-def _no_plain(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "it is no plain file", str(path))
+def _no_plain(path: Path) -> NotPlain:
+    return NotPlain(errno.EINVAL, "it is no plain file", str(path))

@@ -23,10 +23,8 @@ from gateway.vault import manifest, opus
 from gateway.vault.chain import ChainBroken, Chains, Entry
 from gateway.vault.folders import (
     LeavesTheVault,
-    NotOrdinary,
     Place,
     fsync_folder,
-    open_ordinary,
     part_of,
     set_aside,
     write_durably,
@@ -34,6 +32,7 @@ from gateway.vault.folders import (
 )
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.manifest import NoManifest
+from gateway.vault.plain_files import NotPlain, plain_file
 from gateway.vault.shelf import NotThere, Shelf
 from gateway.vault.sound_levels import waveform
 from gateway.vault.storing import PIECE_BYTES, RawSound, Tell, store
@@ -153,7 +152,7 @@ class Sealer:
         """The document that lies there to have that path's name; None where this vault never wrote it."""
         try:
             document = manifest.read(read_document(lies_at), place.id, format_)
-        except (FileNotFoundError, NotOrdinary, NoManifest):
+        except (FileNotFoundError, NotPlain, NoManifest):
             return None
         return document if manifest.is_signed(document, _relative(place, path), self._key.has_signed) else None
 
@@ -182,7 +181,7 @@ class Sealer:
             return manifest.read(data, place.id), hashlib.sha256(data).hexdigest()
         except FileNotFoundError:
             return None
-        except (NotOrdinary, NoManifest) as error:
+        except (NotPlain, NoManifest) as error:
             raise Unsealable(f"its manifest was changed: {error}") from error
 
     def _finished(self, place: Place, document: dict[str, Any], digest: str) -> Sealed:
@@ -304,8 +303,8 @@ def sha256_on(shelf: Shelf, name: str, size_bytes: int, tell: Callable[[int], ob
 
 
 def read_document(path: Path) -> bytes:
-    """A manifest's or certificate's file. Raises FileNotFoundError, NotOrdinary and NoManifest."""
-    with open_ordinary(path) as file:
+    """A manifest's or certificate's file. Raises FileNotFoundError, NotPlain and NoManifest."""
+    with plain_file(path) as file:
         data = file.read(MOST_DOCUMENT_BYTES + 1) or b""
     if len(data) > MOST_DOCUMENT_BYTES:
         raise NoManifest("it is larger than any")
@@ -313,15 +312,15 @@ def read_document(path: Path) -> bytes:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Raises FileNotFoundError, NotOrdinary, OSError."""
-    with open_ordinary(path) as file:
+    """Raises FileNotFoundError, NotPlain, OSError."""
+    with plain_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_file_of(path: Path, sha256: str) -> bool:
     try:
         return sha256_of_file(path) == sha256
-    except (FileNotFoundError, NotOrdinary):
+    except (FileNotFoundError, NotPlain):
         return False
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from gateway.settings import Settings
 from gateway.vault.folders import fsync_folder, inside
-from gateway.vault.plain_files import open_plain
+from gateway.vault.plain_files import plain_file
 
 SOUND_ENDINGS = (".ogg", ".ogg.box")
 WAVEFORM = ".peaks.json"
@@ -86,7 +86,7 @@ class LocalShelf:
 
     def read(self, name: str, start: int, stop: int) -> bytes:
         try:
-            with os.fdopen(open_plain(inside(self._root, name)), "rb", buffering=0) as file:
+            with plain_file(inside(self._root, name)) as file:
                 file.seek(start)
                 return file.read(max(0, stop - start)) or b""
         except (FileNotFoundError, NotADirectoryError):

@@ -16,8 +16,9 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.box import Box, BoxWriter
-from gateway.vault.folders import open_new, open_ordinary
+from gateway.vault.folders import open_new
 from gateway.vault.keys import Key
+from gateway.vault.plain_files import plain_file
 from gateway.vault.sound_levels import SAMPLE_BYTES, Heard, Meter
 
 PIECE_BYTES = 256 * 1024
@@ -247,7 +248,7 @@ def _level(dbfs: float | None) -> float:
 
 
 def _sound_in(part: Path, key: Key | None, about: str) -> Iterator[bytes]:
-    with open_ordinary(part) as file:
+    with plain_file(part) as file:
         if key is None:
             while piece := file.read(PIECE_BYTES):
                 yield piece
