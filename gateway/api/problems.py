@@ -102,14 +102,19 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except Exception as error:
         problem = translate(error)
         if problem is None:
-            # the path as it is declared: in the true one may be a caller's number
-            resource = request.match_info.route.resource
-            path = resource.canonical if resource is not None else ""
-            log.exception("request_failed", extra={"method": request.method, "path": path})
+            log.exception("request_failed", extra=_asked(request))
             problem = Problem(500, OUR_MISTAKE)
+        elif problem.status == 503:
+            log.warning("request_unanswered", extra={**_asked(request), "reason": str(error)})
         if request.get(HAS_BEGUN) and request.transport is not None:
             request.transport.abort()
         return problem.response()
+
+
+def _asked(request: web.Request) -> dict[str, str]:
+    """What was asked, for the log: the path as it is declared, for in the true one may be a caller's number."""
+    resource = request.match_info.route.resource
+    return {"method": request.method, "path": resource.canonical if resource is not None else ""}
 
 
 def translate(error: Exception) -> Problem | None:

@@ -143,7 +143,9 @@ async def test_a_body_that_breaks_off_is_nobodys_mistake_here(
     assert [record for record in caplog.records if record.name.startswith("gateway.api")] == []
 
 
-async def test_without_the_database_everything_says_so_and_when_to_come_back(house: House) -> None:
+async def test_without_the_database_everything_says_so_and_when_to_come_back(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     await house.take_database_away()
     for method, path, operation in declared(house):
         if operation["security"]:
@@ -151,6 +153,9 @@ async def test_without_the_database_everything_says_so_and_when_to_come_back(hou
             assert (reply.status, reply.json["detail"]) == (503, "The database does not answer."), path
             assert int(reply.headers["Retry-After"]) > 0
     await house.bring_database_back()
+    told = [record for record in caplog.records if record.msg == "request_unanswered"]
+    assert told
+    assert all(getattr(record, "reason", "") for record in told), "the log has the reason"
 
     assert (await house.get("/v1/calls")).status == 200
 
