@@ -1,5 +1,5 @@
-"""A thousand finished calls wait for the vault's worker, and 20 calls a second come in: does a phone ring later for it,
-beside plain Asterisk, which seals nothing?
+"""A thousand finished calls wait for the vault's worker while calls come in: does a phone ring later for it than at the
+same centre while none of them waits?
 
 Counterparts: `bench/ring.py`, whose rounds these are; `gateway/evidence.py` and `gateway/vault/worker.py`, which drain.
 """
@@ -10,23 +10,25 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.listener import listening
 from bench.load import Played
 from bench.measure import children, cpu_s, tree_cpu_s
 from bench.report import Block, Row
-from bench.ring import MOST_RATIO, PLAIN, RATE, Times, in_words, played_at_plain, ring_rows
+from bench.ring import RATE, Times, in_words, ring_rows
 from bench.sealing import talk
 from bench.sides import Say, Sides
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, State
-from gateway.store.database import open_database, reading
+from gateway.store.database import open_database, reading, writing
 from gateway.store.repository import Repository
 from gateway.store.tables import recordings
 
-DRAINING = "centre, draining"
+IDLE, DRAINING = "nothing waits", "draining"
+ORDER = (IDLE, DRAINING)
+AN_HOUR = timedelta(hours=1)
 SOUND_S = 10
 """Of each that waits: conversion and the programs' starts cost about the same."""
 MOST_ROUNDS = 14
@@ -51,14 +53,16 @@ async def measure(sides: Sides, say: Say, *, waiting: int, rounds: int, seconds:
 
 
 async def _drained(sides: Sides, say: Say, engine: AsyncEngine, waiting: int, rounds: int, seconds: float) -> Block:
-    times = {PLAIN: Times(), DRAINING: Times()}
+    times = {side: Times() for side in ORDER}
     used_s = {"gateway": 0.0, "worker": 0.0}
     done = turn = by_rounds = 0
     while turn < rounds or (done < waiting and turn < MOST_ROUNDS):
-        for side in (PLAIN, DRAINING) if turn % 2 else (DRAINING, PLAIN):
+        for side in ORDER if turn % 2 else reversed(ORDER):
             say(f"drain: {side}, round {turn + 1}, {done} of {waiting} sealed")
-            if side == PLAIN:
-                played = await played_at_plain(sides, seconds)
+            await _wait_until(engine, datetime.now(UTC) + AN_HOUR if side == IDLE else None)
+            if side == IDLE:
+                async with sides.gateway(), listening(sides.centre, sides.folder / "stream.log"):
+                    played = await _played(sides, seconds)
             else:
                 played = await _round(sides, engine, waiting, seconds, used_s)
                 before, done = done, await _sealed(engine)
@@ -66,6 +70,17 @@ async def _drained(sides: Sides, say: Say, engine: AsyncEngine, waiting: int, ro
             times[side].add(played, dict(sides.phones.rung()))
         turn += 1
     return _block(times, used_s, waiting, done, by_rounds)
+
+
+async def _wait_until(engine: AsyncEngine, at: datetime | None) -> None:
+    """Those that still wait are not tried before then: as if there were none. The gateway does not run."""
+    async with writing(engine) as connection:
+        theirs = recordings.c.id.startswith(ID), recordings.c.state == State.OVER
+        await connection.execute(update(recordings).where(*theirs).values(try_at=at))
+
+
+async def _played(sides: Sides, seconds: float) -> Played:
+    return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
 
 
 async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float, used_s: dict[str, float]) -> Played:
@@ -78,7 +93,7 @@ async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float
                     await asyncio.sleep(0.5)
         gateway, workers = centre.gateway_pid, children(centre.gateway_pid)
         before_s = cpu_s(gateway), sum(map(tree_cpu_s, workers))
-        played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
+        played = await _played(sides, seconds)
         used_s["gateway"] += cpu_s(gateway) - before_s[0]
         used_s["worker"] += sum(map(tree_cpu_s, workers)) - before_s[1]
         return played
@@ -123,17 +138,17 @@ def _block(times: dict[str, Times], used_s: dict[str, float], waiting: int, done
     rounds = len(times[DRAINING].medians)
     return Block(
         f"{waiting:,} finished calls drain while {RATE} calls/s run",
-        (PLAIN, DRAINING),
+        ORDER,
         (
-            *ring_rows(times, (PLAIN, DRAINING), DRAINING),
+            *ring_rows(times, ORDER, DRAINING, beside=IDLE),
             Row("sealed of those that waited", {DRAINING: done}, target="all", is_met=done == waiting),
             Row("rounds in which some were sealed", {DRAINING: by_rounds}, ratio=by_rounds / rounds),
             Row("CPU of the worker, for each that was sealed", {DRAINING: 1000 * used_s["worker"] / sealed}, "ms"),
             Row("CPU of the gateway a call that came in", {DRAINING: 1000 * used_s["gateway"] / sent}, "ms"),
         ),
         (
-            f"ratio: the draining centre / plain Asterisk, at most {MOST_RATIO}; rounds with sealing / all rounds",
+            "ratio: while it drains / while nothing waits; rounds with sealing / all rounds",
             "CPU of the worker: with its ffmpeg, while calls came in; the gateway's holds the draining's share of it",
-            in_words(times, (PLAIN, DRAINING)),
+            in_words(times, ORDER),
         ),
     )
