@@ -7,8 +7,11 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from gateway.store import database
 
 pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
 
@@ -17,6 +20,25 @@ CALLED_CARRIERS = tuple(f"tests/calls/test_{each}.py" for each in ("callbacks", 
 
 WITH_A_BUCKET = ("tests/calls/test_bucket.py", "tests/vault/test_bucket.py", "tests/vault/test_moving.py")
 """They share the one S3 server."""
+
+
+PATIENCE_S = 20.0
+"""How long the tests' own process waits for a database: a machine that stalls is not what they are about. Centres in
+processes of their own keep the gateway's limit."""
+SLOW_S = database.TRANSACTION_LIMIT_S
+IN_PROCESS = tuple(f"tests/{each}/" for each in ("api", "store", "services"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience() -> None:
+    database.TRANSACTION_LIMIT_S = PATIENCE_S
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Names what would have been without its database, so that nobody overlooks why."""
+    for each in (*terminalreporter.getreports(""), *terminalreporter.getreports("passed")):
+        if each.duration > SLOW_S and each.nodeid.startswith(IN_PROCESS):
+            terminalreporter.write_line(f"SLOW {each.duration:.1f} s: {each.nodeid} ({each.when})")
 
 
 @pytest.fixture(autouse=True)
