@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
 from gateway.vault import manifest
+from gateway.vault.certificates import Certificates
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
 from gateway.vault.heads import Heads
@@ -89,6 +90,7 @@ class House:
         self.signing = SigningKey(self.keys)
         self.ring = KeyRing(self.keys)
         self.chains = Chains(self.root, self.signing)
+        self.certificates = Certificates(self.root, lambda: public_pems(self.keys))
         self.sealer = Sealer(
             self.root,
             shelf=self.shelf,
