@@ -15,7 +15,7 @@ from gateway.domain.recordings import State
 from gateway.ports import Unsealable
 from gateway.vault import chain as chains
 from gateway.vault.chain import CHAIN, HEAD
-from gateway.vault.verify import What
+from gateway.vault.findings import What
 from tests.vault.sound import NOON, House, tones
 
 SOUND = tones(0.1, 300, 500)
