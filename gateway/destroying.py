@@ -4,8 +4,8 @@ Counterparts: `domain/retention.py` says when; `gateway/vault/` does it and writ
 asks for the alarms.
 
 It is slow on purpose: what is destroyed cannot be taken back. A look goes through a bounded number of recordings; rules
-and holds are looked at again in the saving turn in which a recording is given up; and by a clock that has leapt nothing
-is destroyed before a person has looked at another clock.
+and holds are looked at again in the saving turn in which a recording is given up; and by a clock that has leapt, at
+once or little by little, nothing is destroyed before a person has looked at another clock.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Recording, State
-from gateway.domain.retention import CLOCKS_APART, Lasting, Retention, RetentionRule, distrust
+from gateway.domain.retention import CLOCKS_APART, Lasting, Retention, RetentionRule, Trusted, Uptime, distrust
 from gateway.ports import Custody, StoreAway, Unsealable, Vault, VaultAway
 from gateway.saving import Saving
 
@@ -73,7 +73,7 @@ class Due:
 
 class Destroying:
     """`doomed` are the calls of which recordings are being destroyed at this moment: no hold can be set on them then;
-    `clock` returns the time now, in UTC."""
+    `clock` returns the time now, in UTC, `uptime` how long the machine has been running."""
 
     def __init__(
         self,
@@ -84,7 +84,9 @@ class Destroying:
         vault: Vault,
         doomed: set[str],
         clock: Callable[[], datetime],
+        uptime: Callable[[], Uptime],
     ) -> None:
+        self._uptime = uptime
         self._custody = custody
         self._saving = saving
         self._bookkeeper = bookkeeper
@@ -234,6 +236,8 @@ class Destroying:
                     await self._give_up([(recording, retention.named(lasting))])
         except VaultAway as error:
             return _away(error)
+        except Unsealable as error:
+            return str(error)
         self._may_be_begun = False
         return None
 
@@ -288,10 +292,12 @@ class Destroying:
 
     async def _doubt(self, now: datetime) -> str | None:
         """Why the clock is not believed; None where it is, and then it is so up to now."""
-        trusted_at = await self._custody.trusted_at()
-        doubt = None if trusted_at is None else distrust(now, trusted_at)
+        uptime = self._uptime()
+        before = await self._custody.trusted() or Trusted(now)
+        then = before.then(now, uptime)
+        doubt = distrust(then, before)
         if doubt is None:
-            await self._custody.trust(now)
+            await self._custody.trust(then)
         return doubt
 
     async def confirm_clock(self, told: datetime, actor: Actor) -> None:
@@ -300,13 +306,13 @@ class Destroying:
         now = self._clock()
         if abs(now - told) > CLOCKS_APART:
             raise Invalid("now", f"is not what the centre's clock shows, {now:%Y-%m-%dT%H:%M:%SZ}: set that one right")
-        trusted_at = await self._custody.trusted_at()
-        was = None if trusted_at is None else trusted_at.isoformat()
+        trusted = await self._custody.trusted()
+        was = None if trusted is None else trusted.at.isoformat()
         data = {"now": now.isoformat(), "trusted_at": was}
         await self._saving.save(
             Change(deeds=(Deed(now, actor, "retention.clock_confirmed", subject="clock", data=data),))
         )
-        await self._custody.trust(now)
+        await self._custody.trust(Trusted(now, uptime=self._uptime()))
         self.wake()
 
 

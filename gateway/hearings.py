@@ -32,6 +32,8 @@ class Hearing:
     from_s: float | None = None
     to_s: float | None = None
     range: str | None = field(default=None, compare=False)
+    not_as_sealed: bool = False
+    """Whether it was known to be changed since it was sealed, and was to be heard all the same."""
 
 
 class Hearings:
@@ -80,6 +82,7 @@ def _deed(hearing: Hearing, at: datetime, actor: Actor) -> Deed:
         "from_s": hearing.from_s,
         "to_s": hearing.to_s,
         "range": hearing.range,
+        **({"not_as_sealed": True} if hearing.not_as_sealed else {}),
     }
     return Deed(
         at,

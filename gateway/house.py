@@ -58,6 +58,7 @@ from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.stores import Stores
+from gateway.uptime import uptime
 from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.playing import Player
 from gateway.vault.raw import RawFolder
@@ -167,6 +168,7 @@ class House:
             vault=self.vault,
             doomed=self.doomed,
             clock=_now,
+            uptime=uptime,
         )
         self.erasing = Erasing(
             custody=stores.custody,

@@ -24,7 +24,7 @@ from gateway.domain.holding import Command, Held, Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording, Seal
-from gateway.domain.retention import Lasting
+from gateway.domain.retention import Lasting, Trusted
 from gateway.domain.roster import Absence, Assignment, Swap
 from gateway.domain.sight import BlindTime, Why
 
@@ -165,11 +165,11 @@ class Custody(Protocol):
     async def recordings_of(self, call_ids: Collection[str], dial_ids: Collection[str] = ()) -> list[Recording]:
         """The recordings of those calls and dials, destroyed ones too."""
 
-    async def trusted_at(self) -> datetime | None:
-        """The last time of the clock that was believed, before the first one the end of the newest recording; None
-        where there is neither."""
+    async def trusted(self) -> Trusted | None:
+        """When the clock was believed last, before the first time the end of the newest recording; None where there is
+        neither."""
 
-    async def trust(self, at: datetime) -> None: ...
+    async def trust(self, trusted: Trusted) -> None: ...
 
     async def person(self, names: Sequence[str], until: datetime) -> Person:
         """What was left by then under any of these numbers or pseudonyms."""
@@ -379,8 +379,13 @@ class Vault(Protocol):
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,
         under which rule) into the chain of that day. Returns the certificate's name. Raises Unsealable."""
 
+    async def is_destroyed(self, recording: Recording) -> bool:
+        """Whether its destruction stands in its day's chain. Raises Unsealable, which says why, where something tells
+        of it that cannot be believed."""
+
     async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
-        """The files of sound, raw and sealed, in the folders of those days (UTC)."""
+        """The files of sound, raw and sealed, in the folders of those days (UTC). Raises Unsealable where one of them
+        cannot be read: then nobody knows what lies there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import CALL_SUFFIX, MESSAGE_SUFFIX, Kind, Recording, State
 from gateway.evidence import Evidence
-from gateway.ports import EvidenceReads, LyingFile, RawSounds, Store, StoreAway, Vault, VaultAway
+from gateway.ports import EvidenceReads, LyingFile, RawSounds, Store, StoreAway, Unsealable, Vault, VaultAway
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ ROWS_AT_ONCE = 500
 SAVED_AT_ONCE = 20
 """Few at a time: calls are stored between them."""
 
-CERTIFICATE = ".destroyed.json"
-"""The end of its name (docs/decisions/0016)."""
 RAW = (CALL_SUFFIX, MESSAGE_SUFFIX)
 
 
@@ -90,7 +88,10 @@ class Recovery:
         raw sound to be `discarded`. Raises StoreAway, VaultAway."""
         done: Counter[str] = Counter()
         for day in days:
-            done += await self._settle_day(day)
+            try:
+                done += await self._settle_day(day)
+            except Unsealable as error:  # it is this day's folder: the others go on
+                log.warning("recordings_not_recovered", extra={"day": day.isoformat(), "reason": str(error)})
         if done:
             log.info("recordings_settled", extra=dict(done))
         return done
@@ -164,16 +165,25 @@ class Recovery:
                 return "discarded"
             case State.SEALED if not is_sealed and raw_file is not None and has_sound:
                 return await self._look_again(recording)
-            case State.SEALED if not is_sealed and not await self._is_destroyed(recording):
-                stored = recording.seal.stored if recording.seal else recording.file
-                await self._evidence.sealing.lose(recording, f"its stored sound {stored} is not there any more")
-                return "lost"
+            case State.SEALED if not is_sealed:
+                return await self._lose(recording)
         return ""
 
-    async def _is_destroyed(self, recording: Recording) -> bool:
-        """Whether a certificate tells of its destruction, and the record is yet to."""
-        name = str(PurePosixPath(recording.file).parent / f"{recording.id}{CERTIFICATE}")
-        return bool(await self._sounds.sizes([name]))
+    async def _lose(self, recording: Recording) -> str:
+        """Tells that it is lost, unless it is destroyed: the record says so before the vault begins, and where the
+        record is older than that, as after a restore, the chain of its day does."""
+        known = await self._store.recording(recording.id)
+        if known is None or known.state is not State.SEALED or known.destroyed_at is not None:
+            return ""
+        stored = recording.seal.stored if recording.seal else recording.file
+        reason = f"its stored sound {stored} is not there any more"
+        try:
+            if await self._vault.is_destroyed(recording):
+                return ""
+        except Unsealable as error:
+            reason = f"{reason}, and {error}"
+        await self._evidence.sealing.lose(recording, reason)
+        return "lost"
 
     async def _end(self, recording: Recording) -> str:
         """Ends the record of a call or a dial that is over."""

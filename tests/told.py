@@ -37,6 +37,7 @@ from gateway.domain.holding import (
 )
 from gateway.domain.places import Place
 from gateway.domain.recordings import Recording, Seal, State, recording_id
+from gateway.domain.retention import Uptime
 from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
@@ -250,6 +251,12 @@ class ToldVault:
     gives_up: set[str] = field(default_factory=set)
     """At which recordings it dies."""
     problem: str | None = None
+    destroyed: set[str] = field(default_factory=set)
+    """Whose destruction stands in the chain."""
+    doubtful: dict[str, str] = field(default_factory=dict)
+    """Of whose destruction something tells that cannot be believed: why."""
+    unreadable: set[date] = field(default_factory=set)
+    """Days whose folder cannot be read."""
     asked: list[str] = field(default_factory=list)
     changed_at: datetime = datetime(2026, 8, 16, tzinfo=UTC)
 
@@ -283,8 +290,16 @@ class ToldVault:
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         raise NotImplementedError
 
+    async def is_destroyed(self, recording: Recording) -> bool:
+        self._answer()
+        if recording.id in self.doubtful:
+            raise Unsealable(self.doubtful[recording.id])
+        return recording.id in self.destroyed
+
     async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
         self._answer()
+        if since.date() in self.unreadable:
+            raise Unsealable(f"the folder {since:%Y/%m/%d} cannot be read")
         raw = [(file, size, False) for file, size in self.sounds.files.items()]
         stored = [(each.seal.stored, each.seal.stored_bytes, True) for each in self.sealed.values()]
         return [
@@ -309,16 +324,21 @@ class ToldJournal:
 
 @dataclass
 class Clock:
-    """The time that the test says it is; without any, the true one. `now_s` is the clock that never leaps."""
+    """The time that the test says it is; without any, the true one. `now_s` is the clock that never leaps, `boot` the
+    start of the machine that it counts from."""
 
     at: datetime | None = None
     now_s: float = 0.0
+    boot: str = "first"
 
     def __call__(self) -> datetime:
         return self.at or datetime.now(UTC)
 
     def seconds(self) -> float:
         return self.now_s
+
+    def uptime(self) -> Uptime:
+        return Uptime(self.boot, self.now_s)
 
 
 @dataclass
@@ -383,6 +403,7 @@ class Services:
             vault=self.own_vault,
             doomed=self.doomed,
             clock=clock,
+            uptime=clock.uptime,
         )
         self.vault = ToldVault(self.sounds)
         self.moving: Moving | None = None

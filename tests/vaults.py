@@ -55,6 +55,9 @@ class OwnVault:
         self.destroyed.append((recording.id, rule))
         return str(certificate.relative_to(self.root))
 
+    async def is_destroyed(self, recording: Recording) -> bool:
+        raise NotImplementedError
+
     async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
         if self.is_away:
             raise VaultAway("nobody listens")

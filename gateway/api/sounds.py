@@ -7,8 +7,9 @@ and encodes it; `gateway/hearings.py` notes who listens before anything is sent.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -30,7 +31,15 @@ log = logging.getLogger(__name__)
 WRITE_TIMEOUT_S = 30.0
 MEDIA = {Form.OGG: "audio/ogg", Form.WAV: "audio/wav", Form.MP3: "audio/mpeg"}
 STATUSES = (200, 206)
-PROBLEMS = (410, 416)
+PROBLEMS = (409, 410, 416)
+PROVED_FIRST_BYTES = 4 * 1024 * 1024
+"""Sound up to this size, of some 8 minutes, is held against its seal before it is heard; what is larger, and was not
+read before, while it is sent."""
+PROVED_FIRST_WITHIN_S, REMEMBERED_WITHIN_S = 2.0, 0.01
+PROVED_AT_LAST_S = 120.0
+"""So long the last of it waits, where it lies in a slow bucket."""
+NOT_AS_SEALED = "Not-As-Sealed"
+"""The header of sound that was changed since it was sealed."""
 
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200, pattern=PRINTABLE), IN_WORDS
@@ -42,6 +51,10 @@ class ReasonQuery(Parameters):
         Reason | None,
         Field(description="Why you listen, in 5 to 200 characters: it stands in the audit log. Here or in the header."),
     ] = None
+
+    changed: Annotated[
+        bool, Field(description="True: hear it even where it was changed since it was sealed. Else that is a problem.")
+    ] = False
 
 
 class ReasonHeaders(Parameters):
@@ -58,23 +71,27 @@ class SoundHeaders(ReasonHeaders):
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What is sent: `pieces` of the bytes from one to another, or of all where nobody knows how many there will be
-    (`size_bytes` None). What has no ranges is another sound at the next question."""
+    (`size_bytes` None). What has no ranges is another sound at the next question. `is_as_sealed` says whether the sound
+    is the one that was sealed, None where it is not sealed; `stored_bytes` is how much would be read for that."""
 
     form: Form
     size_bytes: int | None
     etag: str | None
     pieces: Callable[[int, int], AsyncGenerator[bytes, None]]
+    is_as_sealed: Callable[[], Awaitable[bool]] | None
+    stored_bytes: int
     has_ranges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Whoever asks, and why."""
+    """Whoever asks, and why; and whether what was changed is to be heard, too."""
 
     request: web.Request
     headers: SoundHeaders
     token: Token
     reason: str
+    hears_changed: bool
 
 
 def listener(request: web.Request, query: ReasonQuery, headers: SoundHeaders, token: Token) -> Listener:
@@ -82,7 +99,7 @@ def listener(request: web.Request, query: ReasonQuery, headers: SoundHeaders, to
     reason = query.reason or headers.reason
     if reason is None:
         raise unprocessable("?reason", "is required, or the header Reason: why you listen, in 5 to 200 characters")
-    return Listener(request, headers, token, reason)
+    return Listener(request, headers, token, reason, query.changed)
 
 
 def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | None = None) -> Sending:
@@ -90,6 +107,9 @@ def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | 
     first, last = part or (0, track.frames)
     sha256 = track.sha256 if isinstance(track, StoredTrack) and part is None else None
     player = context.player
+    is_as_sealed, stored_bytes = None, 0
+    if isinstance(track, StoredTrack):
+        is_as_sealed, stored_bytes = partial(player.is_as_sealed, track), track.sound.size_bytes
     if form is Form.WAV:
         etag = sha256 and f'"{sha256}-wav"'
         return Sending(
@@ -97,19 +117,29 @@ def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | 
             wav_bytes(track.channels, last - first),
             etag,
             lambda start, stop: player.wav(track, first, last, start, stop),
+            is_as_sealed,
+            stored_bytes,
         )
     if form is Form.OGG and isinstance(track, StoredTrack) and part is None:
         return Sending(
-            form, track.sound.size_bytes, f'"{sha256}"', lambda start, stop: player.stored(track, start, stop)
+            form,
+            track.sound.size_bytes,
+            f'"{sha256}"',
+            lambda start, stop: player.stored(track, start, stop),
+            is_as_sealed,
+            stored_bytes,
         )
-    return Sending(form, None, None, lambda _start, _stop: player.encoded(track, first, last, form))
+    return Sending(
+        form, None, None, lambda _start, _stop: player.encoded(track, first, last, form), is_as_sealed, stored_bytes
+    )
 
 
 async def serve_sound(
     context: Context, listener: Listener, recording: Recording, sent: Sending, *, about: Hearing | None = None
 ) -> web.StreamResponse:
-    """Notes who listens, and sends the sound or the part of it that was asked for. Raises Problem (416), and what
-    noting and reading raise before the first sound."""
+    """Notes who listens, and sends the sound or the part of it that was asked for. Raises Problem (416; 409 where it
+    was changed since it was sealed, and is not to be heard all the same), and what noting and reading raise before the
+    first sound."""
     request, headers = listener.request, listener.headers
     start, stop, response = _response(request, headers, sent, recording.id)
     if request.method != hdrs.METH_GET:
@@ -118,15 +148,28 @@ async def serve_sound(
     hearing = about or Hearing(recording.id, recording.call_id, listener.reason, sent.form)
     if sent.size_bytes is not None and stop - start < sent.size_bytes:
         hearing = replace(hearing, range=f"bytes={start}-{stop - 1}")
+    proof = Proof(sent, recording, is_needed=not listener.hears_changed)
+    if await proof.is_changed():
+        hearing = replace(hearing, not_as_sealed=True)
+        response.headers[NOT_AS_SEALED] = "it was changed since it was sealed"
+        response.headers.popall(hdrs.ETAG, None)  # which is that of what was sealed
     await context.hearings.note(hearing, listener.token.id, actor(listener.token, request))
     async with contextlib.aclosing(sent.pieces(start, stop)) as pieces:
         piece = await anext(pieces, b"")  # what cannot be read is a problem document yet
         await response.prepare(request)
+        left = None if sent.size_bytes is None else stop - start
         try:
             while piece:
-                async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    await response.write(piece)
+                left = None if left is None else left - len(piece)
+                if left == 0:
+                    if not proof.is_known and len(piece) > 1:  # without its last byte it is not whole
+                        await _write(response, piece[:-1])
+                        piece = piece[-1:]
+                    await proof.hold()
+                await _write(response, piece)
                 piece = await _next(pieces)
+            if left is None:
+                await proof.hold()  # before its end is told
         except ConnectionResetError:
             log.debug("recording_left")
         except (Cut, TimeoutError) as error:
@@ -138,6 +181,64 @@ async def serve_sound(
 
 class Cut(Exception):
     """The sound cannot be read on. Its connection is cut, so that the client sees it."""
+
+
+class Proof:
+    """Whether what is sent is the sound that was sealed. `is_needed` is False for whom it is to be heard anyway."""
+
+    def __init__(self, sent: Sending, recording: Recording, *, is_needed: bool) -> None:
+        self._is_as_sealed = sent.is_as_sealed
+        self._recording = recording
+        self._is_needed = is_needed
+        self._waits_s = PROVED_FIRST_WITHIN_S if sent.stored_bytes <= PROVED_FIRST_BYTES else REMEMBERED_WITHIN_S
+        self.is_known = sent.is_as_sealed is None or not is_needed
+
+    async def is_changed(self) -> bool:
+        """Whether it is known before it is heard that it was changed. Raises Problem where that matters."""
+        if self._is_as_sealed is None:
+            return False
+        try:
+            async with asyncio.timeout(self._waits_s):
+                is_as_sealed = await self._is_as_sealed()
+        except TimeoutError:
+            return False
+        self.is_known = True
+        if is_as_sealed:
+            return False
+        self._tell()
+        if self._is_needed:
+            raise Problem(
+                409,
+                f"The sound of {self._recording.id} was changed since it was sealed: it is not what was recorded. "
+                f"`gateway112 vault verify` tells more. With changed=true it is heard as it is.",
+            )
+        return True
+
+    async def hold(self) -> None:
+        """Comes back when it is known that it is as it was sealed, by now. Raises Cut."""
+        if self._is_as_sealed is None or not self._is_needed:
+            return
+        try:
+            async with asyncio.timeout(PROVED_AT_LAST_S):
+                is_as_sealed = await self._is_as_sealed()
+        except TimeoutError:
+            raise Cut("it could not be held against its seal in time") from None
+        except Exception as error:
+            if translate(error) is None:
+                raise
+            raise Cut(str(error)) from error
+        if not is_as_sealed:
+            self._tell()
+            raise Cut("it was changed since it was sealed")
+
+    def _tell(self) -> None:
+        told = {"call": self._recording.call_id, "recording": self._recording.id}
+        log.warning("sound_not_as_sealed", extra=told)
+
+
+async def _write(response: web.StreamResponse, piece: bytes) -> None:
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
+        await response.write(piece)
 
 
 async def _next(pieces: AsyncGenerator[bytes, None]) -> bytes:

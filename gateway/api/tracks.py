@@ -14,7 +14,6 @@ from gateway.domain.call import Call
 from gateway.domain.callbacks import Dial
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.vault import recordings as raw
-from gateway.vault.conversion import Unplayable
 from gateway.vault.playing import RawTrack, StoredTrack, Track
 from gateway.vault.recordings import NoRecording
 
@@ -113,10 +112,13 @@ async def _open(context: Context, recording: Recording) -> Track:
     if recording.state is State.SEALED and recording.seal is not None:
         seal = recording.seal
         sound = await context.player.look(lambda: context.sounds.open(recording))
-        if seal.key is None and sound.size_bytes != seal.stored_bytes:  # a box says so by itself
-            raise Unplayable("its file has another size than when it was sealed: `vault verify` tells more")
         sound_frames, frames = frames_of(recording)
         return StoredTrack(
-            sound, channels=recording.channels, sound_frames=sound_frames, frames=frames, sha256=seal.sound_sha256
+            sound,
+            channels=recording.channels,
+            sound_frames=sound_frames,
+            frames=frames,
+            sha256=seal.sound_sha256,
+            version=sound.version,
         )
     return await context.player.look(lambda: RawTrack.opened(found(context.recordings, recording)))

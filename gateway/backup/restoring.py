@@ -46,6 +46,8 @@ from gateway.vault.folders import FOR_US, days, fsync_folder
 
 MARK = "restore-unfinished"
 SETTINGS_NAME = "gateway.toml.restored"
+DUMP = "restored.dump"
+"""In paths.var, while the database is restored from it."""
 FOLDER = 0o750
 """As systemd's UMask leaves them to the services."""
 
@@ -229,12 +231,22 @@ def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[
     for path in settings.vault_dir.glob(f"*{PUBLIC}"):
         path.chmod(0o644)
     if database == DATABASES["postgresql"]:
-        databases.restore_postgresql(settings, source / database)
+        _restore_postgresql(settings, source / database, names[database], tell)
     else:
         _copy(source / database, databases.sqlite_file(settings), names[database], PRIVATE, tell)
     for home in (var, settings.paths.recordings):
         for folder, _, _ in os.walk(home):
             fsync_folder(Path(folder))
+
+
+def _restore_postgresql(settings: Settings, dump: Path, digest: str, tell: Tell) -> None:
+    """From a copy that nobody else writes to: pg_restore reads the very bytes that were checked."""
+    own = settings.paths.var / DUMP
+    try:
+        _copy(dump, own, digest, PRIVATE, tell)
+        databases.restore_postgresql(settings, own)
+    finally:
+        own.unlink(missing_ok=True)
 
 
 def _make(folder: Path) -> None:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.backup.folder import RECORDINGS, Tell, Writing, is_safe
+from gateway.vault.certificates import Certificates
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
 from gateway.vault.folders import (
     CERTIFICATE,
     RAW_ENDINGS,
     days,
     folder_of,
-    is_destroyed,
     part_of,
     without_ending,
 )
@@ -74,6 +74,7 @@ class _Day:
         self._folder = root / day
         self._day = day
         self._public_pems = public_pems
+        self._certificates = Certificates(root, lambda: public_pems)
         self._writing = writing
         self._tell = tell
         self._found = found
@@ -90,7 +91,7 @@ class _Day:
             chain = self._chain()
             gone = self._take_sealed(chain)
             # what is being destroyed: its certificate stands in the chain a moment later
-            ending = [name for name in gone if is_destroyed(self._root, f"{self._day}/{name}")]
+            ending = [name for name in gone if self._certificates.have_begun(f"{self._day}/{name}")]
             if not gone or time.monotonic() > until or (look and not ending):
                 break
             time.sleep(LOOK_AGAIN_S)

@@ -40,6 +40,9 @@ def add_to(commands: Commands) -> None:
     fetch.add_argument("id", metavar="ID", help="as `recording list` shows it")
     fetch.add_argument("--reason", required=True, help="why: it stands in the audit log (5 to 200 characters)")
     fetch.add_argument("--format", choices=FORMS, default="wav", help="what the file is to be (default: wav)")
+    fetch.add_argument(
+        "--changed", action="store_true", help="also where it was changed since it was sealed: it is no evidence then"
+    )
     fetch.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write it (default: ID.wav, here)")
 
 
@@ -80,7 +83,7 @@ async def fetch_recording(desk: Desk, arguments: Namespace) -> Reply:
     """Writes the sound of a recording into a file. Who fetched it, and why, stands in the audit log."""
     file = arguments.output or Path(f"{arguments.id.replace('/', '_')}.{arguments.format}")
     path = f"/v1/recordings/{quote(arguments.id, safe='')}/audio"
-    query = {"reason": arguments.reason, "format": arguments.format}
+    query = {"reason": arguments.reason, "format": arguments.format, "changed": True if arguments.changed else None}
     with new_file(file) as opened:
         size = await desk.api.fetch("GET", path, opened, media="audio/", query=query)
     return Reply({"file": str(file), "bytes": size}, tables.plain(f"The recording stands in {file} ({size} bytes)."))

@@ -13,7 +13,8 @@ from gateway.domain.kept import Invalid, Kept, Unfitting
 
 LONGEST_DAYS = 36_500
 LONGEST_LEAP = timedelta(days=3)
-"""A clock that stands further ahead of the last time that was trusted is not believed before a person has looked."""
+"""A clock that has run further ahead of what is known to have passed, in one leap or in many, is not believed before a
+person has looked."""
 LONGEST_STEP_BACK = timedelta(hours=1)
 CLOCKS_APART = timedelta(minutes=10)
 """How far the clock that a person reads may differ from the centre's, to be the same time."""
@@ -128,15 +129,43 @@ def check(rule: RetentionRule, others: Collection[RetentionRule]) -> None:
             )
 
 
-def distrust(now: datetime, trusted_at: datetime) -> str | None:
-    """Why the clock cannot be believed, where the last time that could be was `trusted_at`; None where it can."""
-    if now - trusted_at > LONGEST_LEAP:
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """How long the machine has been running, by a clock that nobody sets. `boot` names the start it counts from."""
+
+    boot: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A time at which the clock was believed. `ahead` is how much further it had gone by then than is known to have
+    passed, since a person last said what time it is; `uptime` is what the machine showed then."""
+
+    at: datetime
+    ahead: timedelta = timedelta()
+    uptime: Uptime | None = None
+
+    def then(self, now: datetime, uptime: Uptime) -> "Trusted":
+        """The same by the next look. What passed while the machine was off nobody knows: it counts as a leap. A clock
+        that is set back again takes back what it had leapt."""
+        is_known = self.uptime is not None and self.uptime.boot == uptime.boot
+        passed_s = max(0.0, uptime.seconds - self.uptime.seconds) if self.uptime and is_known else 0.0
+        ahead = self.ahead + (now - self.at) - timedelta(seconds=passed_s)
+        return Trusted(now, max(timedelta(), ahead), uptime)
+
+
+def distrust(then: Trusted, before: Trusted) -> str | None:
+    """Why the clock cannot be believed as it is `then`, after it was `before`; None where it can."""
+    if then.ahead > LONGEST_LEAP:
+        leapt = then.ahead - before.ahead
+        if leapt > LONGEST_LEAP:
+            return f"the clock is {_days(leapt)} ahead of {before.at:%Y-%m-%d %H:%M} UTC, when it was last right"
+        return f"the clock has run ahead by {_days(then.ahead)} in all since somebody last said what time it is"
+    if before.at - then.at > LONGEST_STEP_BACK:
         return (
-            f"the clock is {_days(now - trusted_at)} ahead of {trusted_at:%Y-%m-%d %H:%M} UTC, when it was last right"
-        )
-    if trusted_at - now > LONGEST_STEP_BACK:
-        return (
-            f"the clock is {_days(trusted_at - now)} behind {trusted_at:%Y-%m-%d %H:%M} UTC, which it has shown before"
+            f"the clock is {_days(before.at - then.at)} behind {before.at:%Y-%m-%d %H:%M} UTC, which it has shown "
+            f"before"
         )
     return None
 

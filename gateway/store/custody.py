@@ -12,7 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, func, literal, or_, select, update
@@ -24,7 +24,7 @@ from gateway.domain.blocks import Block
 from gateway.domain.callbacks import callback_id_of
 from gateway.domain.erasing import PERSONAL, Redaction
 from gateway.domain.recordings import Recording
-from gateway.domain.retention import Lasting, LegalHold
+from gateway.domain.retention import Lasting, LegalHold, Trusted, Uptime
 from gateway.ports import Person
 from gateway.store import rows
 from gateway.store.database import LOCK_LIMIT_S, Ledger, reading
@@ -59,7 +59,8 @@ class StoredCustody:
         self._ledger = Ledger(engine)
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         put = insert(trusted_times)
-        self._put_trusted = put.on_conflict_do_update(index_elements=["id"], set_={"at": put.excluded.at})
+        new = {name: put.excluded[name] for name in ("at", "ahead_s", "boot", "up_s")}
+        self._put_trusted = put.on_conflict_do_update(index_elements=["id"], set_=new)
 
     # ---------------------------------------------------------------- how long recordings last
 
@@ -102,18 +103,23 @@ class StoredCustody:
                     found += [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
         return list({each.id: each for each in found}.values())
 
-    async def trusted_at(self) -> datetime | None:
+    async def trusted(self) -> Trusted | None:
         """See ports.Custody."""
         newest = select(func.max(func.coalesce(recordings.c.ended_at, recordings.c.started_at)))
         async with reading(self._engine) as connection:
-            trusted: datetime | None = (await connection.execute(select(trusted_times.c.at))).scalar_one_or_none()
-            if trusted is None:
-                trusted = (await connection.execute(newest)).scalar_one()
-            return trusted
+            row = (await connection.execute(select(trusted_times))).one_or_none()
+            if row is None:
+                at: datetime | None = (await connection.execute(newest)).scalar_one()
+                return None if at is None else Trusted(at)
+            uptime = Uptime(row.boot, row.up_s) if row.boot else None
+            return Trusted(row.at, timedelta(seconds=row.ahead_s), uptime)
 
-    async def trust(self, at: datetime) -> None:
+    async def trust(self, trusted: Trusted) -> None:
         """See ports.Custody."""
-        await self._ledger.write(lambda connection: connection.execute(self._put_trusted, {"id": 1, "at": at}))
+        uptime = trusted.uptime or Uptime("", 0.0)
+        values = {"id": 1, "at": trusted.at, "ahead_s": trusted.ahead.total_seconds()}
+        values |= {"boot": uptime.boot, "up_s": uptime.seconds}
+        await self._ledger.write(lambda connection: connection.execute(self._put_trusted, values))
 
     # ---------------------------------------------------------------- one person
 

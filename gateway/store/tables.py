@@ -276,8 +276,12 @@ trusted_times = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("at", UtcTime, nullable=False),
+    Column("ahead_s", Float, nullable=False, server_default="0"),
+    Column("boot", Words, nullable=False, server_default=""),
+    Column("up_s", Float, nullable=False, server_default="0"),
 )
-"""One row: the last time of the clock that was believed, where recordings are destroyed by it."""
+"""One row: the last time of the clock that was believed, where recordings are destroyed by it; how much further it had
+gone by then than is known to have passed; and how long the machine had been running, since which start."""
 
 sightings = Table(
     "sightings",

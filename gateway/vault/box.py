@@ -83,6 +83,9 @@ class Box:
         self._cipher = _cipher(key(name), salt, about)
         self._open(self._chunks - 1)
 
+    def version(self) -> None:
+        """What was changed in it does not open."""
+
     def read(self, start: int, stop: int) -> bytes:
         """The bytes [start, stop) of what is in it; shorter only at its end. Raises Unopenable."""
         start, stop = max(0, start), min(stop, self.size_bytes)

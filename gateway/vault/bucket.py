@@ -105,9 +105,17 @@ class BucketShelf:
             raise ShelfAway(f"{self._bucket} gives back other bytes of {name} than were put")
 
     def size_bytes(self, name: str) -> int | None:
+        found = self._head(name)
+        return None if found is None else found["size"]
+
+    def version(self, name: str) -> str | None:
+        found = self._head(name)
+        return None if found is None else f"{found['e_tag']}-{found['last_modified'].isoformat()}-{found['size']}"
+
+    def _head(self, name: str) -> "obstore.ObjectMeta | None":
         key = _key(name)
         try:
-            return self._ask(lambda: obstore.head(self._quick, key))["size"]
+            return self._ask(lambda: obstore.head(self._quick, key))
         except FileNotFoundError:
             self.look()  # an answer to HEAD has no words: it may be the bucket that is not there
             return None

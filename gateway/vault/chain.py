@@ -5,26 +5,30 @@ Counterparts: `sealing.py` and `destruction.py` add to it, `verify.py` reads it 
 first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot vanish.
 
 How a line is added, so that a crash at any moment leaves nothing unsigned and nothing twice: the next head and its
-signature are written beside the chain; the line is appended; the two are renamed into place. Whoever adds next finishes
-or undoes what was begun. Lines that this key has not signed are never taken over: they are somebody else's. Nor is
-anything added to a day that is behind what was signed here last (`heads.py`).
+signature are written beside the chain; the line is appended to the very bytes that were checked; the two are renamed
+into place. Whoever adds next finishes or undoes what was begun. Lines that this key has not signed are never taken
+over: they are somebody else's. Nor is anything added to a day that is behind what was signed here last (`heads.py`).
 """
 
 import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.vault.folders import days, folder_of, fsync_folder, part_of, write_whole
+from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, part_of, write_whole
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import SigningKey, fingerprint
-from gateway.vault.plain_files import read_plain
+from gateway.vault.plain_files import NotPlain, read_plain
+
+log = logging.getLogger(__name__)
 
 CHAIN, HEAD, SIGNATURE = "chain.jsonl", "chain.head", "chain.head.sig"
 NOTHING_BEFORE = "0" * 64
@@ -53,6 +57,8 @@ class _Known:
     size: int
     mtime_ns: int
     last: str
+    whole: str
+    """The SHA-256 of all lines."""
     entries: dict[str, Entry] = field(default_factory=dict)
     follows: tuple[str | None, str] = (None, NOTHING_BEFORE)
     """Which day's line the first one follows, and its hash."""
@@ -73,32 +79,37 @@ class Chains:
         """The newest line about that file of the day's folder. Raises ChainBroken."""
         return self._chain(day).entries.get(file)
 
-    def add(self, day: date, file: str, at: datetime) -> Entry:
-        """Adds the file, which lies in the day's folder, unless it stands there as it is. Raises ChainBroken."""
+    def add(self, day: date, file: str, sha256: str, at: datetime) -> Entry:
+        """Adds the file, which was written to the day's folder with that SHA-256, unless it stands there already. What
+        is there by now is not asked: it was somebody else's, if it is another one. Raises ChainBroken."""
         known = self._chain(day)
         folder = self._root / folder_of(day)
-        digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
         found = known.entries.get(file)
         if found is not None:
-            if found.sha256 != digest:
+            if found.sha256 != sha256:
                 raise ChainBroken(f"{folder_of(day)}/{file} is not the file that stands in the chain")
             return found
-        entry = Entry(len(known.entries) + 1, file, digest)
+        entry = Entry(len(known.entries) + 1, file, sha256)
         line = self._line(day, known, entry, at)
         last = hashlib.sha256(line).hexdigest()
-        self._write_next_head(folder, day, entry.number, last)
-        chain = folder / CHAIN
-        with chain.open("ab") as stream:
-            stream.write(line)
-            stream.flush()
-            os.fsync(stream.fileno())
+        self._known.pop(day, None)  # until all of it is done, nothing is known
+        with _opened(folder / CHAIN) as chain:
+            before = _read_all(chain)
+            if hashlib.sha256(before).hexdigest() != known.whole:
+                raise ChainBroken(f"the chain of {folder_of(day)} was changed while a line was added. Nothing was")
+            self._write_next_head(folder, day, entry.number, last)
+            _append(chain, line)
+            if os.fstat(chain).st_size != len(before) + len(line):
+                raise ChainBroken(f"somebody wrote to the chain of {folder_of(day)} while a line was added")
         self._put_head(folder)
         if entry.number == 1:
             known.follows = _follows(line)
         self._heads.keep(Kept(day, entry.number, last, *known.follows))
-        status = chain.stat()
+        status = (folder / CHAIN).lstat()
         known.entries[file] = entry
-        known.last, known.size, known.mtime_ns = last, status.st_size, status.st_mtime_ns
+        known.last, known.whole = last, hashlib.sha256(before + line).hexdigest()
+        known.size, known.mtime_ns = status.st_size, status.st_mtime_ns
+        self._remember(day, known)
         return entry
 
     def check(self, day: date) -> None:
@@ -115,22 +126,30 @@ class Chains:
     def _line(self, day: date, known: _Known, entry: Entry, at: datetime) -> bytes:
         document: dict[str, Any] = {"entry": entry.number, "file": entry.file, "sha256": entry.sha256}
         if not known.entries:
-            there = {each for each in days(self._root, until=day) if self._has(each)} | self._heads.days()
-            before = max((each for each in there if each < day), default=None)
-            document["previous_day"] = None if before is None else before.isoformat()
-            document["previous"] = NOTHING_BEFORE if before is None else self._last_of(before)
+            document["previous_day"], document["previous"] = self._before(day)
         else:
             document["previous"] = known.last
         document["at"] = at.isoformat().replace("+00:00", "Z")
         return (json.dumps(document) + "\n").encode()
 
-    def _last_of(self, day: date) -> str:
-        """The day's last line, as it was signed: also where the day has vanished since, so that the next one tells."""
-        kept = self._kept(day)
-        return kept.last if kept is not None else self._chain(day).last
+    def _before(self, day: date) -> tuple[str | None, str]:
+        """The nearest day before it that was signed here, and its last line: also where that day has vanished since, so
+        that the next one tells. One that is broken and of which nothing is kept is passed over: anybody can put one
+        there, and no other day waits for it."""
+        there = {each for each in days(self._root, until=day) if os.path.lexists(self._root / folder_of(each) / CHAIN)}
+        for before in sorted(there | self._heads.days(), reverse=True):
+            if before < day and (last := self._last_of(before)) != NOTHING_BEFORE:
+                return before.isoformat(), last
+        return None, NOTHING_BEFORE
 
-    def _has(self, day: date) -> bool:
-        return (self._root / folder_of(day) / CHAIN).exists()
+    def _last_of(self, day: date) -> str:
+        """The day's last line, as it was signed; NOTHING_BEFORE where nobody can tell."""
+        try:
+            kept = self._kept(day)
+            return kept.last if kept is not None else self._chain(day).last
+        except (ChainBroken, OSError) as error:
+            log.warning("chain_not_followed", extra={"day": day.isoformat(), "reason": str(error)})
+            return NOTHING_BEFORE
 
     def _write_next_head(self, folder: Path, day: date, entries: int, last: str) -> None:
         head = {
@@ -168,15 +187,21 @@ class Chains:
             self._look_back(day, [])
             raise ChainBroken(f"there is no folder {folder_of(day)}")
         known = self._settled(folder, day)
+        self._remember(day, known)
+        return known
+
+    def _remember(self, day: date, known: _Known) -> None:
         self._known.pop(day, None)
         self._known[day] = known
         if len(self._known) > self.MOST_KNOWN:
             del self._known[next(iter(self._known))]
-        return known
 
     def _settled(self, folder: Path, day: date) -> _Known:
         chain = folder / CHAIN
-        data = read_plain(chain) if os.path.lexists(chain) else b""
+        try:
+            data = read_plain(chain) if os.path.lexists(chain) else b""
+        except NotPlain:
+            raise _no_chain(chain) from None
         lines = data.splitlines(keepends=True)
         torn = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         known = _read(lines, day)
@@ -198,10 +223,13 @@ class Chains:
                 f"others: somebody changed it. `gateway112 vault verify` says more"
             )
         self._look_back(day, lines)
+        known.whole = hashlib.sha256(data.removesuffix(torn)).hexdigest()
         if torn:
-            with chain.open("r+b") as stream:
-                stream.truncate(len(data) - len(torn))
-                os.fsync(stream.fileno())
+            with _opened(chain) as stream:
+                if _read_all(stream) != data:
+                    raise ChainBroken(f"somebody wrote to the chain of {folder_of(day)} while it was looked at")
+                os.truncate(stream, len(data) - len(torn))
+                os.fsync(stream)
         status = chain.stat() if chain.exists() else None
         known.size, known.mtime_ns = (status.st_size, status.st_mtime_ns) if status else (0, 0)
         return known
@@ -260,7 +288,7 @@ class Chains:
 
 def _read(lines: list[bytes], day: date) -> _Known:
     """The entries of whole lines, each of which follows from the one before. Raises ChainBroken."""
-    known = _Known(0, 0, NOTHING_BEFORE)
+    known = _Known(0, 0, NOTHING_BEFORE, hashlib.sha256().hexdigest())
     for number, line in enumerate(lines, 1):
         try:
             document = json.loads(line)
@@ -281,6 +309,43 @@ def _follows(line: bytes) -> tuple[str | None, str]:
     """Which day's line a chain's first line follows, and its hash."""
     document = json.loads(line)
     return document.get("previous_day"), str(document["previous"])
+
+
+@contextlib.contextmanager
+def _opened(chain: Path) -> Iterator[int]:
+    """The chain's file itself, to be read and added to; it is made where there is none. Raises ChainBroken where
+    somebody put something else in its place."""
+    try:
+        descriptor = os.open(
+            chain, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, FOR_US
+        )
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise _no_chain(chain) from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _no_chain(chain)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _no_chain(chain: Path) -> ChainBroken:
+    return ChainBroken(f"{chain} is a link, a pipe or a folder: somebody put it in the place of the day's chain")
+
+
+def _read_all(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read()
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    """Has the line on the disk when it returns."""
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
 
 
 def _next(folder: Path, name: str) -> Path:

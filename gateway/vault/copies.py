@@ -5,16 +5,13 @@ Counterpart: `moving.py`, which keeps one of these for as long as it runs.
 """
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.vault.bucket import BucketShelf
-from gateway.vault.chain import UNREADABLE_LINE
-from gateway.vault.folders import CERTIFICATE, without_ending
-from gateway.vault.plain_files import read_plain
-from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf, ShelfAway
+from gateway.vault.certificates import Certificates
+from gateway.vault.folders import without_ending
+from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf
 
 CHAIN_FILES = ("chain.jsonl", "chain.head", "chain.head.sig")
 MOST_KNOWN = 16
@@ -23,8 +20,9 @@ MOST_KNOWN = 16
 class Copies:
     """Blocking. A day's folder in the bucket is listed once, and known from then on by what is done to it here."""
 
-    def __init__(self, root: Path, disk: LocalShelf, bucket: BucketShelf) -> None:
+    def __init__(self, root: Path, disk: LocalShelf, bucket: BucketShelf, certificates: Certificates) -> None:
         self._root, self._disk, self._bucket = root, disk, bucket
+        self._certificates = certificates
         self._known: dict[str, dict[str, int]] = {}
         self._chains: dict[str, tuple[int, int]] = {}
 
@@ -43,7 +41,7 @@ class Copies:
     def clear_destroyed(self, folder: str) -> None:
         """Deletes what the chain says was destroyed, where a crash on its way left it in one place, or where the bucket
         has a copy. Raises ShelfAway."""
-        gone = self._certified(folder)
+        gone = self._certificates.standing(folder)
         if not gone:
             return
         there = self._there(folder)
@@ -87,24 +85,6 @@ class Copies:
                 self.forget()
             self._known[folder] = {each.name: each.bytes for each in self._bucket.everything(folder)}
         return self._known[folder]
-
-    def _certified(self, folder: str) -> set[str]:
-        """The ids of the recordings whose certificate of destruction is the one in the chain."""
-        certificates = {path.name: path for path in self._files(folder, CERTIFICATE)}
-        found: set[str] = set()
-        if not certificates:
-            return found
-        try:
-            lines = read_plain(self._root / folder / CHAIN_FILES[0]).splitlines()
-        except OSError as error:
-            raise ShelfAway(f"the chain of {folder} cannot be read: {error.strerror}") from error
-        for line in lines:
-            with contextlib.suppress(*UNREADABLE_LINE, OSError):
-                entry = json.loads(line)
-                path = certificates.get(entry["file"])
-                if path and hashlib.sha256(read_plain(path)).hexdigest() == entry["sha256"]:
-                    found.add(path.name.removesuffix(CERTIFICATE))
-        return found
 
     def _files(self, folder: str, ending: str) -> Iterator[Path]:
         for path in sorted((self._root / folder).glob(f"*{ending}")):

@@ -53,16 +53,30 @@ class Destroyer:
             else:
                 document, digest, _ = self._sealer.checked_manifest(place)
                 self._delete(place, document, digest, rule, at)
-            if not self._is_certified(place, digest):  # somebody was at it while the sound was deleted
+            certificate = self._certificate(place, digest)
+            if certificate is None:  # somebody was at it while the sound was deleted
                 raise Unsealable("its certificate was changed while it was destroyed")
-            entry = self._chains.add(place.day, place.certificate.name, self._clock())
+            entry = self._chains.add(place.day, place.certificate.name, certificate, self._clock())
         except ChainBroken as error:
             raise Unsealable(str(error)) from error
         self._tell(f"certified as entry {entry.number}")
         return str(place.certificate.relative_to(place.root))
 
+    def is_destroyed(self, recording: Recording) -> bool:
+        """Whether its destruction stands in its day's chain. Raises Unsealable where a certificate lies there that
+        does not, or where the chain was changed: anybody may have put it there."""
+        place = self._sealer.place(recording)
+        try:
+            if place.folder.is_dir() and self._chains.find(place.day, place.certificate.name) is not None:
+                return True
+        except ChainBroken as error:
+            raise Unsealable(str(error)) from error
+        if os.path.lexists(place.certificate):
+            raise Unsealable(f"{place.certificate.name}, which lies there, does not stand in the chain of its day")
+        return False
+
     def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
-        is_certified = self._is_certified(place, None)
+        is_certified = self._certificate(place, None) is not None
         if not is_certified and not self._is_begun(place, None):
             if recording.state is not State.LOST and not place.raw.exists():
                 raise Unsealable("it is not sealed, and its raw sound is not there", is_lost=True)
@@ -77,7 +91,7 @@ class Destroyer:
         self._finish(place, is_certified, place.part, part_of(place.manifest), place.waveform, place.raw)
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
-        is_certified = self._is_certified(place, digest)
+        is_certified = self._certificate(place, digest) is not None
         if not is_certified and not self._is_begun(place, digest):
             certificate = manifest.certificate(document, digest, _what(document), rule, at)
             self._sealer.written(place, place.certificate, certificate)
@@ -104,8 +118,9 @@ class Destroyer:
             fsync_folder(place.folder)
         self._tell("certificate")
 
-    def _is_certified(self, place: Place, manifest_sha256: str | None) -> bool:
-        """Whether the certificate has its name already. What has that name and is none is set aside."""
+    def _certificate(self, place: Place, manifest_sha256: str | None) -> str | None:
+        """The SHA-256 of the certificate that has its name already; None where none has. What has that name and is none
+        is set aside."""
         path = place.certificate
         entry = self._chains.find(place.day, path.name) if place.folder.is_dir() else None
         if entry is not None:
@@ -115,20 +130,23 @@ class Destroyer:
                 digest = None
             if digest != entry.sha256:
                 raise Unsealable("its certificate is not the one that stands in the chain: it was changed")
-            return True
-        if self._is_ours(place, path, manifest_sha256):
-            return True  # a crash came before the chain
+            return entry.sha256
+        if (digest := self._ours(place, path, manifest_sha256)) is not None:
+            return digest  # a crash came before the chain
         if os.path.lexists(path):
             self._sealer.foreign(place, path)
-        return False
+        return None
 
     def _is_begun(self, place: Place, manifest_sha256: str | None) -> bool:
         """Whether a certificate was written whole before a crash."""
-        return self._is_ours(place, part_of(place.certificate), manifest_sha256)
+        return self._ours(place, part_of(place.certificate), manifest_sha256) is not None
 
-    def _is_ours(self, place: Place, lies_at: Path, manifest_sha256: str | None) -> bool:
+    def _ours(self, place: Place, lies_at: Path, manifest_sha256: str | None) -> str | None:
+        """The SHA-256 of the certificate that lies there, where this vault wrote it about that manifest."""
         found = self._sealer.ours(place, place.certificate, lies_at, CERTIFICATE_FORMAT)
-        return found is not None and found.get("manifest") == manifest.named(place.id, manifest_sha256)
+        if found is None or found.get("manifest") != manifest.named(place.id, manifest_sha256):
+            return None
+        return hashlib.sha256(manifest.write(found)).hexdigest()
 
 
 def _what_lies(raw: Path) -> list[dict[str, Any]]:

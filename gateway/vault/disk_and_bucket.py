@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.settings import Settings
 from gateway.vault.folders import without_ending, write_whole
-from gateway.vault.shelf import WAVEFORM, Lying, NotThere, Shelf, ShelfAway
+from gateway.vault.shelf import WAVEFORM, FolderUnreadable, Lying, NotThere, Shelf, ShelfAway
 
 LISTED_AGAIN_S = 30.0
 
@@ -37,6 +37,12 @@ class DiskAndBucket:
                 return size_bytes
         return None
 
+    def version(self, name: str) -> str | None:
+        for place in (self._disk, self._bucket, self._disk):
+            if (version := place.version(name)) is not None:
+                return version
+        return None
+
     def read(self, name: str, start: int, stop: int) -> bytes:
         for place in (self._disk, self._bucket):
             with contextlib.suppress(NotThere):
@@ -44,10 +50,12 @@ class DiskAndBucket:
         return self._disk.read(name, start, stop)
 
     def delete(self, name: str) -> None:
-        # in this order: whoever is bringing it to the bucket now sees that it is gone, and takes it back from there
+        # in this order: whoever is bringing it to the bucket now sees that it is gone, and takes it back from there;
+        # and what was brought back from there just before is deleted then
         self._disk.delete(name)
         self._bucket.delete(name)
         self._bucket.delete(f"{without_ending(name)}{WAVEFORM}")  # of which it has a copy
+        self._disk.delete(name)
 
     def lying(self, folder: str) -> Iterator[Lying]:
         until, why = self._not_listed
@@ -57,6 +65,8 @@ class DiskAndBucket:
         try:
             for place in (self._disk, self._bucket, self._disk):
                 found = {each.name: each for each in place.lying(folder)} | found
+        except FolderUnreadable:
+            raise
         except ShelfAway as error:
             self._not_listed = time.monotonic() + LISTED_AGAIN_S, str(error)
             raise
@@ -74,6 +84,9 @@ class BucketNotNamed:
         raise ShelfAway(self._why)
 
     def size_bytes(self, name: str) -> int | None:
+        raise ShelfAway(self._why)
+
+    def version(self, name: str) -> str | None:
         raise ShelfAway(self._why)
 
     def read(self, name: str, start: int, stop: int) -> bytes:

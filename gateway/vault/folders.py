@@ -102,12 +102,6 @@ def without_ending(name: str) -> str:
     return name.removesuffix(".box").removesuffix(".ogg")
 
 
-def is_destroyed(root: Path, name: str) -> bool:
-    """Whether the destruction of that stored sound has at least begun. Blocking: disk."""
-    certificate = root / f"{without_ending(name)}{CERTIFICATE}"
-    return certificate.exists() or part_of(certificate).exists()
-
-
 def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator[date]:
     """The days, oldest first, that have a folder. Blocking: disk."""
     for folder in sorted(root.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")):

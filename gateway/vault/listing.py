@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.ports import LyingFile
+from gateway.ports import LyingFile, Unsealable
 from gateway.vault import manifest
-from gateway.vault.folders import RAW_ENDINGS, days, folder_of, is_destroyed
+from gateway.vault.certificates import Certificates
+from gateway.vault.folders import RAW_ENDINGS, days, folder_of
 from gateway.vault.manifest import NoManifest
 from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import SOUND_ENDINGS, Lying, Shelf, ShelfAway
@@ -20,17 +21,24 @@ from gateway.vault.shelf import SOUND_ENDINGS, Lying, Shelf, ShelfAway
 log = logging.getLogger(__name__)
 
 
-def lying_files(root: Path, shelf: Shelf, since: datetime, until: datetime) -> Iterator[LyingFile]:
+def lying_files(
+    root: Path, shelf: Shelf, certificates: Certificates, since: datetime, until: datetime
+) -> Iterator[LyingFile]:
     """The sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket that does not
-    answer, it is taken to be there as its manifests say. Blocking; may raise OSError."""
+    answer, it is taken to be there as its manifests say. Blocking; may raise OSError, and Unsealable where one of the
+    folders cannot be read: then nobody knows what lies there."""
     for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
         folder = folder_of(day)
-        for each in _sealed(root, shelf, folder):
+        try:
+            names = sorted((root / folder).iterdir())
+        except OSError as error:
+            raise Unsealable(f"the folder {folder} cannot be read: {error.strerror}. Remedy: see whose it is") from None
+        for each in _sealed(root, shelf, certificates, folder):
             name = each.name.rpartition("/")[2]
             found_id = name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
             is_sealed = (root / folder / f"{found_id}.json").exists()
             yield LyingFile(found_id, each.name, each.bytes, each.changed_at, is_sealed)
-        for path in sorted((root / folder).iterdir()):
+        for path in names:
             if path.suffix not in RAW_ENDINGS or path.name.startswith("."):
                 continue
             try:
@@ -42,21 +50,21 @@ def lying_files(root: Path, shelf: Shelf, since: datetime, until: datetime) -> I
                 yield LyingFile(path.stem, f"{folder}/{path.name}", status.st_size, changed_at, is_sealed=False)
 
 
-def _sealed(root: Path, shelf: Shelf, folder: str) -> list[Lying]:
+def _sealed(root: Path, shelf: Shelf, certificates: Certificates, folder: str) -> list[Lying]:
     try:
         return list(shelf.lying(folder))
     except ShelfAway as error:
         log.warning("shelf_not_listed", extra={"folder": folder, "reason": str(error)})
-        return list(_as_manifests_say(root, folder))
+        return list(_as_manifests_say(root, certificates, folder))
 
 
-def _as_manifests_say(root: Path, folder: str) -> Iterator[Lying]:
+def _as_manifests_say(root: Path, certificates: Certificates, folder: str) -> Iterator[Lying]:
     """What is sealed, and not being destroyed."""
     for path in sorted((root / folder).glob("*.json")):
         with contextlib.suppress(NoManifest, OSError, KeyError, TypeError):
             stored = manifest.read(read_plain(path), path.stem)["stored"]
             name = f"{folder}/{stored['file']}"
-            if not is_destroyed(root, name):
+            if not certificates.have_begun(name):
                 yield Lying(name, int(stored["bytes"]), datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 

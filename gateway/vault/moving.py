@@ -21,12 +21,14 @@ from typing import Any
 
 from gateway.settings import Settings
 from gateway.vault.bucket import READ_BACK_BYTES, BucketShelf
+from gateway.vault.certificates import Certificates
 from gateway.vault.copies import Copies
 from gateway.vault.disk_and_bucket import BucketInUse
-from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, is_destroyed, without_ending, write_whole
+from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, without_ending, write_whole
+from gateway.vault.keys import public_pems
 from gateway.vault.plain_files import open_plain, read_plain
 from gateway.vault.rounds import Round
-from gateway.vault.shelf import LocalShelf, Lying, NotThere, ShelfAway
+from gateway.vault.shelf import FolderUnreadable, LocalShelf, Lying, NotThere, ShelfAway
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class Mover:
         self._vault = settings.vault
         self._disk = LocalShelf(self._root)
         self._bucket = bucket or BucketShelf(settings.vault)
-        self._copies = Copies(self._root, self._disk, self._bucket)
+        self._certificates = Certificates(self._root, lambda: public_pems(settings.vault_dir))
+        self._copies = Copies(self._root, self._disk, self._bucket, self._certificates)
         self._in_use = BucketInUse(settings)
         self._own = settings.vault_dir
         self._stop, self._wake = threading.Event(), threading.Event()
@@ -120,13 +123,19 @@ class Mover:
         folder, state = folder_of(day), self._state(day)
         if self._mark(day) == state:
             return
+        try:
+            here = list(self._disk.lying(folder))
+        except FolderUnreadable as error:  # the other days go on
+            now.waiting += 1
+            now.problem = now.problem or str(error)
+            return
         for begun in (self._root / folder).glob(f".*{_COMING}"):
             begun.unlink(missing_ok=True)  # by a round that was cut off
         self._copies.clear_destroyed(folder)
         if self._is_coming_home:
             to_move = list(self._bucket.lying(folder))
         else:
-            to_move = [each for each in self._disk.lying(folder) if self._is_sealed(each)]
+            to_move = [each for each in here if self._is_sealed(each)]
         for number, each in enumerate(to_move, start=1):
             try:
                 self._try(each, now)
@@ -162,7 +171,7 @@ class Mover:
 
     def _go(self, each: Lying) -> bool:
         stored = self._stored(each.name)
-        if stored is None or is_destroyed(self._root, each.name):
+        if stored is None or self._certificates.have_begun(each.name):
             return False  # since it was looked at
         if self._sha256_here(each.name) != stored["sha256"]:
             raise _Stays(f"{_OTHER}, and stays on the disk. Remedy: `gateway112 vault verify`")
@@ -172,25 +181,29 @@ class Mover:
             self._is_in_use = True
         self._bucket.copy(each.name, self._root / each.name)
         self._copies.copied(each.name, each.bytes)
-        if is_destroyed(self._root, each.name):
+        if self._certificates.have_begun(each.name):
             self._bucket.delete(each.name)  # it was destroyed while it was on its way
             return False
         self._disk.delete(each.name)
         return True
 
     def _come_home(self, each: Lying) -> bool:
-        if is_destroyed(self._root, each.name):
-            self._bucket.delete(each.name)
+        if self._is_gone(each.name):
             return False
         stored = self._stored(each.name)
         if stored is None:
             raise _Stays("no manifest here speaks of it; it stays in the bucket. Remedy: `gateway112 vault verify`")
         if self._sha256_here(each.name) != stored["sha256"]:
             self._fetch(each, stored)
-        if is_destroyed(self._root, each.name):
+        if self._is_gone(each.name):
             self._disk.delete(each.name)  # it was destroyed while it was on its way
         self._bucket.delete(each.name)
         return True
+
+    def _is_gone(self, name: str) -> bool:
+        """Whether it was destroyed since it was looked at. What was begun may have been stopped by a hold: as long as
+        the bucket has it, it comes home; whoever destroys it looks at the disk again after the bucket."""
+        return self._certificates.have_begun(name) and self._bucket.size_bytes(name) is None
 
     def _fetch(self, each: Lying, stored: dict[str, Any]) -> None:
         path = self._root / each.name
@@ -218,7 +231,7 @@ class Mover:
         sound it stays, so that no bucket is waited for where the two are compared."""
         stem = self._root / without_ending(each.name)
         has_raw = any(stem.with_name(f"{stem.name}{ending}").exists() for ending in RAW_ENDINGS)
-        return not has_raw and self._stored(each.name) is not None and not is_destroyed(self._root, each.name)
+        return not has_raw and self._stored(each.name) is not None and not self._certificates.have_begun(each.name)
 
     def _stored(self, name: str) -> dict[str, Any] | None:
         """What the manifest says of the stored sound; None where there is none that speaks of it."""

@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 from gateway.vault.conversion import PIECE_BYTES, Spare, Unplayable, converted, started
 from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_before
 from gateway.vault.plain_files import open_plain
+from gateway.vault.proving import Proofs
 from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
 
 T = TypeVar("T")
@@ -115,14 +116,25 @@ class RawTrack:
 
 
 class StoredTrack:
-    """Sealed sound: Ogg/Opus, wherever it lies. `sound_frames` are in it; `frames` has the silence after them, too."""
+    """Sealed sound: Ogg/Opus, wherever it lies. `sound_frames` are in it; `frames` has the silence after them, too.
+    `version` names its file as it is now (`proving.py`)."""
 
-    def __init__(self, sound: Readable, *, channels: int, sound_frames: int, frames: int, sha256: str) -> None:
+    def __init__(
+        self,
+        sound: Readable,
+        *,
+        channels: int,
+        sound_frames: int,
+        frames: int,
+        sha256: str,
+        version: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self.sound = sound
         self.channels = channels
         self.sound_frames = sound_frames
         self.frames = frames
         self.sha256 = sha256
+        self.version = version
 
     @property
     def frame_bytes(self) -> int:
@@ -149,12 +161,19 @@ class Player:
         self._spare = Spare(*_decoder(2))
         # of its own: where sound is stored may be slow, and nobody but listeners waits for it
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="listening")
+        self._proofs = Proofs()
         self.running = 0
 
     async def close(self) -> None:
         """Ends what waits for listeners. Does not wait for a disk that hangs."""
         await self._spare.close()
+        self._proofs.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def is_as_sealed(self, track: StoredTrack) -> bool:
+        """Whether the sound is the one that was sealed. Of sound that nobody asked for before all of it is read first.
+        Raises what reading it raises."""
+        return await self._proofs.of(track)
 
     async def look(self, look: Callable[[], T]) -> T:
         """What `look` says, which may block. Raises what it does."""

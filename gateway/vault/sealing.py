@@ -200,7 +200,7 @@ class Sealer:
         if not agrees:
             raise Unsealable("its stored sound is missing, or not the one that its manifest speaks of")
         if entry is None:
-            entry = self._chains.add(place.day, place.manifest.name, self._clock())
+            entry = self._chains.add(place.day, place.manifest.name, digest, self._clock())
             result = manifest.sealed(document, name, digest, entry.number)
         return result
 
@@ -265,7 +265,7 @@ class Sealer:
         part.replace(place.manifest)
         fsync_folder(place.folder)
         self._tell("manifest")
-        entry = self._chains.add(place.day, place.manifest.name, self._clock())
+        entry = self._chains.add(place.day, place.manifest.name, digest, self._clock())
         self._tell("chained")
         return manifest.sealed(plan, name, digest, entry.number)
 

@@ -29,6 +29,10 @@ class ShelfAway(Exception):
     why in plain words."""
 
 
+class FolderUnreadable(ShelfAway):
+    """One day's folder cannot be listed; the others may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lying:
     """A file of stored sound as it lies on the shelf."""
@@ -48,6 +52,9 @@ class Shelf(Protocol):
 
     def size_bytes(self, name: str) -> int | None:
         """How large it is; None where nothing of that name is there."""
+
+    def version(self, name: str) -> str | None:
+        """Names the file that is there now, another one as soon as it was written to; None where nothing is there."""
 
     def read(self, name: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop); shorter only at its end. Raises NotThere."""
@@ -74,6 +81,16 @@ class LocalShelf:
             raise ShelfAway(f"{path} cannot be written: {error.strerror}") from error
 
     def size_bytes(self, name: str) -> int | None:
+        status = self._status(name)
+        return None if status is None else status.st_size
+
+    def version(self, name: str) -> str | None:
+        if (status := self._status(name)) is None:
+            return None
+        # nobody but the system sets ctime: it is another one even where size and mtime were made to look the same
+        return f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+    def _status(self, name: str) -> os.stat_result | None:
         try:
             status = inside(self._root, name).lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +99,7 @@ class LocalShelf:
             raise ShelfAway(f"{name} cannot be looked at: {error.strerror}") from error
         if not stat.S_ISREG(status.st_mode):
             raise ShelfAway(f"{name} is a link, a pipe or a folder, and no plain file")
-        return status.st_size
+        return status
 
     def read(self, name: str, start: int, stop: int) -> bytes:
         try:
@@ -108,6 +125,8 @@ class LocalShelf:
             entries = sorted(os.scandir(inside(self._root, folder)), key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise FolderUnreadable(f"the folder {folder} cannot be read: {error.strerror}") from error
         for entry in entries:
             if entry.name.startswith(".") or not entry.name.endswith(SOUND_ENDINGS):
                 continue

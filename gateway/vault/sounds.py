@@ -25,6 +25,10 @@ class Sound(Protocol):
     @property
     def size_bytes(self) -> int: ...
 
+    def version(self) -> str | None:
+        """Names the file that is there now, another one as soon as it was written to; None where whatever is read
+        proves itself. Blocking. Raises NoRecording where it is gone, ShelfAway."""
+
     def read(self, start: int, stop: int) -> bytes:
         """The bytes [start, stop); shorter only at its end. Blocking. Raises NoRecording where it is gone, Unopenable
         where its box was changed, ShelfAway."""
@@ -92,6 +96,12 @@ class _Plain:
         self._shelf = shelf
         self._name = name
         self.size_bytes = size_bytes
+
+    def version(self) -> str:
+        version = self._shelf.version(self._name)
+        if version is None:
+            raise NoRecording(f"{self._name} is not there any more")
+        return version
 
     def read(self, start: int, stop: int) -> bytes:
         start, stop = max(0, start), min(stop, self.size_bytes)

@@ -4,84 +4,31 @@ gateway, no database and no private key, and changes nothing.
 Counterparts: `sealing.py`, `destruction.py` and `chain.py` wrote what is checked here; `gateway112 vault verify` tells.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from gateway.vault import manifest, strays
 from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
+from gateway.vault.findings import Finding, Head, Verified, What
 from gateway.vault.folders import days, folder_of, part_of
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import fingerprint, is_signed
-from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
-from gateway.vault.plain_files import read_plain
-from gateway.vault.sealing import sha256_on
-from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, Shelf, ShelfAway
+from gateway.vault.manifest import CERTIFICATE_FORMAT, MANIFEST_FORMAT, NoManifest
+from gateway.vault.plain_files import NotPlain, read_plain
+from gateway.vault.sealing import read_document, sha256_on
+from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, FolderUnreadable, Shelf, ShelfAway
+from gateway.vault.tracing import trace
 
 LOOK_AGAIN_S, LOOKS = 0.5, 8
 """What is found while the worker writes may be its half-done step: only what is found so often, that long apart, is."""
 _MANIFEST, _CERTIFICATE = ".json", ".destroyed.json"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,150}\.json")
-"""What a line of the chain may speak of."""
-
-
-class What(StrEnum):
-    """What is wrong with a file."""
-
-    CHANGED = "changed"
-    MISSING = "missing"
-    SWAPPED = "swapped"
-    ADDED = "added"
-    EDITED = "edited"
-    """A manifest or certificate that is not the one which stands in the chain."""
-    TORN = "torn"
-    REWRITTEN = "rewritten"
-    BAD_SIGNATURE = "bad signature"
-    UNFINISHED = "unfinished"
-    """The worker was interrupted here, and has not come back to it."""
-    LOCKED = "locked"
-    """In order, and nobody can hear it: its key is not in the ring."""
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it was left. `said` tells what, for people. Beside the days' folders it has no day."""
-
-    day: date | None
-    file: str
-    what: What
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A day's head, as it was found: note it elsewhere, and nobody can write that day anew unseen."""
-
-    day: date
-    entries: int
-    last: str
-
-
-@dataclass(slots=True)
-class Verified:
-    """What was looked at, and what was found."""
-
-    recordings: int = 0
-    destroyed: int = 0
-    bytes: int = 0
-    heads: list[Head] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    tells_rollbacks: bool = True
-    """Whether what was signed last is kept here: without it an older copy of a day is as good as the day."""
 
 
 class Verifier:
@@ -107,8 +54,11 @@ class Verifier:
 
     def size_bytes(self, since: date) -> int:
         """How much there is to read, for whoever wants to show how far it is."""
-        found = days(self._root, since)
-        return sum(each.bytes for day in found for each in self._shelf.lying(folder_of(day)))
+        size_bytes = 0
+        for day in days(self._root, since):
+            with contextlib.suppress(FolderUnreadable):  # which is told when it is its turn
+                size_bytes += sum(each.bytes for each in self._shelf.lying(folder_of(day)))
+        return size_bytes
 
     def verify(self, since: date = date.min, tell: Callable[[int], object] = lambda _: None) -> Verified:
         """Looks at all days from `since` on, and at what lies beside the days. `tell` hears how many bytes were read,
@@ -144,12 +94,14 @@ class Verifier:
             found = again
         return found
 
-    def lines_of(self, day: date) -> set[str]:
-        """The hashes of all lines of a day's chain."""
+    def lines_of(self, day: date) -> set[str] | None:
+        """The hashes of all lines of a day's chain; None where it cannot be read, which is told of that day."""
         try:
             data = read_plain(self._root / folder_of(day) / CHAIN)
-        except OSError:
+        except (FileNotFoundError, NotPlain):
             return set()
+        except OSError:
+            return None
         return {hashlib.sha256(line).hexdigest() for line in data.splitlines(keepends=True)}
 
     def kept(self, day: date) -> Kept | None:
@@ -197,10 +149,13 @@ class _Day:
             kept = None
             self._say(CHAIN, What.UNREADABLE, str(error))
         lines = self._lines()
-        self._follow(lines)
-        self._look_at_head(lines)
+        signed = self._signed_end(lines or [])
+        if lines is None:
+            self._entries = self._orphans()
+        else:
+            self._follow(lines, signed)
         if kept is not None and (self._found.heads or not self._found.findings):
-            self._look_back(lines, kept)
+            self._look_back(lines or [], kept)
         documents = dict(self._documents())
         owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
         for found_id, document in documents.items():
@@ -213,45 +168,57 @@ class _Day:
 
     # ---------------------------------------------------------------- the chain
 
-    def _lines(self) -> list[bytes]:
+    def _lines(self) -> list[bytes] | None:
+        """The whole lines; None where somebody removed the chain, or it cannot be read."""
         try:
             data = read_plain(self._folder / CHAIN)
         except FileNotFoundError:
-            if (self._folder / HEAD).exists():
-                self._say(CHAIN, What.MISSING, "the chain is not there, and its signed head is")
-            return []
+            if not (self._folder / HEAD).exists():
+                return []
+            self._say(CHAIN, What.MISSING, "the chain is not there, and its signed head is")
+            return None
         except OSError as error:
             self._say(CHAIN, What.UNREADABLE, f"the chain cannot be read: {error.strerror}")
-            return []
+            return None
         lines = data.splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
             lines.pop()
             self._say(CHAIN, What.TORN, f"the last line is torn, after {len(lines)} whole ones")
         return lines
 
-    def _follow(self, lines: list[bytes]) -> None:
-        previous = NOTHING_BEFORE
-        for number, line in enumerate(lines, 1):
-            try:
-                document = json.loads(line)
-                told, before = int(document["entry"]), str(document["previous"])
-                file, sha256 = str(document["file"]), str(document["sha256"])
-                if not _NAME.fullmatch(file):
-                    raise ValueError(file)
-            except UNREADABLE_LINE:
-                self._say(CHAIN, What.REWRITTEN, f"line {number} cannot be read")
-            else:
-                if number == 1:
-                    self._look_at_day_before(document, before)
-                elif before != previous:
-                    self._say(CHAIN, What.REWRITTEN, f"line {number} ({file}) does not follow from the one before")
-                if told != number:
-                    self._say(CHAIN, What.REWRITTEN, f"line {number} ({file}) says that it is number {told}")
-                self._entries[file] = sha256
-            previous = hashlib.sha256(line).hexdigest()
+    def _follow(self, lines: list[bytes], signed: tuple[int, str] | None) -> None:
+        """Names each line that is not as it was signed, and takes the others at their word."""
+        traced = trace(lines, signed)
+        told = ((What.MISSING, traced.removed), (What.REWRITTEN, traced.changed), (What.ADDED, traced.added))
+        for what, each in told:
+            for said in each:
+                self._say(CHAIN, what, said)
+        if traced.first is not None:
+            self._look_at_day_before(traced.first)
+        self._entries = traced.files
+        if traced.removed or traced.changed:
+            self._entries |= self._orphans()
 
-    def _look_at_day_before(self, document: Mapping[str, Any], before: str) -> None:
-        named = document.get("previous_day")
+    def _orphans(self) -> dict[str, str]:
+        """The manifests and certificates that this vault signed and that no line speaks of any more, with the hashes
+        that they have now: they were not added, and what they speak of is held against them."""
+        found = {}
+        for path in sorted(self._folder.glob("*.json")):
+            if path.name.startswith(".") or path.name.endswith(WAVEFORM) or path.name in self._entries:
+                continue
+            is_certificate = path.name.endswith(_CERTIFICATE)
+            found_id = path.name.removesuffix(_CERTIFICATE if is_certificate else _MANIFEST)
+            try:
+                data = read_document(path)
+                document = manifest.read(data, found_id, CERTIFICATE_FORMAT if is_certificate else MANIFEST_FORMAT)
+            except (OSError, NoManifest):
+                continue
+            if manifest.is_signed(document, f"{folder_of(self._day)}/{path.name}", self._verifier.is_signed):
+                found[path.name] = hashlib.sha256(data).hexdigest()
+        return found
+
+    def _look_at_day_before(self, document: Mapping[str, Any]) -> None:
+        named, before = document["previous_day"], document["previous"]
         if named is None:
             return
         try:
@@ -260,45 +227,44 @@ class _Day:
             self._say(CHAIN, What.REWRITTEN, "line 1 names no day before it")
             return
         lines = self._verifier.lines_of(day)
+        if lines is None:
+            return
         if not lines:
             self._say(CHAIN, What.MISSING, f"the chain of {folder_of(day)}, which this one follows, is not there")
         elif before not in lines:
             self._say(CHAIN, What.REWRITTEN, f"the chain of {folder_of(day)} has not the line that this one follows")
 
-    def _look_at_head(self, lines: list[bytes]) -> None:
+    def _signed_end(self, lines: list[bytes]) -> tuple[int, str] | None:
+        """How many lines were signed, and the last one's hash; None where no signature says so, which is told."""
         try:
             text, signature = read_plain(self._folder / HEAD), read_plain(self._folder / SIGNATURE)
         except FileNotFoundError as error:
             if lines:
                 self._say(Path(str(error.filename)).name, What.MISSING, "the chain's end is not signed")
-            return
+            return None
         except OSError as error:
             self._say(HEAD, What.UNREADABLE, f"it cannot be read: {error.strerror}")
-            return
+            return None
         try:
             head = json.loads(text)
             entries, last, day, key = int(head["entries"]), str(head["last"]), str(head["day"]), str(head["key"])
         except UNREADABLE_LINE:
             self._say(HEAD, What.REWRITTEN, "it is no head of a chain")
-            return
+            return None
         if not self._verifier.is_signed(text, signature):
             self._say_why_unsigned(key)
-            return
+            return None
         if day != self._day.isoformat():
             self._say(HEAD, What.SWAPPED, f"it is the head of {day}")
-            return
+            return None
         now = hashlib.sha256(lines[-1]).hexdigest() if lines else NOTHING_BEFORE
         if (entries, last) == (len(lines), now):
             self._found.heads.append(Head(self._day, entries, last))
-        elif len(lines) > entries and (not entries or hashlib.sha256(lines[entries - 1]).hexdigest() == last):
-            is_ours = self._has_begun(len(lines), now)
-            what = What.UNFINISHED if is_ours else What.ADDED
-            said = "the worker was interrupted" if is_ours else "somebody added them"
-            self._say(CHAIN, what, f"{len(lines) - entries} line(s) after the signed end: {said}")
-        elif len(lines) < entries:
-            self._say(CHAIN, What.MISSING, f"it has {len(lines)} whole lines, and {entries} were signed")
-        else:
-            self._say(CHAIN, What.REWRITTEN, f"its line {entries} is not the one that was signed")
+        elif len(lines) > entries and self._has_begun(len(lines), now):
+            said = f"{len(lines) - entries} line(s) after the signed end: the worker was interrupted"
+            self._say(CHAIN, What.UNFINISHED, said)
+            return len(lines), now
+        return entries, last
 
     def _look_back(self, lines: list[bytes], kept: Kept) -> None:
         """Holds the chain, whose head is in order, against what was signed here last."""
@@ -435,7 +401,12 @@ class _Day:
                 self._say(peaks["file"], What.CHANGED, "it is not the waveform that was sealed")
 
     def _look_for_more(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
-        names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
+        names: set[str] = set()
+        try:
+            names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
+        except FolderUnreadable as error:
+            self._found.findings.append(Finding(self._day, folder_of(self._day), What.UNREADABLE, str(error)))
+            return
         chained = strays.Chained(frozenset(self._entries), documents)
         for name, said in strays.in_day(self._folder, names, self._known, chained):
             self._say(name, What.ADDED, said)

@@ -26,9 +26,10 @@ from gateway.domain.recordings import Recording
 from gateway.ports import Unsealable
 from gateway.settings import Settings
 from gateway.vault import messages
+from gateway.vault.certificates import Certificates
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
-from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.listing import clear_parts, lying_files
 from gateway.vault.opus import NoFfmpeg
 from gateway.vault.sealing import Sealer
@@ -65,6 +66,7 @@ class Work:
         self._root = settings.paths.recordings.resolve()
         self._shelf = shelf
         self._tell_more = tell_more
+        self._certificates = Certificates(self._root, lambda: public_pems(settings.vault_dir))
         key = SigningKey(settings.vault_dir)
         chains = Chains(self._root, key)
         ring = KeyRing(settings.vault_dir) if settings.vault.encrypt else None
@@ -110,12 +112,14 @@ class Work:
                 return self._discard([messages.recording(each) for each in asked["recordings"]])
             case "destroy":
                 return self._destroyer.destroy(_recording(asked), asked["rule"], datetime.fromisoformat(asked["at"]))
+            case "is_destroyed":
+                return self._destroyer.is_destroyed(_recording(asked))
             case "files":
                 since, until = (datetime.fromisoformat(asked[each]) for each in ("since", "until"))
                 if cleared := clear_parts(self._root, since, until):
                     log.info("vault_parts_cleared", extra={"count": cleared})
                 files = []
-                for each in lying_files(self._root, self._shelf, since, until):
+                for each in lying_files(self._root, self._shelf, self._certificates, since, until):
                     files.append(messages.of_file(each))
                     if len(files) == messages.MOST_FILES:
                         self._tell_more(files)

@@ -88,6 +88,9 @@ class VaultWorker:
         asked = {"recording": messages.of_recording(recording), "rule": rule, "at": at.isoformat()}
         return str(await self._ask("destroy", **asked))
 
+    async def is_destroyed(self, recording: Recording) -> bool:
+        return bool(await self._ask("is_destroyed", recording=messages.of_recording(recording)))
+
     async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
         told = await self._ask("files", since=since.isoformat(), until=until.isoformat())
         return [messages.file(each) for each in told]

@@ -259,12 +259,49 @@ async def test_what_is_gone_says_why(house: House) -> None:
     assert await entries(house) == []
 
 
-async def test_stored_sound_that_was_changed_is_not_played(house: House) -> None:
+def change(house: House, recording: Recording) -> bytes:
+    """One bit of the stored sound, so that it has the same size."""
+    data = bytearray(stored(house, recording))
+    data[-20] ^= 1
+    assert recording.seal is not None
+    (house.sounds / recording.seal.stored).write_bytes(data)
+    return bytes(data)
+
+
+async def test_stored_sound_that_was_changed_is_heard_by_those_alone_who_say_that_they_know(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
     recording = await with_sealed(house)
     assert recording.seal is not None
-    (house.sounds / recording.seal.stored).write_bytes(stored(house, recording)[:-1])
-    reply = await house.get(f"{AUDIO}?{WHY}")
-    assert (reply.status, "another size than when it was sealed" in reply.json["detail"]) == (500, True)
+    assert (await house.get(f"{AUDIO}?{WHY}")).status == 200
+    changed = change(house, recording)
+    for path in (AUDIO, f"{AUDIO}?format=wav&", f"/v1/recordings/{CALL}/slice?from=0&to=1&"):
+        reply = await house.get(f"{path}{'' if '?' in path else '?'}{WHY}")
+        assert (reply.status, "was changed since it was sealed" in reply.json["detail"]) == (409, True)
+    assert "sound_not_as_sealed" in caplog.messages
+    house.services.clock.at = START.replace(hour=5)
+    reply = await house.get(f"{AUDIO}?reason=a+life+may+hang+on+it&changed=true")
+    assert (reply.status, reply.raw) == (200, changed)
+    assert reply.headers["Not-As-Sealed"] == "it was changed since it was sealed"
+    assert "ETag" not in reply.headers
+    noted = [each["after"].get("not_as_sealed") for each in await entries(house)]
+    assert noted == [None, True]
+    (house.sounds / recording.seal.stored).write_bytes(changed[:-1])
+    assert (await house.get(f"{AUDIO}?{WHY}")).status == 409
+
+
+@pytest.mark.parametrize("query", ["", "format=mp3&"])
+async def test_what_was_changed_is_never_heard_whole_before_that_is_known(
+    house: House, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    recording = await with_sealed(house)
+    monkeypatch.setattr("gateway.api.sounds.PROVED_FIRST_BYTES", 0)  # as of a call of hours
+    monkeypatch.setattr("gateway.api.sounds.REMEMBERED_WITHIN_S", 0.0)
+    assert (await house.get(f"{AUDIO}?{query}{WHY}")).status == 200
+    change(house, recording)
+    for headers in ({}, {"Range": "bytes=0-"}):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await house.get(f"{AUDIO}?{query}{WHY}", headers=headers)
 
 
 async def test_what_is_sealed_while_somebody_looks_for_it_is_found(
@@ -372,7 +409,7 @@ async def test_sound_that_breaks_in_the_middle_is_no_whole_answer(house: House, 
     whole = stored(house, recording)
     (house.sounds / DAY / f"{CALL}.ogg").write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
     with pytest.raises(aiohttp.ClientPayloadError):
-        await house.get(f"/v1/recordings/{CALL}/slice?from=1&to=29&format={form}&{WHY}")
+        await house.get(f"/v1/recordings/{CALL}/slice?from=1&to=29&format={form}&{WHY}&changed=true")
 
 
 async def test_what_cannot_be_noted_is_not_heard(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

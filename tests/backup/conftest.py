@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,8 +48,15 @@ class Own:
             clock=lambda: datetime.now(UTC),
         )
 
-    def restore(self, source: Path, passphrase: str | None = PASSPHRASE, *, with_keys: bool = True) -> None:
-        restoring.restore(self.settings, source, passphrase=passphrase, with_keys=with_keys)
+    def restore(
+        self,
+        source: Path,
+        passphrase: str | None = PASSPHRASE,
+        *,
+        with_keys: bool = True,
+        tell: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        restoring.restore(self.settings, source, passphrase=passphrase, with_keys=with_keys, tell=tell)
 
     def told(self) -> Told:
         """All that the database tells: events, calls, the journal's positions."""

@@ -17,8 +17,8 @@ import pytest
 from gateway import __main__
 from gateway.asterisk.claim import claim
 from gateway.backup.databases import copy_sqlite
-from gateway.backup.folder import MANIFEST, SUMS, BackupFailed, Manifest
-from gateway.backup.restoring import MARK, refuse_unfinished
+from gateway.backup.folder import DATABASES, MANIFEST, SUMS, BackupFailed, Manifest
+from gateway.backup.restoring import DUMP, MARK, refuse_unfinished
 from gateway.charge import Charge
 from gateway.settings import SettingsError
 from gateway.store.migrations import SchemaTooNew
@@ -42,6 +42,7 @@ def test_the_restored_centre_has_the_same_calls_the_same_sound_and_the_same_keys
     assert (made.manifest.recordings, made.manifest.in_bucket) == (3, 0)
     fresh.restore(made.folder)
     assert fresh.told() == centre.told()
+    assert not (fresh.settings.paths.var / DUMP).exists()
     assert len(fresh.told()[0]) == 2
     # the sound: what was sealed, what waits, what was destroyed
     assert files(fresh.settings.paths.recordings) == files(centre.settings.paths.recordings)
@@ -276,3 +277,24 @@ def test_a_copy_of_sqlite_is_of_one_moment_though_somebody_writes_all_the_while(
         assert count >= 30_000
         assert count % 2 == 0
     assert not list(tmp_path.glob("copy.db-*"))
+
+
+def test_a_database_that_is_changed_after_it_was_checked_is_not_restored(
+    centre: Own, fresh: Own, tmp_path: Path
+) -> None:
+    backup = centre.backup(tmp_path / "backup").folder
+    [database] = [backup / name for name in DATABASES.values() if (backup / name).exists()]
+    left = Manifest.read(backup).bytes
+
+    def change(read: int) -> None:
+        nonlocal left
+        left -= read
+        if left == 0:  # all of it was checked
+            data = database.read_bytes()
+            database.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+    with pytest.raises(BackupFailed, match="was changed while it was restored"):
+        fresh.restore(backup, tell=change)
+    assert not (fresh.settings.paths.var / DUMP).exists()
+    with pytest.raises(SettingsError, match="its restore did not come to its end"):
+        refuse_unfinished(fresh.settings)

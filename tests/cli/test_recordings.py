@@ -50,3 +50,4 @@ async def test_one_is_fetched_with_a_reason_that_stands_in_the_log(house: House,
     nowhere = await typed("recording fetch 112-1.1 -o", str(tmp_path / "no" / "one.wav"), "--reason", why)
     assert "cannot be written" in nowhere.words
     assert [name for name in os.listdir(tmp_path) if "wav" in name] == ["one.wav"]
+    await typed.good("recording fetch 112-1.1 --changed -o", str(tmp_path / "two.wav"), "--reason", why)

@@ -6,10 +6,11 @@ import pytest
 
 from gateway.domain.dispositions import Disposition
 from gateway.domain.kept import Invalid, Unfitting
-from gateway.domain.retention import Lasting, Retention, RetentionRule, check, distrust
+from gateway.domain.retention import Lasting, Retention, RetentionRule, Trusted, Uptime, check, distrust
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 DAY = timedelta(days=1)
+UP = Uptime("first", 1000.0)
 
 
 def rule(number: int, keep_days: int = 30, place: int | None = None, **fields: object) -> RetentionRule:
@@ -75,5 +76,40 @@ def test_two_rules_of_one_place_and_rules_that_never_decide_are_refused() -> Non
     ],
 )
 def test_a_clock_that_leaps_is_not_believed(apart: timedelta, words: str | None) -> None:
-    doubt = distrust(NOW + apart, NOW)
+    before = Trusted(NOW, uptime=UP)
+    doubt = distrust(before.then(NOW + apart, UP), before)
     assert doubt is None if words is None else words in (doubt or "")
+
+
+def later(hours: float, boot: str = "first") -> Uptime:
+    return Uptime(boot, UP.seconds + 3600 * hours)
+
+
+def looks(*looked: tuple[timedelta, Uptime]) -> list[str | None]:
+    """What is said of each look: the clock by so much later than the first one, and the machine's own."""
+    trusted, said = Trusted(NOW, uptime=UP), []
+    for apart, uptime in looked:
+        then = trusted.then(NOW + apart, uptime)
+        said.append(distrust(then, trusted))
+        trusted = trusted if said[-1] else then
+    return said
+
+
+def test_a_clock_that_creeps_ahead_is_not_believed_for_having_done_so_in_small_steps() -> None:
+    *first, last, still = looks(*((number * 2.9 * DAY, later(number)) for number in (1, 2, 3)))
+    assert first == [None]
+    assert (last, still) == (
+        "the clock has run ahead by 5 days in all since somebody last said what time it is",
+        "the clock is 5 days ahead of 2026-11-28 21:36 UTC, when it was last right",
+    )
+
+
+def test_time_that_passed_while_the_gateway_was_away_is_known_and_while_the_machine_was_off_is_not() -> None:
+    assert looks((90 * DAY, later(90 * 24)), (91 * DAY, later(91 * 24))) == [None, None]
+    assert looks((2 * DAY, later(1, "second")), (4 * DAY, later(1, "third")))[0] is None
+    assert "4 days in all" in str(looks((2 * DAY, later(1, "second")), (4 * DAY, later(1, "third")))[1])
+
+
+def test_a_clock_that_is_set_back_again_takes_back_what_it_had_leapt() -> None:
+    minutes = [timedelta(minutes=59) if number % 2 else timedelta() for number in range(200)]
+    assert set(looks(*((apart, UP) for apart in minutes))) == {None}

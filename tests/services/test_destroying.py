@@ -19,7 +19,7 @@ from gateway.domain.dispositions import Disposition
 from gateway.domain.events import Event
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.domain.retention import LegalHold, RetentionRule
+from gateway.domain.retention import LegalHold, RetentionRule, Trusted
 from gateway.ports import Taken
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -86,7 +86,7 @@ async def test_a_recording_goes_when_the_rule_of_its_disposition_and_queue_says(
             dispositions=(disposed(prank, Disposition.PRANK),),
         )
     )
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
 
     assert await services.destroying.look() == 2
     assert services.own_vault.destroyed == [
@@ -105,7 +105,7 @@ async def test_a_recording_goes_when_the_rule_of_its_disposition_and_queue_says(
 async def test_a_deed_and_an_event_tell_of_each_under_its_call(services: Services, tmp_path: Path) -> None:
     call = a_call(1, LONG_AGO)
     await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     await services.destroying.look()
 
     [told] = [stored.event for stored in services.feed.after(0) or () if stored.event.type == "recording.destroyed"]
@@ -122,7 +122,7 @@ async def test_what_is_held_stays_and_goes_once_the_hold_is_lifted(services: Ser
     hold = await services.office.create(
         LegalHold(call_id="112-1", reason="LP/B/112", set_by="Ani", created_at=MONDAY), ANI
     )
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 0
     await services.office.retire(hold, ANI)
     assert await services.destroying.look() == 2
@@ -131,7 +131,7 @@ async def test_what_is_held_stays_and_goes_once_the_hold_is_lifted(services: Ser
 async def test_a_hold_that_comes_between_the_look_and_the_turn_is_seen(services: Services, tmp_path: Path) -> None:
     calls = tuple(a_call(number, LONG_AGO + number * timedelta(hours=1)) for number in range(30))
     await services.store.commit(Change(calls=calls, recordings=tuple(a_recording(each, tmp_path) for each in calls)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     pending = [LegalHold(call_id="112-29", reason="LP", set_by="Ani", created_at=MONDAY)]
 
     async def hold_the_last(_: Recording) -> None:  # while the first part of the look is destroyed
@@ -150,7 +150,7 @@ async def test_no_hold_is_taken_on_a_call_whose_recording_is_going_at_that_momen
 ) -> None:
     call = a_call(1, LONG_AGO)
     await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     refused = []
 
     async def hold_it(_: Recording) -> None:
@@ -197,7 +197,7 @@ async def test_a_call_back_follows_the_last_call_that_was_tried_and_any_of_them_
         )
     )
     hold = await services.office.create(LegalHold(call_id="112-1", reason="LP", set_by="Ani", created_at=MONDAY), ANI)
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 0
     await services.office.retire(hold, ANI)
     assert await services.destroying.look() == 1
@@ -210,7 +210,7 @@ async def test_killed_between_the_vault_and_the_store_it_is_asked_again_and_foun
 ) -> None:
     call = a_call(1, LONG_AGO)
     await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     row = await services.store.recording("112-1")
     assert row is not None
     await services.own_vault.destroy(row, "the centre's own rule: 365 days", MONDAY)  # and here it was killed
@@ -224,7 +224,7 @@ async def test_what_was_begun_when_it_was_killed_is_settled_although_a_hold_came
 ) -> None:
     calls = tuple(a_call(number, LONG_AGO) for number in range(3))
     await services.store.commit(Change(calls=calls, recordings=tuple(a_recording(each, tmp_path) for each in calls)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     destroyed = 0
 
     async def die_at_the_second(_: Recording) -> None:
@@ -262,7 +262,7 @@ async def test_raw_sound_that_could_not_be_sealed_and_what_is_lost_go_too_and_a_
     for each in recordings:
         (tmp_path / each.file).write_bytes(b"raw")
     await services.store.commit(Change(calls=tuple(calls), recordings=tuple(recordings)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 2
     assert [(tmp_path / each.file).exists() for each in recordings] == [False, False, True]
 
@@ -272,7 +272,7 @@ async def test_what_cannot_be_destroyed_is_an_alarm_and_the_next_one_goes_on(
 ) -> None:
     calls = tuple(a_call(number, LONG_AGO) for number in range(3))
     await services.store.commit(Change(calls=calls, recordings=tuple(a_recording(each, tmp_path) for each in calls)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     services.own_vault.refuses["112-1"] = "its file is another one's"
     assert await services.destroying.look() == 2
     [alarm] = services.destroying.alarms(())
@@ -291,7 +291,7 @@ async def test_a_clock_that_leaps_a_year_ahead_destroys_nothing_before_a_person_
 ) -> None:
     calls = tuple(a_call(number, MONDAY - 100 * DAY) for number in range(3))
     await services.store.commit(Change(calls=calls, recordings=tuple(a_recording(each, tmp_path) for each in calls)))
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 0
 
     services.clock.at = MONDAY + 365 * DAY
@@ -313,6 +313,34 @@ async def test_a_clock_that_leaps_a_year_ahead_destroys_nothing_before_a_person_
     services.clock.at = MONDAY + 365 * DAY  # and this time a year has gone by indeed
     await services.destroying.confirm_clock(services.clock.at + timedelta(minutes=3), ANI)
     assert await services.destroying.look() == 3
+
+
+async def test_a_clock_that_creeps_ahead_destroys_nothing_early_through_restarts_either(
+    services: Services, tmp_path: Path
+) -> None:
+    call = a_call(1, MONDAY - 300 * DAY)
+    await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
+    assert await services.custody.trusted() is not None  # the newest recording stands for it
+    await services.destroying.confirm_clock(services.clock(), ANI)
+    clock = services.clock
+    for number in range(1, 40):
+        clock.at, clock.now_s = MONDAY + number * 2.5 * DAY, 3600.0 * number
+        anew = Services(services.store, clock=clock, own_vault=services.own_vault)
+        assert await anew.destroying.look() == 0
+    assert [each.kind for each in anew.destroying.alarms(())] == ["retention_clock"]
+    await anew.destroying.confirm_clock(clock(), ANI)
+    assert await anew.destroying.look() == 1
+
+
+async def test_a_gateway_that_was_away_for_weeks_goes_on_where_the_machine_was_not(
+    services: Services, tmp_path: Path
+) -> None:
+    call = a_call(1, MONDAY - 360 * DAY)
+    await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
+    await services.destroying.confirm_clock(services.clock(), ANI)
+    services.clock.at, services.clock.now_s = MONDAY + 30 * DAY, 30 * 86400.0
+    anew = Services(services.store, clock=services.clock, own_vault=services.own_vault)
+    assert await anew.destroying.look() == 1
 
 
 async def test_a_clock_that_was_ahead_at_the_first_look_is_held_against_the_newest_recording(
@@ -340,7 +368,7 @@ async def test_of_a_thousand_recordings_two_on_hold_stay_and_each_other_one_has_
     for call_id in ("112-111", "112-999"):
         hold = LegalHold(call_id=call_id, reason="LP/B/112/2026", set_by="Ani", created_at=MONDAY)
         await services.office.create(hold, ANI)
-    await services.custody.trust(MONDAY)
+    await services.custody.trust(Trusted(MONDAY))
 
     assert await services.destroying.look() == 998
 
@@ -360,7 +388,7 @@ async def test_of_a_thousand_recordings_two_on_hold_stay_and_each_other_one_has_
 
 
 async def test_the_alarm_stands_through_a_restart_and_is_cleared_when_the_clock_is_right(services: Services) -> None:
-    await services.custody.trust(MONDAY - 30 * DAY)
+    await services.custody.trust(Trusted(MONDAY - 30 * DAY))
     await services.destroying.look()
     await services.watch.tick(services.clock())
     assert await standing(services) == ["retention_clock"]

@@ -1,5 +1,6 @@
 """Recordings on a real store: rows with their calls, the looks at their sound, sealing, alarms, and recovery."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -424,7 +425,42 @@ async def test_what_was_destroyed_when_the_gateway_died_is_not_told_as_lost(serv
     services.sounds.write(FILE, 20)
     await sealed(services)
     services.vault.sealed.clear()
+    known = await row(services)
+    await services.store.commit(Change(recordings=(replace(known, destroyed_at=MONDAY),)))  # it was to be destroyed
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+    await services.store.commit(Change(recordings=(known,)))  # an older copy of the database was brought back
+    services.vault.destroyed.add("112-1.0")
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+    assert (await row(services)).state is State.SEALED
+
+
+async def test_a_certificate_that_somebody_planted_does_not_hide_that_sound_is_lost(services: Services) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
     services.sounds.files["2026/08/16/112-1.0.destroyed.json"] = 300
+    services.vault.doubtful["112-1.0"] = "112-1.0.destroyed.json does not stand in the chain"
+    assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
+    assert (await row(services)).problem == (
+        "its stored sound 2026/08/16/112-1.0.ogg is not there any more, and 112-1.0.destroyed.json does not stand in "
+        "the chain"
+    )
+
+
+async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_settled(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+    services.vault.unreadable.add(MONDAY.date() - timedelta(days=1))
+    days = [MONDAY.date() - timedelta(days=1), MONDAY.date()]
+    assert await services.recovery.settle(days) == {"lost": 1}
+    [told] = [each for each in caplog.records if each.message == "recordings_not_recovered"]
+    assert "cannot be read" in told.__dict__["reason"]
+    services.vault.unreadable.add(MONDAY.date())  # what cannot be listed is not told to be lost
     assert await services.recovery.settle([MONDAY.date()]) == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.api.exports import Source
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, State
+from gateway.domain.retention import Trusted
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
 from gateway.vault.sounds import Sounds
@@ -90,7 +91,7 @@ async def test_the_true_vault_destroys_what_is_due_sealed_raw_or_lost_and_leaves
     await services.set_up()
     for each in every:
         await services.store.commit(call_of(each))
-    await services.custody.trust(services.clock())
+    await services.custody.trust(Trusted(services.clock()))
 
     assert await services.destroying.look() == 4
     assert services.destroying.alarms(()) == []

@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +18,13 @@ from gateway.doctor.finding import Finding, Level
 from gateway.domain.recordings import Recording
 from gateway.settings import Settings
 from gateway.vault.bucket import BucketShelf
+from gateway.vault.findings import What
 from gateway.vault.listing import lying_files
 from gateway.vault.moving import Mover
 from gateway.vault.rounds import Round
-from gateway.vault.shelf import LocalShelf, ShelfAway, shelf_for
+from gateway.vault.shelf import FolderUnreadable, LocalShelf, Lying, ShelfAway, shelf_for
 from gateway.vault.sounds import Sounds
-from gateway.vault.verify import Verifier, What
+from gateway.vault.verify import Verifier
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.bucket_server import ACCESS_KEY, SECRET, BucketServer
 from tests.vault.sound import DAY, House, two_tones
@@ -216,6 +217,71 @@ def test_what_a_crash_left_of_something_destroyed_is_deleted_by_the_next_round(p
     assert made.seal.stored not in plain.in_bucket()
 
 
+def plant(centre: Centre, recording: Recording) -> None:
+    """A certificate of its destruction, and a line of the chain that speaks of it, as anybody can write them."""
+    told = {"format": "gateway112-destruction-1", "recording": recording.id, "rule": "court order"}
+    certificate, chain = centre.day / f"{recording.id}.destroyed.json", centre.day / "chain.jsonl"
+    certificate.write_text(json.dumps(told))
+    last = chain.read_bytes().splitlines(keepends=True)[-1]
+    line = {"entry": 9, "file": certificate.name, "sha256": hashlib.sha256(certificate.read_bytes()).hexdigest()}
+    with chain.open("ab") as file:
+        file.write(json.dumps({**line, "previous": hashlib.sha256(last).hexdigest()}).encode() + b"\n")
+
+
+def test_a_certificate_that_somebody_planted_deletes_nothing_from_the_bucket_and_keeps_nothing_from_it(
+    plain: Centre,
+) -> None:
+    there, here = plain.sealed(1), plain.sealed(2)
+    assert there.seal
+    assert here.seal
+    plain.round(keep_in="bucket")
+    plain.bucket.look()
+    third = plain.sealed(3)
+    assert third.seal
+    for each in (there, third):
+        plant(plain, each)
+    plain.round()
+    assert {there.seal.stored, here.seal.stored, third.seal.stored} <= set(plain.in_bucket())
+    back = plain.round(keep_in="disk")
+    assert (back.moved, back.problem) == (3, None)
+    assert all(plain.hears(each) for each in (there, here, third))
+
+
+def test_what_a_hold_kept_from_being_destroyed_comes_home_although_that_was_begun(plain: Centre) -> None:
+    made = plain.sealed(1)
+    plain.round()
+    endpoint = plain.vault["endpoint"]
+    plain.vault["endpoint"] = "http://127.0.0.1:9"
+    plain.start()
+    with pytest.raises(ShelfAway):  # it has begun, and the bucket does not answer; then a hold is set
+        plain.destroyer.destroy(made, "after 30 days", plain.now)
+    assert made.seal
+    assert plain.certificates.have_begun(made.seal.stored)
+    back = plain.round(endpoint=endpoint, keep_in="disk")
+    assert (back.moved, back.waiting, back.problem) == (1, 0, None)
+    assert plain.on_disk() == {made.seal.stored}
+    assert plain.hears(made)
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_other_days_are_moved(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain.sealed(1, day="2026/11/25")
+    made = plain.sealed(2)
+    lying = LocalShelf.lying
+
+    def refused(shelf: LocalShelf, folder: str) -> Iterator[Lying]:
+        if folder == "2026/11/25":
+            raise FolderUnreadable(f"the folder {folder} cannot be read: Permission denied")
+        return lying(shelf, folder)
+
+    monkeypatch.setattr(LocalShelf, "lying", refused)
+    came = plain.round()
+    assert (came.moved, came.waiting) == (1, 1)
+    assert came.problem == "the folder 2026/11/25 cannot be read: Permission denied"
+    assert plain.hears(made)
+
+
 def test_a_changed_sound_is_not_moved_and_does_not_take_the_place_of_the_good_one(plain: Centre) -> None:
     one, two = plain.sealed(1), plain.sealed(2)
     assert one.seal
@@ -256,7 +322,9 @@ def test_what_a_killed_mover_had_fetched_half_is_no_sound_and_is_deleted(plain: 
     plain.round()  # the day is done
     left = plain.day / f".{made.id}.ogg.coming"
     left.write_bytes(b"OggS")
-    assert [each.id for each in lying_files(plain.root, plain.shelf, plain.now, plain.now)] == [made.id]
+    assert [each.id for each in lying_files(plain.root, plain.shelf, plain.certificates, plain.now, plain.now)] == [
+        made.id
+    ]
     plain.round()
     assert not left.exists()
 
@@ -381,15 +449,15 @@ def test_what_lies_in_a_bucket_that_does_not_answer_is_listed_as_its_manifests_s
     kept, destroyed = plain.sealed(1), plain.sealed(2)
     plain.round()
     plain.destroyer.destroy(destroyed, "after 30 days", plain.now)
-    listed = list(lying_files(plain.root, plain.shelf, plain.now, plain.now))
+    listed = list(lying_files(plain.root, plain.shelf, plain.certificates, plain.now, plain.now))
     plain.vault["endpoint"] = "http://127.0.0.1:9"
     plain.start()
-    assumed = list(lying_files(plain.root, plain.shelf, plain.now, plain.now))
+    assumed = list(lying_files(plain.root, plain.shelf, plain.certificates, plain.now, plain.now))
     assert [(each.id, each.file, each.bytes, each.is_sealed) for each in assumed] == [
         (each.id, each.file, each.bytes, each.is_sealed) for each in listed
     ]
     assert [each.id for each in assumed] == [kept.id]
     begun = time.monotonic()
     for _ in range(100):  # a year of days is not waited for one by one
-        assert len(list(lying_files(plain.root, plain.shelf, plain.now, plain.now))) == 1
+        assert len(list(lying_files(plain.root, plain.shelf, plain.certificates, plain.now, plain.now))) == 1
     assert time.monotonic() - begun < 2.0

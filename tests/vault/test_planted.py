@@ -16,8 +16,8 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Unsealable
-from gateway.vault.verify import What
-from tests.vault.sound import House, tones
+from gateway.vault.findings import What
+from tests.vault.sound import DAY, House, tones
 
 SOUND = tones(0.1, 300, 500)
 BEGUN, FINAL = ".{}.destroyed.json.part", "{}.destroyed.json"
@@ -118,6 +118,35 @@ def test_a_foreign_manifest_without_raw_sound_is_not_taken_into_the_chain(house:
     with pytest.raises(Unsealable, match=r"not written by this vault|put back to an older state"):
         house.sealer.seal(made)
     assert manifest.exists()
+
+
+def test_only_what_stands_in_the_chain_is_destroyed_and_a_planted_certificate_is_told(house: House) -> None:
+    kept, gone, planted = (house.sealed(number, SOUND) for number in (1, 2, 3))
+    house.destroyer.destroy(gone, "a year", house.now)
+    assert [house.destroyer.is_destroyed(each) for each in (kept, gone)] == [False, True]
+    (house.day / f"{planted.id}.ogg").unlink()
+    text = (house.day / FINAL.format(gone.id)).read_text()
+    for each in ("{}", forged(planted.id, "whole"), text, text.replace(gone.id, planted.id)):
+        (house.day / FINAL.format(planted.id)).write_text(each)
+        with pytest.raises(Unsealable, match="does not stand in the chain of its day"):
+            house.destroyer.is_destroyed(planted)
+        assert not house.certificates.have_begun(f"{DAY}/{planted.id}.ogg")
+        assert house.certificates.standing(DAY) == {gone.id}
+    assert house.certificates.have_begun(f"{DAY}/{gone.id}.ogg")
+
+
+def test_no_destruction_is_believed_that_stands_in_lines_which_nobody_signed(house: House) -> None:
+    gone, planted = house.sealed(1, SOUND), house.sealed(2, SOUND)
+    house.destroyer.destroy(gone, "a year", house.now)
+    certificate, chain = house.day / FINAL.format(planted.id), house.day / "chain.jsonl"
+    certificate.write_text(forged(planted.id, "whole"))
+    lines = chain.read_bytes().splitlines(keepends=True)
+    line = {"entry": 4, "file": certificate.name, "sha256": hashlib.sha256(certificate.read_bytes()).hexdigest()}
+    line["previous"] = hashlib.sha256(lines[-1]).hexdigest()
+    chain.write_bytes(b"".join(lines) + json.dumps(line).encode() + b"\n")
+    assert house.certificates.standing(DAY) == {gone.id}
+    chain.write_bytes(lines[0] + json.dumps({**line, "entry": 2}).encode() + b"\n" + lines[2])
+    assert house.certificates.standing(DAY) == frozenset()
 
 
 class _Dying(list[str]):

@@ -6,6 +6,8 @@ Counterparts: `gateway/vault/strays.py`, `gateway/vault/shelf.py`. `test_verify.
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,9 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Listened
+from gateway.vault.findings import What
 from gateway.vault.raw import RawFolder
 from gateway.vault.shelf import ShelfAway
-from gateway.vault.verify import What
 from tests.vault.sound import DAY, House, a_recording, tones
 
 SOUND = tones(0.1, 300, 500)
@@ -46,6 +48,34 @@ def test_raw_sound_that_waits_and_the_marks_of_the_processes_are_nothing_to_tell
     for name in (".vault-worker", ".claim-centre"):
         (house.root / name).touch()
     assert house.findings() == []
+
+
+AS_ANY_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+"""Root may read everything."""
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_other_days_are_looked_at(house: House, tmp_path: Path) -> None:
+    house.sealed(5, SOUND, day="2026/11/25")
+    flip = house.sealed(6, SOUND, day="2026/11/27")
+    (house.root / "2026/11/27" / f"{flip.id}.ogg").write_bytes(b"OggS")
+    settings = tmp_path / "gateway.toml"
+    settings.write_text(f'[paths]\nvar = "{house.folder / "var"}"\nrecordings = "{house.root}"\n')
+    house.day.chmod(0)
+    try:
+        ended = subprocess.run(
+            [*AS_ANY_USER, sys.executable, "-m", "gateway", "--config", settings, "vault", "verify", "--json"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        house.day.chmod(0o755)
+    told = json.loads(ended.stdout)
+    found = {(each["file"], each["what"]) for each in told["findings"]}
+    assert found >= {(DAY, "unreadable"), (f"2026/11/27/{flip.id}.ogg", "changed")}
+    assert [each["day"] for each in told["heads"]] == ["2026-11-25", "2026-11-27"]
+    assert not {each for each in found if each[0].startswith(f"{DAY}/{ONE}")}
 
 
 def hidden_by_an_empty_plan(day: Path) -> None:

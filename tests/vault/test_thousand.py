@@ -20,7 +20,7 @@ from gateway.destroying import Destroying
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import Recording, State
-from gateway.domain.retention import LegalHold
+from gateway.domain.retention import LegalHold, Trusted
 from gateway.store.database import open_database
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -82,7 +82,7 @@ async def services(database_url: str, laid: Laid) -> AsyncIterator[Services]:
     calls = tuple(call for change in changes for call in change.calls)
     history = tuple(Event("call.arrived", each.arrived_at, each.id, {"caller": each.caller}) for each in calls)
     await services.store.commit(Change(calls=calls, events=history, recordings=laid.recordings))
-    await services.custody.trust(DUE_AT)
+    await services.custody.trust(Trusted(DUE_AT))
     yield services
     await services.store.close()
 
@@ -103,6 +103,7 @@ async def test_of_many_recordings_of_real_sound_two_on_hold_stay_and_each_other_
             vault=worker,
             doomed=services.doomed,
             clock=services.clock,
+            uptime=services.clock.uptime,
         )
         assert await destroying.look() == COUNT - 2
         assert destroying.alarms(()) == []

@@ -16,8 +16,9 @@ import pytest
 
 from gateway.ports import Unsealable
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
+from gateway.vault.findings import What
 from gateway.vault.keys import SigningKey, public_pems
-from gateway.vault.verify import Verifier, What
+from gateway.vault.verify import Verifier
 from tests.vault.sound import DAY, House, a_recording, tones
 
 ONE, TWO, THREE = (a_recording(number).id for number in (1, 2, 3))
@@ -132,7 +133,7 @@ FILES: Tampered = {
 CHAINS: Tampered = {
     "a line of the chain edited": (rewrite_line, {CHAIN: What.REWRITTEN}),
     "the last line of the chain removed": (drop_last_line, {CHAIN: What.MISSING}),
-    "a line added": (add_a_line, {CHAIN: What.ADDED, f"{ONE}.json": What.EDITED}),
+    "a line added": (add_a_line, {CHAIN: What.ADDED}),
     "the last line torn": (lambda day: (day / CHAIN).write_bytes((day / CHAIN).read_bytes()[:-9]), {CHAIN: What.TORN}),
     "the chain removed": (lambda day: (day / CHAIN).unlink(), {CHAIN: What.MISSING}),
     "the head removed": (lambda day: (day / HEAD).unlink(), {HEAD: What.MISSING}),
@@ -160,6 +161,80 @@ def test_what_somebody_does_to_a_chain_is_named(copied: House, tampered: str) ->
     act, expected = CHAINS[tampered]
     act(copied.day)
     assert set(expected.items()) <= {(each.file.rpartition("/")[2], each.what) for each in copied.findings()}
+
+
+def line(number: int, old: bytes, new: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    def change(lines: list[bytes]) -> list[bytes]:
+        changed = lines[number - 1].replace(old, new)
+        assert changed != lines[number - 1]
+        return [*lines[: number - 1], changed, *lines[number:]]
+
+    return change
+
+
+LINES: dict[str, tuple[Callable[[list[bytes]], list[bytes]], list[tuple[What, str]]]] = {
+    "its time": (line(2, b'"at": "2026', b'"at": "2025'), [(What.REWRITTEN, "line 2 is not the one that was signed")]),
+    "its file": (line(2, b"0000.2", b"0000.9"), [(What.REWRITTEN, "line 2 is not the one that was signed")]),
+    "its hash": (line(1, b'"sha256": "', b'"sha256": "0'), [(What.REWRITTEN, "line 1 is not the one that was signed")]),
+    "what it follows": (
+        line(3, b'"previous": "', b'"previous": "0'),
+        [(What.REWRITTEN, "line 3 is not the one that was signed")],
+    ),
+    "all of it": (
+        lambda lines: [lines[0], b"garbage\n", *lines[2:]],
+        [(What.REWRITTEN, "line 2 is not the one that was signed: it cannot be read")],
+    ),
+    "the last one": (
+        lambda lines: [*lines[:-1], b"garbage\n"],
+        [(What.REWRITTEN, "line 4 is not the one that was signed: it cannot be read")],
+    ),
+    "one is removed": (
+        lambda lines: [lines[0], *lines[2:]],
+        [(What.MISSING, "line 2 is not there, of those that were signed")],
+    ),
+    "the first two are removed": (
+        lambda lines: lines[2:],
+        [(What.MISSING, "lines 1 to 2 are not there, of those that were signed")],
+    ),
+    "one is added": (lambda lines: [lines[0], lines[0], *lines[1:]], [(What.ADDED, "line 1 was added")]),
+    "all are removed": (
+        lambda _: [],
+        [(What.MISSING, "lines 1 to 4 are not there, of those that were signed")],
+    ),
+    "their order": (
+        lambda lines: [lines[0], lines[2], lines[1], lines[3]],
+        [
+            (What.MISSING, "line 2 is not there, of those that were signed"),
+            (What.ADDED, "line 3 was added"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("changed", LINES)
+def test_the_line_that_was_changed_is_named_and_neither_those_after_it_nor_their_files(
+    copied: House, changed: str
+) -> None:
+    change, expected = LINES[changed]
+    path = copied.day / CHAIN
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+    found = [each for each in copied.findings() if each.day == date(2026, 11, 26)]
+    assert [(each.file, each.what, each.said) for each in found] == [
+        (f"{DAY}/{CHAIN}", what, said) for what, said in expected
+    ]
+
+
+def test_what_a_changed_line_spoke_of_is_held_against_its_own_signature(copied: House) -> None:
+    path = copied.day / CHAIN
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b"garbage\n", *lines[1:]]))
+    flip(copied.day / f"{ONE}.ogg")
+    (copied.day / "112-9.9.json").write_text("{}")  # which nobody signed
+    assert {(each.file.rpartition("/")[2], each.what) for each in copied.findings()} >= {
+        (CHAIN, What.REWRITTEN),
+        (f"{ONE}.ogg", What.CHANGED),
+        ("112-9.9.json", What.ADDED),
+    }
 
 
 def test_raw_sound_and_the_workers_own_files_are_nothing_to_tell(copied: House) -> None:

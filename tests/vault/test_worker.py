@@ -61,7 +61,9 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
         ]
         assert await vault.discard_raw([recording]) == {}
         assert not (house.root / made.file).exists()
+        assert not await vault.is_destroyed(recording)
         assert await vault.destroy(recording, "a year", NOON) == f"{DAY}/{made.id}.destroyed.json"
+        assert await vault.is_destroyed(recording)
         assert await vault.files(NOON, NOON) == []
         with pytest.raises(Unsealable, match="destroyed"):
             await vault.seal(made)
@@ -199,5 +201,5 @@ def test_only_those_of_the_days_that_were_asked_for_are_listed(house: House, tmp
         house.recording(number, b"\0\0\0\0", day=day)
     (house.root / "2026/11/25/notes.txt").write_text("x")
     (house.root / "2026/99/99").mkdir(parents=True)
-    found = lying_files(house.root, house.shelf, NOON.replace(day=25), NOON)
+    found = lying_files(house.root, house.shelf, house.certificates, NOON.replace(day=25), NOON)
     assert [(each.file, each.bytes) for each in found] == [("2026/11/25/112-1795600000.2.raw", 4)]
