@@ -16,7 +16,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ ANOTHER_WORKS = 3
 
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IOPRIO_WHO_PROCESS, _IOPRIO_IDLE = 1, 3 << 13
+
+_saying = threading.Lock()
+"""One line at a time, whichever thread says it."""
 
 
 class AnotherWorks(Exception):
@@ -179,6 +182,11 @@ def main() -> int:
 
     told_at, running = 0.0, 0
 
+    def be_there() -> None:
+        while True:
+            _say(messages.HERE)
+            time.sleep(ALIVE_EVERY_S)
+
     def tell(step: str) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= ALIVE_EVERY_S:
@@ -199,6 +207,7 @@ def main() -> int:
 
         done = moving.start(settings).wake
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
+    threading.Thread(target=be_there, daemon=True).start()
     while True:
         asked = json.loads(waiting.get())
         running, told_at = asked["id"], time.monotonic()
@@ -210,9 +219,10 @@ def _nothing_more() -> None:
     """Where nothing is moved."""
 
 
-def _say(told: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
-    sys.stdout.buffer.flush()
+def _say(told: Mapping[str, Any]) -> None:
+    with _saying:
+        sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
