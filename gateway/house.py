@@ -250,6 +250,7 @@ class House:
             saving=self.saving,
             bookkeeper=self.bookkeeper,
             callbacks=self.callbacks,
+            raw_sounds=self.sounds,
             clock=_now,
             on_duty_changed=self._duty_changed,
             on_ring_told=self.watch.hear,

@@ -462,6 +462,7 @@ class Services:
             saving=self.saving,
             bookkeeper=self.bookkeeper,
             callbacks=self.callbacks,
+            raw_sounds=self.sounds,
             clock=clock,
             on_duty_changed=self.told.extend,
             on_ring_told=self.watch.hear,

@@ -213,8 +213,8 @@ def why(call: Call) -> Why | None:
     if call.is_probe or call.outcome is None:
         return None
     left = None if call.message is None else Why.MESSAGE  # whoever left one went on waiting, and may have been heard
-    if call.hung_up_by is Side.CENTRE and call.cause is None:
-        return left or Why.LOST  # Asterisk died under it: nobody knows how long they talked
+    if call.has_vanished:
+        return left or Why.LOST  # nobody knows how long they talked
     talks = [attempt for attempt in call.attempts if attempt.answered_at is not None]
     if call.answered_at is None or not talks:
         return left or _UNHEARD.get(call.outcome, Why.ABANDONED)

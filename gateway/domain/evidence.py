@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from gateway.domain.call import Call, Stage
 from gateway.domain.callbacks import Dial
 from gateway.domain.facts import CallerLeft, Fact, MessageBegun, Queued, RecordingStarted, Vanished
-from gateway.domain.recordings import Kind, Recording, Seal, State, recording_id
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ, Kind, Recording, Seal, State, recording_id
 
 STALLED, FAILED, LOST = "recording_stalled", "recording_failed", "recording_lost"
 DISK_LOW, VAULT_AWAY, NOT_MOVED = "disk_low", "vault_away", "recordings_not_moved"
@@ -65,11 +65,18 @@ def ended_with(recording: Recording, call: Call) -> Recording:
     """The recording of a call that is over. Of one that vanished with Asterisk the end is missing, and nobody knows how
     much of it."""
     over = replace(recording, state=State.OVER, ended_at=call.ended_at)
-    if call.cause is None and call.greeted_at is not None:
+    if call.has_vanished and call.greeted_at is not None:
         over = replace(over, problem=CUT, problem_at=call.ended_at)
     if recording.kind is not Kind.CALL:
         return over
     return replace(over, expected_s=call.line_s or 0.0, talk_s=_talk_s(call))
+
+
+def heard_until(recording: Recording, size_bytes: int) -> datetime:
+    """Until when a recording with a file of that size goes, at least: silence of both sides is not written
+    (docs/decisions/0007)."""
+    frames = size_bytes // (SAMPLE_BYTES * recording.channels)
+    return recording.started_at + timedelta(seconds=frames / SAMPLE_RATE_HZ)
 
 
 def of_call(call: Call) -> Recording | None:

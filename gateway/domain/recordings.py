@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-SAMPLE_RATE_HZ = 8000
+SAMPLE_RATE_HZ, SAMPLE_BYTES = 8000, 2
 CALL_SUFFIX, MESSAGE_SUFFIX = ".raw", ".sln"
 """Of raw sound: two channels, and one."""
 

@@ -24,8 +24,8 @@ START_LIMIT_S = 30.0
 """From its start to its first word; it may wait for the one before to let go."""
 LOOK_EVERY_S = 1.0
 QUIET_S, HUNG_S = 10.0, 30.0
-"""A worker says each second that it is there. After so long without a word it is told like one that has died, and after
-so long it is killed, and started anew. Both are counted in looks: a gateway that stood still itself missed them, too."""
+"""A worker says each second that it is there. After so long without a word it is told like one that has died; after so
+long it is killed and started anew. Both are counted in looks: a gateway that stood still itself missed these, too."""
 QUIET_AT_JOB_S = 60.0
 SILENCE_LIMIT_S = 300.0
 """Of one job it says each second, or as soon as the disk or the bucket lets it, how far it is: without that it is told,
@@ -67,8 +67,8 @@ class VaultWorker:
         if self._quiet_s >= QUIET_S:
             return f"it hangs: not a word for more than {QUIET_S:.0f} s. After {HUNG_S:.0f} s it is started anew"
         if self._quiet_at_job_s >= QUIET_AT_JOB_S:
-            limit_s = self._silence_limit_s
-            return f"it is stuck in one job for more than {QUIET_AT_JOB_S:.0f} s. After {limit_s:.0f} s it is started anew"
+            until = f"After {self._silence_limit_s:.0f} s it is started anew"
+            return f"it is stuck in one job for more than {QUIET_AT_JOB_S:.0f} s. {until}"
         return None
 
     @property

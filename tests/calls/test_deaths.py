@@ -79,6 +79,8 @@ async def test_asterisk_is_killed_under_running_calls_and_they_are_settled_as_fa
         centre.start_asterisk()
         calls = await api.ended_calls(3, timeout_s=40)
         assert [call["outcome"] for call in calls] == ["failed"] * 3
+        # nobody told their ends: each is as late as its sound
+        assert all(call["has_vanished"] and call["ended_at"] > call["greeted_at"] for call in calls)
         assert_whole(await api.events())
         # and 112 answers again
         result = await sip.call(sip.caller_talks(hold_ms=300), centre.sip_port)

@@ -103,6 +103,11 @@ def test_a_call_that_asterisk_lost_has_a_recording_whose_end_is_missing() -> Non
     assert evidence.checked(known["112-1.0"], Sound(0.0), AT).state is State.EMPTY
 
 
+def test_a_recording_tells_until_when_it_goes_at_least() -> None:
+    assert evidence.heard_until(a_recording(), 5 * 8000 * 2 * 2 + 3) == after(5)
+    assert evidence.heard_until(a_recording(file=MESSAGE), 5 * 8000 * 2) == after(5)
+
+
 def test_a_message_is_over_when_its_caller_waits_again_or_leaves() -> None:
     begun = (STARTED, ANSWERED, QUEUED, QueueLeft("112-1.0", after(10), "emergency", "timeout"))
     begun += (FellBack("112-1.0", after(11), "chose", 1, "5"), MessageBegun("112-1.0", after(12), MESSAGE))

@@ -16,10 +16,12 @@ from gateway.domain.facts import (
     DialStep,
     Entered,
     Fact,
+    FellBack,
     LegConnected,
     LegLeft,
     LegRung,
     Queued,
+    QueueLeft,
     RecordingStarted,
     Side,
     TrunkAnswered,
@@ -137,6 +139,41 @@ async def test_recordings_that_ran_are_taken_up_by_the_next_gateway(services: Se
     await tell(after, *ends())
     over = await row(after)
     assert (over.state, over.started_at, over.expected_s) == (State.OVER, MONDAY, 20.0)
+
+
+async def test_a_call_that_asterisk_died_under_ends_where_its_sound_does(services: Services) -> None:
+    services.clock.at = MONDAY + timedelta(seconds=60)
+    await tell(services, *begins(), *begins("112-1.1", "2026/08/16/112-1.1.raw"))
+    fell_back = FellBack("112-1.1", MONDAY + timedelta(seconds=9), "busy", 1)
+    await tell(services, QueueLeft("112-1.1", MONDAY + timedelta(seconds=8), "emergency", "timeout"), fell_back)
+    services.sounds.write(FILE, 5.12)
+    await services.centre.settle()
+    await services.centre.settle()
+    heard = await row(services)
+    assert (heard.ended_at, heard.expected_s) == (MONDAY + timedelta(seconds=5.12), 5.12)
+    # of the other there is no sound: the journal's last word of it is the best that is known
+    assert (await row(services, "112-1.1")).ended_at == MONDAY + timedelta(seconds=9)
+    ends = [each.event for each in services.feed.after(0) or [] if each.event.type == "call.ended"]
+    assert [(each.at, each.data["has_vanished"]) for each in ends] == [
+        (MONDAY + timedelta(seconds=5.12), True),
+        (MONDAY + timedelta(seconds=9), True),
+    ]
+
+
+async def test_the_end_of_a_lost_call_is_never_in_the_time_to_come_and_needs_no_disk(services: Services) -> None:
+    services.clock.at = MONDAY + timedelta(seconds=4)
+    await tell(services, *begins(), *begins("112-1.1", "2026/08/16/112-1.1.raw"))
+    services.sounds.write(FILE, 60)
+    await services.centre.settle()
+    await services.centre.settle()
+    assert (await row(services)).ended_at == MONDAY + timedelta(seconds=4)
+    assert (await row(services, "112-1.1")).ended_at == MONDAY
+
+    await tell(services, *begins("112-1.2", "2026/08/16/112-1.2.raw"))
+    services.sounds.is_gone = True
+    await services.centre.settle()
+    await services.centre.settle()
+    assert (await row(services, "112-1.2")).ended_at == MONDAY
 
 
 async def test_a_running_call_whose_sound_is_not_written_is_an_alarm_until_it_is(services: Services) -> None:
