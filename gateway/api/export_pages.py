@@ -160,7 +160,8 @@ def _recording(export: Export, recording: Recording) -> tuple[str, str, str]:
         return recording.id, sound_of(recording) if is_there else "-", _fault(export, recording)
     match recording.state:
         case State.SEALED:
-            return recording.id, sound_of(recording), "disegel / sealed"
+            lacks = f"; kekurangan / what it lacks: {'; '.join(recording.faults)}" if recording.faults else ""
+            return recording.id, sound_of(recording), f"disegel / sealed{lacks}"
         case State.DESTROYED:
             certificate = f"recordings/{folder_of(recording)}/{recording.id}.destroyed.json"
             return recording.id, certificate, "dimusnahkan; lihat sertifikat / destroyed, see the certificate"

@@ -208,8 +208,8 @@ class CallModel(Told):
     has_vanished: Annotated[
         bool,
         Field(
-            description="Whether Asterisk died under it: then nobody told its end, and ended_at is the last moment that "
-            "is known of it, by the journal or by its recording."
+            description="Whether Asterisk died under it: then nobody told its end, and ended_at is the last moment "
+            "that is known of it, by the journal or by its recording."
         ),
     ]
     queue: str | None

@@ -66,7 +66,7 @@ def ended_with(recording: Recording, call: Call) -> Recording:
     much of it."""
     over = replace(recording, state=State.OVER, ended_at=call.ended_at)
     if call.has_vanished and call.greeted_at is not None:
-        over = replace(over, problem=CUT, problem_at=call.ended_at)
+        over = replace(over, problem=CUT, problem_at=call.ended_at, faults=(CUT,))
     if recording.kind is not Kind.CALL:
         return over
     return replace(over, expected_s=call.line_s or 0.0, talk_s=_talk_s(call))
@@ -124,12 +124,13 @@ class Sound:
 
 
 def checked(recording: Recording, sound: Sound, at: datetime) -> Recording:
-    """The recording, once its sound was looked at: still over, or empty; with a problem where something is wrong."""
+    """The recording, once its sound was looked at: still over, or empty; with all that is wrong with it."""
     looked_at = replace(recording, sound_s=sound.sound_s or 0.0)
     if not sound.sound_s and not _should_sound(recording):
         return replace(looked_at, state=State.EMPTY)
-    problem = _problem(looked_at, sound) or recording.problem
-    return replace(looked_at, problem=problem, problem_at=at if problem else None)
+    known = recording.faults or ((recording.problem,) if recording.problem else ())
+    faults = tuple(dict.fromkeys((*known, *_faults(looked_at, sound))))
+    return replace(looked_at, problem=_said(faults), problem_at=at if faults else None, faults=faults)
 
 
 def is_short(recording: Recording, sound_s: float) -> bool:
@@ -145,19 +146,25 @@ def _should_sound(recording: Recording) -> bool:
     return (recording.expected_s or 0.0) > may_lack_s
 
 
-def _problem(recording: Recording, sound: Sound) -> str | None:
+def _faults(recording: Recording, sound: Sound) -> Iterator[str]:
     if sound.sound_s is None:
-        return NO_FILE
+        yield NO_FILE
+        return
     if not sound.sound_s:
-        return "its file holds no sound"
+        yield "its file holds no sound"
+        return
     if is_short(recording, sound.sound_s):
-        return short(recording, sound.sound_s)
+        yield short(recording, sound.sound_s)
     if (recording.talk_s or 0.0) > HEARD_S:
         sides = (("the caller", sound.is_left_heard), ("the operator", sound.is_right_heard))
         silent = [name for name, is_heard in sides if not is_heard]
         if silent:
-            return f"nothing is heard of {' and '.join(silent)} in {recording.talk_s:.1f} s of talk"
-    return None
+            yield f"nothing is heard of {' and '.join(silent)} in {recording.talk_s:.1f} s of talk"
+
+
+def _said(faults: Sequence[str]) -> str | None:
+    """All of them as one problem."""
+    return "; ".join(faults) or None
 
 
 def short(recording: Recording, sound_s: float) -> str:
@@ -200,19 +207,24 @@ def sealed(
     )
     if recording.tries == 0 and recording.problem != NO_FILE:
         return done
-    problem = short(done, sound_s) if is_short(done, sound_s) else None
-    return replace(done, problem=problem, problem_at=recording.problem_at if problem else None)
+    faults = tuple(each for each in recording.faults if each != NO_FILE)
+    if not faults and is_short(done, sound_s):
+        faults = (short(done, sound_s),)
+    problem = _said(faults)
+    return replace(done, problem=problem, problem_at=recording.problem_at if problem else None, faults=faults)
 
 
 def to_look_at_again(recording: Recording) -> Recording:
-    """The recording, over again: its sound was found where none had been."""
+    """The recording, over again: its sound was found where none had been. That Asterisk died in its call stays so."""
+    faults = tuple(each for each in recording.faults if each == CUT)
     return replace(
         recording,
         state=State.OVER,
         seal=None,
         sound_s=None,
-        problem=None,
-        problem_at=None,
+        problem=_said(faults),
+        problem_at=recording.problem_at if faults else None,
+        faults=faults,
         tries=0,
         try_at=None,
     )

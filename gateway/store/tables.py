@@ -235,6 +235,7 @@ recordings = Table(
     Column("right_dbfs", Float),
     Column("problem", Words),
     Column("problem_at", UtcTime),
+    Column("faults", JSON, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("try_at", UtcTime),
     Column("destroyed_at", UtcTime),

@@ -50,6 +50,7 @@ def recording(told: dict[str, Any]) -> Recording:
             "problem_at": _maybe_at(told["problem_at"]),
             "try_at": _maybe_at(told["try_at"]),
             "destroyed_at": _maybe_at(told["destroyed_at"]),
+            "faults": tuple(told["faults"]),
             "seal": None if seal is None else _seal(seal),
         }
     )

@@ -235,6 +235,7 @@ def test_a_recording_goes_over_the_pipe_as_it_is(is_sealed: bool) -> None:
         ended_at=NOON,
         seal=seal,
         destroyed_at=NOON,
+        faults=("it is short",),
     )
     assert messages.recording(messages.of_recording(recording)) == recording
 
