@@ -59,6 +59,7 @@ from gateway.saving import Saving
 from gateway.settings import Settings
 from gateway.stores import Stores
 from gateway.vault.keys import KeyRing, SigningKey
+from gateway.vault.looks import verification
 from gateway.vault.playing import Player
 from gateway.vault.raw import RawFolder
 from gateway.vault.recordings import Recordings
@@ -188,6 +189,7 @@ class House:
             is_hearing=self._is_hearing,
             low_bytes=settings.vault.low_space_mb * 1_000_000,
             moving=lambda: moving(settings),
+            verification=lambda: verification(settings),
             clock=_now,
             clock_s=time.monotonic,
         )

@@ -264,6 +264,9 @@ class EvidenceReads(Protocol):
 
     async def counts(self, lost_since: datetime) -> RecordingCounts: ...
 
+    async def verified_at(self) -> datetime | None:
+        """Which night's look at the vault was told last, by its end; None before the first."""
+
     async def of_day(self, day: date, after: str, at_most: int) -> list[Recording]:
         """Those whose file lies in that day's folder (UTC) and whose id comes after that one, by id."""
 

@@ -16,7 +16,8 @@ from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ, Kind, Record
 
 STALLED, FAILED, LOST = "recording_stalled", "recording_failed", "recording_lost"
 DISK_LOW, VAULT_AWAY, NOT_MOVED = "disk_low", "vault_away", "recordings_not_moved"
-KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY, NOT_MOVED})
+CHANGED, NOT_VERIFIED = "recordings_changed", "recordings_not_verified"
+KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY, NOT_MOVED, CHANGED, NOT_VERIFIED})
 """The alarms about recordings."""
 
 SHORT_S, SHORT_SHARE = 3.0, 0.05
@@ -34,6 +35,8 @@ STALLED_S = 5.0
 """While Asterisk itself plays, sound is written each second: after so many without, it is not being written."""
 STALLED_IN_TALK_S = 15.0
 """The same in a talk, where it may be that neither phone sends anything for a while (docs/decisions/0007)."""
+VERIFIED_WITHIN = timedelta(days=2)
+"""Each night it is looked whether all is as it was sealed: so long without is an alarm."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 3600.0
 """Between two tries to seal the same sound."""
 
@@ -254,6 +257,39 @@ class Space:
         return 2 * self.free_bytes < self.low_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How the nightly looks at the vault stand: whether all is there as it was sealed. `since` is from when on they are
+    waited for, `at` when all that was due had been looked at last; `days` and `recordings` count that night's."""
+
+    since: datetime
+    at: datetime | None = None
+    days: int = 0
+    recordings: int = 0
+    """Of those, how many were read to the last byte: each within a week."""
+    findings: int = 0
+    """What stands, since it was found and until it is not found any more."""
+    first: tuple[str, ...] = ()
+    """The first of it, each in words."""
+    due: int = 0
+    """Days for which the night was too short."""
+    problem: str = ""
+    """Why it cannot be looked now; empty where it can."""
+
+    @property
+    def waited_since(self) -> datetime:
+        return self.at or self.since
+
+    def is_overdue(self, now: datetime) -> bool:
+        return now - self.waited_since > VERIFIED_WITHIN
+
+    @property
+    def why_overdue(self) -> str:
+        if self.problem:
+            return self.problem
+        return f"{self.due} days were left when the night was over" if self.due else "it was not begun"
+
+
 def named(file: str) -> tuple[Kind, str] | None:
     """What a file's name says it is of: the kind, and the call's or the dial's id; None where it says nothing."""
     stem = PurePosixPath(file).stem
@@ -263,6 +299,17 @@ def named(file: str) -> tuple[Kind, str] | None:
         call_id, _, number = stem.removesuffix("-message").rpartition("-")
         return (Kind.MESSAGE, call_id) if call_id and number.isdigit() else None
     return (Kind.CALL, stem) if "." in stem else None
+
+
+def of_verification(verification: Verification, now: datetime) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with what was sealed, or with looking whether anything is: as `alarming` tells it."""
+    if verification.findings:
+        first = f", the first: {verification.first[0]}" if verification.first else ""
+        count = verification.findings
+        yield CHANGED, "vault", f"{count} finding{'s' if count > 1 else ''} where all should be as it was sealed{first}"
+    if verification.is_overdue(now):
+        since = f"{verification.waited_since:%Y-%m-%d %H:%M} UTC"
+        yield NOT_VERIFIED, "vault", f"not verified since {since}: {verification.why_overdue}"
 
 
 def alarming(

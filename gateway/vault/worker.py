@@ -25,7 +25,7 @@ from gateway import __version__, logs
 from gateway.domain.recordings import Recording
 from gateway.ports import Unsealable
 from gateway.settings import Settings
-from gateway.vault import messages
+from gateway.vault import messages, nightly
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
@@ -206,6 +206,8 @@ def main() -> int:
         from gateway.vault import moving  # its library is for those who have a bucket
 
         done = moving.start(settings).wake
+    if settings.vault.verifies:
+        nightly.start(settings)
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
     threading.Thread(target=be_there, daemon=True).start()
     while True:

@@ -1,5 +1,6 @@
 """Recordings on a real store: rows with their calls, the looks at their sound, sealing, alarms, and recovery."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import delete
 from gateway.domain import evidence
 from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
 from gateway.domain.change import Change
+from gateway.domain.evidence import Verification
 from gateway.domain.facts import (
     CallerLeft,
     Described,
@@ -30,6 +32,7 @@ from gateway.domain.recordings import Kind, Recording, State
 from gateway.ports import Moving, Reading, StoreAway, VaultAway
 from gateway.store import tables
 from gateway.store.database import writing
+from gateway.store.reads import Reads
 from tests.domain.values import MONDAY
 from tests.told import Services
 
@@ -516,6 +519,47 @@ async def test_sound_that_a_bucket_does_not_take_for_a_minute_is_an_alarm_and_no
     assert (await row(services)).state is State.SEALED
     services.moving = Moving()
     await look(services, 10)
+    assert await alarms(services) == {}
+
+
+async def test_each_night_in_which_the_vault_was_verified_is_told_once_whoever_runs(services: Services) -> None:
+    await look(services)
+    assert await events(services, "vault.") == []
+    services.verification = Verification(since=MONDAY)
+    await look(services, 6)
+    assert await events(services, "vault.") == []  # not once yet
+    services.verification = Verification(MONDAY, MONDAY + timedelta(hours=1), 3, 9, 1, ("a.ogg: changed: why",))
+    for _ in range(2):
+        await look(services, 6)
+    after = Services(services.store, clock=services.clock)
+    after.verification = services.verification
+    await look(after, 6)
+    after.verification = replace(services.verification, at=MONDAY + timedelta(days=1), findings=0, first=())
+    await look(after, 6)
+    told = [each.event for each in await Reads(services.store._engine).events(0, 100)]
+    nights = [(each.at, dict(each.data)) for each in told if each.type == "vault.verified"]
+    found = {"days": 3, "recordings": 9, "findings": 1, "first": ["a.ogg: changed: why"]}
+    assert nights == [
+        (MONDAY + timedelta(hours=1), found),
+        (MONDAY + timedelta(days=1), found | {"findings": 0, "first": []}),
+    ]
+
+
+async def test_what_the_night_found_and_a_night_that_does_not_come_are_alarms_until_they_are_over(
+    services: Services,
+) -> None:
+    services.clock.at = MONDAY + timedelta(days=2)
+    services.verification = Verification(MONDAY, findings=2, first=("2026/08/16/a.ogg: changed: why", "b"))
+    await look(services)
+    said = "2 findings where all should be as it was sealed, the first: 2026/08/16/a.ogg: changed: why"
+    assert await alarms(services) == {evidence.CHANGED: said}
+    services.clock.at += timedelta(seconds=1)
+    services.verification = Verification(MONDAY, due=7)
+    await look(services, 6)
+    late = f"not verified since {MONDAY:%Y-%m-%d %H:%M} UTC: 7 days were left when the night was over"
+    assert await alarms(services) == {evidence.NOT_VERIFIED: late}
+    services.verification = Verification(MONDAY, at=services.clock())
+    await look(services, 6)
     assert await alarms(services) == {}
 
 
