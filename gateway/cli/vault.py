@@ -20,10 +20,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from gateway.cli import tables
 from gateway.cli.command import Commands, day, subject
 from gateway.settings import Settings
+from gateway.vault.findings import Verified
 from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.shelf import ShelfAway, shelf_for
-from gateway.vault.verify import Verified, Verifier
+from gateway.vault.verify import Verifier
 from gateway.vault.worker import LOCK
 
 OK, FAILED = 0, 1

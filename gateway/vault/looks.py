@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gateway.domain.evidence import Verification
 from gateway.settings import Settings
+from gateway.vault.findings import Finding, Verified
 from gateway.vault.folders import write_whole
-from gateway.vault.verify import Finding, Verified
 
 FOLDER, NIGHT, BESIDE = "verified", "night.json", "beside"
 MOST_NAMED = 100

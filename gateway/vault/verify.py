@@ -10,14 +10,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from gateway.vault import manifest, strays
 from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
+from gateway.vault.findings import Finding, Head, Verified, What
 from gateway.vault.folders import days, folder_of, part_of
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import fingerprint, is_signed
@@ -31,57 +30,6 @@ LOOK_AGAIN_S, LOOKS = 0.5, 8
 _MANIFEST, _CERTIFICATE = ".json", ".destroyed.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,150}\.json")
 """What a line of the chain may speak of."""
-
-
-class What(StrEnum):
-    """What is wrong with a file."""
-
-    CHANGED = "changed"
-    MISSING = "missing"
-    SWAPPED = "swapped"
-    ADDED = "added"
-    EDITED = "edited"
-    """A manifest or certificate that is not the one which stands in the chain."""
-    TORN = "torn"
-    REWRITTEN = "rewritten"
-    BAD_SIGNATURE = "bad signature"
-    UNFINISHED = "unfinished"
-    """The worker was interrupted here, and has not come back to it."""
-    LOCKED = "locked"
-    """In order, and nobody can hear it: its key is not in the ring."""
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it was left. `said` tells what, for people. Beside the days' folders it has no day."""
-
-    day: date | None
-    file: str
-    what: What
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A day's head, as it was found: note it elsewhere, and nobody can write that day anew unseen."""
-
-    day: date
-    entries: int
-    last: str
-
-
-@dataclass(slots=True)
-class Verified:
-    """What was looked at, and what was found."""
-
-    recordings: int = 0
-    destroyed: int = 0
-    bytes: int = 0
-    heads: list[Head] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    tells_rollbacks: bool = True
-    """Whether what was signed last is kept here: without it an older copy of a day is as good as the day."""
 
 
 class Verifier:

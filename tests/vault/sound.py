@@ -16,11 +16,12 @@ from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
 from gateway.vault import manifest
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
+from gateway.vault.findings import Finding
 from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyRing, SigningKey, public_pems
 from gateway.vault.sealing import Sealer
 from gateway.vault.shelf import LocalShelf
-from gateway.vault.verify import Finding, Verifier
+from gateway.vault.verify import Verifier
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 DAY = "2026/11/26"

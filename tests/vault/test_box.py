@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.vault.box import HEADER, Box, BoxWriter, Unopenable, stored_bytes_of
+from gateway.vault.findings import What
 from gateway.vault.keys import Key, KeyMissing
 from gateway.vault.recordings import NoRecording
 from gateway.vault.sounds import Sounds
-from gateway.vault.verify import What
 from tests.vault.sound import House, a_recording, two_tones
 
 KEY = Key("20261126-abc123", bytes(range(32)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Recording, Seal, State
-from gateway.vault.verify import What
+from gateway.vault.findings import What
 from tests.vault.killed import died_at
 from tests.vault.sound import NOON, House, a_recording, tones, two_tones
 

@@ -18,12 +18,13 @@ from gateway.doctor.finding import Finding, Level
 from gateway.domain.recordings import Recording
 from gateway.settings import Settings
 from gateway.vault.bucket import BucketShelf
+from gateway.vault.findings import What
 from gateway.vault.listing import lying_files
 from gateway.vault.moving import Mover
 from gateway.vault.rounds import Round
 from gateway.vault.shelf import LocalShelf, ShelfAway, shelf_for
 from gateway.vault.sounds import Sounds
-from gateway.vault.verify import Verifier, What
+from gateway.vault.verify import Verifier
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.bucket_server import ACCESS_KEY, SECRET, BucketServer
 from tests.vault.sound import DAY, House, two_tones

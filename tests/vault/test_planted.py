@@ -16,7 +16,7 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Unsealable
-from gateway.vault.verify import What
+from gateway.vault.findings import What
 from tests.vault.sound import House, tones
 
 SOUND = tones(0.1, 300, 500)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.ports import Unsealable
+from gateway.vault.findings import What
 from gateway.vault.heads import Heads
-from gateway.vault.verify import What
 from tests.vault.sound import DAY, NOON, House, tones
 
 SOUND = tones(0.1, 300, 500)

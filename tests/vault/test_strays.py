@@ -14,9 +14,9 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Listened
+from gateway.vault.findings import What
 from gateway.vault.raw import RawFolder
 from gateway.vault.shelf import ShelfAway
-from gateway.vault.verify import What
 from tests.vault.sound import DAY, House, a_recording, tones
 
 SOUND = tones(0.1, 300, 500)

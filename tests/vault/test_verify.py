@@ -16,8 +16,9 @@ import pytest
 
 from gateway.ports import Unsealable
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
+from gateway.vault.findings import What
 from gateway.vault.keys import SigningKey, public_pems
-from gateway.vault.verify import Verifier, What
+from gateway.vault.verify import Verifier
 from tests.vault.sound import DAY, House, a_recording, tones
 
 ONE, TWO, THREE = (a_recording(number).id for number in (1, 2, 3))
