@@ -43,7 +43,7 @@ from gateway.feed import Feed
 from gateway.logs import about
 from gateway.ports import RawSounds, Reading, Store, StoreAway, Switchboard
 from gateway.saving import Saving
-from gateway.signs import last_signs
+from gateway.signs import heard_until, last_signs
 
 log = logging.getLogger(__name__)
 
@@ -204,11 +204,12 @@ class Centre:
             call_id: self._sounds.get(call_id, {}).values() for call_id in self._missing & self._calls.keys() - live
         }
         signs = await last_signs(self._store, self._raw_sounds, lost)
+        dials_heard = await heard_until(self._store, self._raw_sounds, self._callbacks.missing_again(live))
         async with self._saving.turn:
             missing = frozenset(self._calls.keys() - live)
             gone = [self._calls[call_id] for call_id in sorted(missing & self._missing)]
             self._missing = missing
-            tally = _Tally([], dials=self._callbacks.lost(live))
+            tally = _Tally([], dials=self._callbacks.lost(live, dials_heard))
             for call in gone:
                 vanished = Vanished(call.id, min(self._clock(), life.last_sign(call, signs.get(call.id, ()))))
                 tally.calls[call.id], events = life.apply(call, vanished)

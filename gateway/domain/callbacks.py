@@ -387,7 +387,9 @@ def follow_dial(task: Callback, fact: DialFact, by: str, target_min: int) -> Upd
             answered = _with_dial(task, replace(dial, answered_at=fact.at))
             return Update(answered, (_event("callback.answered", fact.at, answered, dial_id=dial.id),))
         case DialStep.ENDED:
-            ended = replace(dial, ended_at=fact.at, result=fact.result or _unsaid(dial))
+            # where Asterisk died under it, it ends with its sound, and that may be less than is known of it
+            ended_at = max(fact.at, dial.answered_at or dial.rung_at or dial.at)
+            ended = replace(dial, ended_at=ended_at, result=fact.result or _unsaid(dial))
             return _dial_ended(task, ended, by, target_min)
     return None
 

@@ -372,8 +372,11 @@ async def test_alarms_stand_until_the_next_gateway_has_looked(services: Services
     assert await alarms(after) == {}
 
 
-async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> None:
-    file = "2026/08/16/callback-1-ab.raw"
+DIALLED = "2026/08/16/callback-1-ab.raw"
+
+
+async def dialling(services: Services) -> None:
+    """A caller whom nobody heard is being called back."""
     task = Callback(
         number="0811",
         trunk="telkomsel",
@@ -383,10 +386,14 @@ async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> N
         tries=(Try("112-1.0", MONDAY, Why.ABANDONED, "telkomsel"),),
         try_count=1,
         last_try_at=MONDAY,
-        dials=(Dial("1-ab", 1, MONDAY, recording=file),),
+        dials=(Dial("1-ab", 1, MONDAY, recording=DIALLED),),
     )
     await services.saving.save(Change(callbacks=(Update(task),)))
     await services.centre.resume()
+
+
+async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> None:
+    await dialling(services)
 
     def step(which: DialStep, seconds: float, result: DialResult | None = None) -> DialFact:
         return DialFact("1-ab", MONDAY + timedelta(seconds=seconds), which, result)
@@ -398,6 +405,19 @@ async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> N
     await services.centre.record(Reading(facts=(answered, step(DialStep.ENDED, 38, DialResult.ANSWERED))))
     over = await row(services, "callback-1-ab")
     assert (over.state, over.expected_s, over.talk_s) == (State.OVER, 30.0, 30.0)
+
+
+async def test_a_call_back_under_which_asterisk_died_ends_where_its_sound_does(services: Services) -> None:
+    rung, answered = MONDAY + timedelta(seconds=5), MONDAY + timedelta(seconds=8)
+    await dialling(services)
+    await services.centre.record(Reading(facts=(DialFact("1-ab", rung, DialStep.RUNG),)))
+    await services.centre.record(Reading(facts=(DialFact("1-ab", answered, DialStep.ANSWERED),)))
+    services.sounds.write(DIALLED, 20)
+    services.clock.at = MONDAY + timedelta(seconds=90)
+    await services.centre.settle()
+    await services.centre.settle()
+    over = await row(services, "callback-1-ab")
+    assert (over.state, over.ended_at, over.talk_s) == (State.OVER, MONDAY + timedelta(seconds=25), 17.0)
 
 
 # ---------------------------------------------------------------- recovery
