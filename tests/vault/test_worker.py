@@ -128,7 +128,7 @@ async def test_a_worker_that_is_stopped_is_told_and_started_anew_and_nothing_is_
 ) -> None:
     for name, value in {"RESTART_PAUSE_S": 0.05, "LOOK_EVERY_S": 0.1, "QUIET_S": 1.5, "HUNG_S": 2.0}.items():
         monkeypatch.setattr(worker_link, name, value)
-    recording = house.recording(raw=bytes(32_000 * 200))
+    recording = house.recording(raw=bytes(32_000 * 100))
     async with working(house) as vault:
         await vault.files(NOON, NOON)
         asked = asyncio.create_task(vault.seal(recording))
