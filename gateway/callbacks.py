@@ -146,12 +146,20 @@ class Callbacks:
         else:
             self._called_for = None
 
-    def lost(self, live: Collection[str]) -> list[DialFact]:
+    def missing_again(self, live: Collection[str]) -> frozenset[str]:
+        """The dials that go on and are not among the calls that Asterisk has, now and at the last look."""
+        return (self._dialling & self._missing) - set(live)
+
+    def lost(self, live: Collection[str], heard_until: Mapping[str, datetime]) -> list[DialFact]:
         """The ends of the dials that go on and are not among the calls that Asterisk has, at two looks: it died under
-        them. To be called only while the journal is read to its end."""
-        missing = self._dialling - set(live)
-        gone, self._missing = sorted(missing & self._missing), missing
-        return [DialFact(dial_id, self._clock(), DialStep.ENDED, DialResult.FAILED) for dial_id in gone]
+        them. They end with their sound (`heard_until`), or now where there is none. To be called only while the journal
+        is read to its end."""
+        gone, now = sorted(self.missing_again(live)), self._clock()
+        self._missing = self._dialling - set(live)
+        return [
+            DialFact(dial_id, min(now, heard_until.get(dial_id, now)), DialStep.ENDED, DialResult.FAILED)
+            for dial_id in gone
+        ]
 
     def ring_failed(self, ring_id: str) -> None:
         """Takes that an operator did not pick up. Never waits."""

@@ -41,8 +41,9 @@ from gateway.domain.recordings import State as SoundState
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
 from gateway.logs import about
-from gateway.ports import Reading, Store, StoreAway, Switchboard
+from gateway.ports import RawSounds, Reading, Store, StoreAway, Switchboard
 from gateway.saving import Saving
+from gateway.signs import heard_until, last_signs
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Centre:
         saving: Saving,
         bookkeeper: Bookkeeper,
         callbacks: Callbacks,
+        raw_sounds: RawSounds,
         clock: Callable[[], datetime],
         on_duty_changed: Callable[[list[Told]], None],
         on_ring_told: Callable[[RingFact], None],
@@ -95,6 +97,7 @@ class Centre:
         self._saving = saving
         self._bookkeeper = bookkeeper
         self._callbacks = callbacks
+        self._raw_sounds = raw_sounds
         self._clock = clock
         self._on_duty_changed = on_duty_changed
         self._on_ring_told = on_ring_told
@@ -192,17 +195,23 @@ class Centre:
     async def settle(self) -> None:
         """Ends, as failed, the calls and dials that Asterisk does not have any more and whose end the journal never
         told: Asterisk died under them. A call must be missing at two looks, so that an end on its way is not overtaken.
+        Each ends at the last moment that is known of it.
 
         To be called only while the journal is read to its end. Raises SwitchboardAway or StoreAway.
         """
         live = await self._switchboard.live_calls()
+        lost = {
+            call_id: self._sounds.get(call_id, {}).values() for call_id in self._missing & self._calls.keys() - live
+        }
+        signs = await last_signs(self._store, self._raw_sounds, lost)
+        dials_heard = await heard_until(self._store, self._raw_sounds, self._callbacks.missing_again(live))
         async with self._saving.turn:
             missing = frozenset(self._calls.keys() - live)
             gone = [self._calls[call_id] for call_id in sorted(missing & self._missing)]
             self._missing = missing
-            tally = _Tally([], dials=self._callbacks.lost(live))
+            tally = _Tally([], dials=self._callbacks.lost(live, dials_heard))
             for call in gone:
-                vanished = Vanished(call.id, life.last_sign(call))
+                vanished = Vanished(call.id, min(self._clock(), life.last_sign(call, signs.get(call.id, ()))))
                 tally.calls[call.id], events = life.apply(call, vanished)
                 tally.events += events
                 self._follow(vanished, tally)

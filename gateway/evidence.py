@@ -18,7 +18,7 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
-from gateway.domain.evidence import Sound, Space
+from gateway.domain.evidence import Sound, Space, Verification
 from gateway.domain.recordings import Recording, State, recording_id
 from gateway.ports import EvidenceReads, Listened, Moving, RawSounds, Store, StoreAway, Vault, VaultAway
 from gateway.saving import Saving
@@ -55,8 +55,8 @@ class _Growth:
 class Evidence:
     """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
     not ended; `is_hearing` says whether Asterisk is seen and its journal is read to the end; `low_bytes` is the space
-    under which it is an alarm; `moving` says how sound gets to its bucket (blocking: a small file); `clock_s` is a
-    clock that never leaps, in seconds."""
+    under which it is an alarm; `moving` says how sound gets to its bucket, `verification` how the nightly looks at the
+    vault stand (blocking: a small file each); `clock_s` is a clock that never leaps, in seconds."""
 
     def __init__(
         self,
@@ -73,9 +73,12 @@ class Evidence:
         clock: Callable[[], datetime],
         clock_s: Callable[[], float],
         moving: Callable[[], Moving | None] = lambda: None,
+        verification: Callable[[], Verification | None] = lambda: None,
     ) -> None:
         self._store = store
         self._moving = moving
+        self._verification = verification
+        self._told_of: datetime | None = None
         self._moved_at_s = clock_s()
         self._reads = reads
         self._saving = saving
@@ -139,7 +142,10 @@ class Evidence:
             standing.vault_away if away_s >= AWAY_AFTER_S else "",
             standing.moving.problem if standing.moving and not_moved_s >= NOT_MOVED_AFTER_S else "",
         )
-        return [Alarm(kind, subject, detail, now) for kind, subject, detail in wrong]
+        found = [Alarm(kind, subject, detail, now) for kind, subject, detail in wrong]
+        if standing.verification is not None:
+            found += [Alarm(*each, now) for each in evidence.of_verification(standing.verification, now)]
+        return found
 
     # ---------------------------------------------------------------- while a call runs
 
@@ -157,10 +163,24 @@ class Evidence:
             self.standing.counts = await self._reads.counts(self._clock() - LOST_FOR)
             self.standing.counts_due_at_s = self._clock_s() + COUNT_EVERY_S
             self.standing.moving = await asyncio.to_thread(self._moving)
+            self.standing.verification = await asyncio.to_thread(self._verification)
+            await self._tell_of_night()
         if self.standing.moving is None or not self.standing.moving.problem:
             self._moved_at_s = self._clock_s()
         self._has_looked = True
         return False
+
+    async def _tell_of_night(self) -> None:
+        """Tells, once, of a night in which all was looked at that was due. Raises StoreAway."""
+        night = self.standing.verification
+        if night is None or night.at is None or night.at == self._told_of:
+            return
+        told = await self._reads.verified_at()
+        if told is None or told < night.at:
+            data = {"days": night.days, "recordings": night.recordings, "findings": night.findings}
+            event = Event("vault.verified", night.at, data={**data, "first": list(night.first)})
+            await self._saving.save(Change(events=(event,)))
+        self._told_of = night.at
 
     async def _free_bytes(self) -> int:
         try:

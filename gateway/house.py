@@ -60,6 +60,7 @@ from gateway.settings import Settings
 from gateway.stores import Stores
 from gateway.uptime import uptime
 from gateway.vault.keys import KeyRing, SigningKey
+from gateway.vault.looks import verification
 from gateway.vault.playing import Player
 from gateway.vault.raw import RawFolder
 from gateway.vault.recordings import Recordings
@@ -190,6 +191,7 @@ class House:
             is_hearing=self._is_hearing,
             low_bytes=settings.vault.low_space_mb * 1_000_000,
             moving=lambda: moving(settings),
+            verification=lambda: verification(settings),
             clock=_now,
             clock_s=time.monotonic,
         )
@@ -252,6 +254,7 @@ class House:
             saving=self.saving,
             bookkeeper=self.bookkeeper,
             callbacks=self.callbacks,
+            raw_sounds=self.sounds,
             clock=_now,
             on_duty_changed=self._duty_changed,
             on_ring_told=self.watch.hear,

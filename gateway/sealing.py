@@ -15,7 +15,7 @@ from typing import TypeVar
 from gateway.domain import evidence
 from gateway.domain.change import Change
 from gateway.domain.events import Event
-from gateway.domain.evidence import Space
+from gateway.domain.evidence import Space, Verification
 from gateway.domain.recordings import Recording, Seal, State
 from gateway.ports import EvidenceReads, Moving, RecordingCounts, Sealed, Store, Unsealable, Vault, VaultAway
 from gateway.saving import Saving
@@ -50,6 +50,8 @@ class Standing:
     """By the clock that never leaps; None where it answers."""
     moving: Moving | None = None
     """None where sound lies on the disk alone, or until it is known."""
+    verification: Verification | None = None
+    """None where the vault is not verified each night, or until it is known."""
     told: Counter[str] = field(default_factory=Counter)
     """Since the start: how many were `sealed`, `failed`, `lost` or `found`."""
     counts_due_at_s: float = 0.0

@@ -244,6 +244,8 @@ class VaultSettings(_Section):
     """Whether sealed sound is encrypted at rest (AES-256-GCM), with the newest key of `var/vault/ring.json`."""
     low_space_mb: Annotated[int, Field(ge=10, le=100_000_000)] = 2000
     """Less room for recordings is an alarm; under half of it nothing is sealed. Nothing ever stops recording."""
+    verify_at_hour: Annotated[int, Field(ge=-1, le=23)] = 3
+    """From when on, by the centre's clock, the vault is verified each night. -1: never."""
     bucket: Annotated[str, Field(pattern=_BUCKET)] = ""
     """Where sealed sound is kept besides the disk: `s3://NAME/PREFIX`. Empty: on the disk alone."""
     endpoint: Annotated[str, Field(pattern=_ENDPOINT)] = ""
@@ -254,6 +256,10 @@ class VaultSettings(_Section):
     """In no log and no message."""
     keep_in: Literal["bucket", "disk"] = "bucket"
     """Where sound is moved to, where a bucket is named. With `disk` what the bucket has comes back."""
+
+    @property
+    def verifies(self) -> bool:
+        return self.verify_at_hour >= 0
 
     @property
     def place(self) -> str:

@@ -16,7 +16,7 @@ from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.destroying import Destroying
 from gateway.domain.duty import Told
-from gateway.domain.evidence import Sound
+from gateway.domain.evidence import Sound, Verification
 from gateway.domain.holding import (
     AddMember,
     ChangeBans,
@@ -407,6 +407,7 @@ class Services:
         )
         self.vault = ToldVault(self.sounds)
         self.moving: Moving | None = None
+        self.verification: Verification | None = None
         reads = StoredEvidence(store._engine)
         self.evidence = Evidence(
             store=store,
@@ -419,6 +420,7 @@ class Services:
             is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             low_bytes=2_000_000_000,
             moving=lambda: self.moving,
+            verification=lambda: self.verification,
             clock=clock,
             clock_s=clock.seconds,
         )
@@ -483,6 +485,7 @@ class Services:
             saving=self.saving,
             bookkeeper=self.bookkeeper,
             callbacks=self.callbacks,
+            raw_sounds=self.sounds,
             clock=clock,
             on_duty_changed=self.told.extend,
             on_ring_told=self.watch.hear,

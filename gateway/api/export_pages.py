@@ -96,6 +96,8 @@ def paper_of(recording: Recording, ending: str) -> str:
 
 # ---------------------------------------------------------------- one call
 
+_LAST_KNOWN = ", saat terakhir yang diketahui / the last moment that is known"
+
 
 def call_text(export: Export, each: Exported) -> str:
     return as_text(list(_call(export, each)))
@@ -118,7 +120,7 @@ def _call(export: Export, each: Exported) -> Iterator[Block]:
             ("Diangkat 112 / 112 answered", export.there(call.greeted_at)),
             ("Dijawab petugas / a person answered", export.there(call.answered_at)),
             ("Petugas / operator", f"{call.operator or '-'} {call.operator_name or ''}".strip()),
-            ("Berakhir / ended", export.there(call.ended_at)),
+            (f"Berakhir / ended{_LAST_KNOWN if call.has_vanished else ''}", export.there(call.ended_at)),
             ("Hasil / outcome", str(call.outcome or "-")),
             ("Diakhiri oleh / hung up by", str(call.hung_up_by or "-")),
             ("Jenis menurut petugas / what it was, as was said", _said(said)),
@@ -158,7 +160,8 @@ def _recording(export: Export, recording: Recording) -> tuple[str, str, str]:
         return recording.id, sound_of(recording) if is_there else "-", _fault(export, recording)
     match recording.state:
         case State.SEALED:
-            return recording.id, sound_of(recording), "disegel / sealed"
+            lacks = f"; kekurangan / what it lacks: {'; '.join(recording.faults)}" if recording.faults else ""
+            return recording.id, sound_of(recording), f"disegel / sealed{lacks}"
         case State.DESTROYED:
             certificate = f"recordings/{folder_of(recording)}/{recording.id}.destroyed.json"
             return recording.id, certificate, "dimusnahkan; lihat sertifikat / destroyed, see the certificate"

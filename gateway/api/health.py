@@ -19,6 +19,7 @@ from gateway.api.reasons import Reason
 from gateway.api.routes import Answer, route
 from gateway.defects import Defects
 from gateway.domain.advice import TrunkRule
+from gateway.domain.evidence import Verification
 from gateway.domain.sight import BlindTime, Why
 from gateway.sealing import Standing
 
@@ -137,6 +138,28 @@ class OperatorsHealth(Told):
     available: Annotated[int | None, Field(description="How many could take a call; null while unknown.")]
 
 
+class VerificationHealth(Told):
+    """The nightly looks whether all is as it was sealed."""
+
+    at: Annotated[
+        datetime | None, Field(description="When all that was due had been looked at last; null before the first.")
+    ]
+    days: Annotated[int, Field(description="Whose chains and signatures were followed then: all that there are.")]
+    recordings: Annotated[int, Field(description="How many were read whole then: each within a week.")]
+    findings: Annotated[int, Field(description="What stands since then, or was found meanwhile.")]
+    days_due: Annotated[int, Field(description="For which the night was too short.")]
+
+    @classmethod
+    def of(cls, stands: Verification) -> "VerificationHealth":
+        return cls(
+            at=stands.at,
+            days=stands.days,
+            recordings=stands.recordings,
+            findings=stands.findings,
+            days_due=stands.due,
+        )
+
+
 class RecordingsHealth(Told):
     stalled: Annotated[int, Field(description="Running calls whose sound is not being written.")]
     waiting: Annotated[int, Field(description="Recordings that are over and wait to be sealed.")]
@@ -145,6 +168,9 @@ class RecordingsHealth(Told):
     vault: PartHealth
     not_moved: Annotated[
         int | None, Field(description="Sealed ones that wait to be moved to the bucket, or back; null without one.")
+    ]
+    verification: Annotated[
+        VerificationHealth | None, Field(description="Null where that is not done, or is not known yet.")
     ]
 
 
@@ -268,6 +294,7 @@ def _recordings(standing: Standing) -> RecordingsHealth:
         lost=counts.lost,
         vault=PartHealth(up=not reason, reason=reason or None),
         not_moved=standing.moving.waiting if standing.moving else None,
+        verification=VerificationHealth.of(standing.verification) if standing.verification else None,
     )
 
 

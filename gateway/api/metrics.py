@@ -266,6 +266,17 @@ def _sound(context: Context, status: Status) -> Iterator[Metric]:
         _or_nan(standing.moving.waiting if standing.moving else None),
     )
     yield _gauge("vault_up", "Whether the vault's worker answers.", int(not standing.vault_away))
+    verified = standing.verification
+    yield _gauge(
+        "vault_findings",
+        "Where sealed recordings are not as they were left, as far as was looked; NaN while unknown.",
+        _or_nan(verified.findings if verified else None),
+    )
+    yield _gauge(
+        "vault_verified_timestamp_seconds",
+        "When all that was due was looked at last (before the first time: since when it is waited for), since 1970.",
+        verified.waited_since.timestamp() if verified else float("nan"),
+    )
 
 
 def _receivers(context: Context) -> Iterator[Metric]:

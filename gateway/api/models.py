@@ -204,7 +204,14 @@ class CallModel(Told):
     greeted_at: datetime | None
     queued_at: datetime | None
     answered_at: datetime | None
-    ended_at: datetime | None
+    ended_at: Annotated[datetime | None, Field(description="Null while it runs. See has_vanished.")]
+    has_vanished: Annotated[
+        bool,
+        Field(
+            description="Whether Asterisk died under it: then nobody told its end, and ended_at is the last moment "
+            "that is known of it, by the journal or by its recording."
+        ),
+    ]
     queue: str | None
     priority: Annotated[
         int, Field(description="0 later than others, 1 as they come, 2 earlier, 3 first, 4 cut off from an operator.")
@@ -255,6 +262,7 @@ class CallModel(Told):
             queued_at=call.queued_at,
             answered_at=call.answered_at,
             ended_at=call.ended_at,
+            has_vanished=call.has_vanished,
             queue=call.queue,
             priority=call.priority,
             operator=call.operator,

@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.api import tls
 from gateway.api.context import Context
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
+from gateway.domain.evidence import Verification
 from gateway.domain.sight import REMEDIES, WORDS, Why
 from gateway.domain.tokens import Role, Token, about_to_expire
 from gateway.ports import StoreAway
@@ -23,7 +24,8 @@ NO_SPACE_BYTES = 100_000_000
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
     *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
-    *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
+    *("recordings_not_moved", "recordings_failing", "recordings_changed", "recordings_not_verified"),
+    *("asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
 """All that there are."""
@@ -169,6 +171,25 @@ def _of_recordings(context: Context) -> Iterator[Reason]:
             "recordings_failing",
             f"{standing.counts.failing} recordings could not be sealed yet.",
             "Each one's problem says why: `gateway112 recording list --problem`; the raw sound stays.",
+        )
+    if standing.verification is not None:
+        yield from _of_verification(standing.verification, context.clock())
+
+
+def _of_verification(verification: Verification, now: datetime) -> Iterator[Reason]:
+    """No file's name: whoever may hear recordings finds them in the events and alarms."""
+    if count := verification.findings:
+        yield Reason(
+            "recordings_changed",
+            f"Sealed recordings are not as they were left: {count} finding{'s' if count > 1 else ''}.",
+            "`gateway112 vault verify` names each: ask who was there, and put back what the backup has.",
+        )
+    if verification.is_overdue(now):
+        yield Reason(
+            "recordings_not_verified",
+            "It has not been looked for more than two days whether sealed recordings are as they were left.",
+            "`gateway112 doctor` says why; `gateway112 vault verify` does it now.",
+            since=verification.waited_since,
         )
 
 

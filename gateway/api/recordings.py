@@ -30,7 +30,7 @@ from gateway.api.sounds import (
     sending,
     serve_sound,
 )
-from gateway.api.tracks import AUDIBLE, of_call, opened
+from gateway.api.tracks import AUDIBLE, frames_of, of_call, opened
 from gateway.api.waveforms import WaveformModel, picture, waveform_of
 from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, Seal, State
@@ -122,12 +122,28 @@ class OneRecordingModel(Told):
     ended_at: Annotated[datetime | None, Field(description="Null while it runs.")]
     channels: Annotated[int, Field(description="2: the caller left, the centre right. 1: what the caller left.")]
     expected_s: Annotated[float | None, Field(description="How long it should be; null where nobody knows.")]
-    sound_s: Annotated[float | None, Field(description="How much sound there is; null until it was measured.")]
+    sound_s: Annotated[
+        float | None, Field(description="How much sound was recorded; null until it was measured. See duration_s.")
+    ]
     left_dbfs: Annotated[
         float | None, Field(description="The caller's level below full scale; null: digital silence, or not measured.")
     ]
     right_dbfs: float | None
-    problem: Annotated[str | None, Field(description="What is wrong with it, in words; null where nothing is.")]
+    duration_s: Annotated[
+        float | None,
+        Field(
+            description="How long it plays as WAV or MP3: sound_s, and after it silence up to its call's end, of which "
+            "nothing was recorded. The stored Ogg file and the waveform are as long as sound_s."
+        ),
+    ]
+    problem: Annotated[
+        str | None,
+        Field(description="What is wrong with it now, in words; null where nothing is. It may still change."),
+    ]
+    faults: Annotated[
+        list[str],
+        Field(description="What its sound lacks, as it was found at its end: that stays, and is in its manifest."),
+    ]
     seal: Annotated[SealModel | None, Field(description="Null until it is sealed.")]
     destroyed_at: datetime | None
     certificate: Annotated[str | None, Field(description="Which certificate tells of its destruction.")]
@@ -142,9 +158,10 @@ class OneRecordingModel(Told):
     @classmethod
     def of(cls, listed: Listed) -> Self:
         recording = listed.recording
-        own = {name: getattr(recording, name) for name in _OWN}
+        own = {name: getattr(recording, name) for name in _OWN} | {"faults": list(recording.faults)}
         return cls(
             **own,
+            duration_s=None if recording.sound_s is None else frames_of(recording)[1] / SAMPLE_RATE_HZ,
             seal=None if recording.seal is None else SealModel.of(recording.seal),
             audio=f"/v1/recordings/{quote(recording.id, safe='')}/audio" if recording.state in AUDIBLE else None,
             caller=listed.caller,

@@ -35,7 +35,9 @@ class WaveformModel(Told):
     recording_id: str
     window_ms: int
     full_scale: int
-    length_s: float
+    length_s: Annotated[
+        float, Field(description="Of the sound, as sound_s of the recording: WAV and MP3 may have silence after it.")
+    ]
     channels: list[SideModel]
 
     @classmethod

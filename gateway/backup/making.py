@@ -31,6 +31,7 @@ from gateway.backup.folder import (
 from gateway.backup.sound import Found, copy_sound
 from gateway.charge import FILE as CHARGE
 from gateway.settings import Settings
+from gateway.vault import looks
 from gateway.vault.keys import public_pems
 
 LOOKS = 5
@@ -171,7 +172,7 @@ def _plain_state(settings: Settings, writing: Writing) -> None:
         copy.parent.mkdir(mode=0o700, parents=True)
         databases.copy_sqlite(var / ASTDB, copy)
         writing.took(f"{VAR}/{ASTDB}")
-    for path in sorted(_files(settings.vault_dir)):
+    for path in sorted(_of_vault(settings)):
         name = f"{VAR}/{path.relative_to(var)}"
         if is_safe(name):
             writing.copy(path, name)
@@ -190,7 +191,7 @@ def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, byt
     ]
     paths += [
         path
-        for path in _files(settings.vault_dir)
+        for path in _of_vault(settings)
         if path.name.endswith(PUBLIC) or not is_safe(f"{VAR}/{path.relative_to(var)}")
     ]
     paths += [path for path in (settings.asterisk_dir / "ami-secret",) if path.is_file()]
@@ -198,6 +199,12 @@ def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, byt
     if settings_file is not None and settings_file.exists():
         found["gateway.toml"] = settings_file.read_bytes()
     return found
+
+
+def _of_vault(settings: Settings) -> Iterator[Path]:
+    """What lies in `var/vault/`, but for what the nightly looks came to: what is restored is looked at anew."""
+    folder = settings.vault_dir / looks.FOLDER
+    return (path for path in _files(settings.vault_dir) if path.parent != folder)
 
 
 def _files(folder: Path) -> Iterator[Path]:

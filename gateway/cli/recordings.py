@@ -34,6 +34,8 @@ def add_to(commands: Commands) -> None:
     listed.add_argument(
         "--last", type=_count, default=LAST, metavar="N", help=f"how many of the newest (default: {LAST})"
     )
+    show = command(own, "show", show_recording, example="recording show 112-1795476254.0")
+    show.add_argument("id", metavar="ID", help="as `recording list` shows it")
     fetch = command(
         own, "fetch", fetch_recording, example='recording fetch 112-1795476254.0 --reason "police request 12/2026"'
     )
@@ -79,6 +81,29 @@ async def list_recordings(desk: Desk, arguments: Namespace) -> Reply:
     )
 
 
+async def show_recording(desk: Desk, arguments: Namespace) -> Reply:
+    """One recording: whose it is, how long, what its sound lacks, what is wrong with it now, and its seal."""
+    found = await desk.api.ask("GET", f"/v1/recordings/{quote(arguments.id, safe='')}")
+    seal = found["seal"] or {}
+    rows: list[tuple[str, tables.Cell]] = [
+        ("of", " ".join(filter(None, (found["kind"], found["call_id"] or found["dial_id"], found["caller"])))),
+        ("began", tables.moment(found["started_at"], desk.zone)),
+        ("ended", tables.moment(found["ended_at"], desk.zone)),
+        ("state", found["state"]),
+        ("sound", _seconds(found["sound_s"])),
+        ("expected", _seconds(found["expected_s"])),
+        ("plays", _seconds(found["duration_s"])),
+        *(("lacks", fault) for fault in found["faults"]),
+        ("wrong now", found["problem"] or "nothing"),
+        ("sealed", tables.moment(seal.get("sealed_at"), desk.zone)),
+        ("in", seal.get("stored")),
+        ("SHA-256", seal.get("sound_sha256")),
+        ("certificate", found["certificate"]),
+    ]
+    title = f"Recording {found['id']} (times of {desk.zone.key})"
+    return Reply(found, tables.facts(title, [row for row in rows if row[1]]))
+
+
 async def fetch_recording(desk: Desk, arguments: Namespace) -> Reply:
     """Writes the sound of a recording into a file. Who fetched it, and why, stands in the audit log."""
     file = arguments.output or Path(f"{arguments.id.replace('/', '_')}.{arguments.format}")
@@ -92,6 +117,10 @@ async def fetch_recording(desk: Desk, arguments: Namespace) -> Reply:
 def _start(desk: Desk, of: date | None, days_later: int = 0) -> str | None:
     """When that day begins by the centre's clock, as the API takes it."""
     return None if of is None else datetime.combine(of + timedelta(days=days_later), time(), desk.zone).isoformat()
+
+
+def _seconds(length_s: float | None) -> str:
+    return "" if length_s is None else f"{length_s:.2f} s"
 
 
 def _state(recording: dict[str, Any]) -> Text:

@@ -19,6 +19,7 @@ from gateway import certificates
 from gateway.asterisk import installation, music
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
+from gateway.vault import looks
 from gateway.vault.keys import SigningKey
 
 OLDEST_PYTHON = (3, 11)
@@ -52,6 +53,7 @@ def look_at_traces(settings: Settings) -> Iterator[Finding]:
     """What running leaves behind, and the clock that dates it."""
     yield _recordings(settings)
     yield _vault(settings)
+    yield _verified(settings)
     yield _journal(settings)
     yield _clock()
 
@@ -172,6 +174,27 @@ def _vault(settings: Settings) -> Finding:
         return ok(subject, "no key yet: it is made with the first recording")
     encrypted = "encrypted from now on" if settings.vault.encrypt else "not encrypted"
     return ok(subject, f"signed with the key in {settings.vault_dir}; {encrypted}")
+
+
+def _verified(settings: Settings) -> Finding:
+    """What the nightly looks at the recordings came to, as the worker left it."""
+    subject, hour = "vault verified", settings.vault.verify_at_hour
+    if not settings.vault.verifies:
+        return ok(subject, "by hand alone (vault.verify_at_hour is -1)")
+    stands = looks.verification(settings)
+    if stands is None:
+        return ok(subject, f"not yet: each night from {hour:02}:00 on, once the gateway runs")
+    if stands.findings:
+        said = f"{stands.findings} findings, the first: {stands.first[0] if stands.first else 'not named'}"
+        remedy = "`gateway112 vault verify` names each: ask who was there, and put back what the backup has"
+        return wrong(subject, said, remedy)
+    if stands.is_overdue(datetime.now(UTC)):
+        said = f"not since {stands.waited_since:%Y-%m-%d %H:%M} UTC: {stands.why_overdue}"
+        return warning(subject, said, "is the gateway running at night? Or verify now: `gateway112 vault verify`")
+    if stands.at is None:
+        return ok(subject, f"not yet: each night from {hour:02}:00 on")
+    looked = f"{stands.days} days, {stands.recordings} recordings read whole"
+    return ok(subject, f"{stands.at:%Y-%m-%d %H:%M} UTC: nothing found in {looked}")
 
 
 def _journal(settings: Settings) -> Finding:

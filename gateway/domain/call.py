@@ -117,6 +117,12 @@ class Call:
         return self.trunk == PROBE_TRUNK
 
     @property
+    def has_vanished(self) -> bool:
+        """Whether Asterisk died under it: nobody told its end, and `ended_at` is the last moment that is known of it,
+        by the journal or by its recording."""
+        return self.hung_up_by is Side.CENTRE and self.cause is None
+
+    @property
     def wait_s(self) -> float | None:
         """Seconds from the call's arrival to the first person's voice, or to its end without one."""
         return _seconds(self.arrived_at, self.answered_at or self.ended_at)

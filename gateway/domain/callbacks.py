@@ -213,8 +213,8 @@ def why(call: Call) -> Why | None:
     if call.is_probe or call.outcome is None:
         return None
     left = None if call.message is None else Why.MESSAGE  # whoever left one went on waiting, and may have been heard
-    if call.hung_up_by is Side.CENTRE and call.cause is None:
-        return left or Why.LOST  # Asterisk died under it: nobody knows how long they talked
+    if call.has_vanished:
+        return left or Why.LOST  # nobody knows how long they talked
     talks = [attempt for attempt in call.attempts if attempt.answered_at is not None]
     if call.answered_at is None or not talks:
         return left or _UNHEARD.get(call.outcome, Why.ABANDONED)
@@ -387,7 +387,9 @@ def follow_dial(task: Callback, fact: DialFact, by: str, target_min: int) -> Upd
             answered = _with_dial(task, replace(dial, answered_at=fact.at))
             return Update(answered, (_event("callback.answered", fact.at, answered, dial_id=dial.id),))
         case DialStep.ENDED:
-            ended = replace(dial, ended_at=fact.at, result=fact.result or _unsaid(dial))
+            # where Asterisk died under it, it ends with its sound, and that may be less than is known of it
+            ended_at = max(fact.at, dial.answered_at or dial.rung_at or dial.at)
+            ended = replace(dial, ended_at=ended_at, result=fact.result or _unsaid(dial))
             return _dial_ended(task, ended, by, target_min)
     return None
 

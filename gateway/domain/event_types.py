@@ -85,6 +85,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "recording.sealed": "its sound lies in the vault, sealed",
     "recording.failed": "something is wrong with its sound, with the reason: missing, cut, one side silent, not sealed",
     "recording.found": "a file of sound was found that belongs to nothing that the centre knows",
+    "vault.verified": "the recordings were looked at in the night: how many, and what is not as it was sealed",
     "gateway.was_blind": "for a while the gateway did not see what happened: why, how long, how many calls went on",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",

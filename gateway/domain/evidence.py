@@ -12,11 +12,12 @@ from pathlib import PurePosixPath
 from gateway.domain.call import Call, Stage
 from gateway.domain.callbacks import Dial
 from gateway.domain.facts import CallerLeft, Fact, MessageBegun, Queued, RecordingStarted, Vanished
-from gateway.domain.recordings import Kind, Recording, Seal, State, recording_id
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ, Kind, Recording, Seal, State, recording_id
 
 STALLED, FAILED, LOST = "recording_stalled", "recording_failed", "recording_lost"
 DISK_LOW, VAULT_AWAY, NOT_MOVED = "disk_low", "vault_away", "recordings_not_moved"
-KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY, NOT_MOVED})
+CHANGED, NOT_VERIFIED = "recordings_changed", "recordings_not_verified"
+KINDS = frozenset({STALLED, FAILED, LOST, DISK_LOW, VAULT_AWAY, NOT_MOVED, CHANGED, NOT_VERIFIED})
 """The alarms about recordings."""
 
 SHORT_S, SHORT_SHARE = 3.0, 0.05
@@ -34,6 +35,8 @@ STALLED_S = 5.0
 """While Asterisk itself plays, sound is written each second: after so many without, it is not being written."""
 STALLED_IN_TALK_S = 15.0
 """The same in a talk, where it may be that neither phone sends anything for a while (docs/decisions/0007)."""
+VERIFIED_WITHIN = timedelta(days=2)
+"""Each night it is looked whether all is as it was sealed: so long without is an alarm."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 3600.0
 """Between two tries to seal the same sound."""
 
@@ -65,11 +68,18 @@ def ended_with(recording: Recording, call: Call) -> Recording:
     """The recording of a call that is over. Of one that vanished with Asterisk the end is missing, and nobody knows how
     much of it."""
     over = replace(recording, state=State.OVER, ended_at=call.ended_at)
-    if call.cause is None and call.greeted_at is not None:
-        over = replace(over, problem=CUT, problem_at=call.ended_at)
+    if call.has_vanished and call.greeted_at is not None:
+        over = replace(over, problem=CUT, problem_at=call.ended_at, faults=(CUT,))
     if recording.kind is not Kind.CALL:
         return over
     return replace(over, expected_s=call.line_s or 0.0, talk_s=_talk_s(call))
+
+
+def heard_until(recording: Recording, size_bytes: int) -> datetime:
+    """Until when a recording with a file of that size goes, at least: silence of both sides is not written
+    (docs/decisions/0007)."""
+    frames = size_bytes // (SAMPLE_BYTES * recording.channels)
+    return recording.started_at + timedelta(seconds=frames / SAMPLE_RATE_HZ)
 
 
 def of_call(call: Call) -> Recording | None:
@@ -117,12 +127,13 @@ class Sound:
 
 
 def checked(recording: Recording, sound: Sound, at: datetime) -> Recording:
-    """The recording, once its sound was looked at: still over, or empty; with a problem where something is wrong."""
+    """The recording, once its sound was looked at: still over, or empty; with all that is wrong with it."""
     looked_at = replace(recording, sound_s=sound.sound_s or 0.0)
     if not sound.sound_s and not _should_sound(recording):
         return replace(looked_at, state=State.EMPTY)
-    problem = _problem(looked_at, sound) or recording.problem
-    return replace(looked_at, problem=problem, problem_at=at if problem else None)
+    known = recording.faults or ((recording.problem,) if recording.problem else ())
+    faults = tuple(dict.fromkeys((*known, *_faults(looked_at, sound))))
+    return replace(looked_at, problem=_said(faults), problem_at=at if faults else None, faults=faults)
 
 
 def is_short(recording: Recording, sound_s: float) -> bool:
@@ -138,19 +149,25 @@ def _should_sound(recording: Recording) -> bool:
     return (recording.expected_s or 0.0) > may_lack_s
 
 
-def _problem(recording: Recording, sound: Sound) -> str | None:
+def _faults(recording: Recording, sound: Sound) -> Iterator[str]:
     if sound.sound_s is None:
-        return NO_FILE
+        yield NO_FILE
+        return
     if not sound.sound_s:
-        return "its file holds no sound"
+        yield "its file holds no sound"
+        return
     if is_short(recording, sound.sound_s):
-        return short(recording, sound.sound_s)
+        yield short(recording, sound.sound_s)
     if (recording.talk_s or 0.0) > HEARD_S:
         sides = (("the caller", sound.is_left_heard), ("the operator", sound.is_right_heard))
         silent = [name for name, is_heard in sides if not is_heard]
         if silent:
-            return f"nothing is heard of {' and '.join(silent)} in {recording.talk_s:.1f} s of talk"
-    return None
+            yield f"nothing is heard of {' and '.join(silent)} in {recording.talk_s:.1f} s of talk"
+
+
+def _said(faults: Sequence[str]) -> str | None:
+    """All of them as one problem."""
+    return "; ".join(faults) or None
 
 
 def short(recording: Recording, sound_s: float) -> str:
@@ -193,19 +210,24 @@ def sealed(
     )
     if recording.tries == 0 and recording.problem != NO_FILE:
         return done
-    problem = short(done, sound_s) if is_short(done, sound_s) else None
-    return replace(done, problem=problem, problem_at=recording.problem_at if problem else None)
+    faults = tuple(each for each in recording.faults if each != NO_FILE)
+    if not faults and is_short(done, sound_s):
+        faults = (short(done, sound_s),)
+    problem = _said(faults)
+    return replace(done, problem=problem, problem_at=recording.problem_at if problem else None, faults=faults)
 
 
 def to_look_at_again(recording: Recording) -> Recording:
-    """The recording, over again: its sound was found where none had been."""
+    """The recording, over again: its sound was found where none had been. That Asterisk died in its call stays so."""
+    faults = tuple(each for each in recording.faults if each == CUT)
     return replace(
         recording,
         state=State.OVER,
         seal=None,
         sound_s=None,
-        problem=None,
-        problem_at=None,
+        problem=_said(faults),
+        problem_at=recording.problem_at if faults else None,
+        faults=faults,
         tries=0,
         try_at=None,
     )
@@ -235,6 +257,39 @@ class Space:
         return 2 * self.free_bytes < self.low_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How the nightly looks at the vault stand: whether all is there as it was sealed. `since` is from when on they are
+    waited for, `at` when all that was due had been looked at last; `days` and `recordings` count that night's."""
+
+    since: datetime
+    at: datetime | None = None
+    days: int = 0
+    recordings: int = 0
+    """Of those, how many were read to the last byte: each within a week."""
+    findings: int = 0
+    """What stands, since it was found and until it is not found any more."""
+    first: tuple[str, ...] = ()
+    """The first of it, each in words."""
+    due: int = 0
+    """Days for which the night was too short."""
+    problem: str = ""
+    """Why it cannot be looked now; empty where it can."""
+
+    @property
+    def waited_since(self) -> datetime:
+        return self.at or self.since
+
+    def is_overdue(self, now: datetime) -> bool:
+        return now - self.waited_since > VERIFIED_WITHIN
+
+    @property
+    def why_overdue(self) -> str:
+        if self.problem:
+            return self.problem
+        return f"{self.due} days were left when the night was over" if self.due else "it was not begun"
+
+
 def named(file: str) -> tuple[Kind, str] | None:
     """What a file's name says it is of: the kind, and the call's or the dial's id; None where it says nothing."""
     stem = PurePosixPath(file).stem
@@ -244,6 +299,17 @@ def named(file: str) -> tuple[Kind, str] | None:
         call_id, _, number = stem.removesuffix("-message").rpartition("-")
         return (Kind.MESSAGE, call_id) if call_id and number.isdigit() else None
     return (Kind.CALL, stem) if "." in stem else None
+
+
+def of_verification(verification: Verification, now: datetime) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with what was sealed, or with looking whether anything is: as `alarming` tells it."""
+    if verification.findings:
+        first = f", the first: {verification.first[0]}" if verification.first else ""
+        count = verification.findings
+        yield CHANGED, "vault", f"{count} finding{'s' if count > 1 else ''} where all should be as it was sealed{first}"
+    if verification.is_overdue(now):
+        since = f"{verification.waited_since:%Y-%m-%d %H:%M} UTC"
+        yield NOT_VERIFIED, "vault", f"not verified since {since}: {verification.why_overdue}"
 
 
 def alarming(

@@ -190,7 +190,8 @@ class CallerLeft(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Vanished(Fact):
-    """The call is not in Asterisk any more and its journal says nothing of an end: Asterisk died under it."""
+    """The call is not in Asterisk any more and its journal says nothing of an end: Asterisk died under it. `at` is the
+    last moment that is known of it."""
 
 
 @dataclass(frozen=True, slots=True)

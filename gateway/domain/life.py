@@ -9,7 +9,7 @@ out; `gateway/centre.py` stands between.
                              fallback <───┘          (ended can be reached from every stage)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,9 +139,10 @@ def answered_by(call: Call, operator_id: int, name: str) -> Call:
     return call if call.operator_id is not None else replace(call, operator_id=operator_id, operator_name=name)
 
 
-def last_sign(call: Call) -> datetime:
-    """The last time at which something is known to have happened to the call."""
-    times = [call.arrived_at, call.greeted_at, call.queued_at, call.answered_at]
+def last_sign(call: Call, others: Iterable[datetime] = ()) -> datetime:
+    """The last time at which something is known to have happened to the call. `others` are what the call itself does
+    not tell: its last event, and until when its sound goes."""
+    times = [*others, call.arrived_at, call.greeted_at, call.queued_at, call.answered_at]
     for attempt in call.attempts:
         times += [attempt.rung_at, attempt.answered_at, attempt.left_at]
     return max(time for time in times if time is not None)
@@ -296,7 +297,7 @@ def _caller_left(call: Call, fact: CallerLeft) -> tuple[Call, tuple[Event, ...]]
 
 def _vanished(call: Call, fact: Vanished) -> tuple[Call, tuple[Event, ...]]:
     outcome = Outcome.ANSWERED if call.operator else Outcome.FAILED
-    return _end(call, fact, outcome, Side.CENTRE, None)
+    return _end(call, fact, outcome, Side.CENTRE, None, has_vanished=True)
 
 
 _EFFECTS: Mapping[type[Fact], Effect] = {
@@ -333,7 +334,7 @@ def _outcome(call: Call, hung_up_by: Side) -> Outcome:
 
 
 def _end(
-    call: Call, fact: Fact, outcome: Outcome, hung_up_by: Side, cause: int | None
+    call: Call, fact: Fact, outcome: Outcome, hung_up_by: Side, cause: int | None, **more: Any
 ) -> tuple[Call, tuple[Event, ...]]:
     told: list[Event] = []
     for attempt in call.attempts:
@@ -350,6 +351,7 @@ def _end(
             cause=cause,
             wait_s=ended.wait_s,
             talk_s=ended.talk_s,
+            **more,
         )
     )
     return ended, tuple(told)

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-SAMPLE_RATE_HZ = 8000
+SAMPLE_RATE_HZ, SAMPLE_BYTES = 8000, 2
 CALL_SUFFIX, MESSAGE_SUFFIX = ".raw", ".sln"
 """Of raw sound: two channels, and one."""
 
@@ -93,9 +93,13 @@ class Recording:
     right_dbfs: float | None = None
     seal: Seal | None = None
     problem: str | None = None
-    """What is wrong with it, in plain words; None where nothing is."""
+    """What is wrong with it now, in plain words; None where nothing is. What keeps it from being sealed is over once it
+    is."""
     problem_at: datetime | None = None
     """When that was found."""
+    faults: tuple[str, ...] = ()
+    """What its sound lacks, as it was found when that was looked at, in plain words: it stays so, whatever else comes
+    and goes."""
     tries: int = 0
     """How often it was tried to seal it, and failed."""
     try_at: datetime | None = None

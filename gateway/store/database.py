@@ -58,22 +58,25 @@ async def open_database(url: str) -> AsyncEngine:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         await asyncio.to_thread(_make_ready, parsed.database)
-    engine = engine_for(url)
+    # of its own: it waits for another gateway that does the same just now
+    engine = _engine(parsed, lock_limit_s=MIGRATION_LIMIT_S, statement_limit_s=MIGRATION_LIMIT_S)
     try:
         async with writing(engine, limit_s=MIGRATION_LIMIT_S) as connection:
-            if parsed.get_backend_name() == "postgresql":
-                await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.run_sync(upgrade)
-    except BaseException:
+    finally:
         await engine.dispose()
-        raise
-    return engine
+    return engine_for(url)
 
 
 def engine_for(url: str) -> AsyncEngine:
     """The engine, with every time limit; nothing is opened yet. Raises ValueError for another kind of URL."""
-    parsed = _parse(url)
-    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+    return _engine(_parse(url), lock_limit_s=LOCK_LIMIT_S, statement_limit_s=STATEMENT_LIMIT_S)
+
+
+def _engine(url: URL, *, lock_limit_s: float, statement_limit_s: float) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, lock_limit_s)
+    return _postgresql(url, lock_limit_s, statement_limit_s)
 
 
 @contextmanager
@@ -312,8 +315,8 @@ _SQLITE: dict[str, Any] = {"timeout": LOCK_LIMIT_S, "isolation_level": None}
 """The driver waits that long for a lock, and begins no transaction of its own: we do."""
 
 
-def _sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, **_options(_SQLITE, pool_size=POOL_SIZE))
+def _sqlite(url: URL, lock_limit_s: float) -> AsyncEngine:
+    engine = create_async_engine(url, **_options(_SQLITE | {"timeout": lock_limit_s}, pool_size=POOL_SIZE))
     _as_a_ledger(engine.sync_engine)
     return engine
 
@@ -365,10 +368,10 @@ def _make_ready(path: str) -> None:
                 time.sleep(0.02)
 
 
-def _postgresql(url: URL) -> AsyncEngine:
+def _postgresql(url: URL, lock_limit_s: float, statement_limit_s: float) -> AsyncEngine:
     milliseconds = {
-        "lock_timeout": LOCK_LIMIT_S,
-        "statement_timeout": STATEMENT_LIMIT_S,
+        "lock_timeout": lock_limit_s,
+        "statement_timeout": statement_limit_s,
         # a gateway that froze in the middle must not hold the ledger's lock for ever
         "idle_in_transaction_session_timeout": 2 * TRANSACTION_LIMIT_S,
     }

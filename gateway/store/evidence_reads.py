@@ -14,7 +14,7 @@ from gateway.domain.recordings import Kind, Recording, State
 from gateway.ports import RecordingCounts
 from gateway.store import rows
 from gateway.store.database import QuickReads, reading
-from gateway.store.tables import IS_LOST, IS_UNSEALED, calls, recordings
+from gateway.store.tables import IS_LOST, IS_UNSEALED, IS_VERIFIED, calls, events, recordings
 
 AROUND = timedelta(days=1)
 """A recording began so near to the day in its file's name: the two are told by two clocks."""
@@ -60,6 +60,13 @@ class StoredEvidence:
         async with reading(self._engine) as connection:
             over, failing, oldest_at, running = (await connection.execute(unsealed)).one()
             return RecordingCounts(over, failing, (await connection.execute(lost)).scalar_one(), oldest_at, running)
+
+    async def verified_at(self) -> datetime | None:
+        """See ports.EvidenceReads."""
+        async with reading(self._engine) as connection:
+            told = await connection.execute(select(func.max(events.c.at)).where(IS_VERIFIED))
+            at: datetime | None = told.scalar_one()
+            return at
 
     async def of_day(self, day: date, after: str, at_most: int) -> list[Recording]:
         """See ports.EvidenceReads."""

@@ -209,6 +209,18 @@ class Repository:
         query = select(tables.calls.c.id).where(tables.calls.c.id == call_id)
         return await self._ledger.read(lambda connection: connection.execute(query).one_or_none()) is not None
 
+    async def last_events(self, call_ids: Collection[str]) -> dict[str, datetime]:
+        """When the last event that Asterisk told of each of these calls was. Raises StoreAway."""
+        events, asked = tables.events.c, sorted(call_ids)
+        found: dict[str, datetime] = {}
+        is_its = events.type.startswith("call.", autoescape=True) & (events.type != "call.disposed")
+        for start in range(0, len(asked), NUMBERS_AT_ONCE):
+            of_these = events.call_id.in_(asked[start : start + NUMBERS_AT_ONCE]) & is_its
+            query = select(events.call_id, func.max(events.at).label("at")).where(of_these).group_by(events.call_id)
+            async with reading(self._engine) as connection:
+                found |= {row.call_id: row.at for row in await connection.execute(query)}
+        return found
+
     async def disposition(self, call_id: str) -> Disposed | None:
         """What people said last that the call was; None where nobody did. Raises StoreAway."""
         query = select(tables.dispositions).where(tables.dispositions.c.call_id == call_id)

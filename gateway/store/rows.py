@@ -84,6 +84,7 @@ def recording_row(recording: Recording) -> dict[str, Any]:
 
 def recording_of(row: RowMapping) -> Recording:
     values: dict[str, Any] = {name: row[name] for name in _RECORDING_FIELDS}
+    values["faults"] = tuple(row["faults"])
     is_sealed = row["sealed_at"] is not None
     return Recording(**values, seal=Seal(**{name: row[name] for name in _SEAL_FIELDS}) if is_sealed else None)
 

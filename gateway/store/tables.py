@@ -216,6 +216,9 @@ Index("ix_callbacks_dialling", callbacks.c.dialling, sqlite_where=_DIALLING, pos
 IS_IMPOSSIBLE = text("type = 'callback.impossible'")
 """As the index has it: a bound value would not be seen to be the same."""
 Index("ix_events_impossible", events.c.at, sqlite_where=IS_IMPOSSIBLE, postgresql_where=IS_IMPOSSIBLE)
+IS_VERIFIED = text("type = 'vault.verified'")
+"""As the index has it."""
+Index("ix_events_verified", events.c.at, sqlite_where=IS_VERIFIED, postgresql_where=IS_VERIFIED)
 
 recordings = Table(
     "recordings",
@@ -235,6 +238,7 @@ recordings = Table(
     Column("right_dbfs", Float),
     Column("problem", Words),
     Column("problem_at", UtcTime),
+    Column("faults", JSON, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("try_at", UtcTime),
     Column("destroyed_at", UtcTime),

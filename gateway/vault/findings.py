@@ -1,6 +1,6 @@
 """What is found where the vault is looked at: what is not as it was left, and the heads to be noted elsewhere.
 
-Counterparts: `verify.py` finds it; `gateway112 vault verify` tells it.
+Counterparts: `verify.py` finds it; `looks.py` keeps it, `gateway112 vault verify` tells it.
 """
 
 from dataclasses import dataclass, field

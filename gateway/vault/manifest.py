@@ -79,6 +79,7 @@ def manifest(
         "started_at": _time(recording.started_at),
         "ended_at": _time(recording.ended_at),
         "expected_s": recording.expected_s,
+        "faults": list(recording.faults),
         "sealed_at": _time(at),
         "raw": {
             "file": _name(recording.file),

@@ -5,6 +5,7 @@ Counterparts: `worker_link.py` asks, `worker.py` answers.
 
     → {"settings": {…}}                                 first of all
     ← {"ready": {"pid": 4711, "version": "0.1.0"}}
+    ← {"id": 0, "at": "here"}                           each second, whatever else it does
     → {"id": 1, "job": "seal", "recording": {…}}
     ← {"id": 1, "at": "converting"}                     now and then, while it works
     ← {"id": 1, "more": [["112-1.0", …], …]}            a long list, piece by piece
@@ -18,6 +19,8 @@ from typing import Any
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import LyingFile, Sealed
 
+HERE = {"id": 0, "at": "here"}
+"""That it lives; no question has that number."""
 MOST_LINE_BYTES = 1024 * 1024
 MOST_FILES = 200
 """In one line: of a longer list there are more."""
@@ -47,6 +50,7 @@ def recording(told: dict[str, Any]) -> Recording:
             "problem_at": _maybe_at(told["problem_at"]),
             "try_at": _maybe_at(told["try_at"]),
             "destroyed_at": _maybe_at(told["destroyed_at"]),
+            "faults": tuple(told["faults"]),
             "seal": None if seal is None else _seal(seal),
         }
     )

@@ -64,25 +64,45 @@ class Verifier:
         """Looks at all days from `since` on, and at what lies beside the days. `tell` hears how many bytes were read,
         piece by piece. May raise ShelfAway where the place does not answer at all."""
         everything = Verified(tells_rollbacks=self._heads is not None)
-        # before the days: one that is begun meanwhile is no finding
-        signed = self._heads.days() if self._heads is not None else set()
-        there = set(days(self._root, since))
-        for day in sorted(there | {each for each in signed if each >= since}):
-            if day not in there:
-                said = "the day was signed here, and its folder is not there"
-                everything.findings.append(Finding(day, folder_of(day), What.MISSING, said))
-                continue
-            found = self._look_at(day, tell)
+        for found in (*(self.look_at(day, tell) for day in self.days(since)), self.look_beside()):
             everything.recordings += found.recordings
             everything.destroyed += found.destroyed
             everything.bytes += found.bytes
             everything.heads += found.heads
             everything.findings += found.findings
-        for file, said in strays.beside_days(self._root):
-            everything.findings.append(Finding(None, file, What.ADDED, said))
         return everything
 
-    def _look_at(self, day: date, tell: Callable[[int], object]) -> Verified:
+    def days(self, since: date = date.min) -> list[date]:
+        """The days that have a folder or were signed here, oldest first."""
+        signed = self._heads.days() if self._heads is not None else set()
+        return sorted({*days(self._root, since), *(each for each in signed if each >= since)})
+
+    def heads(self, days: Sequence[date]) -> list[Finding]:
+        """What is wrong with the chains of these days and their signed heads, and which of the days are gone. No other
+        file is read, and none twice: what the worker is at just then is told, too."""
+        found: list[Finding] = []
+        for day in days:
+            gone = self._gone(day)
+            found += [gone] if gone is not None else _Day(self, day, lambda _: None, set()).verify_head().findings
+        return found
+
+    def reach(self, day: date) -> None:
+        """Returns where that day's stored sound can be looked at. Raises ShelfAway: what a place that is away does not
+        give is no finding. A folder that alone cannot be read is one."""
+        with contextlib.suppress(FolderUnreadable):
+            for _ in self._shelf.lying(folder_of(day)):
+                return
+
+    def look_beside(self) -> Verified:
+        """Looks at what lies beside the days' folders."""
+        return Verified(
+            findings=[Finding(None, file, What.ADDED, said) for file, said in strays.beside_days(self._root)]
+        )
+
+    def look_at(self, day: date, tell: Callable[[int], object] = lambda _: None) -> Verified:
+        """Looks at all of that day. Raises what `verify` does."""
+        if (gone := self._gone(day)) is not None:
+            return Verified(findings=[gone])
         in_order: set[str] = set()
         found = _Day(self, day, tell, in_order).verify()
         for _ in range(LOOKS - 1):
@@ -93,6 +113,11 @@ class Verifier:
             again.findings = [each for each in again.findings if each in found.findings]
             found = again
         return found
+
+    def _gone(self, day: date) -> Finding | None:
+        if (self._root / folder_of(day)).is_dir():
+            return None
+        return Finding(day, folder_of(day), What.MISSING, "the day was signed here, and its folder is not there")
 
     def lines_of(self, day: date) -> set[str] | None:
         """The hashes of all lines of a day's chain; None where it cannot be read, which is told of that day."""
@@ -143,6 +168,16 @@ class _Day:
         self._known: set[str] = {CHAIN, HEAD, SIGNATURE}
 
     def verify(self) -> Verified:
+        self.verify_head()
+        documents = dict(self._documents())
+        owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
+        for found_id, document in documents.items():
+            self._look_at_recording(found_id, document, owners)
+        self._look_for_more(documents)
+        return self._found
+
+    def verify_head(self) -> Verified:
+        """Follows the chain to its signed head alone."""
         try:
             kept = self._verifier.kept(self._day)  # before the chain, which may go on meanwhile
         except HeadUnreadable as error:
@@ -156,11 +191,6 @@ class _Day:
             self._follow(lines, signed)
         if kept is not None and (self._found.heads or not self._found.findings):
             self._look_back(lines or [], kept)
-        documents = dict(self._documents())
-        owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
-        for found_id, document in documents.items():
-            self._look_at_recording(found_id, document, owners)
-        self._look_for_more(documents)
         return self._found
 
     def _say(self, file: str, what: What, said: str) -> None:

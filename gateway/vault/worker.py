@@ -16,7 +16,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from gateway import __version__, logs
 from gateway.domain.recordings import Recording
 from gateway.ports import Unsealable
 from gateway.settings import Settings
-from gateway.vault import messages
+from gateway.vault import messages, nightly
 from gateway.vault.certificates import Certificates
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
@@ -45,6 +45,9 @@ ANOTHER_WORKS = 3
 
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IOPRIO_WHO_PROCESS, _IOPRIO_IDLE = 1, 3 << 13
+
+_saying = threading.Lock()
+"""One line at a time, whichever thread says it."""
 
 
 class AnotherWorks(Exception):
@@ -183,6 +186,11 @@ def main() -> int:
 
     told_at, running = 0.0, 0
 
+    def be_there() -> None:
+        while True:
+            _say(messages.HERE)
+            time.sleep(ALIVE_EVERY_S)
+
     def tell(step: str) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= ALIVE_EVERY_S:
@@ -202,7 +210,10 @@ def main() -> int:
         from gateway.vault import moving  # its library is for those who have a bucket
 
         done = moving.start(settings).wake
+    if settings.vault.verifies:
+        nightly.start(settings)
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
+    threading.Thread(target=be_there, daemon=True).start()
     while True:
         asked = json.loads(waiting.get())
         running, told_at = asked["id"], time.monotonic()
@@ -214,9 +225,10 @@ def _nothing_more() -> None:
     """Where nothing is moved."""
 
 
-def _say(told: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
-    sys.stdout.buffer.flush()
+def _say(told: Mapping[str, Any]) -> None:
+    with _saying:
+        sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -22,8 +22,14 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "gateway.vault.worker")
 START_LIMIT_S = 30.0
 """From its start to its first word; it may wait for the one before to let go."""
+LOOK_EVERY_S = 1.0
+QUIET_S, HUNG_S = 10.0, 30.0
+"""A worker says each second that it is there. After so long without a word it is told like one that has died; after so
+long it is killed and started anew. Both are counted in looks: a gateway that stood still itself missed these, too."""
+QUIET_AT_JOB_S = 60.0
 SILENCE_LIMIT_S = 300.0
-"""A worker that works says so each second. One that does not has hung, and is killed."""
+"""Of one job it says each second, or as soon as the disk or the bucket lets it, how far it is: without that it is told,
+too, and after this it is killed."""
 RESTART_PAUSE_S = 1.0
 LONGEST_RESTART_PAUSE_S = 60.0
 STEADY_AFTER_S = 60.0
@@ -48,11 +54,22 @@ class VaultWorker:
         self._asked = 0
         self._awaited: int | None = None
         self._problem = "it has not been started yet"
+        self._quiet_s = 0.0
+        """How long it has not said a word."""
+        self._quiet_at_job_s = 0.0
+        """How long it has not said how far it is with what it was asked."""
 
     @property
     def problem(self) -> str | None:
-        """Why the worker does not run; None while it does."""
-        return None if self._ready.is_set() else self._problem
+        """Why the worker does not run, or does not answer; None while it does."""
+        if not self._ready.is_set():
+            return self._problem
+        if self._quiet_s >= QUIET_S:
+            return f"it hangs: not a word for more than {QUIET_S:.0f} s. After {HUNG_S:.0f} s it is started anew"
+        if self._quiet_at_job_s >= QUIET_AT_JOB_S:
+            until = f"After {self._silence_limit_s:.0f} s it is started anew"
+            return f"it is stuck in one job for more than {QUIET_AT_JOB_S:.0f} s. {until}"
+        return None
 
     @property
     def pid(self) -> int | None:
@@ -109,6 +126,7 @@ class VaultWorker:
                 raise VaultAway(f"the vault's worker does not run: {self._problem}")
             self._asked += 1
             asked = self._awaited = self._asked
+            self._quiet_at_job_s = 0.0
             try:
                 process.stdin.write(json.dumps({"id": asked, "job": job, **what}).encode() + b"\n")
                 async with asyncio.timeout(self._silence_limit_s):
@@ -120,7 +138,7 @@ class VaultWorker:
             except (ConnectionError, RuntimeError) as error:
                 raise VaultAway(f"the vault's worker ended: {self._problem}") from error
             finally:
-                self._awaited = None
+                self._awaited, self._quiet_at_job_s = None, 0.0
                 while not self._answers.empty():
                     self._answers.get_nowait()
         if "done" in answer:
@@ -155,8 +173,10 @@ class VaultWorker:
         )
         self._process = process
         self._answers = asyncio.Queue(maxsize=ANSWERS_AT_MOST)
+        watching = None
         try:
             await self._greet(process)
+            watching = asyncio.create_task(self._watch(process))
             await self._listen(process)
         except TimeoutError:
             self._problem = f"it did not begin within {START_LIMIT_S:.0f} s"
@@ -165,6 +185,8 @@ class VaultWorker:
         except ValueError as error:
             self._problem = f"what it says cannot be read: {error}"
         finally:
+            if watching is not None:
+                watching.cancel()
             was_ready = self._ready.is_set()
             self._ready.clear()
             await asyncio.shield(self._end(process))
@@ -182,17 +204,32 @@ class VaultWorker:
         told = json.loads(line) if line else {}
         if "ready" not in told:
             raise ConnectionError(told.get("refused", "it said nothing; its words are in the gateway's log"))
+        self._quiet_s = 0.0
         self._ready.set()
         log.info("vault_worker_started", extra={"pid": process.pid})
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101
         while line := await process.stdout.readline():
+            self._quiet_s = 0.0
             told = json.loads(line)
             # the answer to what nobody waits for any more is dropped
             if told.get("id") == self._awaited:
+                self._quiet_at_job_s = 0.0
                 await self._answers.put(told)
-        self._problem = f"it ended with status {await process.wait()}"
+        status = await process.wait()
+        has_hung = self._quiet_s >= HUNG_S
+        self._problem = f"it hung for {HUNG_S:.0f} s, and was killed" if has_hung else f"it ended with status {status}"
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Counts how long it has been quiet, and kills it where it has hung: one that was stopped, too."""
+        while self._quiet_s < HUNG_S:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._quiet_s += LOOK_EVERY_S
+            if self._awaited is not None:
+                self._quiet_at_job_s += LOOK_EVERY_S
+        log.warning("vault_worker_hangs", extra={"pid": process.pid, "quiet_s": self._quiet_s})
+        self._kill(process)
 
     def _tell_of_end(self) -> None:
         if self._answers.full():

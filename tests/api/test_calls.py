@@ -34,6 +34,7 @@ async def test_an_answered_call_tells_its_whole_story(house: House) -> None:
         "queued_at": "2026-08-17T03:00:04Z",
         "answered_at": "2026-08-17T03:00:12Z",
         "ended_at": "2026-08-17T03:00:42Z",
+        "has_vanished": False,
         "queue": "emergency",
         "priority": 0,
         "operator": "1001",

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.api.reasons import CODES
 from gateway.domain.advice import TrunkRule
+from gateway.domain.evidence import Verification
 from gateway.domain.facts import Entered
 from gateway.domain.sight import Why
 from gateway.ports import Moving, Reading, RecordingCounts, StoreAway
@@ -119,6 +120,7 @@ async def test_how_the_recordings_stand_shows_in_health_and_metrics(house: House
         "lost": 1,
         "vault": {"up": False, "reason": "gone"},
         "not_moved": None,
+        "verification": None,
     }
     assert reply.json["problems"] == [
         "1 running call is not being recorded.",
@@ -133,6 +135,8 @@ async def test_how_the_recordings_stand_shows_in_health_and_metrics(house: House
         "gateway112_recordings_failing 2.0",
         "gateway112_recordings_not_moved NaN",
         "gateway112_vault_up 0.0",
+        "gateway112_vault_findings NaN",
+        "gateway112_vault_verified_timestamp_seconds NaN",
     ):
         assert line in told
 
@@ -144,6 +148,23 @@ async def test_sound_that_is_not_moved_to_its_bucket_shows_in_health_and_metrics
     (problem,) = (each for each in reply.json["problems"] if "bucket" in each)
     assert "s3://" not in problem  # the page is open to everybody
     assert "gateway112_recordings_not_moved 5.0" in (await house.get("/metrics")).text
+
+
+async def test_what_the_nightly_looks_at_the_vault_found_shows_in_health_and_metrics(house: House) -> None:
+    first = ("2026/11/26/112-1.1.ogg: changed: it is not the sound that was sealed",)
+    stands = Verification(START, START, days=9, recordings=40, findings=1, first=first, due=2)
+    house.status["recordings"] = Standing(verification=stands)
+    reply = await house.get("/v1/health", token=None)
+    told = {"at": START.isoformat().replace("+00:00", "Z"), "days": 9, "recordings": 40, "findings": 1, "days_due": 2}
+    assert (reply.status, reply.json["recordings"]["verification"]) == (200, told)
+    reasons = {each["code"]: each["since"] for each in reply.json["reasons"]}
+    assert {"recordings_changed", "recordings_not_verified"} <= reasons.keys()
+    assert reasons["recordings_not_verified"] == told["at"]
+    assert "112-1.1" not in reply.text  # the page is open to everybody
+    metrics = (await house.get("/metrics")).text
+    assert "gateway112_vault_findings 1.0" in metrics
+    [line] = [each for each in metrics.splitlines() if each.startswith("gateway112_vault_verified_timestamp_seconds ")]
+    assert float(line.split()[1]) == START.timestamp()
 
 
 async def test_settings_of_a_trunk_that_is_not_there_show_in_health_until_it_is(house: House) -> None:

@@ -99,6 +99,20 @@ async def test_one_recording_tells_its_seal_its_levels_and_its_call(house: House
     assert (await house.get("/v1/recordings")).json == {"items": [told], "next": None}
 
 
+async def test_all_that_tells_how_long_a_recording_is_agrees(house: House) -> None:
+    """WAV lasts as long as the call (docs/decisions/0008); what is stored and drawn is the sound alone."""
+    lacks = ("3.0 s of sound where 7.25 s were expected", "nothing is heard of the operator in 6.0 s of talk")
+    await with_sealed(house, expected_s=7.25, problem="; ".join(lacks), faults=lacks)
+    told = (await house.get(f"/v1/recordings/{CALL}")).json
+    assert (told["sound_s"], told["duration_s"], told["faults"]) == (SOUND_S, 7.25, list(lacks))
+    wav = (await house.get(f"{AUDIO}?{WHY}&format=wav")).raw
+    assert (len(wav) - 44) / 4 / SAMPLE_RATE_HZ == told["duration_s"]
+    waveform = (await house.get(f"/v1/recordings/{CALL}/waveform")).json
+    assert waveform["length_s"] == told["sound_s"]
+    of_call = (await house.get(f"/v1/calls/{CALL}")).json["recording"]
+    assert (of_call["duration_s"], of_call["silence_s"]) == (told["duration_s"], told["duration_s"] - told["sound_s"])
+
+
 async def test_recordings_are_found_by_what_is_known_of_them(house: House) -> None:
     await house.answered_call(CALL)
     await house.ask("PUT", f"/v1/calls/{CALL}/disposition", json={"disposition": "prank"})

@@ -14,10 +14,12 @@ from sqlalchemy import select
 from gateway.asterisk import site
 from gateway.backup import making, restoring
 from gateway.domain.change import Change, Position
+from gateway.domain.evidence import Verification
 from gateway.settings import Settings, load
 from gateway.store import tables
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
+from gateway.vault.looks import Looks
 from tests.databases import Postgres
 from tests.store.values import an_event, ended
 from tests.vault.sound import House, tones
@@ -96,6 +98,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Own:
     sealed = [house.sealed(number, tones(0.1, 300 * number, 500)) for number in (1, 2, 3)]
     house.destroyer.destroy(sealed[1], "a year", house.now)
     house.recording(4, tones(0.1, 440, 600))
+    Looks(settings.vault_dir).sum_up(Verification(since=house.now))
     settings.journal_dir.mkdir(parents=True)
     (settings.journal_dir / "journal-old.csv").write_text("".join(RECORD.format(n) for n in range(10)))
     (settings.journal_dir / "journal.csv").write_text(

@@ -62,6 +62,8 @@ def test_the_restored_centre_has_the_same_calls_the_same_sound_and_the_same_keys
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (fresh.settings.paths.var / "gateway.toml.restored").read_bytes() == centre.file.read_bytes()
     refuse_unfinished(fresh.settings)
+    # and what the nightly looks came to is not believed: all is looked at anew
+    assert not (fresh.settings.vault_dir / "verified").exists()
     # and it goes on, from what was signed last
     assert verified.tells_rollbacks
     restored.sealed(5)

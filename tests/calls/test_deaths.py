@@ -40,6 +40,11 @@ def assert_whole(events: list[Json]) -> None:
     assert len(told) == len(set(told))
 
 
+def heard_s(centre: RealCentre) -> list[float]:
+    """How much raw sound there is of each call."""
+    return [path.stat().st_size / 32_000 for path in centre.settings.paths.recordings.rglob("*.raw")]
+
+
 async def test_the_gateway_is_killed_in_the_middle_of_calls_and_all_of_them_are_told(
     centre_on_each_database: RealCentre,
 ) -> None:
@@ -73,12 +78,16 @@ async def test_asterisk_is_killed_under_running_calls_and_they_are_settled_as_fa
         Sipp.caller(sip.caller_waits(), centre.sip_port, calls=3),
     ):
         async with asyncio.timeout(10):
-            while len(await api.calls()) < 3:
+            while len(heard_s(centre)) < 3 or min(heard_s(centre)) < 2.0:
                 await asyncio.sleep(0.1)
         centre.stop_asterisk(signal.SIGKILL)
         centre.start_asterisk()
         calls = await api.ended_calls(3, timeout_s=40)
         assert [call["outcome"] for call in calls] == ["failed"] * 3
+        # nobody told their ends: each is as late as its sound goes
+        assert all(call["has_vanished"] for call in calls)
+        lasted_s = [call["recording"]["duration_s"] for call in calls]
+        assert min(lasted_s) >= 1.9
         assert_whole(await api.events())
         # and 112 answers again
         result = await sip.call(sip.caller_talks(hold_ms=300), centre.sip_port)

@@ -1,11 +1,12 @@
 """`gateway112 recording`: the list in a terminal, and one of them as a file."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.domain.change import Change
-from gateway.domain.recordings import Kind, Recording, State
+from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.vault.recordings import wav_header
 from tests.api.house import House
 from tests.cli.typed import Typed
@@ -31,6 +32,22 @@ async def test_recordings_are_listed_with_what_is_wrong(house: House, typed: Typ
     wrong = await typed.good("recording list --problem --json")
     assert [each["id"] for each in wrong.json["items"]] == ["112-1.2"]
     assert "There is no such recording." in (await typed.good("recording list --from 2026-11-24")).words
+
+
+async def test_one_is_shown_with_all_that_its_sound_lacks_also_after_it_is_sealed(house: House, typed: Typed) -> None:
+    faults = ("9.0 s of sound where 19.0 s were expected", "nothing is heard of the operator in 12.0 s of talk")
+    seal = Seal(AT, "2026/11/23/112-1.3.ogg", 900, "aa", "bb", "cc", 1)
+    short = Recording("112-1.3", Kind.CALL, "2026/11/23/112-1.3.raw", AT, "112-1.3", state=State.SEALED)
+    short = replace(
+        short, ended_at=AT, expected_s=19.0, sound_s=9.0, seal=seal, problem="; ".join(faults), faults=faults
+    )
+    await house.services.saving.save(Change(recordings=(short,)))
+    said = await typed.good("recording show 112-1.3")
+    assert [said.row("plays"), said.row("sound")] == [["plays", "19.00", "s"], ["sound", "9.00", "s"]]
+    assert all(f"lacks {fault}" in said.words for fault in faults)
+    told = (await typed.good("recording show 112-1.3 --json")).json
+    assert (told["faults"], told["sound_s"], told["duration_s"]) == (list(faults), 9.0, 19.0)
+    assert "There is no recording 112-9" in (await typed("recording show 112-9")).words
 
 
 async def test_one_is_fetched_with_a_reason_that_stands_in_the_log(house: House, typed: Typed, tmp_path: Path) -> None:

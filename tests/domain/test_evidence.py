@@ -96,11 +96,16 @@ def test_a_call_that_asterisk_lost_has_a_recording_whose_end_is_missing() -> Non
     cut = known["112-1.0"]
     assert (cut.state, cut.expected_s, cut.problem) == (State.OVER, 3.0, evidence.CUT)
     assert evidence.checked(cut, Sound(2.5), AT).problem == evidence.CUT
-    assert evidence.checked(cut, Sound(0.0), AT).problem == "its file holds no sound"
+    assert evidence.checked(cut, Sound(0.0), AT).faults == (evidence.CUT, "its file holds no sound")
     assert evidence.checked(cut, Sound(0.0), AT).state is State.OVER
 
     _, known = told(STARTED, Vanished("112-1.0", after(4)))
     assert evidence.checked(known["112-1.0"], Sound(0.0), AT).state is State.EMPTY
+
+
+def test_a_recording_tells_until_when_it_goes_at_least() -> None:
+    assert evidence.heard_until(a_recording(), 5 * 8000 * 2 * 2 + 3) == after(5)
+    assert evidence.heard_until(a_recording(file=MESSAGE), 5 * 8000 * 2) == after(5)
 
 
 def test_a_message_is_over_when_its_caller_waits_again_or_leaves() -> None:
@@ -154,6 +159,10 @@ def test_a_call_back_has_a_recording_from_when_the_callers_phone_is_called() -> 
         (Sound(19.0, False, True), "nothing is heard of the caller in 12.0 s of talk"),
         (Sound(19.0, True, False), "nothing is heard of the operator in 12.0 s of talk"),
         (Sound(19.0, False, False), "nothing is heard of the caller and the operator in 12.0 s of talk"),
+        (
+            Sound(15.5, True, False),
+            "15.5 s of sound where 19.0 s were expected; nothing is heard of the operator in 12.0 s of talk",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_sound_is_said_in_words(sound: Sound, problem: str | None) -> None:
@@ -189,6 +198,11 @@ def test_what_had_kept_a_recording_from_being_sealed_is_forgotten_and_what_is_wr
     done = evidence.sealed(failed, seal, 19.0, -20.0, -20.0)
     assert (done.state, done.problem, done.problem_at, done.try_at) == (State.SEALED, None, None, None)
     assert evidence.sealed(failed, seal, 9.0, -20.0, -20.0).problem == "9.0 s of sound where 19.0 s were expected"
+    both = evidence.not_sealed(silent, "no room", AT, is_lost=False)
+    assert (both.problem, both.faults) == ("no room", (silent.problem,))
+    assert evidence.sealed(both, seal, 19.0, None, -20.0).problem == silent.problem
+    lost = evidence.not_sealed(evidence.sealed(both, seal, 19.0, None, -20.0), "it is gone", AT, is_lost=True)
+    assert (lost.problem, lost.faults) == ("it is gone", (silent.problem,))
 
 
 def test_sound_that_was_sealed_before_the_database_knew_of_it_is_there_and_nothing_is_wrong_with_it() -> None:
@@ -198,6 +212,16 @@ def test_sound_that_was_sealed_before_the_database_knew_of_it_is_there_and_nothi
     assert missing.problem == "there is no file of its sound"
     assert evidence.sealed(missing, seal, 19.0, -20.0, -20.0).problem is None
     assert evidence.sealed(missing, seal, 9.0, -20.0, -20.0).problem == "9.0 s of sound where 19.0 s were expected"
+    assert evidence.sealed(missing, seal, 9.0, -20.0, -20.0).faults == ("9.0 s of sound where 19.0 s were expected",)
+
+
+def test_a_recording_that_is_looked_at_again_is_judged_anew_but_asterisk_has_died_in_it_all_the_same() -> None:
+    cut = evidence.checked(a_recording(problem=evidence.CUT, faults=(evidence.CUT,)), Sound(None), AT)
+    assert cut.faults == (evidence.CUT, evidence.NO_FILE)
+    assert evidence.to_look_at_again(cut).faults == (evidence.CUT,)
+    assert evidence.checked(evidence.to_look_at_again(cut), Sound(19.0), AT).problem == evidence.CUT
+    before_there_were_faults = a_recording(problem=evidence.CUT)
+    assert evidence.checked(before_there_were_faults, Sound(19.0), AT).faults == (evidence.CUT,)
 
 
 @pytest.mark.parametrize(

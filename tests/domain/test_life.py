@@ -394,8 +394,11 @@ def test_a_call_that_vanished_with_asterisk_has_failed_and_one_that_was_answered
         << "call.answered"
     )
     assert life.last_sign(spoken.call) == at(7)
+    assert life.last_sign(spoken.call, (at(3), at(12))) == at(12)
     spoken = spoken >> Vanished(ID, life.last_sign(spoken.call)) << "call.operator_left" << "call.ended"
     assert spoken.call.outcome is Outcome.ANSWERED
+    assert spoken.last.data["has_vanished"] is True
+    assert spoken.call.has_vanished
 
 
 def test_a_probe_call_is_marked() -> None:

@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from gateway.asterisk import site
 from gateway.doctor import manager
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
-from gateway.settings import Settings, load
+from gateway.domain.evidence import Verification
+from gateway.settings import Settings, VaultSettings, load
 from gateway.vault.keys import SigningKey
+from gateway.vault.looks import Looks
 from tests.asterisk.scripted_peer import ScriptedPeer, response
 from tests.centre import RealCentre
 
@@ -86,6 +90,23 @@ def test_a_signing_key_that_was_lost_or_is_open_to_others_is_told(nowhere: Setti
     assert about(doctor.examine(nowhere), "vault").remedy == f"chmod 600 {key.private_file}"
     key.private_file.unlink()
     assert about(doctor.examine(nowhere), "vault").is_wrong
+
+
+def test_what_the_nightly_looks_at_the_recordings_came_to_is_told(nowhere: Settings) -> None:
+    now = datetime.now(UTC)
+    kept, stands = Looks(nowhere.vault_dir), Verification(since=now)
+    assert "not yet" in about(doctor.examine(nowhere), "vault verified").said
+    for told, level, said in (
+        (stands, Level.OK, "not yet: each night from 03:00 on"),
+        (replace(stands, at=now, days=3, recordings=9), Level.OK, "nothing found in 3 days, 9 recordings read whole"),
+        (replace(stands, since=now - timedelta(days=3)), Level.WARNING, "it was not begun"),
+        (replace(stands, at=now, findings=2, first=("a.ogg: changed: why",)), Level.WRONG, "a.ogg: changed: why"),
+    ):
+        kept.sum_up(told)
+        finding = about(doctor.examine(nowhere), "vault verified")
+        assert (finding.level, said in finding.said) == (level, True), finding
+    off = nowhere.model_copy(update={"vault": VaultSettings(verify_at_hour=-1)})
+    assert "by hand alone" in about(doctor.examine(off), "vault verified").said
 
 
 def recorded(settings: Settings, began_at: int) -> Path:

@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from gateway.domain import evidence
 from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
 from gateway.domain.change import Change
+from gateway.domain.evidence import Verification
 from gateway.domain.facts import (
     CallerLeft,
     Described,
@@ -17,10 +18,12 @@ from gateway.domain.facts import (
     DialStep,
     Entered,
     Fact,
+    FellBack,
     LegConnected,
     LegLeft,
     LegRung,
     Queued,
+    QueueLeft,
     RecordingStarted,
     Side,
     TrunkAnswered,
@@ -29,6 +32,7 @@ from gateway.domain.recordings import Kind, Recording, State
 from gateway.ports import Moving, Reading, StoreAway, VaultAway
 from gateway.store import tables
 from gateway.store.database import writing
+from gateway.store.reads import Reads
 from tests.domain.values import MONDAY
 from tests.told import Services
 
@@ -138,6 +142,41 @@ async def test_recordings_that_ran_are_taken_up_by_the_next_gateway(services: Se
     await tell(after, *ends())
     over = await row(after)
     assert (over.state, over.started_at, over.expected_s) == (State.OVER, MONDAY, 20.0)
+
+
+async def test_a_call_that_asterisk_died_under_ends_where_its_sound_does(services: Services) -> None:
+    services.clock.at = MONDAY + timedelta(seconds=60)
+    await tell(services, *begins(), *begins("112-1.1", "2026/08/16/112-1.1.raw"))
+    fell_back = FellBack("112-1.1", MONDAY + timedelta(seconds=9), "busy", 1)
+    await tell(services, QueueLeft("112-1.1", MONDAY + timedelta(seconds=8), "emergency", "timeout"), fell_back)
+    services.sounds.write(FILE, 5.12)
+    await services.centre.settle()
+    await services.centre.settle()
+    heard = await row(services)
+    assert (heard.ended_at, heard.expected_s) == (MONDAY + timedelta(seconds=5.12), 5.12)
+    # of the other there is no sound: the journal's last word of it is the best that is known
+    assert (await row(services, "112-1.1")).ended_at == MONDAY + timedelta(seconds=9)
+    ends = [each.event for each in services.feed.after(0) or [] if each.event.type == "call.ended"]
+    assert [(each.at, each.data["has_vanished"]) for each in ends] == [
+        (MONDAY + timedelta(seconds=5.12), True),
+        (MONDAY + timedelta(seconds=9), True),
+    ]
+
+
+async def test_the_end_of_a_lost_call_is_never_in_the_time_to_come_and_needs_no_disk(services: Services) -> None:
+    services.clock.at = MONDAY + timedelta(seconds=4)
+    await tell(services, *begins(), *begins("112-1.1", "2026/08/16/112-1.1.raw"))
+    services.sounds.write(FILE, 60)
+    await services.centre.settle()
+    await services.centre.settle()
+    assert (await row(services)).ended_at == MONDAY + timedelta(seconds=4)
+    assert (await row(services, "112-1.1")).ended_at == MONDAY
+
+    await tell(services, *begins("112-1.2", "2026/08/16/112-1.2.raw"))
+    services.sounds.is_gone = True
+    await services.centre.settle()
+    await services.centre.settle()
+    assert (await row(services, "112-1.2")).ended_at == MONDAY
 
 
 async def test_a_running_call_whose_sound_is_not_written_is_an_alarm_until_it_is(services: Services) -> None:
@@ -333,8 +372,11 @@ async def test_alarms_stand_until_the_next_gateway_has_looked(services: Services
     assert await alarms(after) == {}
 
 
-async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> None:
-    file = "2026/08/16/callback-1-ab.raw"
+DIALLED = "2026/08/16/callback-1-ab.raw"
+
+
+async def dialling(services: Services) -> None:
+    """A caller whom nobody heard is being called back."""
     task = Callback(
         number="0811",
         trunk="telkomsel",
@@ -344,10 +386,14 @@ async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> N
         tries=(Try("112-1.0", MONDAY, Why.ABANDONED, "telkomsel"),),
         try_count=1,
         last_try_at=MONDAY,
-        dials=(Dial("1-ab", 1, MONDAY, recording=file),),
+        dials=(Dial("1-ab", 1, MONDAY, recording=DIALLED),),
     )
     await services.saving.save(Change(callbacks=(Update(task),)))
     await services.centre.resume()
+
+
+async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> None:
+    await dialling(services)
 
     def step(which: DialStep, seconds: float, result: DialResult | None = None) -> DialFact:
         return DialFact("1-ab", MONDAY + timedelta(seconds=seconds), which, result)
@@ -359,6 +405,19 @@ async def test_a_call_back_is_recorded_as_it_is_dialled(services: Services) -> N
     await services.centre.record(Reading(facts=(answered, step(DialStep.ENDED, 38, DialResult.ANSWERED))))
     over = await row(services, "callback-1-ab")
     assert (over.state, over.expected_s, over.talk_s) == (State.OVER, 30.0, 30.0)
+
+
+async def test_a_call_back_under_which_asterisk_died_ends_where_its_sound_does(services: Services) -> None:
+    rung, answered = MONDAY + timedelta(seconds=5), MONDAY + timedelta(seconds=8)
+    await dialling(services)
+    await services.centre.record(Reading(facts=(DialFact("1-ab", rung, DialStep.RUNG),)))
+    await services.centre.record(Reading(facts=(DialFact("1-ab", answered, DialStep.ANSWERED),)))
+    services.sounds.write(DIALLED, 20)
+    services.clock.at = MONDAY + timedelta(seconds=90)
+    await services.centre.settle()
+    await services.centre.settle()
+    over = await row(services, "callback-1-ab")
+    assert (over.state, over.ended_at, over.talk_s) == (State.OVER, MONDAY + timedelta(seconds=25), 17.0)
 
 
 # ---------------------------------------------------------------- recovery
@@ -515,6 +574,47 @@ async def test_sound_that_a_bucket_does_not_take_for_a_minute_is_an_alarm_and_no
     assert (await row(services)).state is State.SEALED
     services.moving = Moving()
     await look(services, 10)
+    assert await alarms(services) == {}
+
+
+async def test_each_night_in_which_the_vault_was_verified_is_told_once_whoever_runs(services: Services) -> None:
+    await look(services)
+    assert await events(services, "vault.") == []
+    services.verification = Verification(since=MONDAY)
+    await look(services, 6)
+    assert await events(services, "vault.") == []  # not once yet
+    services.verification = Verification(MONDAY, MONDAY + timedelta(hours=1), 3, 9, 1, ("a.ogg: changed: why",))
+    for _ in range(2):
+        await look(services, 6)
+    after = Services(services.store, clock=services.clock)
+    after.verification = services.verification
+    await look(after, 6)
+    after.verification = replace(services.verification, at=MONDAY + timedelta(days=1), findings=0, first=())
+    await look(after, 6)
+    told = [each.event for each in await Reads(services.store._engine).events(0, 100)]
+    nights = [(each.at, dict(each.data)) for each in told if each.type == "vault.verified"]
+    found = {"days": 3, "recordings": 9, "findings": 1, "first": ["a.ogg: changed: why"]}
+    assert nights == [
+        (MONDAY + timedelta(hours=1), found),
+        (MONDAY + timedelta(days=1), found | {"findings": 0, "first": []}),
+    ]
+
+
+async def test_what_the_night_found_and_a_night_that_does_not_come_are_alarms_until_they_are_over(
+    services: Services,
+) -> None:
+    services.clock.at = MONDAY + timedelta(days=2)
+    services.verification = Verification(MONDAY, findings=2, first=("2026/08/16/a.ogg: changed: why", "b"))
+    await look(services)
+    said = "2 findings where all should be as it was sealed, the first: 2026/08/16/a.ogg: changed: why"
+    assert await alarms(services) == {evidence.CHANGED: said}
+    services.clock.at += timedelta(seconds=1)
+    services.verification = Verification(MONDAY, due=7)
+    await look(services, 6)
+    late = f"not verified since {MONDAY:%Y-%m-%d %H:%M} UTC: 7 days were left when the night was over"
+    assert await alarms(services) == {evidence.NOT_VERIFIED: late}
+    services.verification = Verification(MONDAY, at=services.clock())
+    await look(services, 6)
     assert await alarms(services) == {}
 
 

@@ -37,6 +37,11 @@ connection.execute("ROLLBACK")
 """
 
 
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """None: a centre's own limits are tried here."""
+
+
 @pytest.fixture
 def sqlite_path(tmp_path: Path) -> Path:
     return tmp_path / "gateway112.db"

@@ -47,6 +47,7 @@ any_recording = st.builds(
     seal=st.none() | any_seal,
     problem=st.none() | words,
     problem_at=st.none() | times,
+    faults=st.lists(words, max_size=3).map(tuple),
     tries=small,
     try_at=st.none() | times,
     destroyed_at=st.none() | times,

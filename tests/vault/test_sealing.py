@@ -52,7 +52,8 @@ def test_a_message_has_one_channel(house: House) -> None:
 
 
 def test_the_manifest_tells_lengths_levels_and_hashes_and_nothing_of_the_caller(house: House) -> None:
-    recording = house.recording(raw=tones(0.5, 440, 0, level=16384))
+    lacks = "nothing is heard of the operator in 12.0 s of talk"
+    recording = replace(house.recording(raw=tones(0.5, 440, 0, level=16384)), faults=(lacks,))
     sealed = house.sealer.seal(recording)
     document = json.loads((house.day / f"{recording.id}.json").read_text())
     assert document["raw"]["sha256"] == sealed.seal.raw_sha256
@@ -60,6 +61,7 @@ def test_the_manifest_tells_lengths_levels_and_hashes_and_nothing_of_the_caller(
     assert document["levels_dbfs"] == {"left": pytest.approx(-9.03, abs=0.05), "right": None}
     assert (sealed.left_dbfs, sealed.right_dbfs) == (document["levels_dbfs"]["left"], None)
     assert document["software"]["ffmpeg"] == opus.version()
+    assert document["faults"] == [lacks]
     assert not {"caller", "number", "trunk"} & set(document)
 
 

@@ -5,6 +5,7 @@ Counterparts: `gateway/vault/worker.py`, `worker_link.py`.
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -124,6 +125,50 @@ async def test_a_worker_that_hangs_is_killed(house: House) -> None:
             await until_gone(pid)
 
 
+async def test_a_worker_that_is_stopped_is_told_and_started_anew_and_nothing_is_sealed_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RESTART_PAUSE_S": 0.05, "LOOK_EVERY_S": 0.1, "QUIET_S": 1.5, "HUNG_S": 2.0}.items():
+        monkeypatch.setattr(worker_link, name, value)
+    recording = house.recording(raw=bytes(32_000 * 100))
+    async with working(house) as vault:
+        await vault.files(NOON, NOON)
+        asked = asyncio.create_task(vault.seal(recording))
+        while not (house.day / f".{recording.id}.ogg.part").exists():
+            await asyncio.sleep(0.005)
+        stopped = vault.pid
+        assert stopped is not None
+        assert vault.problem is None
+        os.kill(stopped, signal.SIGSTOP)
+        async with asyncio.timeout(5):
+            while vault.problem is None:
+                await asyncio.sleep(0.05)
+        assert vault.pid == stopped
+        assert "it hangs" in vault.problem
+        with pytest.raises(VaultAway, match="it hung for"):
+            await asked
+        await until_gone(stopped)
+        assert (await vault.seal(recording)).seal.entry == 1
+        assert vault.problem is None
+    assert house.findings() == []
+
+
+async def test_a_worker_that_only_says_that_it_is_there_is_told_to_be_stuck(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LOOK_EVERY_S": 0.02, "QUIET_AT_JOB_S": 0.2, "QUIET_S": 0.5}.items():
+        monkeypatch.setattr(worker_link, name, value)
+    says = f"print({json.dumps(json.dumps(messages.HERE))}, flush=True)"
+    busy = f"import time\nprint('{{\"ready\": {{}}}}', flush=True)\nwhile True: {says}; time.sleep(0.05)"
+    async with working(house, silence_limit_s=0.6, command=(sys.executable, "-c", busy)) as vault:
+        asked = asyncio.create_task(vault.seal(a_recording()))
+        async with asyncio.timeout(5):
+            while "stuck in one job" not in (vault.problem or ""):
+                await asyncio.sleep(0.01)
+        with pytest.raises(VaultAway, match="said nothing for"):
+            await asked
+
+
 async def test_where_it_does_not_run_it_is_said_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_link, "START_LIMIT_S", 0.3)
     vault = VaultWorker(settings_of(house))
@@ -192,6 +237,7 @@ def test_a_recording_goes_over_the_pipe_as_it_is(is_sealed: bool) -> None:
         ended_at=NOON,
         seal=seal,
         destroyed_at=NOON,
+        faults=("it is short",),
     )
     assert messages.recording(messages.of_recording(recording)) == recording
 
