@@ -34,6 +34,7 @@ BYTES_AN_HOUR = 115_200_000
 LITTLE_SPACE_BYTES = 50 * BYTES_AN_HOUR
 NO_SPACE_BYTES = 5 * BYTES_AN_HOUR
 JOURNAL_BEHIND_S = 60.0
+OLD_TOKEN_DAYS = 365
 
 
 def look(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +53,7 @@ def look_at_traces(settings: Settings) -> Iterator[Finding]:
     """What running leaves behind, and the clock that dates it."""
     yield _recordings(settings)
     yield _vault(settings)
+    yield _admin_token(settings)
     yield _journal(settings)
     yield _clock()
 
@@ -172,6 +174,21 @@ def _vault(settings: Settings) -> Finding:
         return ok(subject, "no key yet: it is made with the first recording")
     encrypted = "encrypted from now on" if settings.vault.encrypt else "not encrypted"
     return ok(subject, f"signed with the key in {settings.vault_dir}; {encrypted}")
+
+
+def _admin_token(settings: Settings) -> Finding:
+    """The admin's own token is for ever, since whoever mends a centre must get in: so its age is told."""
+    subject, file = "admin's token", settings.paths.var / "admin-token"
+    if not file.exists():
+        return ok(subject, "none yet: `gateway112 serve` makes it when it starts")
+    state = file.stat()
+    if stat.S_IMODE(state.st_mode) & 0o077:
+        return warning(subject, f"others can read {file}", f"chmod 600 {file}")
+    days = max(0, int(time.time() - state.st_mtime) // 86_400)
+    said = f"{file}, {days} days old"
+    if days <= OLD_TOKEN_DAYS:
+        return ok(subject, said)
+    return warning(subject, said, f"remove {file} and restart the gateway, which makes another; calls go on")
 
 
 def _journal(settings: Settings) -> Finding:
