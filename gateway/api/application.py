@@ -143,6 +143,7 @@ def build(context: Context) -> web.Application:
     async def close_streams(_: web.Application) -> None:
         context.streams.close()
         await context.pictures.close()
+        await context.health.close()
 
     async def close_player(_: web.Application) -> None:
         await context.player.close()
