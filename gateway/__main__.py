@@ -19,7 +19,7 @@ from rich.console import Console
 
 from gateway import __version__, cli, foreground, logs
 from gateway.app import App
-from gateway.asterisk import installation, site
+from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
@@ -61,14 +61,16 @@ def serve(settings: Settings) -> int:
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
     refuse_unfinished(settings)
-    claim(settings)
+    claimed = claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()
     # each call needs some, and so does whoever connects and says nothing: of the usual 1,024 a thousand such leave none
     # for 112
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    command = found.command(site.prepare(settings, found), "-f")
+    etc = site.prepare(settings, found)
+    ears.leave_watch(settings.sip, found.command(etc, "-rx"), claimed)
+    command = found.command(etc, "-f")
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
 
 
