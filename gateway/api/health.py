@@ -249,8 +249,8 @@ class HealthModel(Told):
 
 async def health(context: Context) -> Answer[HealthModel]:
     """200 while the gateway is in touch with Asterisk and its database, else 503. Calls are answered by Asterisk
-    itself, so a 503 means that the history and the commands wait, not that 112 is silent. It is answered within a second
-    also while the database is not: by what that said last, with the reason `database_slow`."""
+    itself, so a 503 means that the history and the commands wait, not that 112 is silent. It is answered within a
+    second also while the database is not: by what that said last, with the reason `database_slow`."""
     found = await context.health.look(context, ANSWER_S)
     status, now, blindness = context.status(), context.clock(), context.blindness
     verdict = context.health.verdict

@@ -22,7 +22,15 @@ NO_SPACE_BYTES = 100_000_000
 
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
-    *("database_slow", "no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
+    *(
+        "database_slow",
+        "no_operator",
+        "journal_behind",
+        "little_space",
+        "advice_blind",
+        "recordings_stalled",
+        "vault_away",
+    ),
     *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
