@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.listener import listening
-from bench.load import Played
+from bench.load import SPOKEN_MS, Played
 from bench.measure import children, cpu_s, tree_cpu_s
 from bench.report import Block, Row
 from bench.ring import MOST_RATIO, PLAIN, RATE, Times, in_words, played_at_plain, ring_rows
@@ -78,7 +78,7 @@ async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float
                     await asyncio.sleep(0.5)
         gateway, workers = centre.gateway_pid, children(centre.gateway_pid)
         before_s = cpu_s(gateway), sum(map(tree_cpu_s, workers))
-        played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
+        played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds, spoken_ms=SPOKEN_MS)
         used_s["gateway"] += cpu_s(gateway) - before_s[0]
         used_s["worker"] += sum(map(tree_cpu_s, workers)) - before_s[1]
         return played
