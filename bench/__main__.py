@@ -105,14 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="short rounds: about three minutes, rougher figures")
     parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
-    parser.add_argument(
-        "--seconds",
-        "--load-seconds",
-        type=float,
-        dest="load_seconds",
-        metavar="S",
-        help="length of the throughput's load",
-    )
+    parser.add_argument("--seconds", dest="load_s", type=float, metavar="S", help="length of the throughput's load")
     parser.add_argument("--sound", action="store_true", help="callers of the throughput's load speak, and are recorded")
     parser.add_argument("--calls", type=int, metavar="N", help="how many lie in the store in the pages block")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")

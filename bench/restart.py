@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.measure import percentile
+from bench.measure import cpu_s, percentile
 from bench.report import Block, Row
 from bench.sides import Say
 from tests import sip
@@ -32,7 +32,7 @@ LIMIT_S = 300.0
 LOOK_S = 0.02
 APART_S = 0.001
 """So far apart the replayed calls come."""
-CENTRE = "centre"
+CENTRE, PAUSE = "centre", "prayer"
 _LEAD = "08199"
 """What every sample's caller begins with."""
 _ID, _NUMBER, _TIME = re.compile(rb"(112-\d+)\.(\d+)"), re.compile(rb"08199(\d+)"), re.compile(rb"^(CEL1,)([0-9.]+)")
@@ -73,6 +73,7 @@ async def _let_wait(api: Api) -> None:
     [queue] = (await api.get("/v1/queues"))["items"]
     await api.send("PATCH", f"/v1/queues/{queue['id']}", {"max_wait_s": 600})
     await api.send("PATCH", "/v1/rules", {"missed_rings_limit": 0})
+    await api.send("POST", "/v1/pause-reasons", {"digit": "9", "name": PAUSE})
 
 
 async def _measured(centre: RealCentre, api: Api, say: Say, records: int, operator_id: int) -> Block:
@@ -89,13 +90,15 @@ async def _measured(centre: RealCentre, api: Api, say: Say, records: int, operat
     centre.start_gateway()
     up_s = await _until(api, began_s, "/v1/health", lambda told: told["asterisk"]["up"])
     seen_s = await _until(api, began_s, "/v1/board", _all_wait)
+    used_s = cpu_s(centre.gateway_pid)
     are_right = _members(centre) == members
     asked_s = time.monotonic()
-    await api.send("POST", f"/v1/operators/{operator_id}/pause", {"reason": "break"})
+    await api.send("POST", f"/v1/operators/{operator_id}/pause", {"reason": PAUSE})
     paused_ms = 1000 * (time.monotonic() - asked_s)
     lag_bytes = (await api.get("/v1/health"))["journal"]["lag_bytes"]
     looks_ms: list[float] = []
     told_s = await _until(api, began_s, "/v1/health", lambda told: told["journal"]["lag_bytes"] == 0, looks_ms)
+    all_s = cpu_s(centre.gateway_pid)
     there = await _calls(api) - known
     running = (await api.get("/v1/board"))["queues"][0]["waiting"]
     return Block(
@@ -110,11 +113,13 @@ async def _measured(centre: RealCentre, api: Api, say: Say, records: int, operat
                 target=f"< {MOST_READY_S:.0f} s",
                 is_met=seen_s < MOST_READY_S,
             ),
+            Row("the gateway's CPU until then", {CENTRE: used_s}, "s"),
             Row("members as before", {CENTRE: int(are_right)}, target="1", is_met=are_right),
             Row("a pause over the API meanwhile", {CENTRE: paused_ms}, "ms"),
             Row("still behind then", {CENTRE: lag_bytes / 1e6}, "MB"),
             Row("health meanwhile, p99", {CENTRE: percentile(looks_ms, 99)}, "ms"),
             Row("all of the journal is history", {CENTRE: told_s}, "s"),
+            Row("the gateway's CPU until then, in all", {CENTRE: all_s}, "s"),
             Row("records a second", {CENTRE: records / told_s}),
             Row("calls that came of it", {CENTRE: there}, target=f"{calls}", is_met=there == calls),
             Row("calls that run at the end", {CENTRE: running}, target=f"{RUNNING}", is_met=running == RUNNING),

@@ -13,18 +13,19 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 
-from gateway import __version__, cli, foreground, logs
+from gateway import __version__, foreground, logs
 from gateway.app import App
 from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
-from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
+from gateway.settings import CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
 
@@ -111,17 +112,28 @@ def main(arguments: list[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         summary = (function.__doc__ or "").split("\n", 1)[0]
         commands.add_parser(name, help=summary, description=summary)
-    cli.add_to(commands)
+    cli = None if _first_word(arguments) in COMMANDS else import_module("gateway.cli")
+    if cli is not None:
+        cli.add_to(commands)
     chosen = parser.parse_args(arguments)
     if chosen.config:
         os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
     try:
         # a token stands beside the settings in the environment, and is none of them
-        settings = load(environ={name: value for name, value in os.environ.items() if name != cli.TOKEN_VARIABLE})
-        return COMMANDS[chosen.command](settings) if chosen.command in COMMANDS else cli.run(settings, chosen)
+        settings = load(environ={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE})
+        return COMMANDS[chosen.command](settings) if cli is None else int(cli.run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+
+
+def _first_word(arguments: list[str] | None) -> str | None:
+    """The command, looked for before any is known: to read in those that ask the API takes a start too long."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--config")
+    early.add_argument("command", nargs="?")
+    found: str | None = early.parse_known_args(arguments)[0].command
+    return found
 
 
 if __name__ == "__main__":

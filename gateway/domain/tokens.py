@@ -44,7 +44,7 @@ class May(StrEnum):
     HAND_OUT = "export recordings for the police"
     ERASE = "ask for the data of one person to be erased, and confirm what somebody else asked for"
     GIVE_TOKENS = "make and take back tokens"
-    RENEW_OWN = "take a new secret for one's own token"
+    RENEW_OWN = "take a new secret for the token that one asks with"
     SEE_AUDIT = "see the audit log"
 
 
