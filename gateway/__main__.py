@@ -4,10 +4,12 @@ Counterpart: README.md and docs/operations.md tell which command is for whom. Th
 functions below; those that ask its API add themselves from `gateway/cli/`.
 """
 
+import gc
+
+gc.disable()  # what is read in here stays, and looking through it over and over takes a fifth of a start
 import argparse
 import asyncio
 import faulthandler
-import gc
 import os
 import resource
 import signal
@@ -28,6 +30,8 @@ from gateway.ports import StoreAway
 from gateway.settings import CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
+
+gc.enable()
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 

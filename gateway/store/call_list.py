@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
@@ -70,8 +70,8 @@ class Page:
 class _Way:
     """An index that walks calls by time and id: those with that value in that column, or all."""
 
-    at: ColumnElement[datetime]
-    id: ColumnElement[str]
+    at: Column[datetime]
+    id: Column[str]
     column: ColumnElement[Any] | None = None
     value: object = None
 
@@ -91,7 +91,10 @@ class _Way:
 
     @property
     def as_condition(self) -> ColumnElement[bool]:
-        """The same value, asked of calls that are found another way: in such words that no index is taken for it."""
+        """The same value, asked of calls that are found another way: in such words that no index is taken for it, and
+        that no database begins with it."""
+        if self.at.table is dispositions:
+            return select(dispositions.c.disposition).where(self.id == calls.c.id).scalar_subquery() == self.value
         return func.coalesce(self.column, literal("", Words)) == self.value
 
 
@@ -105,7 +108,9 @@ async def page_of(connection: AsyncConnection, filter: CallFilter, cursor: str |
     way, end = ways[0], None
     if others or len(ways) > 1:
         way, end = await _shortest(connection, ways, first, before)
-    query = _calls_of(filter).where(*way.conditions(end or first, before), *others)
+    query = select(calls).where(*way.conditions(end or first, before), *others)
+    if way.at.table is dispositions:
+        query = query.join(dispositions, dispositions.c.call_id == calls.c.id)
     query = query.where(*(each.as_condition for each in ways if each is not way))
     query = query.order_by(*(column.desc() for column in way.key)).limit(limit + 1)
     found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
@@ -162,13 +167,6 @@ async def _shortest(
         ends.append(((row[0], row[1]), way))
     end, way = min(ends, key=lambda each: each[0])
     return way, end
-
-
-def _calls_of(filter: CallFilter) -> Select[tuple[Any, ...]]:
-    query = select(calls)
-    if isinstance(filter.disposition, Disposition):
-        return query.join(dispositions, dispositions.c.call_id == calls.c.id)
-    return query
 
 
 def cursor_of(call: Call) -> str:
