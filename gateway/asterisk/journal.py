@@ -157,15 +157,16 @@ class Journal:
                     stored = dict(await positions())
                 began = loop.time()
                 reading = await asyncio.to_thread(self.read, stored)
+                if self._is_far_behind:
+                    await self._wake()
                 if reading is not None:
                     await record(reading)
                     stored.update(reading.positions)
                     self.lag_bytes = max(0, self.lag_bytes - self._taken_bytes)
                     self._taken_bytes = 0
-                if self.is_drained or self._is_far_behind:
-                    async with self._caught_up:
-                        self._caught_up_to = began if self.is_drained else self._caught_up_to
-                        self._caught_up.notify_all()
+                if self.is_drained:
+                    self._caught_up_to = began
+                    await self._wake()
             except StoreAway as error:
                 self._wait(str(error))
                 stored = None
@@ -182,6 +183,11 @@ class Journal:
                     await asyncio.sleep(min(GROUP_LIMIT_S, GROUP_A_FACT_S * len(reading.facts)))
                 continue
             await self._pause(BUSY_POLL_S if loop.time() < busy_until else QUIET_POLL_S)
+
+    async def _wake(self) -> None:
+        """Has those who wait for the journal's end look where it is."""
+        async with self._caught_up:
+            self._caught_up.notify_all()
 
     def _wait(self, reason: str) -> None:
         """Says why the journal waits on its disk; in the log once, not with every try."""

@@ -23,7 +23,7 @@ from gateway.store.columns import Words
 from gateway.store.disposition_reads import is_unsaid
 from gateway.store.tables import calls, dispositions
 
-LOOKED_AT = 4000
+LOOKED_AT = 2000
 """Calls that are looked at for one page, at most."""
 
 Place = tuple[datetime, str]
