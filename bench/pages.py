@@ -194,7 +194,7 @@ async def _served(url: str) -> AsyncIterator[Api]:
             async with centre.api() as api:
                 while True:
                     with contextlib.suppress(aiohttp.ClientError, AssertionError):
-                        await api.get("/v1/trunks")
+                        await api.get("/v1/roles")
                         break
                     await asyncio.sleep(0.1)
         async with centre.api() as api:
