@@ -23,8 +23,10 @@ from bench import (
     door,
     drain,
     framing,
+    pages,
     report,
     reports,
+    restart,
     ring,
     roster,
     sealing,
@@ -55,11 +57,14 @@ class Lengths:
     framing_events: int
     changes: int
     report_calls: int
+    page_calls: int
+    records: int
     advices: int
     sealed_s: int
     drained: int
     deaths: int
     attack_s: float
+    has_sound: bool = False
 
 
 FULL = Lengths(
@@ -70,6 +75,8 @@ FULL = Lengths(
     framing_events=40_000,
     changes=400,
     report_calls=1_000_000,
+    page_calls=5_000_000,
+    records=100_000,
     advices=5000,
     sealed_s=1200,
     drained=1000,
@@ -84,6 +91,8 @@ QUICK = Lengths(
     framing_events=10_000,
     changes=200,
     report_calls=200_000,
+    page_calls=200_000,
+    records=10_000,
     advices=2000,
     sealed_s=300,
     drained=100,
@@ -96,7 +105,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="short rounds: about three minutes, rougher figures")
     parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
-    parser.add_argument("--load-seconds", type=float, metavar="S", help="length of the throughput's load")
+    parser.add_argument("--seconds", dest="load_s", type=float, metavar="S", help="length of the throughput's load")
+    parser.add_argument("--sound", action="store_true", help="callers of the throughput's load speak, and are recorded")
+    parser.add_argument("--calls", type=int, metavar="N", help="how many lie in the store in the pages block")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
     return parser.parse_args()
@@ -104,7 +115,9 @@ def _arguments() -> argparse.Namespace:
 
 BESIDE: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
     "ring": lambda sides, say, lengths: ring.measure(sides, say, rounds=lengths.rounds, seconds=lengths.round_s),
-    "throughput": lambda sides, say, lengths: throughput.measure(sides, say, seconds=lengths.load_s),
+    "throughput": lambda sides, say, lengths: throughput.measure(
+        sides, say, seconds=lengths.load_s, with_sound=lengths.has_sound
+    ),
     "stream": lambda sides, say, lengths: stream.measure(sides, say, seconds=lengths.stream_s),
     "drain": lambda sides, say, lengths: drain.measure(
         sides, say, waiting=lengths.drained, rounds=lengths.rounds, seconds=lengths.round_s
@@ -114,8 +127,10 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "framing": lambda say, lengths: asyncio.to_thread(framing.measure, say, events=lengths.framing_events),
     "roster": lambda say, lengths: roster.measure(say, changes=lengths.changes),
     "reports": lambda say, lengths: reports.measure(say, calls=lengths.report_calls),
+    "pages": lambda say, lengths: pages.measure(say, calls=lengths.page_calls),
     "sealing": lambda say, lengths: sealing.measure(say, seconds=lengths.sealed_s),
     "advice": lambda say, lengths: advice.measure(say, advices=lengths.advices),
+    "restart": lambda say, lengths: restart.measure(say, records=lengths.records),
     "waiting": lambda say, lengths: waiting.measure(say),
     "door": lambda say, lengths: door.measure(say, attack_s=lengths.attack_s),
     "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
@@ -143,16 +158,19 @@ def main() -> int:
     lengths = Lengths(
         rounds=chosen.rounds or base.rounds,
         round_s=base.round_s,
-        load_s=chosen.load_seconds or base.load_s,
+        load_s=chosen.load_s or base.load_s,
         stream_s=base.stream_s,
         framing_events=base.framing_events,
         changes=base.changes,
         report_calls=base.report_calls,
+        records=base.records,
+        page_calls=chosen.calls or base.page_calls,
         advices=base.advices,
         sealed_s=base.sealed_s,
         drained=base.drained,
         deaths=chosen.deaths or base.deaths,
         attack_s=base.attack_s,
+        has_sound=chosen.sound,
     )
     names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
     console = Console()

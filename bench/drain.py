@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.listener import listening
-from bench.load import Played
+from bench.load import SPOKEN_MS, Played
 from bench.measure import children, cpu_s, tree_cpu_s
 from bench.report import Block, Row
 from bench.ring import RATE, Times, in_words, ring_rows
@@ -80,7 +80,7 @@ async def _wait_until(engine: AsyncEngine, at: datetime | None) -> None:
 
 
 async def _played(sides: Sides, seconds: float) -> Played:
-    return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
+    return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, spoken_ms=SPOKEN_MS)
 
 
 async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float, used_s: dict[str, float]) -> Played:

@@ -24,6 +24,7 @@ GRACE_S = 45.0
 
 _NOW = '<gettimeofday assign_to="s,us"/>'
 _INVITE_IN = '<recv request="INVITE"/>'
+_ACK_IN = '<recv request="ACK"/>'
 _ANSWER_IN = '<recv response="200" rrs="true" rtd="true"/>'
 
 
@@ -36,21 +37,28 @@ class Played:
     invited: Mapping[str, float] = field(repr=False)
     answered: Mapping[str, float] = field(repr=False)
     output: str = field(repr=False)
+    messages: Path
+    """SIPp's log of all that it sent and heard, where that was asked for."""
+    lead: str
+    """What each caller's number begins with."""
 
 
 class Phones(AbstractAsyncContextManager["Phones"]):
-    """One SIPp that answers at once, whatever number is rung, and stamps each INVITE by its caller's number."""
+    """One SIPp that answers at once, whatever number is rung, and stamps each INVITE and each talk by its caller's
+    number. `log` is where."""
 
     def __init__(self, folder: Path) -> None:
-        self._log = folder / "phones.log"
+        self.log = folder / "phones.log"
         taken = (
             f"<action>{_NOW}"
             '<ereg regexp="sip:([0-9]+)@" search_in="hdr" header="From:" check_it="true" assign_to="whole,number"/>'
             '<log message="rung [$number] [$s] [$us]"/></action>'
         )
         scenario = once(sip.phone_answers(), _INVITE_IN, f'<recv request="INVITE">{taken}</recv>')
+        talked = f'<action>{_NOW}<log message="talked [$number] [$s] [$us]"/></action>'
+        scenario = once(scenario, _ACK_IN, f'<recv request="ACK">{talked}</recv>')
         scenario = once(scenario, "</scenario>", '<Reference variables="whole"/>\n</scenario>')
-        self.device = Sipp(scenario, address=PHONE_ADDRESS, options=logging_to(self._log))
+        self.device = Sipp(scenario, address=PHONE_ADDRESS, options=logging_to(self.log))
 
     async def __aenter__(self) -> "Phones":
         await self.device.__aenter__()
@@ -63,7 +71,7 @@ class Phones(AbstractAsyncContextManager["Phones"]):
 
     def rung(self) -> Mapping[str, float]:
         """When the first INVITE of each caller came, of all loads until now."""
-        return _stamps(self._log, "rung")
+        return _stamps(self.log, "rung")
 
 
 class Carrier:
@@ -73,26 +81,33 @@ class Carrier:
         self._folder = folder
         self._loads = 0
 
-    async def place(self, port: int, *, rate: int, seconds: float, speaks: bool = False) -> Played:
+    async def place(
+        self, port: int, *, rate: int, seconds: float, spoken_ms: int = 0, is_logged: bool = False
+    ) -> Played:
         """Sends `rate` calls a second for `seconds` to the Asterisk at `port`, and waits until all are over. A caller
-        who `speaks` sends SPOKEN_MS of sound as soon as he is answered, one who does not sends none."""
+        sends so much sound as soon as he is answered."""
         self._loads += 1
         log = self._folder / f"carrier-{self._loads}.log"
         calls = round(rate * seconds)
-        number = f"08{self._loads:03}[call_number]"
+        lead = f"08{self._loads:03}"
+        number = f"{lead}[call_number]"
         caller = f"<sip:{number}@[local_ip]>"
-        scenario = self._speaking(caller) if speaks else sip.caller_talks(hold_ms=HOLD_MS, caller=caller)
+        scenario = self._speaking(caller, spoken_ms) if spoken_ms else sip.caller_talks(hold_ms=HOLD_MS, caller=caller)
         out = f'<nop><action>{_NOW}<log message="invited {number} [$s] [$us]"/></action></nop>\n<send retrans'
         scenario = scenario.replace("<send retrans", out, 1)
         back = f'<action>{_NOW}<log message="answered {number} [$s] [$us]"/></action>'
         scenario = once(scenario, _ANSWER_IN, f'<recv response="200" rrs="true" rtd="true">{back}</recv>')
-        async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=logging_to(log)) as sipp:
+        messages = log.with_suffix(".messages")
+        logging = ("-trace_shortmsg", "-shortmessage_file", str(messages), "-shortmessage_overwrite", "true")
+        options = (*logging_to(log), *(logging if is_logged else ()))
+        async with Sipp.caller(scenario, port, calls=calls, rate=rate, options=options) as sipp:
             result = await sipp.result(timeout_s=seconds + HOLD_MS / 1000 + GRACE_S)
-        return Played(calls, result.failed, _stamps(log, "invited"), _stamps(log, "answered"), result.output)
+        stamps = _stamps(log, "invited"), _stamps(log, "answered")
+        return Played(calls, result.failed, *stamps, result.output, messages, lead)
 
-    def _speaking(self, caller: str) -> str:
-        sound = self._folder / "spoken.alaw"
-        sound.write_bytes(_ALAW_SILENCE * (8 * SPOKEN_MS))
+    def _speaking(self, caller: str, spoken_ms: int) -> str:
+        sound = self._folder / f"spoken-{spoken_ms}.alaw"
+        sound.write_bytes(_ALAW_SILENCE * (8 * spoken_ms))
         media = "m=audio [rtpstream_audio_port] RTP/AVP 8\na=rtpmap:8 PCMA/8000"
         speak = f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n<pause'
         return sip.caller_talks(hold_ms=HOLD_MS, caller=caller, media=media).replace("<pause", speak, 1)

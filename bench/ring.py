@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from bench.listener import listening
-from bench.load import Played
+from bench.load import SPOKEN_MS, Played
 from bench.measure import percentile
 from bench.report import Block, Row
 from bench.sides import Say, Sides
@@ -62,12 +62,12 @@ async def measure(sides: Sides, say: Say, *, rounds: int, seconds: float) -> Blo
 
 async def _round(sides: Sides, side: str, seconds: float) -> Played:
     if side == PLAIN:
-        return await sides.carrier.place(sides.plain.sip_port, rate=RATE, seconds=seconds, speaks=True)
+        return await sides.carrier.place(sides.plain.sip_port, rate=RATE, seconds=seconds, spoken_ms=SPOKEN_MS)
     async with AsyncExitStack() as stack:
         if side == CENTRE:
             await stack.enter_async_context(sides.gateway())
             await stack.enter_async_context(listening(sides.centre, sides.folder / "stream.log"))
-        return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, speaks=True)
+        return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, spoken_ms=SPOKEN_MS)
 
 
 def _block(times: dict[str, Times]) -> Block:

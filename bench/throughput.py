@@ -1,20 +1,25 @@
 """Many calls for a while: does one fail, is each in the API, what does a call cost Asterisk and the gateway, and does
 the gateway's memory stay flat.
 
-Counterpart: law 7, conservation: calls that entered a trunk = calls in the API, each with one outcome.
+Counterparts: law 7, conservation: calls that entered a trunk = calls in the API, each with one outcome;
+`chaos/conservation.py`, which holds each INVITE that SIPp sent against the history.
 """
 
 import asyncio
+import math
 from collections import Counter
 from datetime import UTC, datetime
 
 from bench.listener import listening
+from bench.load import Phones, Played
 from bench.measure import children, cpu_s, memory_bytes, tree_cpu_s, watching_memory
 from bench.report import Block, Row
 from bench.sides import Say, Sides
+from chaos.conservation import Span, Told, Troubles, Verdict, check
+from chaos.sightings import CarrierLog, PhoneLog
 from tests.centre import Api, Json
 
-RATE = 40
+RATE, TRUNK = 40, "telkomsel"
 PLAIN, CENTRE = "plain Asterisk", "centre"
 WARM_UP_S = 6.0
 SETTLE_S = 1.5
@@ -23,20 +28,25 @@ MOST_OF_ASTERISKS_CPU = 0.25
 MOST_GROWTH = 0.02
 """Memory is called flat when it grows by no more than this part of itself over the second half."""
 API_LIMIT_S = 20.0
+SPOKEN_MS = 2000
+"""Of callers who speak: more than the check asks of each recording."""
+TOLD = 10
+"""Findings that are told in words."""
 
 
-async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
+async def measure(sides: Sides, say: Say, *, seconds: float, with_sound: bool) -> Block:
     """Loads plain Asterisk for half of `seconds`, then the centre for all of them."""
+    spoken_ms = SPOKEN_MS if with_sound else 0
     say(f"throughput: plain Asterisk, {seconds / 2:.0f} s at {RATE} calls/s")
     before_s = cpu_s(sides.plain.asterisk_pid)
-    plain = await sides.carrier.place(sides.plain.sip_port, rate=RATE, seconds=seconds / 2)
+    plain = await sides.carrier.place(sides.plain.sip_port, rate=RATE, seconds=seconds / 2, spoken_ms=spoken_ms)
     await asyncio.sleep(SETTLE_S)
     plain_cpu_ms = 1000 * (cpu_s(sides.plain.asterisk_pid) - before_s) / plain.sent
 
     centre = sides.centre
     async with sides.gateway() as api, listening(centre, sides.folder / "stream.log"):
         say("throughput: the centre warms up")
-        await sides.carrier.place(centre.sip_port, rate=RATE, seconds=WARM_UP_S)
+        await sides.carrier.place(centre.sip_port, rate=RATE, seconds=WARM_UP_S, spoken_ms=spoken_ms)
         await asyncio.sleep(SETTLE_S)
         since = datetime.now(UTC).isoformat()
         pids = {"asterisk": centre.asterisk_pid, "gateway": centre.gateway_pid}
@@ -46,13 +56,18 @@ async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
         memory_before = memory_bytes(pids["gateway"])
         say(f"throughput: the centre, {seconds:.0f} s at {RATE} calls/s")
         async with watching_memory(pids["gateway"]) as memory:
-            played = await sides.carrier.place(centre.sip_port, rate=RATE, seconds=seconds)
+            played = await sides.carrier.place(
+                centre.sip_port, rate=RATE, seconds=seconds, spoken_ms=spoken_ms, is_logged=True
+            )
             await asyncio.sleep(SETTLE_S)
         cpu_ms = {name: 1000 * (cpu_s(pid) - used_s[name]) / played.sent for name, pid in pids.items()}
         worker_ms = 1000 * (sum(map(tree_cpu_s, workers)) - worker_s) / played.sent
         memory_after = memory_bytes(pids["gateway"])
         say("throughput: counting the calls in the API")
-        outcomes = Counter(call["outcome"] for call in await _ended(api, since, played.sent))
+        calls = await _ended(api, since, played.sent)
+    outcomes = Counter(call["outcome"] for call in calls)
+    verdict = _held_against_sipp(calls, played, sides.phones, with_sound=with_sound)
+    found = verdict.findings
 
     part = cpu_ms["gateway"] / cpu_ms["asterisk"]
     there = sum(outcomes.values())
@@ -70,6 +85,12 @@ async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
                 ratio=there / played.sent,
                 target="as many as sent",
                 is_met=there == played.sent and None not in outcomes,
+            ),
+            Row(
+                "INVITEs lost, wrong or repeated",
+                {CENTRE: len(found)},
+                target="0",
+                is_met=not found and verdict.counts["invited"] == played.sent,
             ),
             Row("CPU of Asterisk a call", {PLAIN: plain_cpu_ms, CENTRE: cpu_ms["asterisk"]}, "ms"),
             Row(
@@ -94,8 +115,21 @@ async def measure(sides: Sides, say: Say, *, seconds: float) -> Block:
         (
             "outcomes: " + ", ".join(f"{count} {name}" for name, count in outcomes.most_common()),
             "ratio: calls in the API / sent; CPU of the gateway / CPU of the same centre's Asterisk",
+            "INVITEs: each that SIPp sent against the history, by chaos/conservation.py"
+            + (", with its recording" if with_sound else "; callers were mute (--sound has them speak)"),
+            *(f"{each.kind}: {each.about}: {each.words}" for each in found[:TOLD]),
         ),
     )
+
+
+def _held_against_sipp(calls: list[Json], played: Played, phones: Phones, *, with_sound: bool) -> Verdict:
+    """What is lost, wrong or repeated, by SIPp's own logs."""
+    carrier, talks = CarrierLog(played.messages, played.lead, TRUNK), PhoneLog(phones.log)
+    carrier.read()
+    talks.read()
+    # of callers who are mute there is no sound to be missed
+    troubles = Troubles(no_room=[] if with_sound else [Span(0, math.inf)])
+    return check(carrier.seen.values(), talks.talks, Told(calls), troubles, is_final=True)
 
 
 async def _ended(api: Api, since: str, count: int) -> list[Json]:

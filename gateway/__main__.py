@@ -4,29 +4,34 @@ Counterpart: README.md and docs/operations.md tell which command is for whom. Th
 functions below; those that ask its API add themselves from `gateway/cli/`.
 """
 
+import gc
+
+gc.disable()  # what is read in here stays, and looking through it over and over takes a fifth of a start
 import argparse
 import asyncio
 import faulthandler
-import gc
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 
-from gateway import __version__, cli, foreground, logs
+from gateway import __version__, foreground, logs
 from gateway.app import App
-from gateway.asterisk import installation, site
+from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
-from gateway.settings import CONFIG_VARIABLE, Settings, SettingsError, load
+from gateway.settings import CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
+
+gc.enable()
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -61,14 +66,16 @@ def serve(settings: Settings) -> int:
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
     refuse_unfinished(settings)
-    claim(settings)
+    claimed = claim(settings)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()
     # each call needs some, and so does whoever connects and says nothing: of the usual 1,024 a thousand such leave none
     # for 112
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    command = found.command(site.prepare(settings, found), "-f")
+    etc = site.prepare(settings, found)
+    ears.leave_watch(settings.sip, found.command(etc, "-rx"), claimed)
+    command = found.command(etc, "-f")
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
 
 
@@ -109,17 +116,28 @@ def main(arguments: list[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         summary = (function.__doc__ or "").split("\n", 1)[0]
         commands.add_parser(name, help=summary, description=summary)
-    cli.add_to(commands)
+    cli = None if _first_word(arguments) in COMMANDS else import_module("gateway.cli")
+    if cli is not None:
+        cli.add_to(commands)
     chosen = parser.parse_args(arguments)
     if chosen.config:
         os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
     try:
         # a token stands beside the settings in the environment, and is none of them
-        settings = load(environ={name: value for name, value in os.environ.items() if name != cli.TOKEN_VARIABLE})
-        return COMMANDS[chosen.command](settings) if chosen.command in COMMANDS else cli.run(settings, chosen)
+        settings = load(environ={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE})
+        return COMMANDS[chosen.command](settings) if cli is None else int(cli.run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+
+
+def _first_word(arguments: list[str] | None) -> str | None:
+    """The command, looked for before any is known: to read in those that ask the API takes a start too long."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--config")
+    early.add_argument("command", nargs="?")
+    found: str | None = early.parse_known_args(arguments)[0].command
+    return found
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.api.tls import client_context, tls_of
-from gateway.asterisk import installation, site
+from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.probe import report
@@ -46,6 +46,8 @@ class Child:
     log: str
     inherits: Sequence[int] = ()
     """Open files that it keeps."""
+    watch: Callable[[int], None] | None = None
+    """Called in a thread with the process's id, at each start."""
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -59,6 +61,8 @@ class Child:
                 start_new_session=True,
                 pass_fds=tuple(self.inherits),
             )
+        if self.watch is not None:
+            asyncio.get_running_loop().run_in_executor(None, self.watch, self.process.pid)
 
     async def stay(self) -> None:
         """Keeps it running: starts it again when it ends."""
@@ -128,7 +132,13 @@ def run(settings: Settings) -> int:
     etc = site.prepare(settings, found)
     logs = settings.paths.var
     children = [
-        Child(f"Asterisk {found.version}", found.command(etc, "-f"), str(logs / "asterisk.log"), claimed),
+        Child(
+            f"Asterisk {found.version}",
+            found.command(etc, "-f"),
+            str(logs / "asterisk.log"),
+            claimed,
+            lambda pid: ears.watch(settings.sip, found.command(etc, "-rx"), pid),
+        ),
         Child("The gateway", [sys.executable, "-m", "gateway", "serve"], str(logs / "gateway.log")),
     ]
     return asyncio.run(_run(settings, children))

@@ -20,6 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 ENV_PREFIX = "GATEWAY112_"
 CONFIG_VARIABLE = "GATEWAY112_CONFIG"
+TOKEN_VARIABLE = "GATEWAY112_TOKEN"  # noqa: S105  # a name, and no token
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # compared, not bound
 

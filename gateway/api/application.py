@@ -143,6 +143,7 @@ def build(context: Context) -> web.Application:
     async def close_streams(_: web.Application) -> None:
         context.streams.close()
         await context.pictures.close()
+        await context.health.close()
 
     async def close_player(_: web.Application) -> None:
         await context.player.close()
@@ -155,8 +156,10 @@ def build(context: Context) -> web.Application:
 def _pattern(path: str, others: Collection[str]) -> str:
     """The path as aiohttp takes it: what is an operation of its own (`/v1/advice-rules/dry-run`) is nothing's id."""
     parent, _, last = path.rpartition("/")
+    if last != "{id}":
+        return path
     words = [word for word in (each.removeprefix(f"{parent}/") for each in others) if re.fullmatch("[a-z.-]+", word)]
-    if last != "{id}" or not words:
+    if not words:
         return path
     own = "|".join(re.escape(word) for word in sorted(words))
     return f"{parent}/{{id:(?!(?:{own})$)[^{{}}/]+}}"

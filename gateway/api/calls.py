@@ -52,7 +52,7 @@ from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
-from gateway.store.reads import CallFilter, Unsaid
+from gateway.store.call_list import CallFilter, Unsaid
 from gateway.vault.playing import Form, wav_bytes
 from gateway.vault.recordings import NoRecording
 
@@ -95,7 +95,9 @@ class CallsQuery(PageQuery):
 
 
 async def list_calls(context: Context, query: CallsQuery) -> CallPage:
-    """The newest first. A call that arrives while you page is not in later pages."""
+    """The newest first. A call that arrives while you page is not in later pages. For one page at most 2,000 calls are
+    looked at: of filters that hardly any call passes a page may hold fewer than `limit`, or none, and have a `next` all
+    the same, where the search goes on."""
     found = await context.reads.calls(
         CallFilter(
             trunk=query.trunk,

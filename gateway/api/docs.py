@@ -1,13 +1,16 @@
 """The documentation page: the OpenAPI document as one HTML page that needs nothing else, no script and no network.
 
-Counterpart: `openapi.py`. Both are made once, at start; the only style is inside, named by its hash in the policy.
+Counterpart: `openapi.py`. Both are made once, when somebody asks for them: a start has no time for what nobody may
+read. The only style is inside, named by its hash in the policy.
 """
 
+import asyncio
 import base64
 import hashlib
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
+from threading import Lock
 from typing import Any
 
 from aiohttp import web
@@ -53,14 +56,26 @@ _FIRST_STEP = "curl -H 'Authorization: Bearer TOKEN' "
 
 @lru_cache(maxsize=1)
 def with_description(subjects: tuple[Route, ...], version: str) -> tuple[Route, ...]:
-    """The routes and the two that describe them all, themselves too. Both answers are made once."""
+    """The routes and the two that describe them all, themselves too."""
+    turn = Lock()
+
+    @cache
+    def made() -> tuple[bytes, str]:
+        described = openapi.document(routes, version)
+        return json.dumps(described, ensure_ascii=False).encode(), page(described)
+
+    def told() -> tuple[bytes, str]:
+        with turn:
+            return made()
 
     async def get_openapi(context: Context) -> web.StreamResponse:
         """This API as an OpenAPI 3.1 document."""
+        machine_readable, _ = await asyncio.to_thread(told)
         return web.Response(body=machine_readable, content_type=JSON)
 
     async def get_docs(context: Context) -> web.StreamResponse:
         """This API as a page to read."""
+        _, html = await asyncio.to_thread(told)
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
         return web.Response(text=html, content_type="text/html", headers=headers)
 
@@ -76,9 +91,6 @@ def with_description(subjects: tuple[Route, ...], version: str) -> tuple[Route, 
         route("GET", "/v1/openapi.json", get_openapi, "The OpenAPI document", may=None),
         route("GET", "/docs", get_docs, "The documentation page", may=None, media_type="text/html"),
     )
-    described = openapi.document(routes, version)
-    machine_readable = json.dumps(described, ensure_ascii=False).encode()
-    html = page(described)
     return routes
 
 

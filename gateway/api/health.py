@@ -31,6 +31,10 @@ LOOK_EVERY_S = 5.0
 FIRST_LOOK_S = 2.0
 """After a start: the link and the vault's worker come up in that time, and are no news."""
 
+ANSWER_S = 0.7
+"""A page of health that waited for a database as long as the database may take would be silent when it is needed."""
+CLOSE_LIMIT_S = 1.0
+
 Verdict = Literal["ok", "impaired", "down"]
 
 
@@ -84,14 +88,32 @@ class Health:
 
     def __init__(self) -> None:
         self.reasons: tuple[Reason, ...] = ()
+        self._of_the_store: list[Reason] = []
+        self._asking: asyncio.Task[list[Reason]] | None = None
+        """One question to the store at a time, however many ask for the page."""
 
-    async def look(self, context: Context) -> tuple[Reason, ...]:
-        """What is wrong now; one that was wrong before keeps its time."""
-        since = {each.key: each.since for each in self.reasons}
-        found = await reasons.found(context)
-        now = context.clock()
+    async def look(self, context: Context, within_s: float | None = None) -> tuple[Reason, ...]:
+        """What is wrong now, the severe first; one that was wrong before keeps its time. Where the store does not
+        answer within `within_s`, by what it said last."""
+        asking = self._asking
+        if asking is None or asking.done():
+            asking = self._asking = asyncio.create_task(reasons.of_the_store(context))
+        await asyncio.wait({asking}, timeout=within_s)
+        if asking.done():
+            self._of_the_store = asking.result()
+        found = reasons.at_hand(context) + self._of_the_store
+        if within_s is not None and not asking.done() and not any(each.code == "database_away" for each in found):
+            found.append(reasons.slow(within_s))
+        found.sort(key=lambda each: not each.is_severe)
+        now, since = context.clock(), {each.key: each.since for each in self.reasons}
         self.reasons = tuple(replace(each, since=each.since or since.get(each.key) or now) for each in found)
         return self.reasons
+
+    async def close(self) -> None:
+        """Asks the store nothing more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking}, timeout=CLOSE_LIMIT_S)
 
     @property
     def verdict(self) -> Verdict:
@@ -253,8 +275,9 @@ class HealthModel(Told):
 
 async def health(context: Context) -> Answer[HealthModel]:
     """200 while the gateway is in touch with Asterisk and its database, else 503. Calls are answered by Asterisk
-    itself, so a 503 means that the history and the commands wait, not that 112 is silent."""
-    found = await context.health.look(context)
+    itself, so a 503 means that the history and the commands wait, not that 112 is silent. It is answered within a
+    second also while the database is not: by what that said last, with the reason `database_slow`."""
+    found = await context.health.look(context, ANSWER_S)
     status, now, blindness = context.status(), context.clock(), context.blindness
     verdict = context.health.verdict
     database = next((each for each in found if each.code == "database_away"), None)

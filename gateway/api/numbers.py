@@ -19,7 +19,7 @@ from gateway.domain.dispositions import Disposition
 from gateway.domain.numbers import is_number
 from gateway.domain.reputation import REMEMBERED, Reputation, reputation
 from gateway.domain.tokens import May
-from gateway.store.reads import CallFilter
+from gateway.store.call_list import CallFilter
 
 LAST_CALLS = 10
 CALLER_PATTERN = r"^[+0-9A-Za-z*#._-]{1,64}$"

@@ -23,8 +23,8 @@ NO_SPACE_BYTES = 100_000_000
 
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
-    *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
-    *("recordings_not_moved", "recordings_failing", "recordings_changed", "recordings_not_verified"),
+    *("database_slow", "no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled"),
+    *("vault_away", "recordings_not_moved", "recordings_failing", "recordings_changed", "recordings_not_verified"),
     *("asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
@@ -48,19 +48,23 @@ class Reason:
         return self.code, self.subject
 
 
-async def found(context: Context) -> list[Reason]:
-    """Those that hold now, the severe ones first. The page that shows them is open to everybody: no driver's words, no
-    address of a bucket."""
-    severe: list[Reason] = []
-    slight: list[Reason] = []
-    database = await _database(context)
-    for each in (*_of_asterisk(context), *database, *_of_the_journal(context), *_of_space(context)):
-        (severe if each.is_severe else slight).append(each)
-    slight += [*_of_people(context), *_of_recordings(context), *_of_what_is_held(context)]
-    slight += _of_the_certificate(context)
-    if not database:
-        slight += [*await _in_vain(context), *await _of_tokens(context)]
-    return severe + slight
+def at_hand(context: Context) -> list[Reason]:
+    """Those that hold now, as far as the database need not be asked. The page that shows them is open to everybody: no
+    driver's words, no address of a bucket."""
+    return [
+        *_of_asterisk(context),
+        *_of_the_journal(context),
+        *_of_space(context),
+        *_of_people(context),
+        *_of_recordings(context),
+        *_of_what_is_held(context),
+        *_of_the_certificate(context),
+    ]
+
+
+async def of_the_store(context: Context) -> list[Reason]:
+    """The others. That may take as long as the database's own limits."""
+    return await _database(context) or [*await _in_vain(context), *await _of_tokens(context)]
 
 
 def _of_asterisk(context: Context) -> Iterator[Reason]:
@@ -98,6 +102,15 @@ async def _database(context: Context) -> list[Reason]:
             )
         ]
     return []
+
+
+def slow(within_s: float) -> Reason:
+    """That the database has not answered for so long. Whether it is away is not known yet."""
+    return Reason(
+        "database_slow",
+        f"The database has not answered within {within_s:g} s: what it says here is from the look before.",
+        "Look at its load and its disk, and whether a program holds it; where it stays so, it is told to be away.",
+    )
 
 
 def _of_the_journal(context: Context) -> Iterator[Reason]:

@@ -8,8 +8,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+from aiohttp import web
 from pydantic import Field
 
+from gateway.api.auth import CAME_WITH
 from gateway.api.context import Context
 from gateway.api.models import AfterQuery, Body, PersonName, Told, Word
 from gateway.api.resources import KeptModel, MatchHeaders, Subject, ThingId, ThingPath, etag, routes_of, version_of
@@ -35,12 +37,17 @@ class NewToken(Body):
     valid_days: ValidDays = None
 
 
-class Rotation(Body):
-    """What a rotation may say. Where it does not say for how long, the token is valid for as long as before."""
+class OwnRotation(Body):
+    """What a rotation of one's own token may say."""
 
     overlap_h: Annotated[
         int, Field(ge=0, le=LONGEST_OVERLAP_H, description="For how many hours the secret before opens the same.")
     ] = OVERLAP_H
+
+
+class Rotation(OwnRotation):
+    """What a rotation may say. Where it does not say for how long, the token is valid for as long as before."""
+
     valid_days: ValidDays = None
 
 
@@ -141,14 +148,33 @@ async def rotate_token(
     named, and never longer than it would have; of two rotations within that time only the last one's is left. A token
     that has expired is rotated alike."""
     before = await context.office.find(Token, path.id, version_of(headers))
-    if before.name == ADMIN:
-        raise Taken("token admin lies in var/admin-token: for another one remove that file, and start the gateway anew")
+    _refuse_admins(before)
     secret = secrets.token_urlsafe(24)
     valid_days = body.valid_days if "valid_days" in body.model_fields_set else before.valid_days
     after = before.rotated(token_hash(secret), context.clock(), timedelta(hours=body.overlap_h), valid_days)
     stored = await context.office.change(before, after, actor)
     told = TokenWithSecret.of(stored, token=secret, last_used_at=(await context.uses.all()).get(stored.id))
     return Answer(told, headers=etag(told))
+
+
+async def rotate_own_token(
+    context: Context, body: OwnRotation, request: web.Request, token: Token, actor: Actor
+) -> Answer[TokenWithSecret]:
+    """A new secret for the token that this is asked with, valid to the same end: for how long is an admin's to say. The
+    one before opens the same for 24 hours, or as many as are named. It cannot be rotated with: whoever has found an old
+    secret cannot take the token away from its bearer, and a repeated request takes nothing away."""
+    _refuse_admins(token)
+    if request[CAME_WITH] != token.token_hash:
+        raise Taken("this token has a new secret already: rotate it with that one, or have an admin do it")
+    secret = secrets.token_urlsafe(24)
+    after = token.renewed(token_hash(secret), context.clock(), timedelta(hours=body.overlap_h))
+    stored = await context.office.change(token, after, actor)
+    return Answer(TokenWithSecret.of(stored, token=secret, last_used_at=(await context.uses.all()).get(stored.id)))
+
+
+def _refuse_admins(token: Token) -> None:
+    if token.name == ADMIN:
+        raise Taken("token admin lies in var/admin-token: for another one remove that file, and start the gateway anew")
 
 
 async def tell_token(context: Context, token: Token) -> TokenModel:
@@ -204,6 +230,14 @@ ROUTES = (
         "A new secret for the token",
         may=May.GIVE_TOKENS,
         problems=(409, 412, 428),
+    ),
+    route(
+        "POST",
+        "/v1/tokens/mine/rotate",
+        rotate_own_token,
+        "A new secret for one's own token",
+        may=May.RENEW_OWN,
+        problems=(409, 412),
     ),
     route("GET", "/v1/roles", list_roles, "Who may do what", may=May.SEE_ROSTER, subject="tokens"),
     route("GET", "/v1/audit", list_audit, "The audit log", may=May.SEE_AUDIT, subject="audit"),

@@ -46,6 +46,8 @@ LAST_BYTES = 256
 """So much of what was read last is kept in mind, to be found in its place again."""
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
+FAR_BEHIND_BYTES = 1_000_000
+"""More than is read in CATCH_UP_LIMIT_S: nobody waits for it."""
 STORE_RETRY_S = 0.5
 CATCH_UP_LIMIT_S = 1.0
 
@@ -112,6 +114,10 @@ class Journal:
         return self.lag_bytes == 0
 
     @property
+    def _is_far_behind(self) -> bool:
+        return self.lag_bytes > FAR_BEHIND_BYTES
+
+    @property
     def is_told(self) -> bool:
         """Whether all that was written when this began is stored."""
         return self._caught_up_to > 0
@@ -121,15 +127,16 @@ class Journal:
         self._bell.set()
 
     async def catch_up(self) -> bool:
-        """True once what Asterisk had written by now is stored; False after CATCH_UP_LIMIT_S where it cannot be."""
+        """True once what Asterisk had written by now is stored; False after CATCH_UP_LIMIT_S where it cannot be, and at
+        once where much is still to be read, as after a long time away."""
         now = asyncio.get_running_loop().time()
         self.ring()
         try:
             async with asyncio.timeout(CATCH_UP_LIMIT_S), self._caught_up:
-                await self._caught_up.wait_for(lambda: self._caught_up_to >= now)
+                await self._caught_up.wait_for(lambda: self._caught_up_to >= now or self._is_far_behind)
         except TimeoutError:
             return False
-        return True
+        return self._caught_up_to >= now
 
     async def follow(
         self,
@@ -150,15 +157,16 @@ class Journal:
                     stored = dict(await positions())
                 began = loop.time()
                 reading = await asyncio.to_thread(self.read, stored)
+                if self._is_far_behind:
+                    await self._wake()
                 if reading is not None:
                     await record(reading)
                     stored.update(reading.positions)
                     self.lag_bytes = max(0, self.lag_bytes - self._taken_bytes)
                     self._taken_bytes = 0
                 if self.is_drained:
-                    async with self._caught_up:
-                        self._caught_up_to = began
-                        self._caught_up.notify_all()
+                    self._caught_up_to = began
+                    await self._wake()
             except StoreAway as error:
                 self._wait(str(error))
                 stored = None
@@ -175,6 +183,11 @@ class Journal:
                     await asyncio.sleep(min(GROUP_LIMIT_S, GROUP_A_FACT_S * len(reading.facts)))
                 continue
             await self._pause(BUSY_POLL_S if loop.time() < busy_until else QUIET_POLL_S)
+
+    async def _wake(self) -> None:
+        """Has those who wait for the journal's end look where it is."""
+        async with self._caught_up:
+            self._caught_up.notify_all()
 
     def _wait(self, reason: str) -> None:
         """Says why the journal waits on its disk; in the log once, not with every try."""

@@ -37,11 +37,9 @@ from gateway.cli import (
     trunks,
     vault,
 )
-from gateway.cli.client import TOKEN_VARIABLE, Failed, Problem, open_api, token_for
+from gateway.cli.client import Failed, Problem, open_api, token_for
 from gateway.cli.command import Commands, Desk, Reply
 from gateway.settings import Settings
-
-__all__ = ["TOKEN_VARIABLE", "add_to", "run"]
 
 OK, FAILED = 0, 1
 SUBJECTS = (

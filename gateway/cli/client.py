@@ -15,9 +15,8 @@ from typing import Any, BinaryIO
 
 import aiohttp
 
-from gateway.settings import Settings
+from gateway.settings import TOKEN_VARIABLE, Settings
 
-TOKEN_VARIABLE = "GATEWAY112_TOKEN"  # noqa: S105  # a name, and no token
 CONNECT_S, ANSWER_S = 5.0, 120.0
 """A year's roster takes a while to be read in; a machine that is off is known at once."""
 PAGE = 200

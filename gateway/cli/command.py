@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
 
-from gateway.cli.client import TOKEN_VARIABLE, Api, Failed
-from gateway.settings import Settings
+from gateway.cli.client import Api, Failed
+from gateway.settings import TOKEN_VARIABLE, Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

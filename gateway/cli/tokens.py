@@ -9,9 +9,10 @@ from rich.console import Group
 from rich.text import Text
 
 from gateway.cli import tables
-from gateway.cli.client import TOKEN_VARIABLE, Json
+from gateway.cli.client import Json
 from gateway.cli.command import Commands, Desk, Reply, command, phone, subject
 from gateway.domain.tokens import Role
+from gateway.settings import TOKEN_VARIABLE
 
 
 def add_to(commands: Commands) -> None:

@@ -35,6 +35,7 @@ BYTES_AN_HOUR = 115_200_000
 LITTLE_SPACE_BYTES = 50 * BYTES_AN_HOUR
 NO_SPACE_BYTES = 5 * BYTES_AN_HOUR
 JOURNAL_BEHIND_S = 60.0
+OLD_TOKEN_DAYS = 365
 
 
 def look(settings: Settings) -> Iterator[Finding]:
@@ -54,6 +55,7 @@ def look_at_traces(settings: Settings) -> Iterator[Finding]:
     yield _recordings(settings)
     yield _vault(settings)
     yield _verified(settings)
+    yield _admin_token(settings)
     yield _journal(settings)
     yield _clock()
 
@@ -195,6 +197,21 @@ def _verified(settings: Settings) -> Finding:
         return ok(subject, f"not yet: each night from {hour:02}:00 on")
     looked = f"{stands.days} days, {stands.recordings} recordings read whole"
     return ok(subject, f"{stands.at:%Y-%m-%d %H:%M} UTC: nothing found in {looked}")
+
+
+def _admin_token(settings: Settings) -> Finding:
+    """The admin's own token is for ever, since whoever mends a centre must get in: so its age is told."""
+    subject, file = "admin's token", settings.paths.var / "admin-token"
+    if not file.exists():
+        return ok(subject, "none yet: `gateway112 serve` makes it when it starts")
+    state = file.stat()
+    if stat.S_IMODE(state.st_mode) & 0o077:
+        return warning(subject, f"others can read {file}", f"chmod 600 {file}")
+    days = max(0, int(time.time() - state.st_mtime) // 86_400)
+    said = f"{file}, {days} days old"
+    if days <= OLD_TOKEN_DAYS:
+        return ok(subject, said)
+    return warning(subject, said, f"remove {file} and restart the gateway, which makes another; calls go on")
 
 
 def _journal(settings: Settings) -> Finding:

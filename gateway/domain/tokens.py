@@ -44,10 +44,11 @@ class May(StrEnum):
     HAND_OUT = "export recordings for the police"
     ERASE = "ask for the data of one person to be erased, and confirm what somebody else asked for"
     GIVE_TOKENS = "make and take back tokens"
+    RENEW_OWN = "take a new secret for the token that one asks with"
     SEE_AUDIT = "see the audit log"
 
 
-_SEE = {May.SEE_BOARD, May.SEE_ROSTER, May.SEE_CALLS}
+_SEE = {May.SEE_BOARD, May.SEE_ROSTER, May.SEE_CALLS, May.RENEW_OWN}
 _ANSWER = {*_SEE, May.SEE_NUMBERS, May.ACT_FOR_SELF}
 
 MAY: Mapping[Role, frozenset[May]] = {
@@ -100,11 +101,14 @@ class Token(Kept):
         return replace(self, expires_at=None if self.valid_days is None else now + timedelta(days=self.valid_days))
 
     def rotated(self, token_hash: str, now: datetime, overlap: timedelta, valid_days: int | None) -> "Token":
-        """The token with another secret, valid anew for so many days. The secret before opens the same for `overlap`,
-        and no longer than it would have; the one before that opens nothing any more."""
+        """The token with another secret, valid anew for so many days."""
+        return replace(self.renewed(token_hash, now, overlap), valid_days=valid_days).valid_from(now)
+
+    def renewed(self, token_hash: str, now: datetime, overlap: timedelta) -> "Token":
+        """The token with another secret, valid to the same end. The secret before opens the same for `overlap`, and no
+        longer than it would have; the one before that opens nothing any more."""
         until = now + overlap if self.expires_at is None else min(now + overlap, self.expires_at)
-        after = replace(self, token_hash=token_hash, previous_hash=self.token_hash, previous_until=until)
-        return replace(after, valid_days=valid_days).valid_from(now)
+        return replace(self, token_hash=token_hash, previous_hash=self.token_hash, previous_until=until)
 
     def may(self, what: May) -> bool:
         return self.is_active and what in MAY[self.role]

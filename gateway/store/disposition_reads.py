@@ -19,8 +19,12 @@ from gateway.store.tables import NEWEST_CALL_FIRST, calls, dispositions
 
 def is_undisposed() -> ColumnElement[bool]:
     """Of calls: an operator answered it, it is over, and nobody has said what it was."""
-    said = select(dispositions.c.call_id).where(dispositions.c.call_id == calls.c.id).exists()
-    return (calls.c.outcome == Outcome.ANSWERED) & ~said
+    return (calls.c.outcome == Outcome.ANSWERED) & is_unsaid()
+
+
+def is_unsaid() -> ColumnElement[bool]:
+    """Of calls: nobody has said what it was."""
+    return ~select(dispositions.c.call_id).where(dispositions.c.call_id == calls.c.id).exists()
 
 
 class DispositionReads:

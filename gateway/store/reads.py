@@ -8,20 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
-from gateway.domain.dispositions import Disposition
 from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
-from gateway.store import cursors, rows
+from gateway.store import rows
+from gateway.store.call_list import CallFilter, Page, page_of
 from gateway.store.callback_reads import CallbackReads
 from gateway.store.database import POOL_SIZE, in_turn, reading
-from gateway.store.disposition_reads import DispositionReads, is_undisposed
+from gateway.store.disposition_reads import DispositionReads
 from gateway.store.flow_reads import FlowReads
 from gateway.store.history_reads import HistoryReads
 from gateway.store.kept_reads import KeptReads
@@ -29,41 +28,13 @@ from gateway.store.level_reads import LevelReads
 from gateway.store.recording_reads import RecordingReads
 from gateway.store.report_reads import ReportReads
 from gateway.store.shelves import SHELVES
-from gateway.store.tables import calls, dispositions, events, set_aside
+from gateway.store.tables import calls, events, set_aside
 from gateway.store.workload_reads import WorkloadReads
 
 CONNECTIONS_LEFT_TO_REPOSITORY = 5
 """However many ask the API, storing a call never waits for a connection, nor does the advice (`past_reads.AT_ONCE`)."""
 
 _LARGEST_SEQ = 2**63 - 1
-
-
-class Unsaid(StrEnum):
-    """The word for calls that an operator answered and of which nobody has said what they were."""
-
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls: all that is given must be true of them. `since` is the first moment, `until` the first one after."""
-
-    trunk: str | None = None
-    outcome: Outcome | None = None
-    operator: str | None = None
-    caller: str | None = None
-    disposition: Disposition | Unsaid | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    include_probes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Calls, and the cursor of the page after; None on the last page."""
-
-    items: list[Call]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +66,11 @@ class Reads:
     async def calls(self, filter: CallFilter, cursor: str | None, limit: int) -> Page:
         """At most `limit` calls (1 or more), the newest first; those of the same moment by id, the greatest first.
 
-        A call that arrives while pages are turned is in none of the later ones. Raises BadCursor, StoreAway.
+        One with fewer, or none, may have a cursor all the same: the search goes on there (`call_list.py`). A call that
+        arrives while pages are turned is in none of the later ones. Raises BadCursor, StoreAway.
         """
-        key = _key(filter)
-        query = _filtered(filter).order_by(*(column.desc() for column in key)).limit(limit + 1)
-        if cursor is not None:
-            query = query.where(tuple_(*key) < cursors.place(cursor))
         async with self._reading() as connection:
-            found = [rows.call_of(row) for row in (await connection.execute(query)).mappings()]
-        return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
+            return await page_of(connection, filter, cursor, limit)
 
     async def call(self, call_id: str) -> Call | None:
         """The call with that id. Raises StoreAway."""
@@ -169,40 +136,3 @@ class Reads:
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
         async with in_turn(self._places), reading(self._engine) as connection:
             yield connection
-
-
-def _key(filter: CallFilter) -> tuple[ColumnElement[datetime], ColumnElement[str]]:
-    """The time and id that the list is ordered by. The calls of one disposition are walked by an index of its table,
-    where the same times and ids stand."""
-    if isinstance(filter.disposition, Disposition):
-        return dispositions.c.arrived_at, dispositions.c.call_id
-    return calls.c.arrived_at, calls.c.id
-
-
-def _filtered(filter: CallFilter) -> Select[tuple[object, ...]]:
-    query = select(calls)
-    for column, value in (
-        (calls.c.trunk, filter.trunk),
-        (calls.c.outcome, filter.outcome),
-        (calls.c.operator, filter.operator),
-        (calls.c.caller, filter.caller),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    arrived_at, _ = _key(filter)
-    if isinstance(filter.disposition, Disposition):
-        query = query.join(dispositions, dispositions.c.call_id == calls.c.id)
-        query = query.where(dispositions.c.disposition == filter.disposition)
-    elif filter.disposition is Unsaid.NONE:
-        query = query.where(is_undisposed())
-    if filter.since is not None:
-        query = query.where(arrived_at >= filter.since)
-    if filter.until is not None:
-        query = query.where(arrived_at < filter.until)
-    if not filter.include_probes:
-        query = query.where(calls.c.trunk != PROBE_TRUNK)
-    return query
-
-
-def cursor_of(call: Call) -> str:
-    return cursors.written(call.arrived_at, call.id)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.numbers import is_nobodys
 from gateway.recurrence import FREQUENCIES
-from gateway.store.reads import cursor_of
+from gateway.store.call_list import cursor_of
 from tests.store.values import a_call
 
 SEEDED = 1

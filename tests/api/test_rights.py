@@ -92,6 +92,9 @@ def test_the_table_holds_what_no_change_of_it_may_break() -> None:
             assert method == "GET", path
             continue
         assert Role.ADMIN in roles, path
+        if path == "/v1/tokens/mine/rotate":
+            assert roles == list(Role)
+            continue
         # who looks after others' work does none of it, and who answers calls sets nothing up
         assert method == "GET" or Role.AUDITOR not in roles, path
         if path.startswith(("/v1/tokens", "/v1/webhooks")):

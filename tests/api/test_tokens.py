@@ -83,10 +83,34 @@ async def test_a_rotation_says_which_version_it_saw_so_that_a_repeated_one_takes
     assert (await rotated(house, "/v1/tokens/99")).status == 404
 
 
-async def test_the_admins_own_token_is_the_one_in_its_file(house: House) -> None:
-    reply = await rotated(house, "/v1/tokens/1")
+async def test_a_bearer_rotates_his_own_token_and_gains_no_time(house: House) -> None:
+    token = await made(house, valid_days=30)
+    first = token.json["token"]
+    move_on(house, timedelta(days=25))
+    new = await house.post("/v1/tokens/mine/rotate", {"overlap_h": 1}, token=first)
+    second = new.json["token"]
+    both = [(await house.get("/v1/calls", token=secret)).status for secret in (first, second)]
+    move_on(house, timedelta(days=25, hours=2))
+    later = [(await house.get("/v1/calls", token=secret)).status for secret in (first, second)]
 
-    assert (reply.status, "var/admin-token" in reply.json["detail"]) == (409, True)
+    assert (new.status, both, later) == (200, [200, 200], [401, 200])
+    assert (new.json["id"], new.json["expires_at"]) == (token.json["id"], token.json["expires_at"])
+    entries = (await house.get(f"/v1/audit?subject=token/{token.json['id']}")).json["items"]
+    assert [(entry["actor"], entry["action"]) for entry in entries[1:]] == [("CAD", "token.changed")]
+
+
+async def test_whoever_found_an_old_secret_cannot_take_the_token_away_with_it(house: House) -> None:
+    first = (await made(house)).json["token"]
+    second = (await house.post("/v1/tokens/mine/rotate", {}, token=first)).json["token"]
+    again = await house.post("/v1/tokens/mine/rotate", {}, token=first)
+
+    assert (again.status, again.json["detail"].startswith("this token has a new secret")) == (409, True)
+    assert (await house.get("/v1/calls", token=second)).status == 200
+
+
+async def test_the_admins_own_token_is_the_one_in_its_file(house: House) -> None:
+    for reply in (await rotated(house, "/v1/tokens/1"), await house.post("/v1/tokens/mine/rotate", {})):
+        assert (reply.status, "var/admin-token" in reply.json["detail"]) == (409, True)
 
 
 async def test_rotations_are_in_the_audit_log_and_no_secret_is(house: House) -> None:

@@ -1,5 +1,6 @@
 """The journal's reader: each record once, in order, whatever happens to the files."""
 
+import asyncio
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.asterisk.journal import CURRENT, Journal
+from gateway.asterisk.journal import CATCH_UP_LIMIT_S, CURRENT, FAR_BEHIND_BYTES, Journal
 from gateway.asterisk.record import Unreadable, parse, split
 from gateway.asterisk.translator import translate
 from gateway.domain.change import Position
@@ -284,3 +285,29 @@ def test_a_folder_and_a_pipe_with_a_journals_name_are_nothing(tmp_path: Path, cu
     os.mkfifo(tmp_path / "journal-pipe")
     append(current, *(row(number) for number in range(3000)))
     assert len(Reader(tmp_path).read_all()) == 3000
+
+
+async def test_nobody_waits_for_a_journal_that_lies_far_behind(tmp_path: Path, current: Path) -> None:
+    append(current, *(row(number) for number in range(FAR_BEHIND_BYTES // 80)))
+    journal = Journal(tmp_path, rotate_at_bytes=10**9, clock=clock)
+    may_store, positions = asyncio.Event(), dict[str, Position]()
+
+    async def stored() -> dict[str, Position]:
+        return positions
+
+    async def store(reading: Reading) -> None:
+        await may_store.wait()
+
+    async def resume() -> None:
+        return
+
+    following = asyncio.create_task(journal.follow(stored, store, resume))
+    async with asyncio.timeout(CATCH_UP_LIMIT_S * 0.9):
+        assert not await journal.catch_up()
+    assert journal.lag_bytes > FAR_BEHIND_BYTES
+    may_store.set()
+    while not journal.is_told:
+        await asyncio.sleep(0.01)
+    assert await journal.catch_up()
+    following.cancel()
+    await asyncio.wait([following])

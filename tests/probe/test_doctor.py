@@ -5,6 +5,7 @@ import io
 import os
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from gateway import doctor
 from gateway.asterisk import site
-from gateway.doctor import manager
+from gateway.doctor import machine, manager
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
 from gateway.domain.evidence import Verification
@@ -107,6 +108,21 @@ def test_what_the_nightly_looks_at_the_recordings_came_to_is_told(nowhere: Setti
         assert (finding.level, said in finding.said) == (level, True), finding
     off = nowhere.model_copy(update={"vault": VaultSettings(verify_at_hour=-1)})
     assert "by hand alone" in about(doctor.examine(off), "vault verified").said
+
+
+def test_an_admins_token_tells_its_age_and_that_it_is_old_or_open_to_others(nowhere: Settings) -> None:
+    def told() -> Finding:
+        return about(list(machine.look_at_traces(nowhere)), "admin's token")
+
+    assert (told().level, told().remedy) == (Level.OK, "")
+    file = nowhere.paths.var / "admin-token"
+    site.kept_secret(file)
+    assert told().said.endswith("0 days old")
+    last_year = time.time() - 400 * 86_400
+    os.utime(file, (last_year, last_year))
+    assert (told().level, "400 days old" in told().said) == (Level.WARNING, True)
+    file.chmod(0o644)
+    assert told().remedy == f"chmod 600 {file}"
 
 
 def recorded(settings: Settings, began_at: int) -> Path:

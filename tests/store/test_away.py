@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.change import Change
 from gateway.domain.operators import Operator
 from gateway.ports import StoreAway
+from gateway.store.call_list import CallFilter
 from gateway.store.database import open_database, writing
-from gateway.store.reads import CallFilter, Reads
+from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.databases import Postgres
 from tests.store.values import NOON, a_call, at, ended, numbers, told

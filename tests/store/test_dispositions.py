@@ -3,10 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from gateway.domain.call import PROBE_TRUNK, Attempt, Call, Outcome
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Category, Disposition
-from gateway.store.reads import CallFilter, Reads, Unsaid
+from gateway.store import call_list
+from gateway.store.call_list import CallFilter, Unsaid
+from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.store.values import NOON, a_call, disposed, ended
 
@@ -43,9 +47,11 @@ async def test_the_last_word_counts_and_a_page_is_told_at_once(repository: Repos
     assert await reads.dispositions.of_calls([]) == {}
 
 
+@pytest.mark.parametrize("looked_at", [call_list.LOOKED_AT, 3])
 async def test_calls_are_listed_by_what_was_said_of_them_with_every_other_filter(
-    repository: Repository, reads: Reads
+    repository: Repository, reads: Reads, monkeypatch: pytest.MonkeyPatch, looked_at: int
 ) -> None:
+    monkeypatch.setattr(call_list, "LOOKED_AT", looked_at)
     calls = [taken(number, arrived_at=NOON + timedelta(seconds=number // 3)) for number in range(10, 22)]
     odd = [disposed(call, PRANK) for call in calls[1::2]]
     await repository.commit(Change(calls=tuple(calls), dispositions=(*odd, disposed(calls[0], GHOST))))
@@ -55,8 +61,13 @@ async def test_calls_are_listed_by_what_was_said_of_them_with_every_other_filter
     since = NOON + timedelta(seconds=5)
     assert await ids(reads, disposition=PRANK, since=since, until=since + timedelta(seconds=1)) == ["17", "15"]
     assert await ids(reads, disposition=PRANK, operator="1002") == []
+    trunk, caller = calls[0].trunk, calls[0].caller
+    assert await ids(reads, disposition=PRANK, operator="1001", trunk=trunk) == ["21", "19", "17", "15", "13", "11"]
+    assert await ids(reads, disposition=GHOST, operator="1001", caller=caller, outcome=Outcome.ANSWERED) == ["10"]
     assert await ids(reads, disposition=GHOST) == ["10"]
     assert await ids(reads, disposition=Unsaid.NONE) == ["20", "18", "16", "14", "12"]
+    assert await ids(reads, disposition=Unsaid.NONE, operator="1001") == ["20", "18", "16", "14", "12"]
+    assert await ids(reads, disposition=Unsaid.NONE, outcome=Outcome.ABANDONED) == []
     assert await ids(reads, disposition=Unsaid.NONE, include_probes=True) == ["30", "20", "18", "16", "14", "12"]
 
 

@@ -16,8 +16,10 @@ from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.change import Change, SetAside
 from gateway.domain.dispositions import Disposition
 from gateway.domain.tokens import Role, Token
+from gateway.store import call_list
+from gateway.store.call_list import CallFilter, Page, Unsaid
 from gateway.store.cursors import BadCursor
-from gateway.store.reads import CallFilter, Page, Reads, TrunkSummary, Unsaid
+from gateway.store.reads import Reads, TrunkSummary
 from gateway.store.repository import Repository
 from tests.store.values import NOON, a_call, ended
 
@@ -92,18 +94,49 @@ async def test_filters_combine(repository: Repository, reads: Reads) -> None:
         CallFilter(since=NOON + timedelta(seconds=10), until=NOON + timedelta(seconds=20)),
         CallFilter(caller="nobody\0"),
     ):
-        expected = [
-            call
-            for call in calls
-            if (filter.trunk is None or call.trunk == filter.trunk)
-            and (filter.outcome is None or call.outcome is filter.outcome)
-            and (filter.operator is None or call.operator == filter.operator)
-            and (filter.caller is None or call.caller == filter.caller)
-            and (filter.since is None or call.arrived_at >= filter.since)
-            and (filter.until is None or call.arrived_at < filter.until)
-            and (filter.include_probes or not call.is_probe)
-        ]
-        assert await _walk(reads, filter, 9) == _newest_first(expected)
+        assert await _walk(reads, filter, 9) == _newest_first(_that_pass(filter, calls))
+
+
+async def test_no_page_looks_further_than_it_may_and_none_is_left_out_for_it(
+    repository: Repository, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_list, "LOOKED_AT", 7)
+    calls = _varied(200)
+    await repository.commit(Change(calls=tuple(calls)))
+    for filter in (
+        EVERY,
+        CallFilter(outcome=Outcome.FELL_BACK, trunk="indosat"),
+        CallFilter(operator="1002", outcome=Outcome.ANSWERED, trunk="telkomsel"),
+        CallFilter(caller="0812", operator="1001", until=NOON + timedelta(seconds=20)),
+        CallFilter(caller="0812", operator="1001", outcome=Outcome.FAILED, trunk="nobody's"),
+    ):
+        assert await _walk(reads, filter, 3) == _newest_first(_that_pass(filter, calls))
+
+
+async def test_of_several_filters_the_one_that_few_calls_pass_is_walked(
+    repository: Repository, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_list, "LOOKED_AT", 20)
+    many = [a_call(number, outcome=Outcome.ANSWERED, operator="1001") for number in range(300)]
+    few = [replace(many[number], trunk="desa") for number in (0, 150, 299)]
+    await repository.commit(Change(calls=tuple({call.id: call for call in [*many, *few]}.values())))
+    page = await reads.calls(CallFilter(outcome=Outcome.ANSWERED, operator="1001", trunk="desa"), None, 50)
+
+    assert page == Page(_newest_first(few), None)
+
+
+def _that_pass(filter: CallFilter, calls: list[Call]) -> list[Call]:
+    return [
+        call
+        for call in calls
+        if (filter.trunk is None or call.trunk == filter.trunk)
+        and (filter.outcome is None or call.outcome is filter.outcome)
+        and (filter.operator is None or call.operator == filter.operator)
+        and (filter.caller is None or call.caller == filter.caller)
+        and (filter.since is None or call.arrived_at >= filter.since)
+        and (filter.until is None or call.arrived_at < filter.until)
+        and (filter.include_probes or not call.is_probe)
+    ]
 
 
 def _encoded(place: str) -> str:
