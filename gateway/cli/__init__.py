@@ -88,8 +88,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     elif isinstance(reply.shown, str):
         sys.stdout.write(reply.shown)
     else:
-        # a sentence is broken by the terminal alone: what it names may be copied
-        Console(highlight=False).print(reply.shown, soft_wrap=isinstance(reply.shown, Text))
+        tables.show(reply.shown)
     if reply.failure:
         _complain(chosen, Failed(reply.failure))
     return FAILED if reply.failure else OK
