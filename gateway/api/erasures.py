@@ -63,9 +63,11 @@ class ErasureModel(KeptModel):
     confirmed_at: datetime | None
     done_at: datetime | None
     pseudonym: Annotated[str, Field(description="What stands for the number afterwards, in every place the same.")]
-    calls: Annotated[int, Field(description="Once it is done: how many calls were made nobody's.")]
-    recordings: Annotated[int, Field(description="Once it is done: how many recordings were destroyed.")]
-    left_out: Annotated[int, Field(description="Once it is done: how many calls a legal hold kept.")]
+    calls: Annotated[int, Field(description="How many calls were made nobody's by now.")]
+    recordings: Annotated[int, Field(description="How many recordings were destroyed by now.")]
+    left_out: Annotated[
+        int, Field(description="How many calls a legal hold keeps, once all else is erased: they go when it is lifted.")
+    ]
     touches: Annotated[Touches | None, Field(description="Null once it is over.")]
 
 
@@ -92,7 +94,7 @@ async def withdraw_erasure(context: Context, path: ThingPath, headers: MatchHead
 async def _tell(context: Context, erasure: Erasure) -> ErasureModel:
     state = erasure.state(context.clock())
     touches = None
-    if state in (State.ASKED, State.CONFIRMED):
+    if state in (State.ASKED, State.CONFIRMED, State.HELD):
         found = await context.erasing.touched(erasure)
         person = found.person
         touches = Touches(

@@ -106,9 +106,9 @@ class EntryPage(Told):
 
 
 class AuditQuery(AfterQuery):
-    before: Annotated[
-        Seq | None, Field(description="Only entries before this number, and then the newest first.")
-    ] = None
+    before: Annotated[Seq | None, Field(description="Only entries before this number, and then the newest first.")] = (
+        None
+    )
     actor: Annotated[Word | None, Field(description="Only what this person did.")] = None
     subject: Annotated[Word | None, Field(description="Only what is about this: shift/3.")] = None
 

@@ -106,7 +106,7 @@ def _heard(after: dict[str, Any]) -> str:
 def _word(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value in (None, "") else str(value)
 
 
 def _count(text: str) -> int:

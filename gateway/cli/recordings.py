@@ -72,7 +72,8 @@ async def list_recordings(desk: Desk, arguments: Namespace) -> Reply:
     title = f"Recordings: {len(rows)} (times of {desk.zone.key})"
     columns, empty = ("Id", "Began", "Caller", "Sound", "State"), "There is no such recording."
     return Reply(
-        {"items": items, "next": cursor}, tables.table(title, columns, rows, empty=empty, whole=("Id", "Began", "Sound"))
+        {"items": items, "next": cursor},
+        tables.table(title, columns, rows, empty=empty, whole=("Id", "Began", "Sound")),
     )
 
 

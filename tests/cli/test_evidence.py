@@ -14,16 +14,23 @@ from tests.store.values import ended
 ASKED = ("--reason", "LP/B/112/2026", "--recipient", "Ipda Dewi")
 
 
-async def test_a_hold_is_set_listed_and_lifted(house: House, typed: Typed) -> None:
+async def test_a_hold_is_set_and_listed_and_lifted_by_two(house: House, typed: Typed) -> None:
     await with_calls(house)
     said = await typed.good("hold set 112-1 --reason", "LP/B/112/2026, Ipda Dewi")
     assert said.out == "Hold 1 keeps the recordings of call 112-1.\n"
     listed = await typed.good("hold list")
     assert listed.row("1")[:2] == ["1", "112-1"]
     assert "LP/B/112/2026" in listed.words
-    assert (await typed.good("hold lift 1")).words == "Hold 1 is lifted: the rules decide about call 112-1."
+    assert (await typed("hold lift 1")).status == 2
+    asked = await typed.good("hold lift 1 --reason", "verdict 88")
+    assert "holds on until another person confirms: `gateway112 hold confirm 1`" in asked.words
+    assert "TO BE LIFTED, asks admin: verdict 88" in (await typed.good("hold list")).words
+    assert "a second person must" in (await typed("hold confirm 1")).words
+    lifted = await typed.good("hold confirm 1 --token supervisor")
+    assert lifted.words == "Hold 1 is lifted: the rules decide about call 112-1."
     assert (await typed.good("hold list")).words == "No call is on hold."
-    assert "(lifted)" in (await typed.good("hold list --all")).words
+    assert "LIFTED by admin and supervisor: verdict 88" in (await typed.good("hold list --all")).words
+    assert "lift_reason: none → verdict 88" in (await typed.good("audit --subject legal_hold/1")).words
 
 
 async def test_a_hold_that_comes_too_late_is_told(house: House, typed: Typed) -> None:
@@ -32,7 +39,7 @@ async def test_a_hold_that_comes_too_late_is_told(house: House, typed: Typed) ->
     assert "Destroyed before, and not to be kept any more: 112-2." in said.words
     unknown = await typed("hold set 112-9 --reason LP")
     assert (unknown.status, "there is no call 112-9" in unknown.words) == (1, True)
-    assert "there is no legal hold 7" in (await typed("hold lift 7")).words.lower()
+    assert "there is no legal hold 7" in (await typed("hold lift 7 --reason verdict")).words.lower()
 
 
 async def test_an_export_is_a_file_for_this_user_alone(house: House, typed: Typed, tmp_path: Path) -> None:
