@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
+from gateway.api.known import refuse_unknown
 from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, Told, Word
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
@@ -218,6 +219,7 @@ class CallbackList(Told):
 async def list_callbacks(context: Context, query: CallbacksQuery) -> CallbackList:
     """Callers whom nobody heard: who left before anybody spoke to them, left a message, or were cut off. The newest
     first; where only open ones are asked for, the soonest due first."""
+    await refuse_unknown(context, trunk=query.trunk)
     now = context.clock()
     number = query.number if query.number is None else number_of(query.number) or query.number
     filter = CallbackFilter(

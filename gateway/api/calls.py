@@ -15,6 +15,7 @@ from pydantic import Field
 from gateway.api.auth import forbidden
 from gateway.api.context import Context
 from gateway.api.events import page
+from gateway.api.known import refuse_unknown
 from gateway.api.models import (
     AfterQuery,
     CallModel,
@@ -96,6 +97,7 @@ class CallsQuery(PageQuery):
 
 async def list_calls(context: Context, query: CallsQuery) -> CallPage:
     """The newest first. A call that arrives while you page is not in later pages."""
+    await refuse_unknown(context, trunk=query.trunk)
     found = await context.reads.calls(
         CallFilter(
             trunk=query.trunk,

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field
 from gateway.api.auth import forbidden
 from gateway.api.calls import CallPath, call_of, is_on
 from gateway.api.context import Context
+from gateway.api.known import refuse_unknown
 from gateway.api.models import Moment, PageQuery, Parameters, Told, Word
 from gateway.api.problems import Problem, unprocessable
 from gateway.api.reports import wanted_media
@@ -166,6 +167,7 @@ class RecordingPage(Told):
 
 async def list_recordings(context: Context, query: RecordingsQuery) -> RecordingPage:
     """The newest first. One that begins while you page is not in later pages."""
+    await refuse_unknown(context, trunk=query.trunk, queue=query.queue)
     filter = RecordingFilter(
         kind=query.kind,
         state=query.state,

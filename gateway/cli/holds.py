@@ -61,8 +61,8 @@ async def lift_hold(desk: Desk, arguments: Namespace) -> Reply:
     hold = await desk.api.ask("GET", path)
     asked = await desk.api.ask("POST", f"{path}/lift", body={"reason": arguments.reason}, seen=hold["version"])
     until = tables.moment(asked["lift_confirm_until"], desk.zone)
-    said = f"Hold {asked['id']} holds on until another person confirms: `gateway112 hold confirm {asked['id']}`, by {until}."
-    return Reply(asked, tables.plain(said))
+    confirming = f"`gateway112 hold confirm {asked['id']}`, by {until}"
+    return Reply(asked, tables.plain(f"Hold {asked['id']} holds on until another person confirms: {confirming}."))
 
 
 async def confirm_lift(desk: Desk, arguments: Namespace) -> Reply:

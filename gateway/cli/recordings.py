@@ -83,7 +83,7 @@ async def fetch_recording(desk: Desk, arguments: Namespace) -> Reply:
     path = f"/v1/recordings/{quote(arguments.id, safe='')}/audio"
     query = {"reason": arguments.reason, "format": arguments.format}
     with new_file(file) as opened:
-        size = await desk.api.fetch("GET", path, opened, media="audio/", query=query)
+        size = (await desk.api.fetch("GET", path, opened, media="audio/", query=query)).size_bytes
     return Reply({"file": str(file), "bytes": size}, tables.plain(f"The recording stands in {file} ({size} bytes)."))
 
 

@@ -119,8 +119,8 @@ async def test_a_hold_is_lifted_by_two_people_with_a_reason_in_the_audit_log(hou
     path = f"/v1/legal-holds/{(await house.post('/v1/legal-holds', {'call_id': '112-1', 'reason': 'LP'})).json['id']}"
     whatever = {"If-Match": "*"}
 
-    async def lift(body: dict[str, Any], token: str = "supervisor") -> Any:
-        return await house.post(f"{path}/lift", body, token=token, headers=whatever)
+    async def lift(body: dict[str, Any]) -> Any:
+        return await house.post(f"{path}/lift", body, token="supervisor", headers=whatever)
 
     async def confirm(token: str) -> Any:
         return await house.ask("POST", f"{path}/lift/confirm", token=token, headers=whatever)

@@ -54,6 +54,18 @@ async def test_an_export_is_a_file_for_this_user_alone(house: House, typed: Type
     assert (again.status, "is there already" in again.err) == (1, True)
 
 
+async def test_an_export_says_what_is_not_as_it_was_sealed(house: House, typed: Typed, tmp_path: Path) -> None:
+    await with_calls(house)
+    (house.sounds / "2026/11/23/112-1.ogg").write_bytes(b"changed")
+    file = tmp_path / "lp112.zip"
+    said = await typed(f"export 112-1 -o {file}", *ASKED)
+    assert (said.status, f"{file} holds 1 call for Ipda Dewi" in said.out) == (1, True)
+    assert "DAMAGED: 1 recording is not as sealed, or cannot be read, and left out." in said.err
+    assert zipfile.is_zipfile(file)
+    entry = (await typed.good("audit --json --last 1")).json["items"][0]
+    assert list(entry["after"]["not_as_sealed"]) == ["112-1"]
+
+
 async def test_an_export_that_is_refused_or_breaks_off_leaves_no_file(
     house: House, typed: Typed, tmp_path: Path
 ) -> None:
