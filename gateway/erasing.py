@@ -109,10 +109,8 @@ class Erasing:
         if actor.name == erasure.asked_by:
             raise Taken("who asked for it cannot confirm it: a second person must")
         person = (await self._touched(erasure, now)).person
-        if person.running:
-            raise Taken("a call of that number goes on: wait for its end")
-        if person.open_callbacks:
-            raise Taken(f"the person waits to be called back: callback {person.open_callbacks[0]} comes first")
+        if (why := hindrance(person)) is not None:
+            raise Taken(why)
         confirmed = replace(erasure, confirmed_by=actor.name, confirmed_at=now)
         stored = await self._office.change(erasure, confirmed, actor)
         self.wake()
@@ -219,6 +217,16 @@ class Erasing:
         found = await self._custody.recordings_of(person.free_calls, _dials(person))
         left = (SoundState.RUNNING, SoundState.OVER, SoundState.SEALED, SoundState.LOST)
         return Touched(person, tuple(each for each in found if each.state in left and each.call_id not in person.held))
+
+
+def hindrance(person: Person) -> str | None:
+    """What keeps an erasure from being confirmed: whoever waits for the centre is helped first. None where nothing
+    does."""
+    if person.running:
+        return "a call of that number goes on: wait for its end"
+    if person.open_callbacks:
+        return f"the person waits to be called back: callback {person.open_callbacks[0]} comes first"
+    return None
 
 
 def _dials(person: Person) -> frozenset[str]:

@@ -16,6 +16,7 @@ from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.erasing import CONFIRM_WITHIN, NUMBER_PATTERN, Erasure, State
 from gateway.domain.tokens import May
+from gateway.erasing import hindrance
 
 IDS_SHOWN = 20
 
@@ -49,6 +50,9 @@ class Touches(Told):
     dispositions: int
     blocks: Annotated[int, Field(description="Blocks of the number that are over; those in force stay to their end.")]
     left_out: Annotated[list[LeftOut], Field(description="Calls that a legal hold keeps.")]
+    hindrance: Annotated[
+        str | None, Field(description="Why it cannot be confirmed yet: the person waits for the centre. Null: it can.")
+    ]
 
 
 class ErasureModel(KeptModel):
@@ -106,6 +110,7 @@ async def _tell(context: Context, erasure: Erasure) -> ErasureModel:
             dispositions=person.dispositions,
             blocks=len(person.blocks),
             left_out=[LeftOut(call_id=call_id, why=why) for call_id, why in person.held.items()],
+            hindrance=hindrance(person) if state is State.ASKED else None,
         )
     until: timedelta = CONFIRM_WITHIN
     return ErasureModel.of(erasure, state=state, confirm_until=erasure.created_at + until, touches=touches)
