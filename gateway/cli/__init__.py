@@ -1,5 +1,5 @@
 """The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, recordings,
-legal holds, exports, tokens, the audit log.
+how long they are kept, legal holds, exports, erasures, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
 logged and told as if anybody had asked. Only those of `vault`, and backups, look at files: gateway or not.
@@ -24,12 +24,14 @@ from gateway.cli import (
     bans,
     blocks,
     callbacks,
+    erasures,
     exports,
     holds,
     operators,
     queues,
     recordings,
     reports,
+    retention,
     roster,
     shifts,
     tables,
@@ -55,9 +57,11 @@ SUBJECTS = (
     blocks,
     bans,
     reports,
+    recordings,
+    retention,
     holds,
     exports,
-    recordings,
+    erasures,
     tokens,
     audit,
     alarms,

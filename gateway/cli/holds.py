@@ -3,11 +3,11 @@
 Counterpart: `gateway/api/retention.py`.
 """
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from typing import Any
 
 from gateway.cli import tables
-from gateway.cli.command import Commands, Desk, Reply, command, subject
+from gateway.cli.command import Commands, Desk, Reply, command, subject, thing_id
 
 
 def add_to(commands: Commands) -> None:
@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
     lifting.add_argument("--reason", required=True, metavar="TEXT", help="why; the audit log keeps it")
     confirming = command(own, "confirm", confirm_lift, example="hold confirm 3")
     for parser in (lifting, confirming):
-        parser.add_argument("id", type=_number, metavar="ID", help="the hold's, as `hold list` shows it")
+        parser.add_argument("id", type=thing_id, metavar="ID", help="the hold's, as `hold list` shows it")
 
 
 async def list_holds(desk: Desk, arguments: Namespace) -> Reply:
@@ -81,9 +81,3 @@ def _lifting(hold: dict[str, Any]) -> str:
     if hold["lift_confirm_until"] is not None:
         return f"TO BE LIFTED, asks {hold['lift_asked_by']}: {hold['lift_reason']}"
     return ""
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
-        raise ArgumentTypeError(f"{text} is not the number of a hold such as 3")
-    return int(text)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from gateway.domain.change import Change
 from tests.api.house import House
+from tests.api.test_erasures import NUMBER, with_a_person
 from tests.api.test_exports import recording_of, with_calls
+from tests.api.test_retention import with_recordings
 from tests.cli.typed import Typed
 from tests.store.values import ended
 
@@ -40,6 +42,38 @@ async def test_a_hold_that_comes_too_late_is_told(house: House, typed: Typed) ->
     unknown = await typed("hold set 112-9 --reason LP")
     assert (unknown.status, "there is no call 112-9" in unknown.words) == (1, True)
     assert "there is no legal hold 7" in (await typed("hold lift 7 --reason verdict")).words.lower()
+
+
+async def test_retention_rules_are_made_and_their_work_is_seen_before_it_is_done(house: House, typed: Typed) -> None:
+    await with_recordings(house)
+    said = await typed.good("retention add Pranks 10 30 --disposition prank")
+    assert said.out == "Rule 1, Pranks, keeps recordings for 30 days.\n"
+    listed = await typed.good("retention list")
+    assert listed.row("1") == ["1", "10", "Pranks", "prank", "30"]
+    assert listed.row("all") == ["all", "others", "365"]
+    assert (await typed.good("retention due")).row("Pranks") == ["Pranks", "30", "1", "0", "112-0"]
+    later = await typed.good("retention due --by 2032-01-01")
+    assert later.row("all")[:4] == ["all", "others", "365", "2"]
+    assert (await typed("retention add Again 10 7")).status == 1
+    assert (await typed.good("retention retire 1")).out == "Rule 1, Pranks, decides no more.\n"
+
+
+async def test_an_erasure_is_asked_for_by_one_and_confirmed_by_another(house: House, typed: Typed) -> None:
+    await with_a_person(house)
+    await typed.good("hold set 112-2 --reason", "LP/B/112")
+    asked = await typed.good(f"erasure ask {NUMBER} --reason", "letter 17")
+    assert "waits for another person: `gateway112 erasure confirm 1`" in asked.words
+    assert "To be erased: calls 1, recordings 1. Call 112-2 stays until its hold is lifted: LP/B/112." in asked.words
+    assert "a second person must" in (await typed("erasure confirm 1")).words
+    assert "Erasure 1 goes on." in (await typed.good("erasure confirm 1 --token supervisor")).words
+    await house.services.erasing.look()
+    listed = (await typed.good("erasure list")).words
+    assert f"1 {NUMBER} held admin" in listed
+    assert "Erased: calls 1, recordings 1." in listed
+    assert "Call 112-2 stays until its hold is lifted" in listed
+    await typed.good("erasure ask 081299999999 --reason", "letter 18")
+    assert (await typed.good("erasure withdraw 2")).out == "Erasure 2 is withdrawn.\n"
+    assert "(forgotten) withdrawn" in (await typed.good("erasure list --all")).words
 
 
 async def test_an_export_is_a_file_for_this_user_alone(house: House, typed: Typed, tmp_path: Path) -> None:
