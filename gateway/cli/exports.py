@@ -18,7 +18,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "export",
         export_calls,
-        example='export 112-1795476254.0 --reason "LP/B/112/2026" --recipient "Ipda Dewi, Polresta" -o lp112.zip',
+        example="export 112-1795476254.0 --reason LP7 --recipient Polres -o lp7.zip",
     )
     parser.add_argument("calls", nargs="+", metavar="CALL", help="the calls' ids, at most 100")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; the audit log keeps it")
