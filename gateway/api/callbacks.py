@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.known import refuse_unknown
-from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, Told, Word
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, KnownTrunk, Moment, Parameters, Told, Word
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
@@ -44,7 +44,7 @@ class CallbacksQuery(Parameters):
     overdue: Annotated[bool, Field(description="True: only those whose time has passed.")] = False
     number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
     claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
-    trunk: Annotated[Word | None, Field(description="Only those all of whose tries came on this trunk.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only those all of whose tries came on this trunk.")] = None
     why: Annotated[Why | None, Field(description="Only those all of whose tries were this.")] = None
     opened_since: Annotated[Moment | None, Field(description="Only those opened at this time or later.")] = None
     opened_until: Annotated[Moment | None, Field(description="Only those opened before this time.")] = None

@@ -21,6 +21,7 @@ from gateway.api.models import (
     CallModel,
     CallPage,
     EventPage,
+    KnownTrunk,
     Moment,
     PageQuery,
     Parameters,
@@ -80,7 +81,7 @@ class DispositionFilter(StrEnum):
 
 
 class CallsQuery(PageQuery):
-    trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only calls of this carrier's trunk.")] = None
     outcome: Outcome | None = None
     operator: Annotated[Word | None, Field(description="Only calls that this phone answered.")] = None
     caller: Annotated[Word | None, Field(description="Only calls from exactly this number.")] = None

@@ -18,7 +18,7 @@ from gateway.api.context import Context
 from gateway.api.counting import Counted, count
 from gateway.api.days import checked_days
 from gateway.api.known import refuse_unknown
-from gateway.api.models import Day, Parameters, Told, Word
+from gateway.api.models import Day, KnownQueue, KnownTrunk, Parameters, Told
 from gateway.api.routes import JSON, route
 from gateway.domain.definitions import DEFINITIONS
 from gateway.domain.report_groups import By
@@ -46,8 +46,8 @@ class ReportQuery(Parameters):
         ),
     ] = None
     by: Annotated[By, Field(description="What the calls are told apart by.")] = By.NONE
-    queue: Annotated[Word | None, Field(description="Only calls that came to this queue.")] = None
-    trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
+    queue: Annotated[KnownQueue | None, Field(description="Only calls that came to this queue.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only calls of this carrier's trunk.")] = None
     format: Annotated[Format | None, Field(description="Else what Accept asks for: JSON, or text/csv.")] = None
 
 
