@@ -130,6 +130,7 @@ class App:
                     edges.create_task(house.vault.run()),
                     edges.create_task(house.destroying.run()),
                     edges.create_task(house.erasing.run()),
+                    edges.create_task(house.logbook.run()),
                     edges.create_task(house.evidence.run()),
                     edges.create_task(house.blindness.run()),
                     edges.create_task(house.recovery.run()),

@@ -5,6 +5,7 @@ Counterparts: `domain/erasing.py` says what goes; `destroying.py` destroys; `gat
 
 The order makes it safe to die at any moment: recordings first, while the calls can still be found by the number; then
 the calls; then the rest of the ledger; and the number itself is forgotten last. Who starts again does all of it again.
+While a legal hold keeps some of the calls the number is not forgotten, and the rest is done when they are free.
 """
 
 import asyncio
@@ -108,18 +109,20 @@ class Erasing:
         if actor.name == erasure.asked_by:
             raise Taken("who asked for it cannot confirm it: a second person must")
         person = (await self._touched(erasure, now)).person
-        if person.running:
-            raise Taken("a call of that number goes on: wait for its end")
-        if person.open_callbacks:
-            raise Taken(f"the person waits to be called back: callback {person.open_callbacks[0]} comes first")
+        if (why := hindrance(person)) is not None:
+            raise Taken(why)
         confirmed = replace(erasure, confirmed_by=actor.name, confirmed_at=now)
         stored = await self._office.change(erasure, confirmed, actor)
-        self._woken.set()
+        self.wake()
         return stored
 
     async def withdraw(self, erasure: Erasure, actor: Actor) -> None:
         """Takes a request back, and forgets its number. Raises Taken where it is confirmed, Stale, StoreAway."""
         await self._office.change(erasure, replace(erasure, number="", retired_at=self._clock()), actor)
+
+    def wake(self) -> None:
+        """Has the next look come at once."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Carries out what is confirmed, for ever."""
@@ -143,12 +146,27 @@ class Erasing:
             match erasure.state(self._clock()):
                 case State.CONFIRMED:
                     done += await self._carry_out(erasure)
+                case State.HELD if await self._is_free(erasure):
+                    done += await self._carry_out(await self._begin_anew(erasure))
                 case State.EXPIRED:
                     await self.withdraw(erasure, CENTRE)
         return done
 
+    async def _is_free(self, erasure: Erasure) -> bool:
+        """Whether there is something to erase of one that waited for legal holds."""
+        left = await self._left(erasure)
+        return bool(left.free_calls) or not left.held
+
+    async def _begin_anew(self, erasure: Erasure) -> Erasure:
+        """It goes on, and is stored so: whatever dies from here on, all of it is done again."""
+        return await self._office.change(erasure, replace(erasure, left_out=0), CENTRE)
+
+    async def _left(self, erasure: Erasure) -> Person:
+        """What still stands under the number itself."""
+        return await self._custody.person(forms(erasure.number), erasure.confirmed_at or self._clock())
+
     async def _carry_out(self, erasure: Erasure) -> bool:
-        """Whether it is done; else it is tried again, as where the vault is away."""
+        """Whether it is done, but for what a legal hold keeps; else it is tried again, as where the vault is away."""
         until = erasure.confirmed_at or self._clock()
         touched = await self._touched(erasure, until)
         free = set(touched.ready)
@@ -173,8 +191,8 @@ class Erasing:
         return True
 
     async def _finish(self, erasure: Erasure, person: Person) -> None:
-        """The number is forgotten, and the audit log told what was done."""
-        now = self._clock()
+        """The audit log is told what was done; the number is forgotten, if no call of it is left."""
+        now, held = self._clock(), (await self._left(erasure)).held
         destroyed = [
             each
             for each in await self._custody.recordings_of(person.free_calls, _dials(person))
@@ -182,22 +200,33 @@ class Erasing:
         ]
         done = replace(
             erasure,
-            number="",
-            done_at=now,
+            number=erasure.number if held else "",
+            done_at=None if held else now,
             calls=len(person.free_calls),
             recordings=len(destroyed),
-            left_out=len(person.held),
+            left_out=len(held),
         )
         await self._saving.save(
             Change(kept=(done,), deeds=(Deed(now, CENTRE, "erasure.changed", before=erasure, after=done),))
         )
 
     async def _touched(self, erasure: Erasure, until: datetime) -> Touched:
-        names = (*forms(erasure.number), erasure.pseudonym)
+        # what goes on may have erased some already; what only waits for a hold has
+        names = forms(erasure.number) if erasure.left_out else (*forms(erasure.number), erasure.pseudonym)
         person = await self._custody.person(names, until)
         found = await self._custody.recordings_of(person.free_calls, _dials(person))
         left = (SoundState.RUNNING, SoundState.OVER, SoundState.SEALED, SoundState.LOST)
         return Touched(person, tuple(each for each in found if each.state in left and each.call_id not in person.held))
+
+
+def hindrance(person: Person) -> str | None:
+    """What keeps an erasure from being confirmed: whoever waits for the centre is helped first. None where nothing
+    does."""
+    if person.running:
+        return "a call of that number goes on: wait for its end"
+    if person.open_callbacks:
+        return f"the person waits to be called back: callback {person.open_callbacks[0]} comes first"
+    return None
 
 
 def _dials(person: Person) -> frozenset[str]:

@@ -50,6 +50,7 @@ from gateway.hearings import Hearings
 from gateway.keeper import Keeper
 from gateway.level import Level
 from gateway.listening import Listening
+from gateway.logbook import Logbook
 from gateway.notices import IN_VAIN, Notices
 from gateway.office import Office
 from gateway.on_call import OnCallList
@@ -171,6 +172,7 @@ class House:
             clock=_now,
             uptime=uptime,
         )
+        self.logbook = Logbook(settings.paths.var, self.saving)
         self.erasing = Erasing(
             custody=stores.custody,
             store=stores.store,

@@ -19,7 +19,7 @@ from gateway.domain.advice_rules import AdviceRule, first_rules
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
-from gateway.domain.books import Books, Rules, never_banned
+from gateway.domain.books import Books, PauseReason, Rules, first_pause_reasons, never_banned
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposed, Verdict
@@ -155,6 +155,16 @@ class Office:
             raise Stale(f"{kind.KIND.replace('_', ' ')} {thing_id} was changed by somebody else")
         return thing
 
+    async def trunk_names(self) -> frozenset[str]:
+        """Of those that are there or were, the centre's own too. Raises StoreAway."""
+        kept = await self._store.kept(Trunk, include_retired=True)
+        return frozenset((*self._always.trunks, *(trunk.name for trunk in kept)))
+
+    async def queue_names(self) -> frozenset[str]:
+        """The same of queues."""
+        kept = await self._store.kept(Queue, include_retired=True)
+        return frozenset((*self._always.queues, *(queue.name for queue in kept)))
+
     # ---------------------------------------------------------------- operators
 
     async def create_operator(self, operator: Operator, actor: Actor) -> tuple[Operator, str]:
@@ -245,7 +255,7 @@ class Office:
 
     async def set_up(self, default_queue: str, admin_token: str) -> None:
         """What a centre needs from the start, as far as it is not there: the carriers' trunks, the queue, the rules,
-        those of the advice, and the admin's token as its file has it. Raises StoreAway."""
+        those of the advice, reasons to pause, and the admin's token as its file has it. Raises StoreAway."""
         now = self._clock()
         missing: list[tuple[Kept | None, Kept]] = []
         if not await self._store.kept(Trunk, include_retired=True):
@@ -256,6 +266,8 @@ class Office:
             missing.append((None, Rules(created_at=now)))
         if not await self._store.kept(AdviceRule, include_retired=True):
             missing += [(None, rule) for rule in first_rules(now)]
+        if not await self._store.kept(PauseReason, include_retired=True):
+            missing += [(None, reason) for reason in first_pause_reasons(now)]
         missing += _admin(await self._store.kept(Token), admin_token, now)
         if missing:
             deeds = tuple(_deed(now, CENTRE, before, after) for before, after in missing)

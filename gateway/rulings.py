@@ -145,6 +145,8 @@ def _check_retired(books: Books, thing: Kept) -> None:
             _refuse_while_of_agency(books, lambda phone: phone.trunk is None and phone.number == thing.phone)
         case Shift():
             _refuse_while_worked(books, thing, lambda each: each.shift_id == thing.id)
+        case LegalHold(lifted_by=""):
+            raise Taken("two people lift a hold: one asks for it and says why, another one confirms")
         case Erasure() if thing.confirmed_at is not None:
             raise Taken("two people have decided it: it cannot be taken back")
 

@@ -13,7 +13,8 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
-from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, Told, Word
+from gateway.api.known import refuse_unknown
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, KnownTrunk, Moment, Parameters, Told, Word
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
@@ -43,7 +44,7 @@ class CallbacksQuery(Parameters):
     overdue: Annotated[bool, Field(description="True: only those whose time has passed.")] = False
     number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
     claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
-    trunk: Annotated[Word | None, Field(description="Only those all of whose tries came on this trunk.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only those all of whose tries came on this trunk.")] = None
     why: Annotated[Why | None, Field(description="Only those all of whose tries were this.")] = None
     opened_since: Annotated[Moment | None, Field(description="Only those opened at this time or later.")] = None
     opened_until: Annotated[Moment | None, Field(description="Only those opened before this time.")] = None
@@ -218,6 +219,7 @@ class CallbackList(Told):
 async def list_callbacks(context: Context, query: CallbacksQuery) -> CallbackList:
     """Callers whom nobody heard: who left before anybody spoke to them, left a message, or were cut off. The newest
     first; where only open ones are asked for, the soonest due first."""
+    await refuse_unknown(context, trunk=query.trunk)
     now = context.clock()
     number = query.number if query.number is None else number_of(query.number) or query.number
     filter = CallbackFilter(

@@ -15,11 +15,13 @@ from pydantic import Field
 from gateway.api.auth import forbidden
 from gateway.api.context import Context
 from gateway.api.events import page
+from gateway.api.known import refuse_unknown
 from gateway.api.models import (
     AfterQuery,
     CallModel,
     CallPage,
     EventPage,
+    KnownTrunk,
     Moment,
     PageQuery,
     Parameters,
@@ -79,7 +81,7 @@ class DispositionFilter(StrEnum):
 
 
 class CallsQuery(PageQuery):
-    trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only calls of this carrier's trunk.")] = None
     outcome: Outcome | None = None
     operator: Annotated[Word | None, Field(description="Only calls that this phone answered.")] = None
     caller: Annotated[Word | None, Field(description="Only calls from exactly this number.")] = None
@@ -98,6 +100,7 @@ async def list_calls(context: Context, query: CallsQuery) -> CallPage:
     """The newest first. A call that arrives while you page is not in later pages. For one page at most 2,000 calls are
     looked at: of filters that hardly any call passes a page may hold fewer than `limit`, or none, and have a `next` all
     the same, where the search goes on."""
+    await refuse_unknown(context, trunk=query.trunk)
     found = await context.reads.calls(
         CallFilter(
             trunk=query.trunk,

@@ -16,6 +16,7 @@ from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.erasing import CONFIRM_WITHIN, NUMBER_PATTERN, Erasure, State
 from gateway.domain.tokens import May
+from gateway.erasing import hindrance
 
 IDS_SHOWN = 20
 
@@ -49,6 +50,9 @@ class Touches(Told):
     dispositions: int
     blocks: Annotated[int, Field(description="Blocks of the number that are over; those in force stay to their end.")]
     left_out: Annotated[list[LeftOut], Field(description="Calls that a legal hold keeps.")]
+    hindrance: Annotated[
+        str | None, Field(description="Why it cannot be confirmed yet: the person waits for the centre. Null: it can.")
+    ]
 
 
 class ErasureModel(KeptModel):
@@ -63,9 +67,11 @@ class ErasureModel(KeptModel):
     confirmed_at: datetime | None
     done_at: datetime | None
     pseudonym: Annotated[str, Field(description="What stands for the number afterwards, in every place the same.")]
-    calls: Annotated[int, Field(description="Once it is done: how many calls were made nobody's.")]
-    recordings: Annotated[int, Field(description="Once it is done: how many recordings were destroyed.")]
-    left_out: Annotated[int, Field(description="Once it is done: how many calls a legal hold kept.")]
+    calls: Annotated[int, Field(description="How many calls were made nobody's by now.")]
+    recordings: Annotated[int, Field(description="How many recordings were destroyed by now.")]
+    left_out: Annotated[
+        int, Field(description="How many calls a legal hold keeps, once all else is erased: they go when it is lifted.")
+    ]
     touches: Annotated[Touches | None, Field(description="Null once it is over.")]
 
 
@@ -92,7 +98,7 @@ async def withdraw_erasure(context: Context, path: ThingPath, headers: MatchHead
 async def _tell(context: Context, erasure: Erasure) -> ErasureModel:
     state = erasure.state(context.clock())
     touches = None
-    if state in (State.ASKED, State.CONFIRMED):
+    if state in (State.ASKED, State.CONFIRMED, State.HELD):
         found = await context.erasing.touched(erasure)
         person = found.person
         touches = Touches(
@@ -104,6 +110,7 @@ async def _tell(context: Context, erasure: Erasure) -> ErasureModel:
             dispositions=person.dispositions,
             blocks=len(person.blocks),
             left_out=[LeftOut(call_id=call_id, why=why) for call_id, why in person.held.items()],
+            hindrance=hindrance(person) if state is State.ASKED else None,
         )
     until: timedelta = CONFIRM_WITHIN
     return ErasureModel.of(erasure, state=state, confirm_until=erasure.created_at + until, touches=touches)

@@ -228,6 +228,7 @@ def _deed(export: Export, each: Exported, actor: Actor) -> Deed:
         data=told,
         note=f"for {export.recipient}: {export.reason}",
         call_id=each.call.id,
+        became=told,
     )
 
 

@@ -86,6 +86,9 @@ PhoneNumber = Annotated[str, Field(pattern=PHONE_PATTERN, description="A phone's
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE)]
 Word = Annotated[str, StringConstraints(max_length=255, pattern=PRINTABLE)]
 Cursor = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE), of_format("cursor")]
+KnownTrunk = Annotated[Word, of_format("trunk-name")]
+KnownQueue = Annotated[Word, of_format("queue-name")]
+"""Names in a query, of which `known.py` refuses those that there never were."""
 QueueName = Annotated[str, Field(pattern=NAME_PATTERN)]
 OutsideNumber = Annotated[str, StringConstraints(pattern=r"^[+0-9]{3,20}$")]
 """A number that is called over a trunk."""

@@ -17,7 +17,8 @@ from pydantic import ConfigDict, Field
 from gateway.api.auth import forbidden
 from gateway.api.calls import CallPath, call_of, is_on
 from gateway.api.context import Context
-from gateway.api.models import Moment, PageQuery, Parameters, Told, Word
+from gateway.api.known import refuse_unknown
+from gateway.api.models import KnownQueue, KnownTrunk, Moment, PageQuery, Parameters, Told, Word
 from gateway.api.problems import Problem, unprocessable
 from gateway.api.reports import wanted_media
 from gateway.api.routes import JSON, route
@@ -59,8 +60,8 @@ class RecordingsQuery(PageQuery):
     kind: Kind | None = None
     state: State | None = None
     call: Annotated[Word | None, Field(description="Only those of the call with this id.")] = None
-    queue: Annotated[Word | None, Field(description="Only of calls that waited in this queue.")] = None
-    trunk: Annotated[Word | None, Field(description="Only of calls of this carrier's trunk.")] = None
+    queue: Annotated[KnownQueue | None, Field(description="Only of calls that waited in this queue.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only of calls of this carrier's trunk.")] = None
     operator: Annotated[Word | None, Field(description="Only of calls that this phone answered.")] = None
     disposition: Annotated[Disposition | None, Field(description="Only of calls of which this was said.")] = None
     has_problem: Annotated[bool | None, Field(description="True: only those with which something is wrong.")] = None
@@ -183,6 +184,7 @@ class RecordingPage(Told):
 
 async def list_recordings(context: Context, query: RecordingsQuery) -> RecordingPage:
     """The newest first. One that begins while you page is not in later pages."""
+    await refuse_unknown(context, trunk=query.trunk, queue=query.queue)
     filter = RecordingFilter(
         kind=query.kind,
         state=query.state,

@@ -17,7 +17,8 @@ from gateway.api import report_table
 from gateway.api.context import Context
 from gateway.api.counting import Counted, count
 from gateway.api.days import checked_days
-from gateway.api.models import Day, Parameters, Told, Word
+from gateway.api.known import refuse_unknown
+from gateway.api.models import Day, KnownQueue, KnownTrunk, Parameters, Told
 from gateway.api.routes import JSON, route
 from gateway.domain.definitions import DEFINITIONS
 from gateway.domain.report_groups import By
@@ -45,8 +46,8 @@ class ReportQuery(Parameters):
         ),
     ] = None
     by: Annotated[By, Field(description="What the calls are told apart by.")] = By.NONE
-    queue: Annotated[Word | None, Field(description="Only calls that came to this queue.")] = None
-    trunk: Annotated[Word | None, Field(description="Only calls of this carrier's trunk.")] = None
+    queue: Annotated[KnownQueue | None, Field(description="Only calls that came to this queue.")] = None
+    trunk: Annotated[KnownTrunk | None, Field(description="Only calls of this carrier's trunk.")] = None
     format: Annotated[Format | None, Field(description="Else what Accept asks for: JSON, or text/csv.")] = None
 
 
@@ -194,6 +195,7 @@ async def get_service_level(
     By hour, day or month each group is told, also where nothing came; an hour that the clocks go through twice is two.
     By operator the calls are those that he answered, by shift those that were answered by an operator who was on the
     roster for it at that moment; all others are in the group without a key, so that the groups add up to the total."""
+    await refuse_unknown(context, trunk=query.trunk, queue=query.queue)
     first, last = _days(context, query)
     counted = await count(context, query.by, first, last, queue=query.queue, trunk=query.trunk)
     if wanted_media(request, query.format and {Format.JSON: JSON, Format.CSV: CSV}[query.format], (JSON, CSV)) == CSV:

@@ -3,6 +3,7 @@
 Counterparts: `gateway/domain/retention.py` says which rule decides, `gateway/destroying.py` destroys what is due.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -10,13 +11,24 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
 from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, PersonName, QueueName, Told, Word
-from gateway.api.resources import KeptModel, ListQuery, Subject, etag, routes_of, telling
+from gateway.api.resources import (
+    KeptModel,
+    ListQuery,
+    MatchHeaders,
+    Subject,
+    ThingPath,
+    etag,
+    routes_of,
+    telling,
+    version_of,
+)
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import Kind, State
-from gateway.domain.retention import LONGEST_DAYS, LegalHold, RetentionRule
+from gateway.domain.retention import LIFT_WITHIN, LONGEST_DAYS, LegalHold, RetentionRule
 from gateway.domain.tokens import May
+from gateway.ports import Taken
 
 IDS_SHOWN = 10
 LOOKED_AT_MOST = 500_000
@@ -92,6 +104,10 @@ class NewLegalHold(Body):
     reason: Reason
 
 
+class Lift(Body):
+    reason: Reason
+
+
 class HeldRecording(Told):
     """A recording of the call, and where it is on its way: what was destroyed before cannot be held any more."""
 
@@ -106,6 +122,12 @@ class LegalHoldModel(KeptModel):
     call_id: str
     reason: str
     set_by: str
+    lift_reason: Annotated[str, Field(description="Why it should be lifted; empty where nobody asked for that.")]
+    lift_asked_by: str
+    lift_confirm_until: Annotated[
+        datetime | None, Field(description="Until when another person may confirm it; null: nothing waits for that.")
+    ]
+    lifted_by: Annotated[str, Field(description="Who confirmed it.")]
     recordings: list[HeldRecording]
 
 
@@ -149,10 +171,39 @@ async def create_legal_hold(context: Context, body: NewLegalHold, actor: Actor) 
     return Answer(told, 201, {"Location": f"/v1/legal-holds/{told.id}", **etag(told)})
 
 
+async def ask_lift(
+    context: Context, path: ThingPath, headers: MatchHeaders, body: Lift, actor: Actor
+) -> Answer[LegalHoldModel]:
+    """Asks for the hold to be lifted, and says why. It holds on before another person confirms that within 7 days."""
+    hold = await context.office.find(LegalHold, path.id, version_of(headers))
+    asked = replace(hold, lift_reason=body.reason, lift_asked_by=actor.name, lift_asked_at=context.clock())
+    told = await _tell_hold(context, await context.office.change(hold, asked, actor))
+    return Answer(told, headers=etag(told))
+
+
+async def confirm_lift(
+    context: Context, path: ThingPath, headers: MatchHeaders, actor: Actor
+) -> Answer[LegalHoldModel]:
+    """Lifts the hold, as another person asked: the rules decide about the recordings again, which may be destroyed
+    within the hour, and erasures that wait for it go on."""
+    hold, now = await context.office.find(LegalHold, path.id, version_of(headers)), context.clock()
+    if not hold.is_to_be_lifted(now):
+        raise Taken(f"nobody has asked for it to be lifted within the last {LIFT_WITHIN.days} days")
+    if actor.name == hold.lift_asked_by:
+        raise Taken("who asked for it cannot confirm it: a second person must")
+    lifted = replace(hold, lifted_by=actor.name, retired_at=now)
+    told = await _tell_hold(context, await context.office.change(hold, lifted, actor))
+    context.erasing.wake()
+    return Answer(told, headers=etag(told))
+
+
 async def _tell_hold(context: Context, hold: LegalHold) -> LegalHoldModel:
     found = await context.custody.recordings_of((hold.call_id,))
-    recordings = [HeldRecording(id=each.id, kind=each.kind, state=each.state) for each in found]
-    return LegalHoldModel.of(hold, recordings=recordings)
+    return LegalHoldModel.of(
+        hold,
+        lift_confirm_until=hold.lift_until if hold.is_to_be_lifted(context.clock()) else None,
+        recordings=[HeldRecording(id=each.id, kind=each.kind, state=each.state) for each in found],
+    )
 
 
 _HOLDS = Subject(
@@ -198,7 +249,7 @@ ROUTES = (
             change=May.SET_UP,
         )
     ),
-    *(each for each in routes_of(_HOLDS) if each.method != "POST"),
+    *(each for each in routes_of(_HOLDS) if each.method in ("GET", "PATCH")),
     route(
         "POST",
         "/v1/legal-holds",
@@ -207,6 +258,24 @@ ROUTES = (
         may=May.HOLD_RECORDINGS,
         statuses=(201,),
         problems=(409,),
+        subject="legal holds",
+    ),
+    route(
+        "POST",
+        "/v1/legal-holds/{id}/lift",
+        ask_lift,
+        "Ask for the hold to be lifted",
+        may=May.HOLD_RECORDINGS,
+        problems=(409, 412, 428),
+        subject="legal holds",
+    ),
+    route(
+        "POST",
+        "/v1/legal-holds/{id}/lift/confirm",
+        confirm_lift,
+        "Lift the hold, as the second person",
+        may=May.HOLD_RECORDINGS,
+        problems=(409, 412, 428),
         subject="legal holds",
     ),
 )

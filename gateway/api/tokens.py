@@ -13,7 +13,7 @@ from pydantic import Field
 
 from gateway.api.auth import CAME_WITH
 from gateway.api.context import Context
-from gateway.api.models import AfterQuery, Body, PersonName, Told, Word
+from gateway.api.models import AfterQuery, Body, PersonName, Seq, Told, Word
 from gateway.api.resources import KeptModel, MatchHeaders, Subject, ThingId, ThingPath, etag, routes_of, version_of
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor, Entry
@@ -107,10 +107,15 @@ class EntryModel(Told):
 
 class EntryPage(Told):
     items: list[EntryModel]
-    next: Annotated[int | None, Field(description="What to pass as `after`; null at the end of the log.")]
+    next: Annotated[
+        int | None, Field(description="What to pass as `after`, or as `before` where that was said; null at the end.")
+    ]
 
 
 class AuditQuery(AfterQuery):
+    before: Annotated[Seq | None, Field(description="Only entries before this number, and then the newest first.")] = (
+        None
+    )
     actor: Annotated[Word | None, Field(description="Only what this person did.")] = None
     subject: Annotated[Word | None, Field(description="Only what is about this: shift/3.")] = None
 
@@ -187,8 +192,11 @@ async def list_roles(context: Context) -> RoleList:
 
 
 async def list_audit(context: Context, query: AuditQuery) -> EntryPage:
-    """The audit log, oldest first. Nobody can change it: the database refuses, and the chain would break."""
-    found = await context.kept.audit(query.after, query.limit + 1, actor=query.actor, subject=query.subject)
+    """The audit log, oldest first; newest first before a number. Nobody can change it: the database refuses, and the
+    chain would break."""
+    found = await context.kept.audit(
+        query.after, query.limit + 1, before=query.before, actor=query.actor, subject=query.subject
+    )
     shown = found[: query.limit]
     return EntryPage(
         items=[EntryModel.of(entry) for entry in shown], next=shown[-1].seq if len(found) > query.limit else None

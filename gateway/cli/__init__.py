@@ -1,5 +1,5 @@
 """The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, recordings,
-legal holds, exports, tokens, the audit log.
+how long they are kept, legal holds, exports, erasures, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
 logged and told as if anybody had asked. Only those of `vault`, and backups, look at files: gateway or not.
@@ -24,12 +24,14 @@ from gateway.cli import (
     bans,
     blocks,
     callbacks,
+    erasures,
     exports,
     holds,
     operators,
     queues,
     recordings,
     reports,
+    retention,
     roster,
     shifts,
     tables,
@@ -53,9 +55,11 @@ SUBJECTS = (
     blocks,
     bans,
     reports,
+    recordings,
+    retention,
     holds,
     exports,
-    recordings,
+    erasures,
     tokens,
     audit,
     alarms,
@@ -86,8 +90,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     elif isinstance(reply.shown, str):
         sys.stdout.write(reply.shown)
     else:
-        # a sentence is broken by the terminal alone: what it names may be copied
-        Console(highlight=False).print(reply.shown, soft_wrap=isinstance(reply.shown, Text))
+        tables.show(reply.shown)
     if reply.failure:
         _complain(chosen, Failed(reply.failure))
     return FAILED if reply.failure else OK

@@ -9,33 +9,31 @@ from typing import Any
 from rich.text import Text
 
 from gateway.cli import tables
-from gateway.cli.client import PAGE, Api
+from gateway.cli.client import PAGE
 from gateway.cli.command import Commands, Desk, Reply, command
 
 LAST = 20
+HEARD = "recording.heard"
+BEHIND_ALL = 2**63 - 1
+"""A number that no entry has: the newest ones stand before it."""
 
 
 def add_to(commands: Commands) -> None:
-    parser = command(commands, "audit", show_audit, example="audit --last 50")
+    parser = command(commands, "audit", show_audit, example="audit --last 50 --subject recording/112-1795476254.0")
     parser.add_argument("--verify", action="store_true", help="only say whether the whole log is in order")
     parser.add_argument(
         "--last", type=_count, default=LAST, metavar="N", help=f"how many of the newest entries (default: {LAST})"
     )
+    parser.add_argument("--actor", metavar="WHO", help="only what this person did, by the token's name")
+    parser.add_argument("--subject", metavar="WHAT", help="only what is about this, such as shift/3 or backup")
 
 
 async def show_audit(desk: Desk, arguments: Namespace) -> Reply:
-    """Who changed what, the newest last. Nobody can change the log without breaking it, and --verify tells."""
+    """Who changed what, who listened to what, and who handed out what, the newest last. Nobody can change the log
+    without breaking it, and --verify tells."""
     if arguments.verify:
         return await _verify(desk)
-    newest = await _newest(desk.api)
-    after = max(0, newest - arguments.last)
-    items: list[dict[str, Any]] = []
-    while after < newest:
-        page = await desk.api.ask("GET", "/v1/audit", query={"after": after, "limit": min(PAGE, newest - after)})
-        if not page["items"]:
-            break
-        items += page["items"]
-        after = items[-1]["seq"]
+    items = (await _newest(desk, arguments))[::-1]
     rows = [
         (
             each["seq"],
@@ -45,10 +43,29 @@ async def show_audit(desk: Desk, arguments: Namespace) -> Reply:
         )
         for each in items
     ]
-    title = f"Audit log: {len(rows)} of {newest} entries (times of {desk.zone.key})"
-    empty = "Nobody has changed anything yet."
+    asked = (("by", arguments.actor), ("about", arguments.subject))
+    about = "".join(f", {word} {name}" for word, name in asked if name)
+    title = f"Audit log, the newest {len(rows)}{about} (times of {desk.zone.key})"
+    empty = "There is no such entry." if about else "Nobody has changed anything yet."
     shown = tables.table(title, ("No.", "When", "Who, and from where", "What"), rows, empty=empty, whole=("When",))
     return Reply({"items": items, "next": None}, shown)
+
+
+async def _newest(desk: Desk, arguments: Namespace) -> list[dict[str, Any]]:
+    """The newest entries that are wanted, the newest first."""
+    items: list[dict[str, Any]] = []
+    before: int | None = BEHIND_ALL
+    while before is not None and len(items) < arguments.last:
+        query = {
+            "before": before,
+            "actor": arguments.actor,
+            "subject": arguments.subject,
+            "limit": min(PAGE, arguments.last - len(items)),
+        }
+        page = await desk.api.ask("GET", "/v1/audit", query=query)
+        items += page["items"]
+        before = page["next"]
+    return items
 
 
 async def _verify(desk: Desk) -> Reply:
@@ -67,36 +84,29 @@ async def _verify(desk: Desk) -> Reply:
     )
 
 
-async def _newest(api: Api) -> int:
-    """The number of the newest entry. The API tells the oldest first; numbers have no hole, so it is searched for."""
-
-    async def has_more(after: int) -> bool:
-        return bool((await api.ask("GET", "/v1/audit", query={"after": after, "limit": 1}))["items"])
-
-    low, high = 0, 1  # entry `low` is there, or is none; `high` may not be
-    while await has_more(high - 1):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if await has_more(middle - 1) else (low, middle)
-    return low
-
-
 def _change(entry: dict[str, Any]) -> str:
-    """What is different, in words; the name of what is new."""
+    """What is different, in words; of what is new its name, of a listening in which form and what part was heard."""
     before, after = entry["before"], entry["after"]
     if after is None:
         return ""
+    if entry["action"] == HEARD:
+        return _heard(after)
     if before is None:
         return str(after.get("name", ""))
     changed = [name for name in after if name not in ("version", "retired_at") and after[name] != before.get(name)]
     return "; ".join(f"{name}: {_word(before.get(name))} → {_word(after[name])}" for name in changed)
 
 
+def _heard(after: dict[str, Any]) -> str:
+    """As what a recording was sent, and the part of it that was asked for; all of it where none is named."""
+    part = "" if after["from_s"] is None else f", seconds {after['from_s']} to {after['to_s']}"
+    return f"as {after['form']}{part}{', ' + after['range'] if after['range'] else ''}"
+
+
 def _word(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value in (None, "") else str(value)
 
 
 def _count(text: str) -> int:

@@ -7,8 +7,8 @@ needs a centre that does not run yet.
 import getpass
 import os
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.backup import making, restoring
 from gateway.backup.folder import SUMS, BackupFailed, Manifest, open_file
 from gateway.cli import tables
 from gateway.cli.command import Commands
+from gateway.logbook import Step, leave_word
 from gateway.settings import CONFIG_VARIABLE, Settings
 from gateway.vault.plain_files import NotPlain
 
@@ -34,6 +35,12 @@ def add_to(commands: Commands) -> None:
         commands, "backup", make_backup, "backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase"
     )
     backup.add_argument("folder", type=Path, help="a folder that is not there yet")
+    backup.add_argument(
+        "--reason",
+        type=_reason,
+        default="routine",
+        help="why, and for whom; it stands in the audit log (default: routine)",
+    )
     backup.add_argument("--without-sound", action="store_true", help="leave the recordings out")
     restore = _command(
         commands,
@@ -61,10 +68,13 @@ def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentPars
 
 def make_backup(settings: Settings, chosen: Namespace) -> int:
     """Writes the whole centre to a folder: database, journal, recordings, and keys, secrets and settings behind a
-    passphrase. Calls go on meanwhile. Exit status 1 where it failed, or where a recording is not as it was sealed."""
+    passphrase. Calls go on meanwhile. Who did it and why stands in the audit log. Exit status 1 where it failed, or
+    where a recording is not as it was sealed."""
     os.nice(NICE)
+    told = {"folder": str(chosen.folder.absolute()), "has_sound": not chosen.without_sound}
     try:
         passphrase = None if chosen.without_keys else _passphrase(chosen, is_new=True)
+        is_logged = _log(settings, Step.BEGUN, chosen.reason, told)
         with _telling("Copying", None) as tell:
             made = making.make(
                 settings,
@@ -85,7 +95,8 @@ def make_backup(settings: Settings, chosen: Namespace) -> int:
         _say(f"The sound of {made.manifest.in_bucket} recordings lies in the bucket, and is not in it.")
     for problem in made.problems:
         _say(f"NOT AS IT WAS SEALED  {problem}")
-    return FAILED if made.problems else OK
+    is_logged = _log(settings, Step.MADE, chosen.reason, told | _told(made.manifest)) and is_logged
+    return FAILED if made.problems or not is_logged else OK
 
 
 def restore_backup(settings: Settings, chosen: Namespace) -> int:
@@ -110,8 +121,39 @@ def restore_backup(settings: Settings, chosen: Namespace) -> int:
             f"{chosen.folder} could change calls, recordings and the public keys that `vault verify` believes. Compare "
             f"the SHA-256 of its {SUMS} with the one that was noted: {restored.manifest.sums}"
         )
+    told = {"folder": str(chosen.folder.absolute()), "is_proven": restored.is_proven, **_told(restored.manifest)}
+    is_logged = _log(settings, Step.RESTORED, f"as of {restored.manifest.made_at}", told)
     _say("Now: gateway112 vault verify. Then start Asterisk and the gateway.")
-    return OK
+    return OK if is_logged else FAILED
+
+
+def _log(settings: Settings, step: Step, note: str, told: Mapping[str, object]) -> bool:
+    """Leaves word for the audit log. A disk that cannot take it is no reason to go without a backup: it is said."""
+    try:
+        leave_word(settings.paths.var, datetime.now(UTC), step, note, told)
+    except OSError as error:
+        _say(f"NOT IN THE AUDIT LOG  {settings.paths.var} refuses: {error.strerror}")
+        return False
+    return True
+
+
+def _told(manifest: Manifest) -> dict[str, object]:
+    """What the audit log keeps of a backup."""
+    return {
+        "made_at": manifest.made_at,
+        "has_keys": manifest.has_keys,
+        "has_sound": manifest.has_sound,
+        "recordings": manifest.recordings,
+        "files": manifest.files,
+        "bytes": manifest.bytes,
+        "sums_sha256": manifest.sums,
+    }
+
+
+def _reason(text: str) -> str:
+    if not text.isprintable() or len(text) > 400 or not any(sign.isalnum() for sign in text):
+        raise ArgumentTypeError("the reason is to be said in words, in 400 signs at most")
+    return text.strip()
 
 
 def _in_words(manifest: Manifest) -> str:

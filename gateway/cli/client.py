@@ -95,6 +95,14 @@ def _read(file: Path) -> str:
         ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that came whole, and the heads of the answer that it came in."""
+
+    size_bytes: int
+    headers: Mapping[str, str]
+
+
 class Api:
     """The API at `url`, asked in the name of one token."""
 
@@ -152,10 +160,10 @@ class Api:
         media: str,
         query: Mapping[str, object] | None = None,
         body: Json | None = None,
-    ) -> int:
-        """Asks for something large whose media type begins so, and writes it to the file as it comes. Returns how many
-        bytes. Raises as `ask`, and Failed where it did not come whole; OSError where the file takes no more."""
-        fetched = 0
+    ) -> Fetched:
+        """Asks for something large whose media type begins so, and writes it to the file as it comes. Raises as `ask`,
+        and Failed where it did not come whole; OSError where the file takes no more."""
+        size_bytes = 0
         try:
             async with self._session.request(
                 method,
@@ -171,12 +179,12 @@ class Api:
                     raise Failed(f"{self._url} answers with no file. Remedy: use the gateway112 of the version there.")
                 async for chunk in answer.content.iter_any():
                     file.write(chunk)
-                    fetched += len(chunk)
+                    size_bytes += len(chunk)
         except aiohttp.ClientConnectorError as error:
             raise Failed(self._silent(error)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Failed(self._broken(method, error)) from None
-        return fetched
+        return Fetched(size_bytes, answer.headers)
 
     async def every(self, path: str, **query: object) -> Json:
         """A list to its end, as one page."""

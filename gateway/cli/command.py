@@ -143,6 +143,13 @@ def wall_time(text: str) -> str:
     return f"{int(found[1]):02}:{found[2]}"
 
 
+def thing_id(text: str) -> int:
+    """The number of something that is kept."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not a number such as 3, as the list shows it")
+    return int(text)
+
+
 def phone(text: str) -> str:
     """An operator's phone: its number."""
     if not re.fullmatch(r"[0-9]{3,6}", text):

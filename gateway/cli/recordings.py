@@ -77,7 +77,8 @@ async def list_recordings(desk: Desk, arguments: Namespace) -> Reply:
     title = f"Recordings: {len(rows)} (times of {desk.zone.key})"
     columns, empty = ("Id", "Began", "Caller", "Sound", "State"), "There is no such recording."
     return Reply(
-        {"items": items, "next": cursor}, tables.table(title, columns, rows, empty=empty, whole=("Began", "Sound"))
+        {"items": items, "next": cursor},
+        tables.table(title, columns, rows, empty=empty, whole=("Id", "Began", "Sound")),
     )
 
 
@@ -110,7 +111,7 @@ async def fetch_recording(desk: Desk, arguments: Namespace) -> Reply:
     path = f"/v1/recordings/{quote(arguments.id, safe='')}/audio"
     query = {"reason": arguments.reason, "format": arguments.format, "changed": True if arguments.changed else None}
     with new_file(file) as opened:
-        size = await desk.api.fetch("GET", path, opened, media="audio/", query=query)
+        size = (await desk.api.fetch("GET", path, opened, media="audio/", query=query)).size_bytes
     return Reply({"file": str(file), "bytes": size}, tables.plain(f"The recording stands in {file} ({size} bytes)."))
 
 

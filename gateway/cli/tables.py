@@ -1,41 +1,81 @@
-"""How answers look: tables that fit into 80 columns, times of the centre's zone, and text that is only text.
+"""How answers look: tables that fit into 80 columns where their words do, times of the centre's zone, and text that is
+only text.
 
 Counterpart: the modules of the subjects, which say what stands in them.
+
+An id is there to be copied, so no word is ever broken: a table that cannot have it otherwise is wider than the
+terminal, which then goes on in its next line and copies the word as one.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 Cell = str | int | None | Text
+
+ENDLESS = 100_000
+"""Columns of a file or a pipe."""
+BETWEEN = 4
+"""Columns that stand between two cells, at most."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unbroken:
+    """A table as wide as its words need it, whatever the terminal's width."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        least = sum((column.min_width or 1) + BETWEEN for column in self.table.columns)
+        yield from console.render(self.table, options.update_width(max(options.max_width, least)))
+
+
+def show(shown: RenderableType) -> None:
+    """Prints an answer. A sentence is broken by the terminal alone, and in a file or a pipe nothing is."""
+    console = Console(highlight=False)
+    if not console.file.isatty():
+        console.width = ENDLESS
+    console.print(shown, soft_wrap=isinstance(shown, Text), crop=False)
 
 
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str, whole: Iterable[str] = ()
 ) -> RenderableType:
     """The rows under their title; the sentence `empty` where there is none. None is an empty cell; the columns that are
-    named in `whole` are never broken."""
+    named in `whole` are not broken between words either."""
     made = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
-    for name in columns:
-        made.add_column(name, overflow="fold", no_wrap=name in whole)
-    for row in rows:
-        made.add_row(*(plain(cell) for cell in row))
-    return made if made.row_count else Text(empty)
+    told = [[plain(cell) for cell in row] for row in rows]
+    for place, name in enumerate(columns):
+        cells = [Text(name), *(row[place] for row in told)]
+        made.add_column(name, no_wrap=name in whole, min_width=_widest(cells, is_whole=name in whole))
+    for row in told:
+        made.add_row(*row)
+    return Unbroken(made) if told else Text(empty)
 
 
 def facts(title: str, rows: Iterable[tuple[str, Cell]]) -> RenderableType:
     """Names and values, one a line. A value is never cut: it may be copied from here."""
+    told = [(plain(name), plain(value)) for name, value in rows]
     made = Table(box=None, show_header=False, padding=(0, 2))
-    made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in rows:
-        made.add_row(name, plain(value))
-    return Group(plain(title), made)
+    made.add_column(no_wrap=True, min_width=_widest((name for name, _ in told), is_whole=True))
+    made.add_column(min_width=_widest((value for _, value in told), is_whole=False))
+    for row in told:
+        made.add_row(*row)
+    return Group(plain(title), Unbroken(made))
+
+
+def _widest(cells: Iterable[Text], *, is_whole: bool) -> int:
+    """The columns that the longest line, or the longest word, of any of them takes."""
+    texts = [cell.plain for cell in cells]
+    parts = [part for text in texts for part in (text.splitlines() if is_whole else text.split())]
+    return max(map(cell_len, parts), default=1)
 
 
 def plain(value: Cell) -> Text:

@@ -36,6 +36,13 @@ class PauseReason(Kept):
     name: str
 
 
+def first_pause_reasons(at: datetime) -> list[PauseReason]:
+    """What a new centre's operators may dial after *46 at once; admins make them their own."""
+    # a break, a meal, a prayer, the toilet, a meeting, other duty
+    names = ("Istirahat", "Makan", "Sholat", "Toilet", "Rapat", "Tugas lain")
+    return [PauseReason(digit=str(place), name=name, created_at=at) for place, name in enumerate(names, 1)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules(Kept):
     """What admins decide about how the centre is staffed and what is an alarm. There is one set of them."""

@@ -1,5 +1,5 @@
 """Erasing: one person's data goes because that person asks for it (UU 27/2022). Two people of the centre do it: one
-asks, another confirms. What a legal hold keeps stays.
+asks, another confirms. What a legal hold keeps stays until it is lifted.
 
 Counterparts: `gateway/erasing.py` carries it out; `gateway/api/erasures.py` is where it is asked for;
 docs/decisions/0020 says what goes, what stays, and why.
@@ -32,6 +32,8 @@ class State(StrEnum):
     """Nobody confirmed it in time."""
     CONFIRMED = "confirmed"
     """It goes on."""
+    HELD = "held"
+    """All is erased but calls under a legal hold: it goes on by itself when they are free."""
     DONE = "done"
     WITHDRAWN = "withdrawn"
 
@@ -58,13 +60,13 @@ class Erasure(Kept):
     recordings: int = 0
     """How many recordings were destroyed."""
     left_out: int = 0
-    """How many calls a legal hold keeps."""
+    """How many calls a legal hold keeps: as long as there are any it is not done."""
 
     def state(self, at: datetime) -> State:
         if self.done_at is not None:
             return State.DONE
         if self.confirmed_at is not None:
-            return State.CONFIRMED
+            return State.HELD if self.left_out else State.CONFIRMED
         if (self.retired_at or at) > self.created_at + CONFIRM_WITHIN:
             return State.EXPIRED
         return State.ASKED if self.is_active else State.WITHDRAWN

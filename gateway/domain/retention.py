@@ -12,6 +12,8 @@ from gateway.domain.dispositions import Disposition
 from gateway.domain.kept import Invalid, Kept, Unfitting
 
 LONGEST_DAYS = 36_500
+LIFT_WITHIN = timedelta(days=7)
+"""Within how long a second person confirms that a hold is lifted; after that it is to be asked for anew."""
 LONGEST_LEAP = timedelta(days=3)
 """A clock that has run further ahead of what is known to have passed, in one leap or in many, is not believed before a
 person has looked."""
@@ -40,13 +42,29 @@ class RetentionRule(Kept):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalHold(Kept):
-    """The recordings of one call are kept until the hold is lifted, whatever the rules say."""
+    """The recordings of one call are kept until the hold is lifted, whatever the rules say. One person alone sets it;
+    to lift it one asks and another confirms: what it kept may be destroyed within the hour."""
 
     KIND: ClassVar[str] = "legal_hold"
 
     call_id: str
     reason: str
     set_by: str
+    lift_reason: str = ""
+    """Why it should be lifted, as the person said who asked last."""
+    lift_asked_by: str = ""
+    lift_asked_at: datetime | None = None
+    lifted_by: str = ""
+    """The second person."""
+
+    @property
+    def lift_until(self) -> datetime | None:
+        """Until when another person may confirm that it is lifted; None where nobody asked for it."""
+        return None if self.lift_asked_at is None else self.lift_asked_at + LIFT_WITHIN
+
+    def is_to_be_lifted(self, at: datetime) -> bool:
+        """Whether somebody asked for that, and it waits for another person."""
+        return self.is_active and self.lift_until is not None and at < self.lift_until
 
 
 def deciding(

@@ -40,7 +40,7 @@ class May(StrEnum):
         "change operators, queues, trunks, agencies, pause reasons, rules, advice and retention rules, blocks, bans, "
         "webhooks"
     )
-    HOLD_RECORDINGS = "set and lift legal holds"
+    HOLD_RECORDINGS = "set legal holds, and as two people lift them"
     HAND_OUT = "export recordings for the police"
     ERASE = "ask for the data of one person to be erased, and confirm what somebody else asked for"
     GIVE_TOKENS = "make and take back tokens"

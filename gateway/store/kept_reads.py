@@ -72,11 +72,22 @@ class KeptReads:
             return [(row["id"], rows.alarm_of(row)) for row in (await connection.execute(query)).mappings()]
 
     async def audit(
-        self, after: int, limit: int, *, actor: str | None = None, subject: str | None = None
+        self,
+        after: int,
+        limit: int,
+        *,
+        before: int | None = None,
+        actor: str | None = None,
+        subject: str | None = None,
     ) -> list[Entry]:
-        """At most `limit` entries of the audit log after that number, oldest first. Raises StoreAway."""
+        """At most `limit` entries of the audit log after that number, oldest first; newest first where they are to be
+        `before` one. Raises StoreAway."""
         table = tables.audit
-        query = select(table).where(table.c.seq > after).order_by(table.c.seq).limit(limit)
+        query = select(table).where(table.c.seq > after).limit(limit)
+        if before is None:
+            query = query.order_by(table.c.seq)
+        else:
+            query = query.where(table.c.seq < before).order_by(table.c.seq.desc())
         if actor is not None:
             query = query.where(table.c.actor == actor)
         if subject is not None:

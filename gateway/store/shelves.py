@@ -267,6 +267,10 @@ _ALL: Final = (
         Column("call_id", Key, nullable=False, index=True),
         Column("reason", Words, nullable=False),
         Column("set_by", Words, nullable=False),
+        Column("lift_reason", Words, nullable=False),
+        Column("lift_asked_by", Words, nullable=False),
+        Column("lift_asked_at", UtcTime),
+        Column("lifted_by", Words, nullable=False),
     ),
     _shelf(
         Erasure,

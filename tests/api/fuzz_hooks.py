@@ -35,6 +35,8 @@ FORMATS = {
     "sip-uri": st.builds("sip:{}@{}:{}".format, st.integers(100, 999_999), _HOSTS, st.integers(1, 65535)),
     "uri": st.builds("http://127.0.0.{}:9/{}".format, st.integers(1, 254), st.integers(0, 9999)),
     "event-type": st.sampled_from(list(EVENT_TYPES)),
+    "trunk-name": st.sampled_from(["telkomsel", "indosat"]),
+    "queue-name": st.just("emergency"),
     "cursor": st.integers(1, 10**6).map(lambda number: cursor_of(a_call(number))),
 }
 for name, strategy in FORMATS.items():

@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.house import House, Reply
 
-REASON = {"digit": "1", "name": "istirahat"}
+REASON = {"digit": "9", "name": "istirahat"}
 SHIFT = {"name": "pagi", "start": "06:00", "end": "14:00", "first_date": "2026-11-01"}
 
 

@@ -27,7 +27,7 @@ async def test_one_person_asks_and_sees_what_it_touches_and_another_one_confirms
     assert asked.json["touches"] == {
         **{"calls": 1, "call_ids": ["112-1"], "recordings": 1, "recording_ids": ["112-1"]},
         **{"callbacks": 0, "dispositions": 1, "blocks": 0},
-        "left_out": [{"call_id": "112-2", "why": "LP/B/112"}],
+        **{"left_out": [{"call_id": "112-2", "why": "LP/B/112"}], "hindrance": None},
     }
     path = f"/v1/erasures/{asked.json['id']}"
     match = {"If-Match": asked.headers["ETag"]}
@@ -40,12 +40,33 @@ async def test_one_person_asks_and_sees_what_it_touches_and_another_one_confirms
     assert (await house.delete(path)).status == 409
     assert await house.services.erasing.look() == 1
 
+    held = (await house.get(path)).json
+    assert (held["state"], held["number"], held["done_at"]) == ("held", NUMBER, None)
+    assert (held["calls"], held["recordings"], held["left_out"]) == (1, 1, 1)
+    assert held["touches"]["left_out"] == [{"call_id": "112-2", "why": "LP/B/112"}]
+    assert (held["touches"]["calls"], held["touches"]["recordings"]) == (0, 0)
+    call = (await house.get("/v1/calls/112-1")).json
+    assert (call["caller"], call["recording"]) == (held["pseudonym"], None)
+    assert (await house.get("/v1/calls/112-2")).json["caller"] == "+628123456789"
+
+    hold = "/v1/legal-holds/1/lift"
+    await house.post(hold, {"reason": "verdict"}, token="supervisor", headers={"If-Match": "*"})
+    assert (await house.ask("POST", f"{hold}/confirm", headers={"If-Match": "*"})).status == 200
+    assert await house.services.erasing.look() == 1
     done = (await house.get(path)).json
     assert (done["state"], done["number"], done["touches"]) == ("done", "", None)
-    assert (done["calls"], done["recordings"], done["left_out"]) == (1, 1, 1)
-    call = (await house.get("/v1/calls/112-1")).json
-    assert (call["caller"], call["recording"]) == (done["pseudonym"], None)
-    assert (await house.get("/v1/calls/112-2")).json["caller"] == "+628123456789"
+    assert (done["calls"], done["recordings"], done["left_out"]) == (2, 2, 0)
+    assert (await house.get("/v1/calls/112-2")).json["caller"] == held["pseudonym"]
+
+
+async def test_whoever_asks_is_told_at_once_that_the_person_waits_for_the_centre(house: House) -> None:
+    await with_a_person(house)
+    running = replace(ended(9), caller=NUMBER, ended_at=None, outcome=None)
+    await house.context.store.commit(Change(calls=(running,)))
+    asked = (await house.post("/v1/erasures", {"number": NUMBER, "reason": "letter 17"}, token="supervisor")).json
+    assert asked["touches"]["hindrance"] == "a call of that number goes on: wait for its end"
+    refused = await house.ask("POST", f"/v1/erasures/{asked['id']}/confirm", headers={"If-Match": "*"})
+    assert (refused.status, refused.json["detail"]) == (409, "a call of that number goes on: wait for its end.")
 
 
 async def test_an_erasure_is_withdrawn_before_it_is_confirmed_and_not_seen_by_those_who_may_not(house: House) -> None:

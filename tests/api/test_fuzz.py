@@ -68,7 +68,6 @@ async def _seed(house: House) -> None:
         ),
         ("/v1/absences", {"operator_id": 1, "from_at": "2028-01-01T00:00:00Z", "until_at": "2028-01-02T00:00:00Z"}),
         ("/v1/on-call", {"operator_id": 1, "place": 1}),
-        ("/v1/pause-reasons", {"digit": "1", "name": "Break"}),
     ):
         made = await house.post(path, body)
         assert (made.status, made.json["id"]) == (201, 1), made.text

@@ -155,7 +155,7 @@ async def test_behind_our_own_proxy_each_asker_is_counted_and_named_by_his_own_a
         first, second = ({"X-Forwarded-For": f"10.9.9.9, 10.0.0.{number}, 127.0.0.7"} for number in (1, 2))
         replies = [await house.get("/v1/queues", headers=headers) for headers in (first, first, second)]
         made = await house.post(
-            "/v1/pause-reasons", {"digit": "1", "name": "rapat"}, headers={"X-Forwarded-For": "::1"}
+            "/v1/pause-reasons", {"digit": "9", "name": "rapat"}, headers={"X-Forwarded-For": "::1"}
         )
         now.s += 60
         entries = (await house.get("/v1/audit?limit=1000")).json["items"]

@@ -247,6 +247,34 @@ async def test_a_pattern_is_told_in_words(
     assert not set("^$[]{}") & set(error["reason"])
 
 
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/v1/calls?trunk=", "trunk"),
+        ("/v1/callbacks?trunk=", "trunk"),
+        ("/v1/recordings?trunk=", "trunk"),
+        ("/v1/recordings?queue=", "queue"),
+        ("/v1/reports/service-level?trunk=", "trunk"),
+        ("/v1/reports/service-level?queue=", "queue"),
+    ],
+)
+async def test_a_trunk_or_a_queue_that_there_never_was_is_no_empty_list(house: House, path: str, word: str) -> None:
+    unknown = await house.get(f"{path}nope")
+    [error] = unknown.json["errors"]
+    assert (unknown.status, error["field"]) == (422, f"?{word}")
+    known = {"trunk": "indosat", "queue": "emergency"}[word]
+    assert error["reason"].startswith(f"there is no {word} nope: known are ")
+    assert known in error["reason"]
+
+    things = (await house.get(f"/v1/{word}s")).json["items"]
+    made = (
+        next((each for each in things if each["name"] == "indosat"), None)
+        or (await house.post("/v1/queues", {"name": "second"})).json
+    )
+    assert (await house.delete(f"/v1/{word}s/{made['id']}")).status == 204
+    assert (await house.get(f"{path}{made['name']}")).status == 200  # what is retired has a history
+
+
 def patterns(value: Any) -> set[str]:
     """Every pattern in a JSON value."""
     if isinstance(value, dict):

@@ -107,14 +107,44 @@ async def test_a_hold_is_on_a_call_that_there_is_and_says_who_set_it_and_why(hou
     assert (await house.get("/v1/legal-holds?call_id=112-1", token="reader")).json["items"][0]["reason"] == "LP/B/112"
     assert (await house.patch(path, {"reason": "LP/B/113"})).json["reason"] == "LP/B/113"
     assert (await house.patch(path, {"call_id": "112-2"})).status == 409
-    assert (await house.delete(path)).status == 204
-    assert [each["action"] for each in (await house.get("/v1/audit?limit=1000")).json["items"]][-1] == (
-        "legal_hold.retired"
-    )
+    assert (await house.delete(path)).status == 405
 
     refused = await house.post("/v1/legal-holds", {"call_id": "112-9", "reason": "LP"})
     assert (refused.status, refused.fields) == (409, ["/call_id"])
     assert (await house.post("/v1/legal-holds", {"call_id": "112-1", "reason": " "})).fields == ["/reason"]
+
+
+async def test_a_hold_is_lifted_by_two_people_with_a_reason_in_the_audit_log(house: House) -> None:
+    await with_recordings(house)
+    path = f"/v1/legal-holds/{(await house.post('/v1/legal-holds', {'call_id': '112-1', 'reason': 'LP'})).json['id']}"
+    whatever = {"If-Match": "*"}
+
+    async def lift(body: dict[str, Any]) -> Any:
+        return await house.post(f"{path}/lift", body, token="supervisor", headers=whatever)
+
+    async def confirm(token: str) -> Any:
+        return await house.ask("POST", f"{path}/lift/confirm", token=token, headers=whatever)
+
+    for reason in ({}, {"reason": ""}, {"reason": " … "}):
+        assert (await lift(reason)).fields == ["/reason"]
+    early = await confirm("admin")
+    assert (early.status, "nobody has asked for it" in early.json["detail"]) == (409, True)
+    asked = (await lift({"reason": "verdict 88"})).json
+    assert (asked["lift_asked_by"], asked["lift_reason"], asked["retired_at"]) == ("supervisor", "verdict 88", None)
+    own = await confirm("supervisor")
+    assert (own.status, own.json["detail"]) == (409, "who asked for it cannot confirm it: a second person must.")
+    assert (await confirm("reader")).status == 403
+
+    house.services.clock.at = house.context.clock() + timedelta(days=8)
+    assert (await house.get(path)).json["lift_confirm_until"] is None
+    assert (await confirm("admin")).status == 409
+    await lift({"reason": "verdict 88"})
+    lifted = await confirm("admin")
+    assert (lifted.status, lifted.json["lifted_by"]) == (200, "admin")
+    assert (await house.get("/v1/legal-holds")).json["items"] == []
+    entry = (await house.get("/v1/audit?limit=1000")).json["items"][-1]
+    assert (entry["action"], entry["actor"]) == ("legal_hold.retired", "admin")
+    assert (entry["after"]["lift_asked_by"], entry["after"]["lift_reason"]) == ("supervisor", "verdict 88")
 
 
 async def test_an_auditor_sees_holds_and_sets_none_and_an_operator_sees_none(house: House) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings import PROJECT
 from tests import sip
 from tests.calls import killing
 from tests.calls.killing import Victim, rows
@@ -81,6 +82,21 @@ async def test_calls_are_sealed_within_seconds_and_an_operator_whose_phone_sends
             assert row["problem"].startswith("nothing is heard of the operator in ")
             assert kinds == ["recording.failed", "recording.sealed"]
     assert {call["operator"] for call in calls} == {"1001", "1002"}
+
+
+async def test_the_first_call_of_the_readme_has_a_good_recording(centre: RealCentre, api: Api, tone: Path) -> None:
+    mark = (await api.events())[-1]["at"]
+    caller, phone = (
+        (PROJECT / "setup/try" / name).read_text().replace("var/speech.alaw", str(tone)).replace('"20000"', '"5500"')
+        for name in ("caller.xml", "phone.xml")
+    )
+    async with Sipp(phone, address="127.0.0.21") as answering:
+        await api.operator("1001", answering)
+        assert (await sip.call(caller, centre.sip_port)).succeeded == 1
+    [call] = await api.ended_calls(1, after=mark)
+    row = await the_row(centre, call["id"], ("sealed",))
+    assert (row["problem"], row["sound_s"]) == (None, pytest.approx(5.5, abs=0.4))
+    assert None not in (row["left_dbfs"], row["right_dbfs"])
 
 
 async def test_a_caller_who_cancels_before_112_answers_leaves_an_empty_recording(centre: RealCentre, api: Api) -> None:

@@ -5,6 +5,7 @@ Counterpart: `tests/backup/`, which looks at what is in a backup.
 
 import asyncio
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,31 @@ async def test_a_backup_says_what_is_in_it_and_a_restore_what_to_do_next(typed: 
     assert "Now: gateway112 vault verify" in said.words
     assert "NOT PROVEN" not in said.words
     assert "All is as it was left: 1 recordings" in (await typed.good("vault verify")).words
+
+
+async def test_a_backup_and_a_restore_leave_word_for_the_audit_log(typed: Typed, tmp_path: Path) -> None:
+    await typed.good("backup saved --passphrase-file passphrase --reason", "monthly, for Dinas Kominfo")
+    words = [json.loads(path.read_bytes()) for path in sorted((tmp_path / "var/logbook").iterdir())]
+    assert [(word["step"], word["note"]) for word in words] == [
+        ("begun", "monthly, for Dinas Kominfo"),
+        ("made", "monthly, for Dinas Kominfo"),
+    ]
+    assert words[0]["data"] == {"folder": str(tmp_path / "saved"), "has_sound": True}
+    sums = hashlib.sha256((tmp_path / "saved/SHA256SUMS").read_bytes()).hexdigest()
+    assert (words[1]["data"]["recordings"], words[1]["data"]["sums_sha256"]) == (1, sums)
+    for name in ("var", "recordings"):
+        (tmp_path / name).rename(tmp_path / f"{name}.before")
+    await typed.good("restore saved --passphrase-file passphrase")
+    [restored] = (tmp_path / "var/logbook").iterdir()
+    assert json.loads(restored.read_bytes())["data"]["is_proven"] is True
+    assert (await typed("backup other --without-keys --reason", "…")).status == 2
+
+
+async def test_a_backup_that_the_audit_log_cannot_be_told_of_is_made_and_says_so(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "var/logbook").write_text("no folder")
+    said = await typed("backup saved --without-keys")
+    assert (said.status, (tmp_path / "saved/SHA256SUMS").exists()) == (1, True)
+    assert "NOT IN THE AUDIT LOG" in said.out
 
 
 async def test_what_opens_the_keys_must_be_said_or_that_they_are_left_out(typed: Typed) -> None:

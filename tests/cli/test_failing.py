@@ -202,6 +202,9 @@ async def test_wrong_arguments_end_with_status_2_and_the_usage(typed: Typed, lin
         *("callback list", "callback claim", "callback dial", "callback reached", "callback give-up"),
         "callback give-up-many",
         *("agency list", "agency set", "agency retire"),
+        *("hold list", "hold set", "hold lift", "hold confirm", "recording list", "recording fetch", "export"),
+        *("retention list", "retention add", "retention retire", "retention due"),
+        *("erasure list", "erasure ask", "erasure confirm", "erasure withdraw"),
     ],
 )
 async def test_every_command_has_help_with_an_example_that_fits(typed: Typed, line: str) -> None:

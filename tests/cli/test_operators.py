@@ -107,7 +107,7 @@ async def test_who_is_rostered_is_retired_only_where_the_hole_is_allowed(house: 
 
 async def test_logging_in_and_out_pausing_and_coming_back_are_told_as_they_now_are(house: House, typed: Typed) -> None:
     await typed.good("operator add Siti 1001")
-    reason = (await house.post("/v1/pause-reasons", {"digit": "1", "name": "break"})).json["name"]
+    reason = (await house.post("/v1/pause-reasons", {"digit": "9", "name": "break"})).json["name"]
 
     came = await typed.good("operator login 1001")
     paused = await typed.good("operator pause 1001", reason)
@@ -125,17 +125,19 @@ async def test_a_reason_that_the_centre_does_not_keep_is_named_with_those_that_i
     house: House, typed: Typed
 ) -> None:
     await typed.good("operator add Siti 1001")
-    await house.post("/v1/pause-reasons", {"digit": "1", "name": "break"})
+    await house.post("/v1/pause-reasons", {"digit": "9", "name": "break"})
 
     said = await typed("operator pause 1001 sleep")
 
     assert said.status == 1
-    assert said.err.splitlines()[1] == "  reason: is not among break"
+    assert (
+        said.err.splitlines()[1] == "  reason: is not among Istirahat, Makan, Sholat, Toilet, Rapat, Tugas lain, break"
+    )
 
 
 async def test_an_action_that_asterisk_cannot_do_now_is_a_failure(house: House, typed: Typed) -> None:
     await typed.good("operator add Siti 1001 --queue emergency")
-    await house.post("/v1/pause-reasons", {"digit": "1", "name": "break"})
+    await house.post("/v1/pause-reasons", {"digit": "9", "name": "break"})
     house.switchboard.is_away = True
 
     said = await typed("operator pause 1001 break")

@@ -1,10 +1,15 @@
 """`gateway112 recording`: the list in a terminal, and one of them as a file."""
 
+import io
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from gateway.cli import tables
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.vault.recordings import wav_header
@@ -57,6 +62,10 @@ async def test_one_is_fetched_with_a_reason_that_stands_in_the_log(house: House,
     assert said.words == f"The recording stands in {file} ({44 + len(sound)} bytes)."
     assert file.read_bytes() == wav_header(len(sound)) + sound
     assert why in (await typed.good("audit")).words
+    await house.get("/v1/recordings/112-1.1/slice?from=0.5&to=1.5&format=mp3&reason=police+request+12")
+    heard = (await typed.good("audit --subject recording/112-1.1")).words
+    assert "as wav police request 12" in heard
+    assert "as mp3, seconds 0.5 to 1.5 police request 12" in heard
     for line, reason, told in (
         ("recording fetch 112-1.2 -o", why, "Nothing was written."),
         ("recording fetch ../x -o", why, "There is no recording ../x."),
@@ -68,3 +77,20 @@ async def test_one_is_fetched_with_a_reason_that_stands_in_the_log(house: House,
     assert "cannot be written" in nowhere.words
     assert [name for name in os.listdir(tmp_path) if "wav" in name] == ["one.wav"]
     await typed.good("recording fetch 112-1.1 --changed -o", str(tmp_path / "two.wav"), "--reason", why)
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+def test_an_id_is_never_broken_however_narrow_the_terminal(width: int) -> None:
+    long_id = "sidoarjo-kabupaten-112-1795476254.0-message"
+    rows = [(long_id, "2026-11-23 10:00", "08123456789", "25 s", f"sealed, WRONG: see {long_id} and what is near it")]
+    table = tables.table("Recordings: 1", ("Id", "Began", "Caller", "Sound", "State"), rows, empty="", whole=("Began",))
+    out = io.StringIO()
+    Console(file=out, width=width).print(table, crop=False)
+    assert out.getvalue().count(long_id) == 2
+    assert "2026-11-23 10:00" in out.getvalue()
+
+
+def test_what_is_no_terminal_gets_each_row_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    many = "many words " * 20
+    tables.show(tables.table("Recordings: 1", ("Id", "State"), [("112-1.1", many)], empty=""))
+    assert f"112-1.1   {many}" in capsys.readouterr().out

@@ -75,7 +75,7 @@ async def test_the_audit_log_tells_the_newest_last_and_what_was_changed(typed: T
     assert "Siti" in all_of_it.words
     assert "queue.changed" not in all_of_it.out.splitlines()[0]
     rows = newest.out.splitlines()
-    assert rows[0].startswith("Audit log: 1 of ")
+    assert rows[0].startswith("Audit log, the newest 1 ")
     assert "minimum: 1 → 2" in " ".join(newest.out.split())
     assert "operator.created" not in newest.out
 
@@ -88,6 +88,19 @@ async def test_as_many_entries_are_told_as_were_asked_for(typed: Typed, last: in
 
     assert [each["seq"] for each in every] == list(range(1, len(every) + 1))
     assert told == every[-last:]
+
+
+async def test_the_audit_log_is_told_by_who_did_it_and_by_what_it_is_about(typed: Typed) -> None:
+    for line in ("operator add Siti 1001", "operator add Budi 1002", "queue set emergency minimum=2"):
+        await typed.good(line)
+
+    one = (await typed.good("audit --subject operator/2")).words
+    theirs = (await typed.good("audit --json --actor admin --last 2")).json["items"]
+
+    assert one.startswith("Audit log, the newest 1, about operator/2 ")
+    assert ("Budi" in one, "Siti" in one) == (True, False)
+    assert [each["action"] for each in theirs] == ["operator.created", "queue.changed"]
+    assert (await typed.good("audit --actor nobody")).out == "There is no such entry.\n"
 
 
 async def test_a_whole_audit_log_is_told_with_its_last_hash(house: House, typed: Typed) -> None:

@@ -6,12 +6,14 @@ from gateway.domain.books import PauseReason, Rules
 from gateway.domain.duty import Step
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.kept import Kept
+from gateway.logbook import Step as BackupStep
 from gateway.settings import PROJECT
 from gateway.store.shelves import SHELVES
 
 LITERAL = re.compile(r'(?:Event|Deed|_event|_place_deed|deed_about)\((?:[^()"]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
 VARIABLE = {
     'f"operator.{what}"': {f"operator.{step}" for step in Step},
+    'f"backup.{what}"': {f"backup.{step}" for step in BackupStep},
     'f"alarm.{what}"': {"alarm.raised", "alarm.cleared"},
     'f"on_call.{what}"': {"on_call.rung", "on_call.accepted", "on_call.declined", "on_call.not_reached"},
 }

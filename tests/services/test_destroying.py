@@ -124,7 +124,7 @@ async def test_what_is_held_stays_and_goes_once_the_hold_is_lifted(services: Ser
     )
     await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 0
-    await services.office.retire(hold, ANI)
+    await services.office.retire(replace(hold, lifted_by="Budi"), ANI)
     assert await services.destroying.look() == 2
 
 
@@ -199,7 +199,7 @@ async def test_a_call_back_follows_the_last_call_that_was_tried_and_any_of_them_
     hold = await services.office.create(LegalHold(call_id="112-1", reason="LP", set_by="Ani", created_at=MONDAY), ANI)
     await services.custody.trust(Trusted(MONDAY))
     assert await services.destroying.look() == 0
-    await services.office.retire(hold, ANI)
+    await services.office.retire(replace(hold, lifted_by="Budi"), ANI)
     assert await services.destroying.look() == 1
     [told] = [stored.event for stored in services.feed.after(0) or () if stored.event.type == "recording.destroyed"]
     assert told.call_id == "112-2"

@@ -189,8 +189,9 @@ async def test_the_history_of_everybody_else_and_the_count_of_events_stay(servic
     assert kept.state is SoundState.SEALED
 
 
-async def test_what_a_legal_hold_keeps_stays_whole_and_is_told(services: Services) -> None:
-    await services.office.create(LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY), ANI)
+async def test_what_a_legal_hold_keeps_stays_whole_and_goes_when_it_is_lifted(services: Services) -> None:
+    hold = LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY)
+    hold = await services.office.create(hold, ANI)
     asked = await services.erasing.ask(NUMBER, "letter", ANI)
     touched = await services.erasing.touched(asked)
     assert touched.person.held == {"112-3": "LP/B/1"}
@@ -209,9 +210,48 @@ async def test_what_a_legal_hold_keeps_stays_whole_and_is_told(services: Service
     kept = await services.store.recording("112-3")
     assert kept is not None
     assert kept.state is SoundState.SEALED
+    held = await services.store.one(Erasure, asked.id)
+    assert held is not None
+    assert (held.state(MONDAY), held.number, held.calls, held.left_out) == (State.HELD, NUMBER, 2, 1)
+    assert await services.erasing.look() == 0
+    again = await services.store.one(Erasure, asked.id)
+    assert again == held
+    with pytest.raises(Taken, match="cannot be taken back"):
+        await services.erasing.withdraw(held, ANI)
+
+    await services.office.change(hold, replace(hold, lifted_by="Budi", retired_at=MONDAY), BUDI)
+    going_on = services.custody.redact_set_aside
+    services.custody.redact_set_aside = _die  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        await services.erasing.look()
+    services.custody.redact_set_aside = going_on  # type: ignore[method-assign]
+    assert await services.erasing.look() == 1
     done = await services.store.one(Erasure, asked.id)
     assert done is not None
-    assert (done.calls, done.left_out) == (2, 1)
+    assert (done.state(MONDAY), done.calls, done.recordings, done.left_out) == (State.DONE, 3, 4, 0)
+    assert not _names_the_person(await _everything(services))
+
+
+async def test_a_hold_that_is_lifted_while_another_one_stands_frees_its_own_call(services: Services) -> None:
+    holds = [
+        await services.office.create(LegalHold(call_id=call, reason="LP", set_by="Ani", created_at=MONDAY), ANI)
+        for call in ("112-1", "112-2", "112-3")
+    ]
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    found = []
+    for hold in (None, *holds):
+        if hold is not None:
+            await services.office.change(hold, replace(hold, lifted_by="Budi", retired_at=MONDAY), BUDI)
+        await services.erasing.look()
+        now = await services.store.one(Erasure, asked.id)
+        assert now is not None
+        found.append((now.state(MONDAY), now.calls, now.left_out))
+    assert found == [(State.HELD, 0, 3), (State.HELD, 1, 2), (State.HELD, 2, 1), (State.DONE, 3, 0)]
+
+
+async def _die(*_: object) -> None:
+    raise RuntimeError("killed")
 
 
 async def test_who_asks_cannot_confirm_and_nobody_can_once_it_is_too_late(services: Services) -> None:
@@ -271,11 +311,8 @@ async def test_killed_in_the_middle_it_is_done_to_its_end_afterwards(services: S
     asked = await services.erasing.ask(NUMBER, "letter", ANI)
     await services.erasing.confirm(asked, BUDI)
 
-    async def die(*_: object) -> None:
-        raise RuntimeError("killed")
-
     going_on = services.custody.redact_set_aside
-    services.custody.redact_set_aside = die  # type: ignore[method-assign]
+    services.custody.redact_set_aside = _die  # type: ignore[method-assign]
     with pytest.raises(RuntimeError):
         await services.erasing.look()
     services.custody.redact_set_aside = going_on  # type: ignore[method-assign]

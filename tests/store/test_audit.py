@@ -44,6 +44,13 @@ async def test_each_deed_is_an_entry_with_before_and_after_and_an_event(reposito
     assert events[2].data == {"phone": "1001", "by": "Ani"}
 
 
+async def test_the_newest_entries_are_told_first_before_a_number(repository: Repository, reads: Reads) -> None:
+    await three_changes(repository)
+    newest = await reads.kept.audit(0, 2, before=2**63 - 1)
+    assert [each.seq for each in newest] == [3, 2]
+    assert [each.seq for each in await reads.kept.audit(0, 2, before=2, actor="Ani")] == [1]
+
+
 async def test_what_is_secret_is_in_no_entry_and_no_event(repository: Repository, reads: Reads) -> None:
     await three_changes(repository)
     told = repr(await reads.kept.audit(0, 10)) + repr(await reads.events(0, 10))
