@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gateway.settings import SipSettings
 
-KINDS = ("udp", "tcp")
+CARRIERS = "udp"
+KINDS = (CARRIERS, "tcp")
 LOOK_EVERY_S = 0.2
 BOOT_LIMIT_S = 120.0
 ASK_LIMIT_S = 60.0
@@ -49,8 +50,8 @@ def _sockets(kind: str, port: int) -> set[str]:
 
 def watch(sip: SipSettings, console: Sequence[str], pid: int) -> None:
     """Returns once the Asterisk of that id listens at the SIP port, or has ended. One that has booted without is told
-    of and killed: whoever keeps it running starts it again. `console` is the command that asks it something.
-    Blocking."""
+    of, and killed where carriers cannot reach it (UDP): whoever keeps it running starts it again. `console` is the
+    command that asks it something. Blocking."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -62,7 +63,8 @@ def watch(sip: SipSettings, console: Sequence[str], pid: int) -> None:
                 return  # it has ended, and said why
             if _has_booted(console) and (kinds := deaf_at(sip.port, pid)):
                 print(_words(sip, kinds), file=sys.stderr, flush=True)
-                signal.pidfd_send_signal(process, signal.SIGKILL)
+                if CARRIERS in kinds:
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
                 return
     finally:
         os.close(process)
@@ -79,10 +81,11 @@ def _has_booted(console: Sequence[str]) -> bool:
 
 def _words(sip: SipSettings, kinds: Sequence[str]) -> str:
     where = f"{sip.host}:{sip.port} ({' and '.join(kinds).upper()})"
+    so = "It is ended, for it would hear no call" if CARRIERS in kinds else "Calls over UDP are answered"
     return (
-        f"settings: sip.port: Asterisk has not opened {where}: another program was quicker. It is ended, for it "
-        f"would hear no call. Remedy: end what uses the port (`ss -lnup 'sport = {sip.port}'` names it), or choose a "
-        "free one (gateway.toml or GATEWAY112_SIP_PORT)."
+        f"settings: sip.port: Asterisk has not opened {where}: another program was quicker. {so}. Remedy: end what "
+        f"uses the port (`ss -lntup 'sport = {sip.port}'` names it) and start Asterisk again, or choose a free one "
+        "(gateway.toml or GATEWAY112_SIP_PORT)."
     )
 
 

@@ -32,11 +32,11 @@ def taken_port() -> Iterator[int]:
 
 
 @contextmanager
-def a_program(opens: int = 0) -> Iterator[subprocess.Popen[str]]:
-    """A program that holds that port of UDP and TCP; 0: none."""
+def a_program(opens: int = 0, kinds: str = "socket.SOCK_DGRAM, socket.SOCK_STREAM") -> Iterator[subprocess.Popen[str]]:
+    """A program that holds that port of these kinds; 0: none."""
     script = f"""
 import socket
-for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM) if {opens} else ():
+for kind in ({kinds}) if {opens} else ():
     line = socket.socket(socket.AF_INET, kind)
     line.bind(("127.0.0.1", {opens}))
     if kind == socket.SOCK_STREAM:
@@ -70,6 +70,17 @@ def test_one_that_listens_is_left_alone_and_so_is_nobody(capfd: pytest.CaptureFi
     ears.watch(SipSettings(port=taken_port), BOOTED, process.pid)
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_that_hears_carriers_alone_is_told_of_and_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind(("127.0.0.1", 0))
+        port = line.getsockname()[1]
+    with a_program(port, kinds="socket.SOCK_DGRAM,") as process:
+        ears.watch(SipSettings(port=port), BOOTED, process.pid)
+        assert process.poll() is None
+
+    assert "(TCP): another program was quicker. Calls over UDP are answered." in capfd.readouterr().err
 
 
 @pytest.mark.asterisk
