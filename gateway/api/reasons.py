@@ -22,7 +22,15 @@ NO_SPACE_BYTES = 100_000_000
 
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
-    *("no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled", "vault_away"),
+    *(
+        "no_operator",
+        "overloaded",
+        "journal_behind",
+        "little_space",
+        "advice_blind",
+        "recordings_stalled",
+        "vault_away",
+    ),
     *("recordings_not_moved", "recordings_failing", "asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
@@ -54,7 +62,7 @@ async def found(context: Context) -> list[Reason]:
     database = await _database(context)
     for each in (*_of_asterisk(context), *database, *_of_the_journal(context), *_of_space(context)):
         (severe if each.is_severe else slight).append(each)
-    slight += [*_of_people(context), *_of_recordings(context), *_of_what_is_held(context)]
+    slight += [*_of_people(context), *_of_the_load(context), *_of_recordings(context), *_of_what_is_held(context)]
     slight += _of_the_certificate(context)
     if not database:
         slight += [*await _in_vain(context), *await _of_tokens(context)]
@@ -141,6 +149,17 @@ def _of_people(context: Context) -> Iterator[Reason]:
             "advice_blind",
             "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past).",
             "Look at the database's load; calls wait in the order of their arrival meanwhile.",
+        )
+
+
+def _of_the_load(context: Context) -> Iterator[Reason]:
+    status = context.status()
+    if shed := status.luxuries.shed:
+        yield Reason(
+            "overloaded",
+            f"There is more to do than this machine can carry. These wait, so that calls do not: {', '.join(shed)}.",
+            "See whether very many call (/v1/board), else who uses the processor or the database. It ends by itself.",
+            since=status.overloaded_since,
         )
 
 

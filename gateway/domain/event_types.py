@@ -86,6 +86,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "recording.failed": "something is wrong with its sound, with the reason: missing, cut, one side silent, not sealed",
     "recording.found": "a file of sound was found that belongs to nothing that the centre knows",
     "gateway.was_blind": "for a while the gateway did not see what happened: why, how long, how many calls went on",
+    "gateway.overload_began": "there is more to do than the machine can carry: what is late now, so that calls are not",
+    "gateway.overload_ended": "that is over: since when it was, how long, and what was late at its worst",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",
     "webhook.created": "a receiver of events was added",
