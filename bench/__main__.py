@@ -23,11 +23,13 @@ from bench import (
     door,
     drain,
     framing,
+    overload,
     report,
     reports,
     ring,
     roster,
     sealing,
+    soak,
     stream,
     throughput,
     waiting,
@@ -60,6 +62,9 @@ class Lengths:
     drained: int
     deaths: int
     attack_s: float
+    overload_s: float
+    carried: int | None
+    soak_min: float
 
 
 FULL = Lengths(
@@ -75,6 +80,9 @@ FULL = Lengths(
     drained=1000,
     deaths=20,
     attack_s=12,
+    overload_s=60,
+    carried=None,
+    soak_min=120,
 )
 QUICK = Lengths(
     rounds=2,
@@ -89,6 +97,9 @@ QUICK = Lengths(
     drained=100,
     deaths=3,
     attack_s=12,
+    overload_s=15,
+    carried=40,
+    soak_min=1,
 )
 
 
@@ -99,6 +110,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--load-seconds", type=float, metavar="S", help="length of the throughput's load")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
+    parser.add_argument("--carried", type=int, metavar="R", help="calls/s that this machine carries; else it is tried")
+    parser.add_argument("--minutes", type=float, metavar="M", help="length of the soak (120)")
     return parser.parse_args()
 
 
@@ -119,15 +132,19 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "waiting": lambda say, lengths: waiting.measure(say),
     "door": lambda say, lengths: door.measure(say, attack_s=lengths.attack_s),
     "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
+    "overload": lambda say, lengths: overload.measure(say, seconds=lengths.overload_s, carried=lengths.carried),
+    "soak": lambda say, lengths: soak.measure(say, minutes=lengths.soak_min),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
+WHEN_NAMED = ("overload", "soak")
+"""They load the machine as far as it goes, or take hours."""
 BLOCKS = (*BESIDE, *ALONE)
 
 
 async def _run(names: list[str], lengths: Lengths, folder: Path, say: Say, show: Callable[[str, Block], None]) -> None:
     for name in names:
         if name in ALONE:
-            async with asyncio.timeout(LONGEST_RUN_S):
+            async with asyncio.timeout(LONGEST_RUN_S + (60 * lengths.soak_min if name == "soak" else 0)):
                 show(name, await ALONE[name](say, lengths))
     names = [name for name in names if name in BESIDE]
     if names:
@@ -153,8 +170,11 @@ def main() -> int:
         drained=base.drained,
         deaths=chosen.deaths or base.deaths,
         attack_s=base.attack_s,
+        overload_s=base.overload_s,
+        carried=chosen.carried or base.carried,
+        soak_min=chosen.minutes or base.soak_min,
     )
-    names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
+    names = [name for name in BLOCKS if name in (chosen.only or set(BLOCKS) - set(WHEN_NAMED))]
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
