@@ -20,7 +20,7 @@ from bench.measure import children, memory_bytes
 from bench.plot import Line, Panel
 from bench.report import Block, Row
 from bench.sides import Say
-from chaos.conservation import Kind
+from chaos.conservation import Kind, Troubles
 from gateway.settings import PROJECT
 
 PICTURE = PROJECT / "var/bench/soak.svg"
@@ -65,7 +65,7 @@ FIGURES = (
     Figure("its open files", lambda sample: sample.files, "", 1, 3),
     Figure("its tasks", lambda sample: sample.tasks, "", 1, 5),
     Figure("the vault worker's memory", lambda sample: sample.worker_memory, "MB", 1e6, 3e6),
-    Figure("its open files ", lambda sample: sample.worker_files, "", 1, 3),
+    Figure("the worker's open files", lambda sample: sample.worker_files, "", 1, 3),
     Figure("the database, for each call", lambda sample: sample.database, "kB", 1e3, 100),
     Figure("the journal, for each call", lambda sample: sample.journal, "kB", 1e3, 100),
     Figure("recordings that wait to be sealed", lambda sample: sample.waiting, "", 1, 20),
@@ -98,7 +98,8 @@ async def _soaked(on: Ground, say: Say, seconds: float) -> tuple[list[Sample], M
     steady.call_no_more()
     await on.traffic.stop(LAST_CALLS_S)
     say("soak: holding the history against SIPp's logs")
-    return samples, await ground.counted(on)
+    found, _ = await ground.counted(on, Troubles())
+    return samples, found
 
 
 async def _sample(on: Ground, at: float, before: tuple[int, int]) -> Sample:
@@ -170,7 +171,7 @@ def _row(figure: Figure, trend: Trend) -> Row:
     figures = {BEGAN: trend.began, ENDED: trend.ended, GREW: trend.growth}
     is_judged = trend.verdict is not Verdict.TOO_SHORT
     return Row(
-        figure.what.strip(),
+        figure.what,
         {side: value / figure.of for side, value in figures.items()},
         figure.unit,
         target=f"level: {trend.verdict}",

@@ -41,6 +41,7 @@ from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.books import never_banned
 from gateway.domain.duty import Told
 from gateway.domain.knocks import Knocks
+from gateway.domain.overload import answer_s
 from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
@@ -88,7 +89,12 @@ class House:
             stores.store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
         )
         self.journal = Journal(settings.journal_dir, rotate_at_bytes=settings.journal.rotate_at_bytes, clock=_now)
-        self.shedding = Shedding(saving=self.saving, journal_s=lambda: self.journal.behind_s, clock=_now)
+        self.shedding = Shedding(
+            saving=self.saving,
+            journal_s=lambda: self.journal.behind_s,
+            answer_s=lambda: answer_s(self.centre.running_calls.values()),
+            clock=_now,
+        )
         self._reach_asterisk(settings, stores)
         self._keep_books(settings, stores)
         self._keep_recordings(settings, stores)

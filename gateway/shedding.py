@@ -24,19 +24,21 @@ LOOK_EVERY_S = 0.5
 
 
 class Shedding:
-    """`journal_s` says how old what is written and not yet stored may be, `clock_s` is a clock that never leaps: both
-    in seconds."""
+    """`journal_s` says how old what is written and not yet stored may be, `answer_s` how long whom Asterisk has taken
+    waits for its answer, `clock_s` is a clock that never leaps: all in seconds."""
 
     def __init__(
         self,
         *,
         saving: Saving,
         journal_s: Callable[[], float],
+        answer_s: Callable[[], float],
         clock: Callable[[], datetime],
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._saving = saving
         self._journal_s = journal_s
+        self._answer_s = answer_s
         self._clock = clock
         self._clock_s = clock_s
         self._stands = Overload()
@@ -71,12 +73,12 @@ class Shedding:
 
     async def look(self, loop_s: float) -> None:
         """One look, to which the loop came so late. Raises StoreAway: it is told at the next one."""
-        before, lag, now_s = self._stands, Lag(self._journal_s(), loop_s), self._clock_s()
+        before, now_s = self._stands, self._clock_s()
+        lag = Lag(self._journal_s(), loop_s, self._answer_s())
         self._stands = before.after(lag, now_s)
         if self._stands.level != before.level:
-            told = {"shed": ",".join(self.luxuries().shed), "strain": round(self.strain, 2)}
-            told |= {"journal_s": round(lag.journal_s, 2), "loop_s": round(loop_s, 3)}
-            log.warning("overload", extra=told)
+            shed = ",".join(self.luxuries().shed)
+            log.warning("overload", extra={"shed": shed, "strain": round(self.strain, 2), **lag.told})
         if self._stands.level and self.since is None:
             self.since, self._since_s, self._most = self._clock(), now_s, Luxuries()
         self._most = max(self._most, self.luxuries(), key=lambda each: len(each.shed))

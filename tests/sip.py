@@ -154,11 +154,11 @@ def caller_waits(*, caller: str = ANY_CALLER, dialled: str = "112", media: str =
     )
 
 
-def caller_loses_patience(*, patience_ms: int, caller: str = ANY_CALLER) -> str:
+def caller_loses_patience(*, patience_ms: int, caller: str = ANY_CALLER, media: str = ALAW) -> str:
     """A carrier's call that stays until the centre hangs up, for so long after 112 answered; then the caller leaves."""
     return _scenario(
         "caller_loses_patience",
-        _invite(caller, "112", ALAW, ()),
+        _invite(caller, "112", media, ()),
         _PROVISIONAL,
         '<recv response="200" rrs="true"/>\n',
         _send(_request("ACK", caller, "112", in_dialog=True, cseq="1 ACK")),

@@ -4,15 +4,22 @@ Counterpart: `gateway/shedding.py` measures the lag and tells; whoever has a lux
 decides a call's fate is none of them: advice, history, callbacks and alarms go on as ever.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from gateway.domain.call import Call
 from gateway.domain.events import Event
+from gateway.domain.life import last_sign
 
 MOST_JOURNAL_S = 1.5
 """What Asterisk wrote so long ago should be stored: in a whole centre it is within 0.3 s."""
 MOST_LOOP_S = 0.15
 """So late the gateway may come to what is due: in a whole centre it does within 0.02 s."""
+MOST_ANSWER_S = 1.5
+"""So soon Asterisk answers whom it has taken: a whole one does within 0.2 s."""
+GIVEN_UP_S = 32.0
+"""A carrier gives up an INVITE after so long (RFC 3261, timer B): one that is still not answered then tells nothing."""
 MOST_STRAIN = 2.0
 """More is not believed of one look: it may be a single long breath, of the disk or of the machine."""
 WEIGHT = 0.25
@@ -27,15 +34,34 @@ FALL_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the gateway is behind, in seconds: what Asterisk wrote and is not stored, and what is due in the loop."""
+    """How far the centre is behind, in seconds: the gateway with what Asterisk wrote and is not stored and with what is
+    due in its loop; Asterisk with the answer to whom it has taken."""
 
-    journal_s: float
-    loop_s: float
+    journal_s: float = 0.0
+    loop_s: float = 0.0
+    answer_s: float = 0.0
 
     @property
     def strain(self) -> float:
         """1 is too much."""
-        return max(self.journal_s / MOST_JOURNAL_S, self.loop_s / MOST_LOOP_S)
+        return max(self.journal_s / MOST_JOURNAL_S, self.loop_s / MOST_LOOP_S, self.answer_s / MOST_ANSWER_S)
+
+    @property
+    def told(self) -> dict[str, float]:
+        """As events and the log have it."""
+        return {name: round(seconds, 3) for name, seconds in asdict(self).items()}
+
+
+def answer_s(calls: Iterable[Call]) -> float:
+    """How long the running call has waited longest that Asterisk has taken and not answered: until the newest sign of
+    any of them, all by Asterisk's own clock. 0 where there is none."""
+    running = list(calls)
+    came = [call.arrived_at for call in running if call.greeted_at is None]
+    if not came:
+        return 0.0
+    newest = max(map(last_sign, running))
+    ages = ((newest - at).total_seconds() for at in came)
+    return max((age for age in ages if age < GIVEN_UP_S), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +121,7 @@ class Overload:
 
 def began(at: datetime, lag: Lag, luxuries: Luxuries) -> Event:
     """That there is too much to do from now on."""
-    data = {"journal_s": round(lag.journal_s, 2), "loop_s": round(lag.loop_s, 3), "shed": list(luxuries.shed)}
-    return Event("gateway.overload_began", at, data=data)
+    return Event("gateway.overload_began", at, data={**lag.told, "shed": list(luxuries.shed)})
 
 
 def ended(at: datetime, since: datetime, seconds: float, most: Luxuries) -> Event:

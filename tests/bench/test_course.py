@@ -2,35 +2,21 @@
 
 from xml.etree import ElementTree
 
-from bench.course import overtaken
+from bench.course import Waiter, overtaken
 from bench.plot import Line, Marked, Panel, picture
-from chaos.sightings import Seen, Talk
 
 
-def caller(number: int, came: float, left: float | None = None) -> Seen:
-    """One who was answered by 112 then."""
-    return Seen(f"{number}", f"{number}", "indosat", came, came, answered_at=came, left_at=left)
+def test_whoever_was_served_as_he_came_overtook_nobody() -> None:
+    assert overtaken([Waiter(0, 5, None), Waiter(1, 6, None), Waiter(2, 7, None)]) == [0, 0, 0]
 
 
-def talks(**began: float) -> dict[str, list[Talk]]:
-    """When a person spoke with each, by `n` and the number."""
-    return {name[1:]: [Talk(name[1:], at)] for name, at in began.items()}
-
-
-def test_whoever_had_a_person_as_he_came_overtook_nobody() -> None:
-    seen = [caller(1, 0.0), caller(2, 1.0), caller(3, 2.0)]
-    assert overtaken(seen, talks(n1=5.0, n2=6.0, n3=7.0)) == [0.0, 0.0, 0.0]
-
-
-def test_whoever_had_a_person_before_one_who_came_earlier_and_still_waits_overtook_him() -> None:
-    seen = [caller(1, 0.0), caller(2, 1.0), caller(3, 2.5)]
-    assert overtaken(seen, talks(n3=5.0, n1=6.0, n2=7.0)) == [2.5, 0.0, 0.0]
+def test_whoever_was_served_before_one_who_came_earlier_and_still_waits_overtook_him() -> None:
+    assert overtaken([Waiter(0, 6, None), Waiter(1, 7, None), Waiter(2.5, 5, None)]) == [2.5, 0, 0]
 
 
 def test_who_has_left_is_not_overtaken() -> None:
-    seen = [caller(1, 0.0, left=4.0), caller(2, 1.0)]
-    assert overtaken(seen, talks(n2=5.0)) == [0.0]
-    assert overtaken([caller(1, 0.0, left=6.0), caller(2, 1.0)], talks(n2=5.0)) == [1.0]
+    assert overtaken([Waiter(0, None, 4), Waiter(1, 5, None)]) == [0]
+    assert overtaken([Waiter(0, None, 6), Waiter(1, 5, None)]) == [1]
 
 
 def test_the_picture_is_whole_whatever_it_is_given() -> None:

@@ -1,9 +1,12 @@
 """When there is too much to do, what is left out, and that it does not flap."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import pairwise
 
-from gateway.domain.overload import LEVELS, MOST_JOURNAL_S, MOST_LOOP_S, Lag, Overload
+from gateway.domain.call import Call
+from gateway.domain.overload import LEVELS, MOST_ANSWER_S, MOST_JOURNAL_S, MOST_LOOP_S, Lag, Overload, answer_s
+from tests.domain.values import MONDAY
 
 LOOK_S = 0.5
 EASE, TOO_MUCH = Lag(0.1, 0.005), Lag(0.2, 2 * MOST_LOOP_S)
@@ -27,8 +30,24 @@ def test_a_whole_centre_sheds_nothing() -> None:
     assert set(levels(seconds(EASE, 3600))) == {0}
 
 
-def test_either_lag_is_one() -> None:
-    assert Lag(MOST_JOURNAL_S, 0).strain == Lag(0, MOST_LOOP_S).strain == 1
+def test_each_lag_is_one() -> None:
+    assert Lag(MOST_JOURNAL_S).strain == Lag(loop_s=MOST_LOOP_S).strain == Lag(answer_s=MOST_ANSWER_S).strain == 1
+
+
+def came(seconds: float, answered_after: float | None = None) -> Call:
+    """A call that came so long after the first, and was answered by 112 so long after that."""
+    at = MONDAY + timedelta(seconds=seconds)
+    answered_at = None if answered_after is None else at + timedelta(seconds=answered_after)
+    return Call(f"112-{seconds}", "telkomsel", "0811", at, greeted_at=answered_at)
+
+
+def test_asterisk_is_as_late_as_the_answer_to_whom_it_has_taken_by_its_own_clock() -> None:
+    assert answer_s([]) == 0
+    assert answer_s([came(0, 0.1), came(1, 0.2)]) == 0
+    assert answer_s([came(0, 0.1), came(0.5)]) == 0
+    assert answer_s([came(0, 0.1), came(0.5), came(3, 0.2)]) == 2.7
+    # what hangs for longer than any carrier waits tells of itself alone
+    assert answer_s([came(0), came(60, 0.1), came(61)]) == 0
 
 
 def test_what_is_too_much_sheds_one_luxury_more_every_two_seconds_the_pictures_first_and_webhooks_last() -> None:

@@ -22,6 +22,7 @@ class Load:
         self.shedding = Shedding(
             saving=services.saving,
             journal_s=lambda: 0.0,
+            answer_s=lambda: 0.0,
             clock=services.clock,
             clock_s=services.clock.seconds,
         )
