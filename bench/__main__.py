@@ -64,6 +64,7 @@ class Lengths:
     attack_s: float
     overload_s: float
     carried: int | None
+    operators: int
     soak_min: float
 
 
@@ -82,6 +83,7 @@ FULL = Lengths(
     attack_s=12,
     overload_s=60,
     carried=None,
+    operators=260,
     soak_min=120,
 )
 QUICK = Lengths(
@@ -99,6 +101,7 @@ QUICK = Lengths(
     attack_s=12,
     overload_s=15,
     carried=40,
+    operators=260,
     soak_min=1,
 )
 
@@ -111,6 +114,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
     parser.add_argument("--carried", type=int, metavar="R", help="calls/s that this machine carries; else it is tried")
+    parser.add_argument("--operators", type=int, metavar="N", help="at the overload's centre (260)")
     parser.add_argument("--minutes", type=float, metavar="M", help="length of the soak (120)")
     return parser.parse_args()
 
@@ -132,7 +136,9 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "waiting": lambda say, lengths: waiting.measure(say),
     "door": lambda say, lengths: door.measure(say, attack_s=lengths.attack_s),
     "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
-    "overload": lambda say, lengths: overload.measure(say, seconds=lengths.overload_s, carried=lengths.carried),
+    "overload": lambda say, lengths: overload.measure(
+        say, seconds=lengths.overload_s, carried=lengths.carried, operators=lengths.operators
+    ),
     "soak": lambda say, lengths: soak.measure(say, minutes=lengths.soak_min),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
@@ -172,6 +178,7 @@ def main() -> int:
         attack_s=base.attack_s,
         overload_s=base.overload_s,
         carried=chosen.carried or base.carried,
+        operators=chosen.operators or base.operators,
         soak_min=chosen.minutes or base.soak_min,
     )
     names = [name for name in BLOCKS if name in (chosen.only or set(BLOCKS) - set(WHEN_NAMED))]

@@ -30,7 +30,7 @@ from tests import sip
 from tests.sip import Sipp
 
 PICTURE = PROJECT / "var/bench/overload.svg"
-OPERATORS, TALK_MS = 260, 3000
+TALK_MS = 3000
 PATIENCE_MS = 12_000
 """So long a caller waits for a person, from 112's answer on."""
 RATES = (10, 20, 30, 40, 50, 60)
@@ -51,12 +51,12 @@ LAST_CALLS_S = 60.0
 STAYS_WHOLE_S = 5.0
 
 
-async def measure(say: Say, *, seconds: float, carried: int | None) -> Block:
+async def measure(say: Say, *, seconds: float, carried: int | None, operators: int) -> Block:
     """Offers twice `carried` calls a second, or twice what is found to be carried, for `seconds`."""
     with tempfile.TemporaryDirectory(prefix="overload-", dir="/tmp") as name:
         folder = Path(name)
         async with (
-            ground.ground(folder, say, operators=OPERATORS, longest_ms=0, talk_ms=TALK_MS) as on,
+            ground.ground(folder, say, operators=operators, longest_ms=0, talk_ms=TALK_MS) as on,
             listening(on.centre, folder / "stream.log"),
             enjoying(on.api) as enjoyed,
         ):
