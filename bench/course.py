@@ -20,7 +20,6 @@ from bench.report import Block, Row
 from chaos.conservation import Json, Kind
 from chaos.sightings import Seen, Talk
 
-LUXURIES = ("board", "streams", "waveforms", "webhooks")
 SETTLING_S = 5.0
 """After a change of the load so long is left out of what is had a second."""
 WHOLE_WITHIN_S = 30.0
@@ -157,18 +156,16 @@ def picture(course: Course) -> str:
     def rate(name: str, what: str) -> Line:
         return line(name, _a_second(looks, what))
 
-    shed = [line(name, ((look.at, float(name in look.shed)) for look in looks)) for name in LUXURIES]
+    waits = line("", ((look.at, nan if math.isnan(look.strain) else len(look.shed)) for look in looks))
     return plot.picture(
         f"{course.rate} calls/s are carried: twice that for a while",
         (
             Panel("calls a second", (rate("sent", "sent"), rate("had a person", "spoken"))),
             Panel("calls in flight", (line("", ((look.at, look.in_flight) for look in looks)),)),
-            Panel("strain of the gateway: 1 is too much", (line("", ((look.at, look.strain) for look in looks)),)),
-            Panel("luxuries that wait", shed),
-            Panel(
-                "luxuries had, a second",
-                (rate("board's pictures", "pictures"), rate("webhooks", "posts"), rate("sealed", "sealed")),
-            ),
+            Panel("strain: 1 is too much", (line("", ((look.at, look.strain) for look in looks)),)),
+            Panel("luxuries that wait: board and streams, waveforms, webhooks", (waits,)),
+            Panel("the board's pictures, a second", (rate("", "pictures"),)),
+            Panel("posts of webhooks, a second", (rate("", "posts"),)),
             Panel("journal not stored yet, kB", (line("", ((look.at, look.lag_bytes / 1e3) for look in looks)),)),
             Panel("the gateway's memory, MB", (line("", ((look.at, look.memory / 1e6) for look in looks)),)),
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 COLOURS = ("#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00", "#00838f")
 STATUS = {"ok": "#2e7d32", "impaired": "#f9a825", "down": "#c62828", "away": "#424242"}
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, GAP = 1200, 150, 90, 20, 50, 50
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, GAP = 1200, 150, 90, 20, 80, 50
 STEPS_S = (1, 5, 10, 30, 60, 300, 600, 1800)
 MOST_STEPS = 15
 
@@ -48,10 +48,10 @@ def picture(
     parts = [f'<text x="{LEFT}" y="20" class="title">{escape(title)}</text>']
     for place, panel in enumerate(panels):
         parts += _panel(panel, TOP + place * (HEIGHT + GAP), length)
-    for mark in marks:
+    for place, mark in enumerate(marks):
         x = _x(mark.at_s, length)
-        parts.append(f'<path d="M{x} {TOP - 14}V{low - GAP}" stroke="#888" stroke-dasharray="4 3"/>')
-        parts.append(f'<text x="{x + 4}" y="{TOP - 18}">{escape(mark.words)}</text>')
+        parts.append(f'<path d="M{x} {TOP - 38}V{low - GAP}" stroke="#888" stroke-dasharray="4 3"/>')
+        parts.append(f'<text x="{x + 4}" y="{TOP - 28 - 14 * (place % 2)}">{escape(mark.words)}</text>')
     parts += _strip(health, low - 12, length) + _axis(low + 20, length)
     size = f'width="{WIDTH}" height="{low + 30}" viewBox="0 0 {WIDTH} {low + 30}"'
     style = "text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:14px}"
@@ -77,13 +77,15 @@ def _panel(panel: Panel, top: int, length: float) -> list[str]:
     for share in (0, 0.5, 1):
         y = round(top + HEIGHT * (1 - share), 1)
         parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{share * most:,.3g}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{_number(share * most)}</text>')
     for place, line in enumerate(panel.lines):
         colour = COLOURS[place % len(COLOURS)]
         points = " ".join(
             f"{_x(at, length)},{round(top + HEIGHT * (1 - value / most), 1)}" for at, value in line.points
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.4"/>')
+        if not line.name:
+            continue
         x = WIDTH - RIGHT - 150 * (len(panel.lines) - place)
         parts.append(f'<rect x="{x}" y="{top - 15}" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{x + 15}" y="{top - 6}">{escape(line.name)}</text>')
@@ -108,6 +110,10 @@ def _axis(y: int, length: float) -> list[str]:
         f'<text x="{_x(at, length)}" y="{y - 22}" text-anchor="middle">{_words(at)}</text>'
         for at in range(0, int(length) + 1, step)
     ]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _words(at_s: int) -> str:
