@@ -13,11 +13,11 @@ from gateway.domain.events import Event
 from gateway.domain.life import last_sign
 
 MOST_JOURNAL_S = 1.5
-"""What Asterisk wrote so long ago should be stored: in a whole centre it is within 0.3 s."""
+"""What Asterisk wrote so long ago should be stored: at 40 calls/s it was within 0.5 s."""
 MOST_LOOP_S = 0.15
-"""So late the gateway may come to what is due: in a whole centre it does within 0.02 s."""
+"""So late the gateway may come to what is due: at 40 calls/s it did within 0.05 s."""
 MOST_ANSWER_S = 1.5
-"""So soon Asterisk answers whom it has taken: a whole one does within 0.2 s."""
+"""So soon Asterisk answers whom it has taken: at 40 calls/s it did within 0.5 s."""
 GIVEN_UP_S = 32.0
 """A carrier gives up an INVITE after so long (RFC 3261, timer B): one that is still not answered then tells nothing."""
 MOST_STRAIN = 2.0
