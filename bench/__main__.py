@@ -23,6 +23,7 @@ from bench import (
     door,
     drain,
     framing,
+    overload,
     pages,
     report,
     reports,
@@ -30,6 +31,7 @@ from bench import (
     ring,
     roster,
     sealing,
+    soak,
     stream,
     throughput,
     waiting,
@@ -44,6 +46,8 @@ WIDTH = 120
 LATEST = PROJECT / "var/bench/latest.json"
 LONGEST_RUN_S = 1800.0
 """A run that hangs is ended."""
+LAID_A_SECOND = 1000
+"""Calls that a slow machine lays into both databases for the pages block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Lengths:
     drained: int
     deaths: int
     attack_s: float
+    overload_s: float
+    carried: int | None
+    operators: int
+    soak_min: float
     has_sound: bool = False
 
 
@@ -82,6 +90,10 @@ FULL = Lengths(
     drained=1000,
     deaths=20,
     attack_s=12,
+    overload_s=60,
+    carried=None,
+    operators=260,
+    soak_min=120,
 )
 QUICK = Lengths(
     rounds=2,
@@ -98,6 +110,10 @@ QUICK = Lengths(
     drained=100,
     deaths=3,
     attack_s=12,
+    overload_s=15,
+    carried=40,
+    operators=260,
+    soak_min=1,
 )
 
 
@@ -110,6 +126,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, metavar="N", help="how many lie in the store in the pages block")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
+    parser.add_argument("--carried", type=int, metavar="R", help="calls/s that this machine carries; else it is tried")
+    parser.add_argument("--operators", type=int, metavar="N", help="at the overload's centre (260)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="length of the soak (120)")
     return parser.parse_args()
 
 
@@ -134,15 +153,22 @@ ALONE: Mapping[str, Callable[[Say, Lengths], Awaitable[Block]]] = {
     "waiting": lambda say, lengths: waiting.measure(say),
     "door": lambda say, lengths: door.measure(say, attack_s=lengths.attack_s),
     "deaths": lambda say, lengths: deaths.measure(say, moments=lengths.deaths, seed=int(time.time())),
+    "overload": lambda say, lengths: overload.measure(
+        say, seconds=lengths.overload_s, carried=lengths.carried, operators=lengths.operators
+    ),
+    "soak": lambda say, lengths: soak.measure(say, minutes=lengths.soak_min),
 }
 """Blocks that need no plain Asterisk beside them: they run first."""
+WHEN_NAMED = ("overload", "pages", "soak")
+"""They load the machine as far as it goes, or take long."""
 BLOCKS = (*BESIDE, *ALONE)
 
 
 async def _run(names: list[str], lengths: Lengths, folder: Path, say: Say, show: Callable[[str, Block], None]) -> None:
     for name in names:
         if name in ALONE:
-            async with asyncio.timeout(LONGEST_RUN_S):
+            more_s = {"soak": 60 * lengths.soak_min, "pages": lengths.page_calls / LAID_A_SECOND}
+            async with asyncio.timeout(LONGEST_RUN_S + more_s.get(name, 0)):
                 show(name, await ALONE[name](say, lengths))
     names = [name for name in names if name in BESIDE]
     if names:
@@ -171,8 +197,12 @@ def main() -> int:
         deaths=chosen.deaths or base.deaths,
         attack_s=base.attack_s,
         has_sound=chosen.sound,
+        overload_s=base.overload_s,
+        carried=chosen.carried or base.carried,
+        operators=chosen.operators or base.operators,
+        soak_min=chosen.minutes or base.soak_min,
     )
-    names = [name for name in BLOCKS if not chosen.only or name in chosen.only]
+    names = [name for name in BLOCKS if name in (chosen.only or set(BLOCKS) - set(WHEN_NAMED))]
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)

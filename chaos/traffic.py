@@ -39,12 +39,14 @@ _ANSWER = '<recv response="200" rrs="true" rtd="true"/>'
 
 
 class Traffic:
-    """All carriers and phones of one campaign. `longest_ms` bounds the calls' length."""
+    """All carriers and phones of one campaign. `longest_ms` bounds the calls' length, `patience_ms` an operator's."""
 
-    def __init__(self, folder: Path, sip_port: int, luck: random.Random, *, longest_ms: int) -> None:
+    def __init__(
+        self, folder: Path, sip_port: int, luck: random.Random, *, longest_ms: int, patience_ms: int = PATIENCE_MS
+    ) -> None:
         self.folder = folder
         self.phones = Sipp(
-            _logged_phone(sip.phone_loses_patience(patience_ms=PATIENCE_MS)),
+            _logged_phone(sip.phone_loses_patience(patience_ms=patience_ms)),
             address=PHONES_ADDRESS,
             options=logging_to(folder / "phones.log"),
         )

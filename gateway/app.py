@@ -127,6 +127,7 @@ class App:
                     edges.create_task(LogFiles(house.link, settings.asterisk_dir / "log").run()),
                     edges.create_task(house.notices.run()),
                     edges.create_task(house.listening.run()),
+                    edges.create_task(house.shedding.run()),
                     edges.create_task(house.vault.run()),
                     edges.create_task(house.destroying.run()),
                     edges.create_task(house.erasing.run()),

@@ -19,6 +19,7 @@ from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.evidence import Sound, Space, Verification
+from gateway.domain.overload import Luxuries
 from gateway.domain.recordings import Recording, State, recording_id
 from gateway.ports import EvidenceReads, Listened, Moving, RawSounds, Store, StoreAway, Vault, VaultAway
 from gateway.saving import Saving
@@ -56,7 +57,8 @@ class Evidence:
     """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
     not ended; `is_hearing` says whether Asterisk is seen and its journal is read to the end; `low_bytes` is the space
     under which it is an alarm; `moving` says how sound gets to its bucket, `verification` how the nightly looks at the
-    vault stand (blocking: a small file each); `clock_s` is a clock that never leaps, in seconds."""
+    vault stand (blocking: a small file each); `luxuries` says how long sealing must wait; `clock_s` is a clock that
+    never leaps, in seconds."""
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Evidence:
         clock_s: Callable[[], float],
         moving: Callable[[], Moving | None] = lambda: None,
         verification: Callable[[], Verification | None] = lambda: None,
+        luxuries: Callable[[], Luxuries] = Luxuries,
     ) -> None:
         self._store = store
         self._moving = moving
@@ -102,6 +105,7 @@ class Evidence:
             standing=self.standing,
             clock=clock,
             clock_s=clock_s,
+            luxuries=luxuries,
         )
 
     async def run(self) -> None:

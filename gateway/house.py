@@ -41,6 +41,7 @@ from gateway.domain.advice import TrunkRule, in_vain, unreachable
 from gateway.domain.books import never_banned
 from gateway.domain.duty import Told
 from gateway.domain.knocks import Knocks
+from gateway.domain.overload import answer_s
 from gateway.domain.sight import Why
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
@@ -58,6 +59,7 @@ from gateway.past import Past
 from gateway.recovery import Recovery
 from gateway.saving import Saving
 from gateway.settings import Settings
+from gateway.shedding import Shedding
 from gateway.stores import Stores
 from gateway.uptime import uptime
 from gateway.vault.keys import KeyRing, SigningKey
@@ -90,6 +92,12 @@ class House:
             stores.store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
         )
         self.journal = Journal(settings.journal_dir, rotate_at_bytes=settings.journal.rotate_at_bytes, clock=_now)
+        self.shedding = Shedding(
+            saving=self.saving,
+            journal_s=lambda: self.journal.behind_s,
+            answer_s=lambda: answer_s(self.centre.running_calls.values()),
+            clock=_now,
+        )
         self._reach_asterisk(settings, stores)
         self._keep_books(settings, stores)
         self._keep_recordings(settings, stores)
@@ -194,6 +202,7 @@ class House:
             low_bytes=settings.vault.low_space_mb * 1_000_000,
             moving=lambda: moving(settings),
             verification=lambda: verification(settings),
+            luxuries=self.shedding.luxuries,
             clock=_now,
             clock_s=time.monotonic,
         )
@@ -284,7 +293,9 @@ class House:
     def _open_to_people(self, settings: Settings, stores: Stores) -> None:
         api = settings.api
         self.uses = Uses(stores.store, _now)
-        self.streams = Streams(self.feed, stores.reads, note_use=self.uses.note, clock=_now)
+        self.streams = Streams(
+            self.feed, stores.reads, note_use=self.uses.note, clock=_now, luxuries=self.shedding.luxuries
+        )
         self.door = Door(
             limit=api.connections,
             per_address=api.connections_per_address,
@@ -297,6 +308,7 @@ class House:
             feed=self.feed,
             centre_name=settings.centre.name,
             clock=_now,
+            luxuries=self.shedding.luxuries,
         )
         self.certificate = Watched(settings, time.monotonic)
 
@@ -338,6 +350,7 @@ class House:
                 catch_up=self.journal.catch_up,
                 silent_calls=lambda: self.listening.silent_calls,
                 clock=_now,
+                luxuries=self.shedding.luxuries,
             ),
             status=self.status,
             health=Health(),
@@ -431,6 +444,9 @@ class House:
             sip_host=settings.sip.host,
             recordings=self.evidence.standing,
             link_counts=asdict(self.link.counters),
+            strain=self.shedding.strain,
+            luxuries=self.shedding.luxuries(),
+            overloaded_since=self.shedding.since,
         )
 
 

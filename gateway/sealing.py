@@ -9,13 +9,14 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from gateway.domain import evidence
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.evidence import Space, Verification
+from gateway.domain.overload import Luxuries
 from gateway.domain.recordings import Recording, Seal, State
 from gateway.ports import EvidenceReads, Moving, RecordingCounts, Sealed, Store, Unsealable, Vault, VaultAway
 from gateway.saving import Saving
@@ -77,7 +78,8 @@ class _PutOff:
 
 
 class Sealing:
-    """`clock_s` is a clock that never leaps, in seconds; `standing` is kept up to date, and its `space` obeyed."""
+    """`clock_s` is a clock that never leaps, in seconds; `standing` is kept up to date, and its `space` obeyed;
+    `luxuries` says how long what is over must wait."""
 
     def __init__(
         self,
@@ -89,11 +91,13 @@ class Sealing:
         standing: Standing,
         clock: Callable[[], datetime],
         clock_s: Callable[[], float],
+        luxuries: Callable[[], Luxuries],
     ) -> None:
         self._store = store
         self._reads = reads
         self._saving = saving
         self._vault = vault
+        self._luxuries = luxuries
         self._standing = standing
         self._clock = clock
         self._clock_s = clock_s
@@ -115,11 +119,11 @@ class Sealing:
         self._put_off = {key: each for key, each in self._put_off.items() if each.until_s + PUT_OFF_S > now_s}
         put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
         waiting = await self._reads.sealable(self._clock(), SEALED_AT_ONCE + len(put_off))
-        due = [each for each in waiting if each.id not in put_off][:SEALED_AT_ONCE]
+        due = [each for each in waiting if each.id not in put_off and not self._waits(each)][:SEALED_AT_ONCE]
         came: dict[str, Sealed | Unsealable] = {}
         stored_at_s = self._clock_s()
         for recording in due:
-            if self._standing.space is None or self._standing.space.stops_sealing:
+            if self._standing.space is None or self._standing.space.stops_sealing or self._waits(recording):
                 await self._store_what_came(came)
                 return False
             try:
@@ -133,6 +137,12 @@ class Sealing:
                 came, stored_at_s = {}, self._clock_s()
         await self._store_what_came(came)
         return len(due) == SEALED_AT_ONCE
+
+    def _waits(self, recording: Recording) -> bool:
+        """Whether it is left for later, because there is too much to do."""
+        wait_s = self._luxuries().waveforms
+        over_at = recording.ended_at or recording.started_at
+        return wait_s > 0 and self._clock() - over_at < timedelta(seconds=wait_s)
 
     async def _seal(self, recording: Recording) -> Sealed | Unsealable:
         try:

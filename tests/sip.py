@@ -154,6 +154,24 @@ def caller_waits(*, caller: str = ANY_CALLER, dialled: str = "112", media: str =
     )
 
 
+def caller_loses_patience(*, patience_ms: int, caller: str = ANY_CALLER, media: str = ALAW) -> str:
+    """A carrier's call that stays until the centre hangs up, for so long after 112 answered; then the caller leaves."""
+    return _scenario(
+        "caller_loses_patience",
+        _invite(caller, "112", media, ()),
+        _PROVISIONAL,
+        '<recv response="200" rrs="true"/>\n',
+        _send(_request("ACK", caller, "112", in_dialog=True, cseq="1 ACK")),
+        f'<recv request="BYE" next="over" timeout="{patience_ms}" ontimeout="tired"/>\n',
+        '<label id="tired"/>\n',
+        _send(_request("BYE", caller, "112", in_dialog=True, cseq="2 BYE"), retrans=True),
+        '<recv response="200" next="gone"/>\n',
+        '<label id="over"/>\n',
+        _send(_OK),
+        '<label id="gone"/>\n',
+    )
+
+
 def caller_cancels(*, after_ms: int, caller: str = ANY_CALLER, dialled: str = "112") -> str:
     """A caller who hangs up while the trunk still rings."""
     cancel = _request("CANCEL", caller, dialled, in_dialog=False, cseq="1 CANCEL").replace("[branch]", "[branch-4]")

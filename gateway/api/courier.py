@@ -17,6 +17,7 @@ from gateway.api import cloudevents
 from gateway.api.following import following
 from gateway.domain.change import Webhook
 from gateway.domain.events import StoredEvent
+from gateway.domain.overload import Luxuries
 from gateway.feed import Feed
 from gateway.store.reads import Reads
 
@@ -54,10 +55,18 @@ class Gone(Exception):
 
 
 class Courier:
-    """Carries to one receiver. `standing` tells how far it has come."""
+    """Carries to one receiver. `standing` tells how far it has come, `luxuries` says how long each post waits."""
 
     def __init__(
-        self, webhook: Webhook, *, centre: str, feed: Feed, reads: Reads, clock: Callable[[], datetime], pace: Pace
+        self,
+        webhook: Webhook,
+        *,
+        centre: str,
+        feed: Feed,
+        reads: Reads,
+        clock: Callable[[], datetime],
+        pace: Pace,
+        luxuries: Callable[[], Luxuries] = Luxuries,
     ) -> None:
         self.webhook = webhook
         self.standing = Standing(webhook.after_seq, webhook.failing_since)
@@ -66,6 +75,7 @@ class Courier:
         self._reads = reads
         self._clock = clock
         self._pace = pace
+        self._luxuries = luxuries
 
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Runs until it is cancelled. Raises Gone."""
@@ -83,6 +93,7 @@ class Courier:
 
     async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent) -> None:
         """Posts one event until it is taken. Raises Gone."""
+        await asyncio.sleep(self._luxuries().webhooks)
         body = cloudevents.envelope(self._centre, stored)
         pause_s = self._pace.first_pause_s
         while (error := await self._post(session, stored, body)) is not None:

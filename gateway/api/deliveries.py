@@ -18,6 +18,7 @@ import aiohttp
 from gateway.api.courier import Courier, Gone, Pace, Standing
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change, Webhook
+from gateway.domain.overload import Luxuries
 from gateway.feed import Feed
 from gateway.ports import StoreAway, Taken
 from gateway.saving import Saving
@@ -33,7 +34,8 @@ LAST_SAVE_TIMEOUT_S = 2.0
 
 
 class Deliveries:
-    """All webhooks of the centre called `centre_name`. `clock` returns the time now, in UTC."""
+    """All webhooks of the centre called `centre_name`. `luxuries` says how long each post waits; `clock` returns the
+    time now, in UTC."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Deliveries:
         centre_name: str,
         clock: Callable[[], datetime],
         pace: Pace | None = None,
+        luxuries: Callable[[], Luxuries] = Luxuries,
     ) -> None:
         self._saving = saving
         self._store = store
@@ -53,6 +56,7 @@ class Deliveries:
         self._centre_name = centre_name
         self._clock = clock
         self._pace = pace or Pace()
+        self._luxuries = luxuries
         self._couriers: dict[str, Courier] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stored: dict[str, tuple[int, datetime | None]] = {}
@@ -132,6 +136,7 @@ class Deliveries:
             reads=self._reads,
             clock=self._clock,
             pace=self._pace,
+            luxuries=self._luxuries,
         )
         self._stored[webhook.id] = (webhook.after_seq, webhook.failing_since)
         self._changed.set()

@@ -20,6 +20,7 @@ from gateway.api.routes import Answer, route
 from gateway.defects import Defects
 from gateway.domain.advice import TrunkRule
 from gateway.domain.evidence import Verification
+from gateway.domain.overload import Luxuries
 from gateway.domain.sight import BlindTime, Why
 from gateway.sealing import Standing
 
@@ -81,6 +82,11 @@ class Status:
     recordings: Standing = field(default_factory=Standing)
     link_counts: Mapping[str, int] = field(default_factory=dict)
     """What the link to Asterisk has seen since the start: see `asterisk.wire.Counters`."""
+    strain: float = 0.0
+    """How much there is to do: 1 is too much."""
+    luxuries: Luxuries = field(default_factory=Luxuries)
+    """How long each waits because of that."""
+    overloaded_since: datetime | None = None
 
 
 class Health:

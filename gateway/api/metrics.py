@@ -9,6 +9,7 @@ import asyncio
 import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
@@ -181,6 +182,9 @@ def _gateway(context: Context, status: Status) -> Iterator[Metric]:
         "Streams cut off because the listener did not read.",
         value=context.streams.dropped_count,
     )
+    yield _gauge("strain_ratio", "How much there is to do for the gateway; from 1 on it is too much.", status.strain)
+    waits = asdict(status.luxuries)
+    yield _gauges("luxury_wait_seconds", "How long each waits because there is too much; 0: not.", "luxury", waits)
     yield _histogram("loop_delay_seconds", "How late the gateway came to what was due.", context.meter.delays)
     yield _gauge("tasks", "Things that the gateway does at once (asyncio tasks).", len(asyncio.all_tasks()))
     yield _gauges("disk_free_bytes", "Free space where calls are written down, by setting.", "place", status.free_bytes)

@@ -17,6 +17,7 @@ from gateway.api.telling import told_json
 from gateway.bookkeeper import Bookkeeper
 from gateway.centre import Centre
 from gateway.domain.books import Books
+from gateway.domain.overload import Luxuries
 from gateway.domain.picture import History, Picture, Seen, picture
 from gateway.feed import Feed
 from gateway.line import Line
@@ -88,8 +89,8 @@ def _frame(model: BoardModel, *, hides_numbers: bool) -> bytes:
 
 class Pictures:
     """`status` says how Asterisk and the journal stand; `catch_up` returns once what Asterisk had written to its
-    journal is stored, or after a moment; `silent_calls` are those whose caller does not speak; `clock` returns the time
-    now, in UTC."""
+    journal is stored, or after a moment; `silent_calls` are those whose caller does not speak; `luxuries` says how
+    long a picture must stay; `clock` returns the time now, in UTC."""
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class Pictures:
         catch_up: Callable[[], Awaitable[bool]],
         silent_calls: Callable[[], frozenset[str]],
         clock: Callable[[], datetime],
+        luxuries: Callable[[], Luxuries] = Luxuries,
         store_wait_s: float = STORE_WAIT_S,
     ) -> None:
         self._centre = centre
@@ -114,6 +116,7 @@ class Pictures:
         self._catch_up = catch_up
         self._silent_calls = silent_calls
         self._clock = clock
+        self._luxuries = luxuries
         self._store_wait_s = store_wait_s
         self._turn = asyncio.Lock()
         self._shown: Shown | None = None
@@ -129,12 +132,15 @@ class Pictures:
         self._history_part: PartSeen | None = None
 
     async def newest(self) -> Shown:
-        """The picture as things are now; of what has just changed, after LEAST_S at most.
+        """The picture as things are now; of what has just changed, after LEAST_S at most. While there is too much to do
+        it may be as old as the luxuries say: `as_of` tells.
 
         Raises StoreAway where the store has not answered since the start.
         """
         async with self._turn:
             age_s = time.monotonic() - self._made_s
+            if self._shown is not None and age_s < self._luxuries().board:
+                return self._shown
             if self._shown is not None and self._state == self._state_now() and age_s < AGAIN_S:
                 return self._shown
             if self._shown is not None and age_s < LEAST_S:

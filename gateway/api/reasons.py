@@ -23,9 +23,9 @@ NO_SPACE_BYTES = 100_000_000
 
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
-    *("database_slow", "no_operator", "journal_behind", "little_space", "advice_blind", "recordings_stalled"),
-    *("vault_away", "recordings_not_moved", "recordings_failing", "recordings_changed", "recordings_not_verified"),
-    *("asterisk_refused", "setting_in_vain"),
+    *("database_slow", "no_operator", "overloaded", "journal_behind", "little_space", "advice_blind"),
+    *("recordings_stalled", "vault_away", "recordings_not_moved", "recordings_failing", "recordings_changed"),
+    *("recordings_not_verified", "asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
 """All that there are."""
@@ -56,6 +56,7 @@ def at_hand(context: Context) -> list[Reason]:
         *_of_the_journal(context),
         *_of_space(context),
         *_of_people(context),
+        *_of_the_load(context),
         *_of_recordings(context),
         *_of_what_is_held(context),
         *_of_the_certificate(context),
@@ -156,6 +157,17 @@ def _of_people(context: Context) -> Iterator[Reason]:
             "advice_blind",
             "The advice cannot read the past of calls: nobody is raised or lowered by it (advice_without_past).",
             "Look at the database's load; calls wait in the order of their arrival meanwhile.",
+        )
+
+
+def _of_the_load(context: Context) -> Iterator[Reason]:
+    status = context.status()
+    if shed := status.luxuries.shed:
+        yield Reason(
+            "overloaded",
+            f"There is more to do than this machine can carry. These wait, so that calls do not: {', '.join(shed)}.",
+            "See whether very many call (/v1/board), else who uses the processor or the database. It ends by itself.",
+            since=status.overloaded_since,
         )
 
 

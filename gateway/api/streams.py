@@ -18,6 +18,7 @@ from gateway.api.following import following
 from gateway.api.models import EventModel
 from gateway.api.telling import told_json
 from gateway.domain.events import StoredEvent
+from gateway.domain.overload import Luxuries
 from gateway.domain.tokens import May, Token
 from gateway.feed import Feed
 from gateway.ports import StoreAway
@@ -38,7 +39,8 @@ class TooManyStreams(Exception):
 class Streams:
     """All open streams. `limit` is how many there may be, half of them for one token at most; a listener that takes
     nothing for `write_timeout_s` seconds is dropped, and comes back with the Last-Event-ID that it has. `watch` ends
-    streams with their tokens, and tells `note_use` of the tokens of those that go on."""
+    streams with their tokens, and tells `note_use` of the tokens of those that go on. `luxuries` says how long events
+    gather before they are told."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Streams:
         write_timeout_s: float = 10.0,
         note_use: Callable[[int], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        luxuries: Callable[[], Luxuries] = Luxuries,
     ) -> None:
         self._feed = feed
         self._reads = reads
@@ -58,6 +61,7 @@ class Streams:
         self._write_timeout_s = write_timeout_s
         self._note_use = note_use
         self._clock = clock
+        self._luxuries = luxuries
         self._scopes: dict[asyncio.Timeout, tuple[int, str]] = {}
         """Each with its token's id, and the hash of the secret that it was opened with."""
         self._ended: set[asyncio.Timeout] = set()
@@ -136,6 +140,8 @@ class Streams:
             if events:
                 await self.write(response, b"".join(self._frame(event, hides) for event in events))
                 seq, told_at = events[-1].seq, time.monotonic()
+                if len(events) < BATCH:  # that was all: let more of it come
+                    await asyncio.sleep(self._luxuries().streams)
             elif not await self._feed.wait(seq, LOOK_S) and time.monotonic() - told_at >= self.heartbeat_s:
                 await self.write(response, b": still here\n\n")
                 told_at = time.monotonic()

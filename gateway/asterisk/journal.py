@@ -122,6 +122,14 @@ class Journal:
         """Whether all that was written when this began is stored."""
         return self._caught_up_to > 0
 
+    @property
+    def behind_s(self) -> float:
+        """How old what Asterisk wrote and is not stored yet may be: since the last look that took all there was. What
+        was found at the start, and what waits for a store that is away, is not counted: that is no lack of speed."""
+        if not self.is_told or self.waits:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._caught_up_to
+
     def ring(self) -> None:
         """The door bell: the journal has probably grown."""
         self._bell.set()

@@ -90,6 +90,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "backup.made": "that copy is whole: what is in it, and its hash",
     "backup.restored": "the centre is what it was when a backup was made",
     "gateway.was_blind": "for a while the gateway did not see what happened: why, how long, how many calls went on",
+    "gateway.overload_began": "there is more to do than the machine can carry: what is late now, so that calls are not",
+    "gateway.overload_ended": "that is over: since when it was, how long, and what was late at its worst",
     "alarm.raised": "something needs somebody",
     "alarm.cleared": "that is over",
     "webhook.created": "a receiver of events was added",

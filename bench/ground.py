@@ -1,0 +1,93 @@
+"""A centre of its own under steady traffic that SIPp logs, for what is looked at over time.
+
+Counterparts: `overload.py` and `soak.py`; the traffic and the count of calls are the fault campaign's (`chaos/`).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.sides import Say, make_operators
+from chaos import conservation
+from chaos.conservation import Json, Kind, Told, Troubles
+from chaos.traffic import Traffic
+from tests.centre import Api, RealCentre, real_centre
+
+RTP = {"first_port": 10_000, "last_port": 25_999}
+"""As many as there can be: where none is left, Asterisk answers 488."""
+TOLD_LIMIT_S = 60.0
+LOOK_S = 2.0
+UNAVAILABLE = 503
+ANSWER_LIMIT_S = 3.0
+"""A gateway that takes longer over health or metrics is told as away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    centre: RealCentre
+    traffic: Traffic
+    api: Api
+    folder: Path
+
+
+@asynccontextmanager
+async def ground(folder: Path, say: Say, *, operators: int, longest_ms: int, talk_ms: int) -> AsyncIterator[Ground]:
+    """The centre with its gateway and so many operators, who talk for `talk_ms`; nobody calls yet."""
+    with real_centre({"call": {"queue_max_wait_s": 60}, "rtp": RTP}) as centre:
+        luck = random.Random(112)  # noqa: S311  # the same lengths each time
+        traffic = Traffic(folder, centre.sip_port, luck, longest_ms=longest_ms, patience_ms=talk_ms)
+        async with traffic.phones:
+            say("starting a centre")
+            await asyncio.to_thread(centre.start_asterisk)
+            centre.start_gateway()
+            await centre.ready()
+            async with centre.api() as api:
+                say(f"making {operators} operators")
+                await make_operators(api, traffic.phones, operators)
+                try:
+                    yield Ground(centre, traffic, api, folder)
+                finally:
+                    await traffic.stop(0)
+
+
+async def health(api: Api) -> Mapping[str, Any] | None:
+    """What /v1/health says; None where it does not in time."""
+    try:
+        async with api.session.get("/v1/health", timeout=aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)) as response:
+            told: Mapping[str, Any] = await response.json()
+            return told
+    except (aiohttp.ClientError, TimeoutError):
+        return None
+
+
+async def metrics(api: Api) -> Mapping[str, float]:
+    """All that /metrics tells, by name and labels as they stand there; nothing where it does not in time."""
+    try:
+        async with api.session.get("/metrics", timeout=aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)) as response:
+            lines = (await response.text()).splitlines() if response.ok else []
+    except (aiohttp.ClientError, TimeoutError):
+        return {}
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+
+
+async def counted(on: Ground, troubles: Troubles) -> tuple[Mapping[Kind, list[str]], Sequence[Json]]:
+    """What the fault campaign's check finds wrong, in words, with all calls that SIPp saw come to an end: code that
+    shares nothing with the gateway. A call that Asterisk refused or never answered is none; `troubles` say when it was
+    late itself. What happened is told a moment after SIPp saw it: that is waited for."""
+    until = time.monotonic() + TOLD_LIMIT_S
+    while True:
+        on.traffic.read()
+        came = [seen for seen in on.traffic.seen if seen.tried_at is not None and seen.status != UNAVAILABLE]
+        told = Told(await on.api.calls())
+        findings = conservation.check(came, on.traffic.talks, told, troubles, is_final=False).findings
+        if not findings or time.monotonic() > until:
+            found = {kind: [f"{each.about}: {each.words}" for each in findings if each.kind is kind] for kind in Kind}
+            return found, told.calls
+        await asyncio.sleep(LOOK_S)

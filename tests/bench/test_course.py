@@ -1,0 +1,29 @@
+"""Whether callers had persons in the order of their arrival, as the overload's table tells it, and its picture."""
+
+from xml.etree import ElementTree
+
+from bench.course import Waiter, overtaken
+from bench.plot import Line, Marked, Panel, picture
+
+
+def test_whoever_was_served_as_he_came_overtook_nobody() -> None:
+    assert overtaken([Waiter(0, 5, None), Waiter(1, 6, None), Waiter(2, 7, None)]) == [0, 0, 0]
+
+
+def test_whoever_was_served_before_one_who_came_earlier_and_still_waits_overtook_him() -> None:
+    assert overtaken([Waiter(0, 6, None), Waiter(1, 7, None), Waiter(2.5, 5, None)]) == [2.5, 0, 0]
+
+
+def test_who_has_left_is_not_overtaken() -> None:
+    assert overtaken([Waiter(0, None, 4), Waiter(1, 5, None)]) == [0]
+    assert overtaken([Waiter(0, None, 6), Waiter(1, 5, None)]) == [1]
+
+
+def test_the_picture_is_whole_whatever_it_is_given() -> None:
+    panels = (Panel("a < b & c", (Line("x", [(0.0, 1.0), (7200.0, 3.0)]), Line("none", []))), Panel("empty", ()))
+    text = picture("T", panels, (Marked(10.0, "now"),), [(0.0, "ok"), (9.0, "down")])
+    drawn = ElementTree.fromstring(text)  # noqa: S314  # our own
+    words = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "a < b & c" in words
+    assert "120 min" in words
+    ElementTree.fromstring(picture("nothing", ()))  # noqa: S314
