@@ -116,16 +116,17 @@ def main(arguments: list[str] | None = None) -> int:
     for name, function in COMMANDS.items():
         summary = (function.__doc__ or "").split("\n", 1)[0]
         commands.add_parser(name, help=summary, description=summary)
-    cli = None if _first_word(arguments) in COMMANDS else import_module("gateway.cli")
-    if cli is not None:
-        cli.add_to(commands)
+    if _first_word(arguments) not in COMMANDS:
+        import_module("gateway.cli").add_to(commands)
     chosen = parser.parse_args(arguments)
     if chosen.config:
         os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
     try:
         # a token stands beside the settings in the environment, and is none of them
         settings = load(environ={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE})
-        return COMMANDS[chosen.command](settings) if cli is None else int(cli.run(settings, chosen))
+        if chosen.command in COMMANDS:
+            return COMMANDS[chosen.command](settings)
+        return int(import_module("gateway.cli").run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE

@@ -21,7 +21,7 @@ from gateway.meter import watch_delays
 from gateway.pulse import Pulse
 from gateway.saving import Saving
 from gateway.settings import Settings
-from gateway.store.database import ask_anew, refuse_newer_schema
+from gateway.store.database import MIGRATION_LIMIT_S, ask_anew, refuse_newer_schema
 from gateway.store.sole import SoleUse
 from gateway.stores import Stores
 from gateway.systemd import Manager
@@ -89,6 +89,8 @@ class App:
     async def run(self) -> None:
         """Opens the stores, then runs until `stop`. Raises StoreAway when the database cannot be opened, OSError when
         the API's port is taken."""
+        self._manager.takes(MIGRATION_LIMIT_S)
+        self._manager.status("brings the database up to date")
         stores = await Stores.open(self._settings.database_url)
         try:
             await self._run(stores)

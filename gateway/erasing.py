@@ -186,13 +186,20 @@ class Erasing:
         while after is not None:
             after = await self._custody.redact(numbers, person, redaction, after=after, until=until)
         await self._custody.redact_set_aside(numbers, redaction)
-        await self._finish(erasure, person)
+        if not await self._finish(erasure, person):
+            log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": "a legal hold was lifted meanwhile"})
+            self.wake()
+            return False
         await self._custody.scrub()
         return True
 
-    async def _finish(self, erasure: Erasure, person: Person) -> None:
-        """The audit log is told what was done; the number is forgotten, if no call of it is left."""
-        now, held = self._clock(), (await self._left(erasure)).held
+    async def _finish(self, erasure: Erasure, person: Person) -> bool:
+        """The audit log is told what was done; the number is forgotten, if no call of it is left. False, and nothing is
+        told, where one that was held before is free by now."""
+        left = await self._left(erasure)
+        if left.free_calls:
+            return False
+        now, held = self._clock(), left.held
         destroyed = [
             each
             for each in await self._custody.recordings_of(person.free_calls, _dials(person))
@@ -209,6 +216,7 @@ class Erasing:
         await self._saving.save(
             Change(kept=(done,), deeds=(Deed(now, CENTRE, "erasure.changed", before=erasure, after=done),))
         )
+        return True
 
     async def _touched(self, erasure: Erasure, until: datetime) -> Touched:
         # what goes on may have erased some already; what only waits for a hold has

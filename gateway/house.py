@@ -95,7 +95,7 @@ class House:
         self.shedding = Shedding(
             saving=self.saving,
             journal_s=lambda: self.journal.behind_s,
-            answer_s=lambda: answer_s(self.centre.running_calls.values()),
+            answer_s=lambda: answer_s(self.centre.running_calls.values(), settings.call.ring_before_answer_s),
             clock=_now,
         )
         self._reach_asterisk(settings, stores)

@@ -61,6 +61,8 @@ class Logbook:
         self._folder = var / FOLDER
         self._saving = saving
         self._trouble = ""
+        self._unread: set[str] = set()
+        """What could not be read, and was told."""
         self._defects = Defects("logbook_broken")
 
     async def run(self) -> None:
@@ -89,16 +91,32 @@ class Logbook:
     def _taken(self) -> list[tuple[Path, Deed]]:
         """What is to be stored. It is renamed first: what cannot be removed must not be stored again and again. What is
         no word of ours is set aside. Blocking: disk."""
-        found = []
-        names = (path for path in self._folder.glob("*") if path.suffix in (LEFT, TAKEN))
-        for path in sorted(names)[:AT_ONCE]:
-            taken = path.replace(path.with_suffix(TAKEN))
+        found: list[tuple[Path, Deed]] = []
+        for path in sorted(each for each in _listed(self._folder) if each.suffix in (LEFT, TAKEN)):
+            if len(found) == AT_ONCE:
+                break
             try:
+                taken = path.replace(path.with_suffix(TAKEN))
                 found.append((taken, _deed(_read(taken))))
+            except OSError as error:  # another user's, or a link: it stays, and keeps no other word waiting
+                self._tell_unread(path, error)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("logbook_word_refused", extra={"file": path.name, "reason": repr(error)})
                 taken.replace(taken.with_suffix(REFUSED))
         return found
+
+    def _tell_unread(self, path: Path, error: OSError) -> None:
+        if path.stem not in self._unread:
+            self._unread.add(path.stem)
+            log.warning("logbook_word_unreadable", extra={"file": path.name, "reason": str(error)})
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies there; nothing where there is no such folder. Raises OSError where it cannot be read."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _read(path: Path) -> bytes:

@@ -80,7 +80,9 @@ class Courier:
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Runs until it is cancelled. Raises Gone."""
         while True:
-            for stored in await self._next():
+            waiting = await self._next()
+            await asyncio.sleep(self._luxuries().webhooks)
+            for stored in waiting:
                 if not self.webhook.types or stored.event.type in self.webhook.types:
                     await self._deliver(session, stored)
                 self.standing = replace(self.standing, after_seq=stored.seq)
@@ -93,7 +95,6 @@ class Courier:
 
     async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent) -> None:
         """Posts one event until it is taken. Raises Gone."""
-        await asyncio.sleep(self._luxuries().webhooks)
         body = cloudevents.envelope(self._centre, stored)
         pause_s = self._pace.first_pause_s
         while (error := await self._post(session, stored, body)) is not None:

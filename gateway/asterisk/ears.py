@@ -27,7 +27,7 @@ _INODE = 9
 
 
 def deaf_at(port: int, pid: int) -> list[str]:
-    """The kinds of transport of whose port the process has no socket; none where that cannot be seen. Blocking."""
+    """The kinds of transport of whose port the process has no socket; not those that cannot be seen. Blocking."""
     try:
         files = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
@@ -36,16 +36,15 @@ def deaf_at(port: int, pid: int) -> list[str]:
     for file in files:
         with contextlib.suppress(OSError):  # closed meanwhile
             own.add(os.readlink(file))
-    return [kind for kind in KINDS if own.isdisjoint(_sockets(kind, port))]
+    tables = {kind: [Path(f"/proc/net/{kind}"), Path(f"/proc/net/{kind}6")] for kind in KINDS}
+    there = {kind: [file for file in files if file.exists()] for kind, files in tables.items()}
+    return [kind for kind, files in there.items() if files and own.isdisjoint(_sockets(files, port))]
 
 
-def _sockets(kind: str, port: int) -> set[str]:
-    """The sockets of that kind and local port, as links to them are read."""
-    found = set()
-    for file in (Path(f"/proc/net/{kind}"), Path(f"/proc/net/{kind}6")):
-        lines = file.read_text().splitlines()[1:] if file.exists() else []
-        found |= {f"socket:[{each[_INODE]}]" for each in map(str.split, lines) if each[1].endswith(f":{port:04X}")}
-    return found
+def _sockets(tables: Sequence[Path], port: int) -> set[str]:
+    """The sockets of that local port, as links to them are read."""
+    lines = (line.split() for table in tables for line in table.read_text().splitlines()[1:])
+    return {f"socket:[{each[_INODE]}]" for each in lines if each[1].endswith(f":{port:04X}")}
 
 
 def watch(sip: SipSettings, console: Sequence[str], pid: int) -> None:

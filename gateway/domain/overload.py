@@ -52,16 +52,17 @@ class Lag:
         return {name: round(seconds, 3) for name, seconds in asdict(self).items()}
 
 
-def answer_s(calls: Iterable[Call]) -> float:
+def answer_s(calls: Iterable[Call], rings_s: float) -> float:
     """How long the running call has waited longest that Asterisk has taken and not answered: until the newest sign of
-    any of them, all by Asterisk's own clock. 0 where there is none."""
+    any of them, all by Asterisk's own clock. The `rings_s` that 112 rings before it answers are no waiting. 0 where
+    there is none."""
     running = list(calls)
     came = [call.arrived_at for call in running if call.greeted_at is None]
     if not came:
         return 0.0
     newest = max(map(last_sign, running))
-    ages = ((newest - at).total_seconds() for at in came)
-    return max((age for age in ages if age < GIVEN_UP_S), default=0.0)
+    ages = ((newest - at).total_seconds() - rings_s for at in came)
+    return max((age for age in ages if 0 < age < GIVEN_UP_S), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Luxuries:
     waveforms: float = 0.0
     """A recording that is over waits so long before it is converted, drawn and sealed."""
     webhooks: float = 0.0
-    """So long is waited before each post to a receiver: what waits is kept, and comes in order."""
+    """So long a receiver waits before the next events are posted to it: what waits is kept, and comes in order."""
 
     @property
     def shed(self) -> tuple[str, ...]:

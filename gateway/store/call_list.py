@@ -53,8 +53,10 @@ class CallFilter:
     def passes_none(self) -> bool:
         """Whether it contradicts itself."""
         is_unanswered = self.outcome not in (None, Outcome.ANSWERED)
-        return (self.trunk == PROBE_TRUNK and not self.include_probes) or (
-            self.disposition is Unsaid.NONE and is_unanswered
+        return (
+            self.operator == ""
+            or (self.trunk == PROBE_TRUNK and not self.include_probes)
+            or (self.disposition is Unsaid.NONE and is_unanswered)
         )
 
 

@@ -42,12 +42,15 @@ def came(seconds: float, answered_after: float | None = None) -> Call:
 
 
 def test_asterisk_is_as_late_as_the_answer_to_whom_it_has_taken_by_its_own_clock() -> None:
-    assert answer_s([]) == 0
-    assert answer_s([came(0, 0.1), came(1, 0.2)]) == 0
-    assert answer_s([came(0, 0.1), came(0.5)]) == 0
-    assert answer_s([came(0, 0.1), came(0.5), came(3, 0.2)]) == 2.7
+    assert answer_s([], 0) == 0
+    assert answer_s([came(0, 0.1), came(1, 0.2)], 0) == 0
+    assert answer_s([came(0, 0.1), came(0.5)], 0) == 0
+    assert answer_s([came(0, 0.1), came(0.5), came(3, 0.2)], 0) == 2.7
+    # 112 that rings for 4 s before it answers is not late
+    assert answer_s([came(0, 0.1), came(0.5), came(3, 0.2)], 4) == 0
+    assert answer_s([came(0, 4.1), came(0.5), came(5, 4.25)], 4) == 4.75
     # what hangs for longer than any carrier waits tells of itself alone
-    assert answer_s([came(0), came(60, 0.1), came(61)]) == 0
+    assert answer_s([came(0), came(60, 0.1), came(61)], 0) == 0
 
 
 def test_what_is_too_much_sheds_one_luxury_more_every_two_seconds_the_pictures_first_and_webhooks_last() -> None:

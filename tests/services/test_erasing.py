@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Text, cast, select
@@ -248,6 +249,28 @@ async def test_a_hold_that_is_lifted_while_another_one_stands_frees_its_own_call
         assert now is not None
         found.append((now.state(MONDAY), now.calls, now.left_out))
     assert found == [(State.HELD, 0, 3), (State.HELD, 1, 2), (State.HELD, 2, 1), (State.DONE, 3, 0)]
+
+
+async def test_a_hold_that_is_lifted_in_the_middle_leaves_nothing_behind(services: Services) -> None:
+    hold = LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY)
+    hold = await services.office.create(hold, ANI)
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    going_on = services.custody.redact_set_aside
+
+    async def lifted(*of: Any) -> None:
+        await services.office.change(hold, replace(hold, lifted_by="Budi", retired_at=MONDAY), BUDI)
+        await going_on(*of)
+
+    services.custody.redact_set_aside = lifted  # type: ignore[method-assign]
+    assert await services.erasing.look() == 0
+    services.custody.redact_set_aside = going_on  # type: ignore[method-assign]
+    assert await services.erasing.look() == 1
+
+    done = await services.store.one(Erasure, asked.id)
+    assert done is not None
+    assert (done.state(MONDAY), done.number, done.calls, done.left_out) == (State.DONE, "", 3, 0)
+    assert not _names_the_person(await _everything(services))
 
 
 async def _die(*_: object) -> None:

@@ -55,6 +55,19 @@ async def test_what_is_no_word_of_ours_is_set_aside_and_the_next_one_is_taken(
     assert caplog.text.count("logbook_word_refused") == 5
 
 
+async def test_one_that_cannot_be_read_keeps_no_other_waiting_and_is_told_once(
+    services: Services, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave_word(tmp_path, MONDAY, Step.MADE, "", MADE)
+    (tmp_path / FOLDER / "0.json").symlink_to(tmp_path / "elsewhere")
+
+    logbook = Logbook(tmp_path, services.saving)
+    assert [await logbook.look(), await logbook.look()] == [1, 0]
+
+    assert os.listdir(tmp_path / FOLDER) == ["0.taken"]
+    assert caplog.text.count("logbook_word_unreadable") == 1
+
+
 async def test_killed_after_it_was_renamed_the_word_is_not_lost(services: Services, tmp_path: Path) -> None:
     leave_word(tmp_path, MONDAY, Step.MADE, "", MADE)
     logbook = Logbook(tmp_path, services.saving)
