@@ -20,7 +20,7 @@ from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.books import Books, PauseReason, Rules, first_pause_reasons, never_banned
-from gateway.domain.call import Call
+from gateway.domain.call import PROBE_TRUNK, Call
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposed, Verdict
 from gateway.domain.duty import Step, Told
@@ -158,7 +158,7 @@ class Office:
     async def trunk_names(self) -> frozenset[str]:
         """Of those that are there or were, the centre's own too. Raises StoreAway."""
         kept = await self._store.kept(Trunk, include_retired=True)
-        return frozenset((*self._always.trunks, *(trunk.name for trunk in kept)))
+        return frozenset((PROBE_TRUNK, *self._always.trunks, *(trunk.name for trunk in kept)))
 
     async def queue_names(self) -> frozenset[str]:
         """The same of queues."""

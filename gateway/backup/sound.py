@@ -25,6 +25,7 @@ from gateway.vault.folders import (
     without_ending,
 )
 from gateway.vault.keys import is_signed
+from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM
 
 LOOKS, LOOK_AGAIN_S = 40, 0.05
 """A chain's line and its head are written a moment apart."""
@@ -56,6 +57,9 @@ def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tel
     for day in sorted(days(root), reverse=True):
         _Day(root, folder_of(day), public_pems, writing, tell, found, has_bucket=has_bucket).copy()
     return found
+
+
+_OF_SOUND = (*RAW_ENDINGS, *SOUND_ENDINGS, WAVEFORM)
 
 
 class _Day:
@@ -101,9 +105,11 @@ class _Day:
                 self._take(part_of(certificate).name)
         for name in sorted({*gone} - {*ending}):
             self._found.problems.append(f"{self._day}/{name}: it stands in the chain, and is not there")
-        for name in self._copied:  # raw sound that was copied a moment before its recording was destroyed
-            certified = f"{Path(name).stem}{CERTIFICATE}"
-            if name.endswith(RAW_ENDINGS) and certified in {*chain.entries, *self._copied}:
+        certificates = [name for name in {*chain.entries, *self._copied} if name.endswith(CERTIFICATE)]
+        certified = {name.removesuffix(CERTIFICATE) for name in certificates}
+        for name in self._copied:  # sound that was copied a moment before its recording was destroyed
+            its = next((each for each in _OF_SOUND if name.endswith(each)), None)
+            if its is not None and name.removesuffix(its) in certified:
                 self._writing.forget(f"{RECORDINGS}/{self._day}/{name}")
         for name, data in chain.files.items():
             self._writing.write(data, f"{RECORDINGS}/{self._day}/{name}")
