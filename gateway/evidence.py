@@ -175,16 +175,31 @@ class Evidence:
         return False
 
     async def _tell_of_night(self) -> None:
-        """Tells, once, of a night in which all was looked at that was due. Raises StoreAway."""
+        """Tells, once, of a night in which all was looked at that was due, and of what was found new; then the alarm
+        that stands is told anew, too. Raises StoreAway."""
         night = self.standing.verification
-        if night is None or night.at is None or night.at == self._told_of:
+        at = max((each for each in (night.at, night.found_at) if each is not None), default=None) if night else None
+        if night is None or at is None or at == self._told_of:
             return
         told = await self._reads.verified_at()
-        if told is None or told < night.at:
+        if told is None or told < at:
             data = {"days": night.days, "recordings": night.recordings, "findings": night.findings}
-            event = Event("vault.verified", night.at, data={**data, "first": list(night.first)})
-            await self._saving.save(Change(events=(event,)))
-        self._told_of = night.at
+            events = [Event("vault.verified", at, data={**data, "first": list(night.first)})]
+            if night.found_at is not None and (told is None or told < night.found_at):
+                events += await self._told_anew(night)
+            await self._saving.save(Change(events=tuple(events)))
+        self._told_of = at
+
+    async def _told_anew(self, night: Verification) -> list[Event]:
+        """What stands is announced by nobody else. Raises StoreAway."""
+        standing = {alarm.key for alarm in await self._store.standing_alarms()}
+        now = self._clock()
+        wrong = (each for each in evidence.of_verification(night, now) if each[0] == evidence.CHANGED)
+        return [
+            Event("alarm.raised", now, data={"kind": kind, "subject": subject, "detail": detail})
+            for kind, subject, detail in wrong
+            if (kind, subject) in standing
+        ]
 
     async def _free_bytes(self) -> int:
         try:

@@ -73,7 +73,7 @@ def verify_vault(settings: Settings, chosen: Namespace) -> int:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             bar = progress.add_task("Reading", total=verifier.size_bytes(chosen.since))
             verified = verifier.verify(chosen.since, lambda read: progress.advance(bar, read))
-    except (ShelfAway, KeyMissing) as error:
+    except (ShelfAway, KeyMissing, OSError) as error:
         console.print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
         return FAILED
     if chosen.json:

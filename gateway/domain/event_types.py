@@ -85,7 +85,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "recording.sealed": "its sound lies in the vault, sealed",
     "recording.failed": "something is wrong with its sound, with the reason: missing, cut, one side silent, not sealed",
     "recording.found": "a file of sound was found that belongs to nothing that the centre knows",
-    "vault.verified": "the recordings were looked at in the night: how many, and what is not as it was sealed",
+    "vault.verified": "the recordings were looked at in the night, or more was found: how many, what is not as sealed",
     "backup.begun": "all of the centre is copied out of the house, with the reason",
     "backup.made": "that copy is whole: what is in it, and its hash",
     "backup.restored": "the centre is what it was when a backup was made",

@@ -275,6 +275,10 @@ class Verification:
     """Days for which the night was too short."""
     problem: str = ""
     """Why it cannot be looked now; empty where it can."""
+    begun_at: datetime | None = None
+    """From when on the hours count that the last night's work may take."""
+    found_at: datetime | None = None
+    """When something new was found last, among what is told: not more often than every hour."""
 
     @property
     def waited_since(self) -> datetime:

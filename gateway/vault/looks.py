@@ -5,6 +5,7 @@ Counterparts: `nightly.py` writes them; the alarms, `/v1/health` and the doctor 
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from gateway.domain.evidence import Verification
 from gateway.settings import Settings
-from gateway.vault.findings import Finding, Verified
+from gateway.vault.findings import Finding, Verified, What
 from gateway.vault.folders import write_whole
 
 FOLDER, NIGHT, BESIDE = "verified", "night.json", "beside"
+_TIMES = ("at", "begun_at", "found_at")
 MOST_NAMED = 100
 """So many findings of a day are kept in words."""
 
@@ -24,19 +26,34 @@ MOST_NAMED = 100
 @dataclass(frozen=True, slots=True)
 class Look:
     """One look at a whole day, or (`day` is None) at what lies beside the days: when it was, what was looked at, how
-    much was found, and the first of that in words."""
+    much was found, and the first of that in words. `same_since` is since when each look found the same, by `mark`."""
 
     day: date | None
     at: datetime
     recordings: int
     bytes: int
     findings: int
+    same_since: datetime
+    mark: str = ""
     first: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, day: date | None, at: datetime, verified: Verified) -> "Look":
-        found = verified.findings
-        return cls(day, at, verified.recordings, verified.bytes, len(found), _in_words(found[:MOST_NAMED]))
+    def of(cls, day: date | None, at: datetime, verified: Verified, before: "Look | None") -> "Look":
+        """`before` is the look at that day before this one."""
+        found, mark = verified.findings, _mark(verified.findings)
+        same_since = min(at, before.same_since) if before is not None and before.mark == mark else at
+        words = _in_words(found[:MOST_NAMED])
+        return cls(day, at, verified.recordings, verified.bytes, len(found), same_since, mark, words)
+
+
+def _mark(findings: Sequence[Finding]) -> str:
+    """Other findings have another one. Why a file cannot be read may be said otherwise each time."""
+    each_one = {(each.file, each.what, "" if each.what is What.UNREADABLE else each.said) for each in findings}
+    return hashlib.sha256(json.dumps(sorted(each_one)).encode()).hexdigest()
+
+
+def _iso(time: date) -> str:
+    return time.isoformat()
 
 
 def _in_words(findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -58,15 +75,16 @@ class Looks:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 told = json.loads(path.read_bytes())
                 day = date.fromisoformat(told["day"]) if told["day"] else None
-                at, first = datetime.fromisoformat(told["at"]), tuple(map(str, told["first"]))
-                found[day] = Look(day, at, int(told["recordings"]), int(told["bytes"]), int(told["findings"]), first)
+                at, same_since = (datetime.fromisoformat(told[each]) for each in ("at", "same_since"))
+                recordings, size_bytes, findings = (int(told[each]) for each in ("recordings", "bytes", "findings"))
+                mark, first = str(told["mark"]), tuple(map(str, told["first"]))
+                found[day] = Look(day, at, recordings, size_bytes, findings, same_since, mark, first)
         return found
 
     def keep(self, look: Look) -> None:
         """Keeps it in place of the look before."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        told = asdict(look) | {"day": look.day and look.day.isoformat(), "at": look.at.isoformat()}
-        write_whole(self._file(look.day), json.dumps(told).encode())
+        write_whole(self._file(look.day), json.dumps(asdict(look), default=_iso).encode())
 
     def forget(self, day: date | None) -> None:
         self._file(day).unlink(missing_ok=True)
@@ -74,19 +92,15 @@ class Looks:
     def sum_up(self, verification: Verification) -> None:
         """Keeps how it all stands."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        told = asdict(verification) | {
-            "since": verification.since.isoformat(),
-            "at": verification.at and verification.at.isoformat(),
-        }
-        write_whole(self._folder / NIGHT, json.dumps(told).encode())
+        write_whole(self._folder / NIGHT, json.dumps(asdict(verification), default=_iso).encode())
 
     def summed_up(self) -> Verification | None:
         """How it all stands; None before the worker's first start."""
         try:
             told = json.loads((self._folder / NIGHT).read_bytes())
-            at = datetime.fromisoformat(told["at"]) if told["at"] else None
-            times = {"since": datetime.fromisoformat(told["since"]), "at": at}
-            return Verification(**told | times | {"first": tuple(map(str, told["first"]))})
+            since = datetime.fromisoformat(told["since"])
+            times = {each: datetime.fromisoformat(told[each]) for each in _TIMES if told.get(each)}
+            return Verification(**told | {"since": since} | times | {"first": tuple(map(str, told["first"]))})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

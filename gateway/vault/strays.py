@@ -29,7 +29,8 @@ MOST_NOTE_BYTES = 64 * 1024
 _NO_FILE = "it is a link, a pipe or a folder where only a plain file may be"
 _NO_CHAIN = "it stands in no chain"
 _NEXT = frozenset(f".{name}.next" for name in (HEAD, SIGNATURE))
-_OF_THE_ROOT = re.compile(r"\.vault-worker|\.claim-.+")
+_OF_THE_ROOT = re.compile(r"\.vault-worker|\.claim-.+|README\.md|\.gitignore|\.gitkeep")
+"""Marks of processes, and what a repository keeps a folder with."""
 _LEVELS = tuple(re.compile(pattern) for pattern in (r"\d{4}", r"\d{2}", r"\d{2}"))
 _LOST_AND_FOUND = "lost+found"
 
@@ -78,6 +79,9 @@ def in_day(folder: Path, on_shelf: Collection[str], known: Collection[str], chai
                 status = (folder / name).lstat()
             except FileNotFoundError:
                 continue  # it is done with
+            except OSError as error:
+                yield name, f"it cannot be looked at: {error.strerror}"
+                continue
             said = _wrong_here(folder / name, status, chained, here)
         else:
             said = _NO_CHAIN
@@ -177,7 +181,7 @@ def beside_days(root: Path, within: str = "") -> Iterator[Stray]:
         yield within, "the folder cannot be read"
     for entry in entries or ():
         name = f"{within}/{entry.name}" if within else entry.name
-        is_folder = entry.is_dir(follow_symlinks=False)
+        is_folder = _is_folder(entry)
         if is_folder and _LEVELS[depth].fullmatch(entry.name):
             if depth < len(_LEVELS) - 1:
                 yield from beside_days(root, name)
@@ -199,7 +203,7 @@ def _all_of(root: Path, within: str) -> Iterator[Stray]:
         if entries is None:
             yield folder, "the folder cannot be read"
         for entry in entries or ():
-            if entry.is_dir(follow_symlinks=False):
+            if _is_folder(entry):
                 waiting.append(f"{folder}/{entry.name}")
             else:
                 yield f"{folder}/{entry.name}", "it lies in no day's folder"
@@ -217,8 +221,21 @@ def _entries(folder: Path) -> list[os.DirEntry[str]] | None:
 
 
 def _is_mark(entry: os.DirEntry[str]) -> bool:
-    """Whether it is such a small file as a process holds to say that it is there."""
-    return entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size <= MOST_NOTE_BYTES
+    """Whether it is such a small file as a process holds to say that it is there, or is gone meanwhile."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= MOST_NOTE_BYTES
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False  # the disk does not say: it is named
 
 
 def _is_day(name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from gateway.vault import manifest, strays
 from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
 from gateway.vault.findings import Finding, Head, Verified, What
-from gateway.vault.folders import days, folder_of, part_of
+from gateway.vault.folders import LeavesTheVault, days, folder_of, part_of
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import fingerprint, is_signed
 from gateway.vault.manifest import CERTIFICATE_FORMAT, MANIFEST_FORMAT, NoManifest
@@ -28,6 +28,8 @@ from gateway.vault.tracing import trace
 
 LOOK_AGAIN_S, LOOKS = 0.5, 8
 """What is found while the worker writes may be its half-done step: only what is found so often, that long apart, is."""
+AWAY_IN_A_ROW = 3
+"""After so many files that a shelf does not give, one after the other, it is asked whether it answers at all."""
 _MANIFEST, _CERTIFICATE = ".json", ".destroyed.json"
 
 
@@ -56,7 +58,7 @@ class Verifier:
         """How much there is to read, for whoever wants to show how far it is."""
         size_bytes = 0
         for day in days(self._root, since):
-            with contextlib.suppress(FolderUnreadable):  # which is told when it is its turn
+            with contextlib.suppress(FolderUnreadable, LeavesTheVault, OSError):  # which is told when it is its turn
                 size_bytes += sum(each.bytes for each in self._shelf.lying(folder_of(day)))
         return size_bytes
 
@@ -89,7 +91,7 @@ class Verifier:
     def reach(self, day: date) -> None:
         """Returns where that day's stored sound can be looked at. Raises ShelfAway: what a place that is away does not
         give is no finding. A folder that alone cannot be read is one."""
-        with contextlib.suppress(FolderUnreadable):
+        with contextlib.suppress(FolderUnreadable, LeavesTheVault, OSError):
             for _ in self._shelf.lying(folder_of(day)):
                 return
 
@@ -115,8 +117,11 @@ class Verifier:
         return found
 
     def _gone(self, day: date) -> Finding | None:
-        if (self._root / folder_of(day)).is_dir():
-            return None
+        try:
+            if (self._root / folder_of(day)).is_dir():
+                return None
+        except OSError as error:
+            return Finding(day, folder_of(day), What.UNREADABLE, f"it cannot be looked at: {error.strerror}")
         return Finding(day, folder_of(day), What.MISSING, "the day was signed here, and its folder is not there")
 
     def lines_of(self, day: date) -> set[str] | None:
@@ -164,17 +169,24 @@ class _Day:
         self._tell = tell
         self._folder = verifier.root / folder_of(day)
         self._found = Verified()
+        self._away_in_a_row = 0
         self._entries: dict[str, str] = {}
         self._known: set[str] = {CHAIN, HEAD, SIGNATURE}
 
     def verify(self) -> Verified:
+        try:
+            self._verify()
+        except (LeavesTheVault, OSError) as error:
+            self._say_unreadable(f"it cannot be looked at to the end: {error}")
+        return self._found
+
+    def _verify(self) -> None:
         self.verify_head()
         documents = dict(self._documents())
         owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
         for found_id, document in documents.items():
             self._look_at_recording(found_id, document, owners)
         self._look_for_more(documents)
-        return self._found
 
     def verify_head(self) -> Verified:
         """Follows the chain to its signed head alone."""
@@ -195,6 +207,9 @@ class _Day:
 
     def _say(self, file: str, what: What, said: str) -> None:
         self._found.findings.append(Finding(self._day, f"{folder_of(self._day)}/{file}", what, said))
+
+    def _say_unreadable(self, said: str) -> None:
+        self._found.findings.append(Finding(self._day, folder_of(self._day), What.UNREADABLE, said))
 
     # ---------------------------------------------------------------- the chain
 
@@ -389,8 +404,13 @@ class _Day:
                 self._say(stored["file"], what, said)
             else:
                 self._look_at_sound(found_id, stored, name, size_bytes, owners)
-        except ShelfAway as error:
+        except (ShelfAway, LeavesTheVault) as error:
             self._say(stored["file"], What.UNREADABLE, str(error))
+            self._away_in_a_row += 1
+            if self._away_in_a_row % AWAY_IN_A_ROW == 0:
+                self._verifier.reach(self._day)
+        else:
+            self._away_in_a_row = 0
         self._look_at_waveform(peaks)
 
     def _is_destroyed(self, found_id: str) -> bool:
@@ -434,8 +454,8 @@ class _Day:
         names: set[str] = set()
         try:
             names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
-        except FolderUnreadable as error:
-            self._found.findings.append(Finding(self._day, folder_of(self._day), What.UNREADABLE, str(error)))
+        except (FolderUnreadable, LeavesTheVault) as error:
+            self._say_unreadable(str(error))
             return
         chained = strays.Chained(frozenset(self._entries), documents)
         for name, said in strays.in_day(self._folder, names, self._known, chained):

@@ -157,7 +157,7 @@ def hold(root: Path, wait_s: float = LOCK_WAIT_S) -> int:
 
 
 def step_back() -> None:
-    """Leaves the processor and the disk to whoever else wants them. ffmpeg inherits it."""
+    """Leaves the processor and the disk to whoever else wants them: this thread, and what it begins. ffmpeg, too."""
     os.nice(19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -170,6 +170,16 @@ def main() -> int:
     lines = iter(sys.stdin.buffer.readline, b"")
     settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
     logs.set_up(settings.logs.form, settings.logs.level)
+    is_ready = threading.Event()
+
+    def be_there() -> None:
+        is_ready.wait()
+        while True:
+            _say(messages.HERE)
+            time.sleep(ALIVE_EVERY_S)
+
+    # of the priority that it was begun with, or a busy machine would have it killed as one that hangs
+    threading.Thread(target=be_there, name="being there", daemon=True).start()
     step_back()
     try:
         hold(settings.paths.recordings)
@@ -185,11 +195,6 @@ def main() -> int:
         os._exit(0)  # it is gone: what runs is asked for again by the next one
 
     told_at, running = 0.0, 0
-
-    def be_there() -> None:
-        while True:
-            _say(messages.HERE)
-            time.sleep(ALIVE_EVERY_S)
 
     def tell(step: str) -> None:
         nonlocal told_at
@@ -213,7 +218,7 @@ def main() -> int:
     if settings.vault.verifies:
         nightly.start(settings)
     _say({"ready": {"pid": os.getpid(), "version": __version__}})
-    threading.Thread(target=be_there, daemon=True).start()
+    is_ready.set()
     while True:
         asked = json.loads(waiting.get())
         running, told_at = asked["id"], time.monotonic()

@@ -23,9 +23,10 @@ COMMAND = (sys.executable, "-m", "gateway.vault.worker")
 START_LIMIT_S = 30.0
 """From its start to its first word; it may wait for the one before to let go."""
 LOOK_EVERY_S = 1.0
-QUIET_S, HUNG_S = 10.0, 30.0
+QUIET_S, HUNG_S = 10.0, 120.0
 """A worker says each second that it is there. After so long without a word it is told like one that has died; after so
-long it is killed and started anew. Both are counted in looks: a gateway that stood still itself missed these, too."""
+long it is killed and started anew: not sooner, for of the lowest priority it stands still where calls want the whole
+machine. Both are counted in looks: a gateway that stood still itself missed these, too."""
 QUIET_AT_JOB_S = 60.0
 SILENCE_LIMIT_S = 300.0
 """Of one job it says each second, or as soon as the disk or the bucket lets it, how far it is: without that it is told,

@@ -38,6 +38,20 @@ async def test_a_vault_is_verified_and_what_was_changed_is_named(typed: Typed, t
     assert (await typed("vault verify --since yesterday")).status == 2
 
 
+async def test_a_month_that_is_a_link_elsewhere_is_named_beside_the_others(typed: Typed, tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.sealed(1, tones(0.1, 440, 600), day="2026/10/27")
+    other = house.sealed(2, tones(0.1, 440, 600))
+    month = house.root / "2026/10"
+    month.rename(tmp_path / "elsewhere")
+    month.symlink_to(tmp_path / "elsewhere")
+    (house.day / f"{other.id}.ogg").write_bytes(b"OggS")
+    found = await typed("vault verify --json")
+    told = {(each["file"], each["what"]) for each in found.json["findings"]}
+    assert found.status == 1
+    assert told >= {("2026/10/27", "unreadable"), (f"{DAY}/{other.id}.ogg", "changed")}
+
+
 async def test_where_nothing_tells_what_was_signed_last_verify_says_that_it_cannot_know(
     typed: Typed, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from gateway.domain import evidence
 from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
 from gateway.domain.change import Change
+from gateway.domain.events import Event
 from gateway.domain.evidence import Verification
 from gateway.domain.facts import (
     CallerLeft,
@@ -598,6 +599,35 @@ async def test_each_night_in_which_the_vault_was_verified_is_told_once_whoever_r
         (MONDAY + timedelta(hours=1), found),
         (MONDAY + timedelta(days=1), found | {"findings": 0, "first": []}),
     ]
+
+
+async def test_what_is_found_beside_what_stands_is_told_and_the_alarm_anew_once_whoever_runs(
+    services: Services,
+) -> None:
+    async def told(kind: str) -> list[Event]:
+        found = [each.event for each in await Reads(services.store._engine).events(0, 100)]
+        return [each for each in found if each.type == kind and each.data.get("kind") in (None, evidence.CHANGED)]
+
+    services.verification = Verification(MONDAY, MONDAY, findings=1, first=("a: changed: why",), found_at=MONDAY)
+    await look(services)
+    await alarms(services)
+    assert len(await told("alarm.raised")) == 1
+    later = MONDAY + timedelta(hours=3)
+    services.verification = replace(services.verification, findings=2, first=("b: added: why", "a"), found_at=later)
+    await look(services, 6)
+    after = Services(services.store, clock=services.clock)
+    after.verification = services.verification
+    await look(after, 6)
+    raised = [each.data["detail"] for each in await told("alarm.raised")]
+    said = "2 findings where all should be as it was sealed, the first: b: added: why"
+    assert (len(raised), raised[1]) == (2, said)
+    assert await alarms(services) == {evidence.CHANGED: said}
+    assert [each.at for each in await told("vault.verified")] == [MONDAY, later]
+    # a night that finds no more tells of itself alone
+    after.verification = replace(services.verification, at=MONDAY + timedelta(days=1))
+    await look(after, 6)
+    assert len(await told("alarm.raised")) == 2
+    assert len(await told("vault.verified")) == 3
 
 
 async def test_what_the_night_found_and_a_night_that_does_not_come_are_alarms_until_they_are_over(

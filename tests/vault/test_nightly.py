@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,8 @@ from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import nightly, verify
 from gateway.vault.folders import folder_of
 from gateway.vault.looks import Looks, verification
-from gateway.vault.nightly import Nightly
-from gateway.vault.shelf import LocalShelf, Shelf, ShelfAway
+from gateway.vault.nightly import Nightly, NotAllLooked
+from gateway.vault.shelf import LocalShelf, Lying, Shelf, ShelfAway
 from gateway.vault.verify import Verifier
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.sound import DAY, NOON, House, two_tones
@@ -102,7 +102,7 @@ def test_nothing_is_done_before_the_first_night_and_then_all_is_looked_at_once(n
     assert night.stands == Verification(since=EVENING)
     assert night.goes_on(hours=1) == list(DAYS)
     ended_at = EVENING + timedelta(hours=1)
-    assert night.stands == Verification(since=EVENING, at=ended_at, days=6, recordings=6)
+    assert night.stands == Verification(since=EVENING, at=ended_at, days=6, recordings=6, begun_at=ended_at)
     assert night.goes_on(minutes=1) == []
 
 
@@ -123,13 +123,172 @@ def test_a_changed_file_is_found_in_its_week_and_stands_until_it_is_put_back(nig
     assert night.stands.first == (f"{DAYS[0]}/{night.sound(0).name}: changed: it is not the sound that was sealed",)
     night.start()
     assert night.stands.findings == 1
-    # by day it is looked at again every hour
+    # by day it is looked at again after an hour
     assert night.goes_on(minutes=59) == []
     assert night.goes_on(minutes=1) == [DAYS[0]]
     assert night.stands.findings == 1
     night.flip(0)
-    assert night.goes_on(hours=1) == [DAYS[0]]
+    assert night.goes_on(hours=2) == [DAYS[0]]
     assert (night.stands.findings, night.stands.first) == (0, ())
+
+
+def test_what_nobody_mends_is_looked_at_ever_less_often_by_day_also_after_a_restart(night: Night) -> None:
+    night.flip(5)
+    night.goes_on(hours=1)
+    looked = []
+    for hour in range(1, 23):
+        if night.goes_on(hours=1):
+            looked.append(hour)
+        night.start()
+    assert looked == [1, 3, 7, 15]
+    night.goes_on(hours=2)
+    assert not any(night.goes_on(hours=1) for _ in range(21))  # each night is enough now
+    assert night.stands.findings == 1
+
+
+def test_what_is_found_new_beside_what_stands_is_told_anew_once_in_an_hour(night: Night) -> None:
+    night.flip(5)
+    night.goes_on(hours=1)
+    first_at = night.at
+    assert night.stands.found_at == first_at
+    night.goes_on(hours=1)
+    assert night.stands.found_at == first_at  # it is the same
+    (night.house.root / DAY / "b.txt").write_text("x")
+    night.goes_on(hours=2)
+    told_at = night.at
+    assert (night.stands.findings, night.stands.found_at) == (2, told_at)
+    assert "b.txt" in " ".join(night.stands.first)
+    night.goes_on(minutes=30)
+    # what came half an hour later waits, and is not forgotten: not even by a restart
+    (night.house.root / DAY / "c.txt").write_text("x")
+    night.nightly._look(night.nightly._verifier(), date(2026, 11, 26))
+    night.nightly._sum_up()
+    assert (night.stands.findings, night.stands.found_at) == (3, told_at)
+    later_at = night.at
+    night.start()
+    night.goes_on(minutes=29)
+    assert night.stands.found_at == told_at
+    night.goes_on(minutes=1)
+    assert night.stands.found_at == later_at
+
+
+def test_one_bad_day_leaves_room_to_name_the_others(night: Night) -> None:
+    for number in range(30):
+        (night.house.root / DAY / f"{number}.txt").write_text("x")
+    night.flip(0)
+    night.goes_on(hours=1)
+    assert (night.stands.findings, len(night.stands.first)) == (31, 20)
+    assert [each[:10] for each in night.stands.first[:3]] == [DAY, DAYS[0], DAY]
+
+
+def test_a_day_that_is_a_link_elsewhere_is_named_and_the_others_are_looked_at(night: Night) -> None:
+    day = night.house.root / DAYS[3]
+    day.rename(night.house.folder / "elsewhere")
+    day.symlink_to(night.house.folder / "elsewhere")
+    night.flip(0)
+    assert night.goes_on(hours=1) == list(DAYS)
+    told = " ".join(night.stands.first)
+    assert f"{DAYS[3]}/{night.sound(3).name}: unreadable: '{DAYS[3]}" in told
+    assert f"{DAYS[0]}/{night.sound(0).name}: changed" in told
+    assert night.stands.at == night.at
+
+
+def test_a_day_that_cannot_be_looked_at_holds_up_no_other_and_the_night_is_not_whole(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at, bad = Verifier.look_at, date(2026, 11, 26)
+
+    def breaks(verifier: Verifier, day: date) -> object:
+        if day == bad:
+            raise ValueError("a defect")
+        return look_at(verifier, day)
+
+    monkeypatch.setattr(Verifier, "look_at", breaks)
+    night.flip(0)
+    with pytest.raises(NotAllLooked, match="1 days could not be looked at, the first: 2026-11-26: ValueError") as told:
+        night.goes_on(hours=1)
+    assert (len(night.read), night.stands.findings, night.stands.at) == (5, 1, None)
+    assert night.stands.problem == str(told.value)
+    monkeypatch.setattr(Verifier, "look_at", look_at)
+    assert night.goes_on(minutes=10) == [DAY]
+    assert (night.stands.at, night.stands.problem) == (night.at, "")
+
+
+def test_a_bucket_that_falls_silent_within_a_day_ends_the_round(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7, 11):
+        night.house.sealed(number, two_tones(0.1))
+    asked: list[str] = []
+
+    class Silent(LocalShelf):
+        def lying(self, folder: str) -> Iterator[Lying]:
+            if asked:
+                raise ShelfAway("the bucket does not answer")
+            return super().lying(folder)
+
+        def size_bytes(self, name: str) -> int | None:
+            asked.append(name)
+            raise ShelfAway("no answer within 5 s")
+
+    monkeypatch.setattr(nightly, "shelf_for", lambda settings: Silent(settings.paths.recordings))
+    with pytest.raises(ShelfAway, match="the bucket does not answer"):
+        night.goes_on(hours=1)
+    assert len(asked) == 3
+    assert night.stands.findings == 0
+
+
+def test_while_a_night_is_not_whole_what_was_found_is_looked_at_again_and_a_restart_gives_no_more_hours(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Nightly._look
+
+    def slow(nightly_: Nightly, verifier: Verifier, day: date) -> None:
+        look(nightly_, verifier, day)
+        night.at += timedelta(minutes=150)
+
+    monkeypatch.setattr(Nightly, "_look", slow)
+    night.flip(5)
+    assert night.goes_on(hours=1) == list(DAYS[-2:])
+    monkeypatch.setattr(Nightly, "_look", look)
+    night.start()
+    night.flip(5)
+    assert night.goes_on(minutes=1) == [DAY]
+    assert (night.stands.at, night.stands.findings, night.stands.due) == (None, 0, 4)
+
+
+def test_where_nothing_can_be_kept_it_is_tried_again(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = night.settings.vault_dir / "verified"
+    shutil.rmtree(verified)
+    verified.touch()  # as a full disk, or another's folder
+    paused: list[float] = []
+
+    class Over(BaseException):
+        pass
+
+    def sleep(pause_s: float) -> None:
+        paused.append(pause_s)
+        if len(paused) == 2:
+            raise Over
+        verified.unlink()
+
+    monkeypatch.setattr(nightly.time, "sleep", sleep)
+    with pytest.raises(Over):
+        nightly.run(night.settings)
+    assert paused == [nightly.RETRY_S, nightly.LOOK_EVERY_S]
+    assert night.stands.at is None
+
+
+async def test_a_worker_that_can_keep_nothing_of_its_looks_seals_all_the_same(house: House) -> None:
+    settings = Settings(paths=PathSettings(var=house.folder / "var", recordings=house.root))
+    settings.vault_dir.mkdir(parents=True, exist_ok=True)
+    (settings.vault_dir / "verified").touch()
+    vault = VaultWorker(settings)
+    running = asyncio.create_task(vault.run())
+    try:
+        assert (await vault.seal(house.recording(raw=two_tones(0.1)))).seal.entry == 1
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 def test_what_was_done_to_a_chain_or_to_a_whole_day_is_found_in_the_next_night(night: Night) -> None:
@@ -206,7 +365,7 @@ def test_a_place_that_is_away_is_no_finding_and_is_asked_again(night: Night, mon
     monkeypatch.setattr(nightly, "shelf_for", away)
     with pytest.raises(ShelfAway):
         night.goes_on(hours=1)
-    night.nightly._problem("the bucket does not answer")
+    night.nightly.tell_of("the bucket does not answer")
     assert (night.stands.findings, night.stands.why_overdue) == (0, "the bucket does not answer")
     monkeypatch.setattr(nightly, "shelf_for", here)
     assert night.goes_on(minutes=10) == list(DAYS)

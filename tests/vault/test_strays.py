@@ -3,6 +3,7 @@
 Counterparts: `gateway/vault/strays.py`, `gateway/vault/shelf.py`. `test_verify.py` changes what is there.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Listened
+from gateway.vault import strays
 from gateway.vault.findings import What
 from gateway.vault.raw import RawFolder
 from gateway.vault.shelf import ShelfAway
@@ -48,6 +50,29 @@ def test_raw_sound_that_waits_and_the_marks_of_the_processes_are_nothing_to_tell
     for name in (".vault-worker", ".claim-centre"):
         (house.root / name).touch()
     assert house.findings() == []
+
+
+def test_the_folder_as_it_comes_with_the_gateway_has_nothing_to_tell(house: House) -> None:
+    of_the_tree = Path(__file__).parents[2] / "recordings"
+    assert (of_the_tree / "README.md").is_file()
+    assert list(strays.beside_days(of_the_tree)) == []
+    (house.root / ".gitignore").write_text("*")
+    (house.root / "2026/README.md").write_text("x")
+    assert [(each.file, each.what) for each in house.findings()] == [("2026/README.md", What.ADDED)]
+
+
+def test_a_file_that_the_disk_does_not_let_be_looked_at_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    (house.day / "x.txt").write_text("x")
+    lstat = Path.lstat
+
+    def broken(path: Path) -> os.stat_result:
+        if path.name == "x.txt":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", broken)
+    [found] = house.findings()
+    assert (found.file, found.said) == (f"{DAY}/x.txt", "it cannot be looked at: Input/output error")
 
 
 AS_ANY_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
