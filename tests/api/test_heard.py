@@ -136,7 +136,7 @@ async def test_recordings_are_found_by_what_is_known_of_them(house: House) -> No
         ("has_problem=false", ["z", "a"]),
         ("from=2026-08-17T03:00:01Z", ["z", "m"]),
         ("to=2026-08-17T03:00:01Z", ["a"]),
-        ("trunk=xl", []),
+        ("trunk=xlsmart", []),
     ):
         listed = (await house.get(f"/v1/recordings?{query}")).json["items"]
         assert [each["id"] for each in listed] == found, query
