@@ -36,8 +36,8 @@ def trace(lines: Sequence[bytes], signed: tuple[int, str] | None) -> Traced:
     line is taken for the end. A line before one that was changed is believed, for nothing speaks of it any more."""
     hashes = [hashlib.sha256(line).hexdigest() for line in lines]
     places: dict[str, list[int]] = {}
-    for place, sha256 in enumerate(hashes):
-        places.setdefault(sha256, []).append(place)
+    for at, sha256 in enumerate(hashes):
+        places.setdefault(sha256, []).append(at)
     number, expected = signed or (len(lines), hashes[-1] if hashes else "")
     traced, left, files = Traced(), len(lines), []
     while number > 0:
