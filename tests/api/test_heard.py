@@ -328,7 +328,7 @@ async def test_of_long_sound_in_a_slow_place_it_is_remembered_that_it_was_change
     version = LocalShelf.version
 
     def slow(shelf: LocalShelf, name: str) -> str | None:
-        time.sleep(0.1)  # as a bucket on the other side of the country
+        time.sleep(0.03)  # as a bucket on the other side of the country
         return version(shelf, name)
 
     monkeypatch.setattr(LocalShelf, "version", slow)
