@@ -221,15 +221,15 @@ class Destroying:
 
     async def _settle(self, retention: Retention, now: datetime) -> str | None:
         """Looks what came of what was begun and is to be kept since, as where a hold was set: sound that lies there
-        stays, and what is gone is told. What is due is asked for again in any case. Returns what keeps it from
-        looking."""
+        stays, and what is gone is told. Where nobody can see what lies there, it is asked again later. What is due is
+        asked for again in any case. Returns what keeps it from looking."""
         if not self._may_be_begun:
             return None
         try:
             for lasting, recording in await self._custody.begun():
                 if retention.due(lasting, now) is not None:
                     continue
-                lying = await self._vault.files(recording.started_at - DAY, recording.started_at + DAY)
+                lying = await self._vault.files(recording.started_at - DAY, recording.started_at + DAY, are_seen=True)
                 if any(each.id == recording.id for each in lying):
                     await self._store({}, [recording.id])
                 else:

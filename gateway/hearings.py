@@ -34,6 +34,8 @@ class Hearing:
     range: str | None = field(default=None, compare=False)
     not_as_sealed: bool = False
     """Whether it was known to be changed since it was sealed, and was to be heard all the same."""
+    not_proved: bool = False
+    """Whether it was to be heard although it could not be held against its seal before."""
 
 
 class Hearings:
@@ -83,6 +85,7 @@ def _deed(hearing: Hearing, at: datetime, actor: Actor) -> Deed:
         "to_s": hearing.to_s,
         "range": hearing.range,
         **({"not_as_sealed": True} if hearing.not_as_sealed else {}),
+        **({"not_proved": True} if hearing.not_proved else {}),
     }
     return Deed(
         at,

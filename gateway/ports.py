@@ -389,9 +389,10 @@ class Vault(Protocol):
         """Whether its destruction stands in its day's chain. Raises Unsealable, which says why, where something tells
         of it that cannot be believed."""
 
-    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
+    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
         """The files of sound, raw and sealed, in the folders of those days (UTC). Raises Unsealable where one of them
-        cannot be read: then nobody knows what lies there."""
+        cannot be read: then nobody knows what lies there. What lies in a bucket that cannot be listed is taken to be
+        there as its manifests say; `are_seen` raises VaultAway then, for whoever goes by what is not there."""
 
 
 @dataclass(frozen=True, slots=True)

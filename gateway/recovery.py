@@ -1,7 +1,8 @@
 """Recovery: whatever was killed when, each file of sound has a record and each record its sound, or it is told.
 
 Counterparts: the vault's worker says what lies in a day's folder; `evidence.py` checks and seals what this puts before
-it. At the start all days are gone through, the newest first; every hour the last ones.
+it. At the start all days are gone through, the newest first; every hour the last ones, and those that could not be
+read.
 """
 
 import asyncio
@@ -64,8 +65,8 @@ class Recovery:
         self._running_calls = running_calls
         self._is_told = is_told
         self._clock = clock
-        self._first: date | None = None
-        """The oldest day that is still to be gone through since the start; None before it is known."""
+        self._unread: set[date] = set()
+        """Days that could not be read when their turn came: they are tried again until they can."""
 
     async def run(self) -> None:
         """Settles what lies there, at the start and every hour, for ever."""
@@ -74,7 +75,7 @@ class Recovery:
             pause_s = RETRY_S
             try:
                 if self._is_told():
-                    await self.settle(await self._all_days() if not has_all else self._last_days())
+                    await self.settle(await self._all_days() if not has_all else self._next_days())
                     has_all, pause_s = True, EVERY_S
             except (StoreAway, VaultAway, OSError) as error:
                 log.warning("recordings_not_recovered", extra={"reason": str(error)})
@@ -92,9 +93,16 @@ class Recovery:
                 done += await self._settle_day(day)
             except Unsealable as error:  # it is this day's folder: the others go on
                 log.warning("recordings_not_recovered", extra={"day": day.isoformat(), "reason": str(error)})
+                self._unread.add(day)
+            else:
+                self._unread.discard(day)
         if done:
             log.info("recordings_settled", extra=dict(done))
         return done
+
+    def _next_days(self) -> list[date]:
+        """What an hourly round goes through: the last days, and those that could not be read."""
+        return sorted({*self._last_days(), *self._unread}, reverse=True)
 
     def _last_days(self) -> list[date]:
         today = self._clock().astimezone(UTC).date()

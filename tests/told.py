@@ -296,7 +296,7 @@ class ToldVault:
             raise Unsealable(self.doubtful[recording.id])
         return recording.id in self.destroyed
 
-    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
+    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
         self._answer()
         if since.date() in self.unreadable:
             raise Unsealable(f"the folder {since:%Y/%m/%d} cannot be read")

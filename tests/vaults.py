@@ -22,13 +22,13 @@ from gateway.vault.recordings import NoRecording
 
 
 class OwnVault:
-    """`refuses` names recordings that cannot be destroyed, with the reason; `is_away` makes it silent; `meanwhile` is
-    awaited with each recording before it is destroyed."""
+    """`refuses` names recordings that cannot be destroyed, with the reason; `is_away` makes it silent, `is_unlisted`
+    has it not see what lies in its bucket; `meanwhile` is awaited with each recording before it is destroyed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.refuses: dict[str, str] = {}
-        self.is_away = False
+        self.is_away = self.is_unlisted = False
         self.meanwhile: Callable[[Recording], Awaitable[None]] | None = None
         self.destroyed: list[tuple[str, str]] = []
 
@@ -58,8 +58,8 @@ class OwnVault:
     async def is_destroyed(self, recording: Recording) -> bool:
         raise NotImplementedError
 
-    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
-        if self.is_away:
+    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
+        if self.is_away or (are_seen and self.is_unlisted):
             raise VaultAway("nobody listens")
         return [
             LyingFile(path.stem, str(path.relative_to(self.root)), 3, since, is_sealed=True)

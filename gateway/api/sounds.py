@@ -7,9 +7,8 @@ and encodes it; `gateway/hearings.py` notes who listens before anything is sent.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -24,7 +23,7 @@ from gateway.api.ranges import Unsatisfiable, byte_range
 from gateway.domain.recordings import Recording
 from gateway.domain.tokens import Token
 from gateway.hearings import Hearing
-from gateway.vault.playing import Form, StoredTrack, Track, wav_bytes
+from gateway.vault.playing import Form, Player, StoredTrack, Track, wav_bytes
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +34,14 @@ PROBLEMS = (409, 410, 416)
 PROVED_FIRST_BYTES = 4 * 1024 * 1024
 """Sound up to this size, of some 8 minutes, is held against its seal before it is heard; what is larger, and was not
 read before, while it is sent."""
-PROVED_FIRST_WITHIN_S, REMEMBERED_WITHIN_S = 2.0, 0.01
+PROVED_FIRST_WITHIN_S, REMEMBERED_WITHIN_S = 2.0, 1.0
+"""So long is waited before its first sound; of what is larger for the name of its file alone, which a bucket has to
+tell. Whoever hears what was changed, too, waits for large sound as for small."""
 PROVED_AT_LAST_S = 120.0
-"""So long the last of it waits, where it lies in a slow bucket."""
+"""So long the last of it waits while nothing is read for its proof, as in a bucket that hangs."""
 NOT_AS_SEALED = "Not-As-Sealed"
-"""The header of sound that was changed since it was sealed."""
+"""The header of sound that does not pass for what was sealed. It says why: CHANGED or NOT_PROVED."""
+CHANGED, NOT_PROVED = "it was changed since it was sealed", "it was not held against its seal"
 
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200, pattern=PRINTABLE), IN_WORDS
@@ -71,15 +73,14 @@ class SoundHeaders(ReasonHeaders):
 @dataclass(frozen=True, slots=True)
 class Sending:
     """What is sent: `pieces` of the bytes from one to another, or of all where nobody knows how many there will be
-    (`size_bytes` None). What has no ranges is another sound at the next question. `is_as_sealed` says whether the sound
-    is the one that was sealed, None where it is not sealed; `stored_bytes` is how much would be read for that."""
+    (`size_bytes` None). What has no ranges is another sound at the next question. `sealed` is what it is made
+    of, to be held against its seal; None where it is not sealed."""
 
     form: Form
     size_bytes: int | None
     etag: str | None
     pieces: Callable[[int, int], AsyncGenerator[bytes, None]]
-    is_as_sealed: Callable[[], Awaitable[bool]] | None
-    stored_bytes: int
+    sealed: StoredTrack | None
     has_ranges: bool = True
 
 
@@ -107,9 +108,7 @@ def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | 
     first, last = part or (0, track.frames)
     sha256 = track.sha256 if isinstance(track, StoredTrack) and part is None else None
     player = context.player
-    is_as_sealed, stored_bytes = None, 0
-    if isinstance(track, StoredTrack):
-        is_as_sealed, stored_bytes = partial(player.is_as_sealed, track), track.sound.size_bytes
+    sealed = track if isinstance(track, StoredTrack) else None
     if form is Form.WAV:
         etag = sha256 and f'"{sha256}-wav"'
         return Sending(
@@ -117,8 +116,7 @@ def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | 
             wav_bytes(track.channels, last - first),
             etag,
             lambda start, stop: player.wav(track, first, last, start, stop),
-            is_as_sealed,
-            stored_bytes,
+            sealed,
         )
     if form is Form.OGG and isinstance(track, StoredTrack) and part is None:
         return Sending(
@@ -126,12 +124,9 @@ def sending(context: Context, track: Track, form: Form, part: tuple[int, int] | 
             track.sound.size_bytes,
             f'"{sha256}"',
             lambda start, stop: player.stored(track, start, stop),
-            is_as_sealed,
-            stored_bytes,
+            sealed,
         )
-    return Sending(
-        form, None, None, lambda _start, _stop: player.encoded(track, first, last, form), is_as_sealed, stored_bytes
-    )
+    return Sending(form, None, None, lambda _start, _stop: player.encoded(track, first, last, form), sealed)
 
 
 async def serve_sound(
@@ -148,10 +143,10 @@ async def serve_sound(
     hearing = about or Hearing(recording.id, recording.call_id, listener.reason, sent.form)
     if sent.size_bytes is not None and stop - start < sent.size_bytes:
         hearing = replace(hearing, range=f"bytes={start}-{stop - 1}")
-    proof = Proof(sent, recording, is_needed=not listener.hears_changed)
-    if await proof.is_changed():
-        hearing = replace(hearing, not_as_sealed=True)
-        response.headers[NOT_AS_SEALED] = "it was changed since it was sealed"
+    proof = Proof(context.player, sent.sealed, recording, is_needed=not listener.hears_changed)
+    if (doubt := await proof.doubt()) is not None:
+        hearing = replace(hearing, not_as_sealed=doubt == CHANGED, not_proved=doubt == NOT_PROVED)
+        response.headers[NOT_AS_SEALED] = doubt
         response.headers.popall(hdrs.ETAG, None)  # which is that of what was sealed
     await context.hearings.note(hearing, listener.token.id, actor(listener.token, request))
     async with contextlib.aclosing(sent.pieces(start, stop)) as pieces:
@@ -184,27 +179,28 @@ class Cut(Exception):
 
 
 class Proof:
-    """Whether what is sent is the sound that was sealed. `is_needed` is False for whom it is to be heard anyway."""
+    """Whether what is sent is the sound that was sealed; of what is not sealed `sealed` is None. `is_needed` is False
+    for whom it is to be heard anyway."""
 
-    def __init__(self, sent: Sending, recording: Recording, *, is_needed: bool) -> None:
-        self._is_as_sealed = sent.is_as_sealed
+    def __init__(self, player: Player, sealed: StoredTrack | None, recording: Recording, *, is_needed: bool) -> None:
+        self._player = player
+        self._sealed = sealed
         self._recording = recording
         self._is_needed = is_needed
-        self._waits_s = PROVED_FIRST_WITHIN_S if sent.stored_bytes <= PROVED_FIRST_BYTES else REMEMBERED_WITHIN_S
-        self.is_known = sent.is_as_sealed is None or not is_needed
+        self.is_known = sealed is None or not is_needed
 
-    async def is_changed(self) -> bool:
-        """Whether it is known before it is heard that it was changed. Raises Problem where that matters."""
-        if self._is_as_sealed is None:
-            return False
-        try:
-            async with asyncio.timeout(self._waits_s):
-                is_as_sealed = await self._is_as_sealed()
-        except TimeoutError:
-            return False
+    async def doubt(self) -> str | None:
+        """What whoever hears it is to be told first: CHANGED, or NOT_PROVED where that is not needed; nothing of sound
+        that is as it was sealed, and of that which is proved by its end. Raises Problem where it is needed and was
+        changed, and what reading it raises."""
+        if self._sealed is None:
+            return None
+        is_as_sealed = await self._by_now(self._sealed)
+        if is_as_sealed is None:
+            return None if self._is_needed else NOT_PROVED
         self.is_known = True
         if is_as_sealed:
-            return False
+            return None
         self._tell()
         if self._is_needed:
             raise Problem(
@@ -212,15 +208,28 @@ class Proof:
                 f"The sound of {self._recording.id} was changed since it was sealed: it is not what was recorded. "
                 f"`gateway112 vault verify` tells more. With changed=true it is heard as it is.",
             )
-        return True
+        return CHANGED
+
+    async def _by_now(self, sealed: StoredTrack) -> bool | None:
+        try:
+            if sealed.sound.size_bytes > PROVED_FIRST_BYTES and self._is_needed:
+                async with asyncio.timeout(REMEMBERED_WITHIN_S):
+                    return await self._player.is_known_as_sealed(sealed)
+            async with asyncio.timeout(PROVED_FIRST_WITHIN_S):
+                return await self._player.is_as_sealed(sealed)
+        except TimeoutError:
+            return None
+        except Exception as error:
+            if self._is_needed or translate(error) is None:
+                raise
+            return None  # what cannot be read is told by whoever reads it
 
     async def hold(self) -> None:
         """Comes back when it is known that it is as it was sealed, by now. Raises Cut."""
-        if self._is_as_sealed is None or not self._is_needed:
+        if self._sealed is None or not self._is_needed:
             return
         try:
-            async with asyncio.timeout(PROVED_AT_LAST_S):
-                is_as_sealed = await self._is_as_sealed()
+            is_as_sealed = await self._player.is_as_sealed(self._sealed, PROVED_AT_LAST_S)
         except TimeoutError:
             raise Cut("it could not be held against its seal in time") from None
         except Exception as error:
@@ -229,7 +238,7 @@ class Proof:
             raise Cut(str(error)) from error
         if not is_as_sealed:
             self._tell()
-            raise Cut("it was changed since it was sealed")
+            raise Cut(CHANGED)
 
     def _tell(self) -> None:
         told = {"call": self._recording.call_id, "recording": self._recording.id}

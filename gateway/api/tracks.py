@@ -120,5 +120,6 @@ async def _open(context: Context, recording: Recording) -> Track:
             frames=frames,
             sha256=seal.sound_sha256,
             version=sound.version,
+            is_near=sound.is_near,
         )
     return await context.player.look(lambda: RawTrack.opened(found(context.recordings, recording)))

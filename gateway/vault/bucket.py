@@ -112,6 +112,9 @@ class BucketShelf:
         found = self._head(name)
         return None if found is None else f"{found['e_tag']}-{found['last_modified'].isoformat()}-{found['size']}"
 
+    def is_near(self, _name: str) -> bool:
+        return False
+
     def _head(self, name: str) -> "obstore.ObjectMeta | None":
         key = _key(name)
         try:

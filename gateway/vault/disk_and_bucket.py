@@ -43,6 +43,9 @@ class DiskAndBucket:
                 return version
         return None
 
+    def is_near(self, name: str) -> bool:
+        return self._disk.is_near(name)
+
     def read(self, name: str, start: int, stop: int) -> bytes:
         for place in (self._disk, self._bucket):
             with contextlib.suppress(NotThere):
@@ -88,6 +91,9 @@ class BucketNotNamed:
 
     def version(self, name: str) -> str | None:
         raise ShelfAway(self._why)
+
+    def is_near(self, _name: str) -> bool:
+        return False
 
     def read(self, name: str, start: int, stop: int) -> bytes:
         raise ShelfAway(self._why)

@@ -22,18 +22,24 @@ log = logging.getLogger(__name__)
 
 
 def lying_files(
-    root: Path, shelf: Shelf, certificates: Certificates, since: datetime, until: datetime
+    root: Path,
+    shelf: Shelf,
+    certificates: Certificates,
+    since: datetime,
+    until: datetime,
+    *,
+    are_seen: bool = False,
 ) -> Iterator[LyingFile]:
     """The sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket that does not
-    answer, it is taken to be there as its manifests say. Blocking; may raise OSError, and Unsealable where one of the
-    folders cannot be read: then nobody knows what lies there."""
+    answer, it is taken to be there as its manifests say; `are_seen` raises ShelfAway then. Blocking; may raise OSError,
+    and Unsealable where one of the folders cannot be read: then nobody knows what lies there."""
     for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
         folder = folder_of(day)
         try:
             names = sorted((root / folder).iterdir())
         except OSError as error:
             raise Unsealable(f"the folder {folder} cannot be read: {error.strerror}. Remedy: see whose it is") from None
-        for each in _sealed(root, shelf, certificates, folder):
+        for each in list(shelf.lying(folder)) if are_seen else _sealed(root, shelf, certificates, folder):
             name = each.name.rpartition("/")[2]
             found_id = name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
             is_sealed = (root / folder / f"{found_id}.json").exists()
@@ -59,13 +65,15 @@ def _sealed(root: Path, shelf: Shelf, certificates: Certificates, folder: str) -
 
 
 def _as_manifests_say(root: Path, certificates: Certificates, folder: str) -> Iterator[Lying]:
-    """What is sealed, and not being destroyed."""
+    """What is sealed, and not destroyed. What was only begun to be may lie there still: a hold may have stopped it."""
+    destroyed = certificates.standing(folder)
     for path in sorted((root / folder).glob("*.json")):
+        if path.stem in destroyed:
+            continue
         with contextlib.suppress(NoManifest, OSError, KeyError, TypeError):
             stored = manifest.read(read_plain(path), path.stem)["stored"]
-            name = f"{folder}/{stored['file']}"
-            if not certificates.have_begun(name):
-                yield Lying(name, int(stored["bytes"]), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+            changed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            yield Lying(f"{folder}/{stored['file']}", int(stored["bytes"]), changed_at)
 
 
 def clear_parts(root: Path, since: datetime, until: datetime) -> int:

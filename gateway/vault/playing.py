@@ -117,7 +117,7 @@ class RawTrack:
 
 class StoredTrack:
     """Sealed sound: Ogg/Opus, wherever it lies. `sound_frames` are in it; `frames` has the silence after them, too.
-    `version` names its file as it is now (`proving.py`)."""
+    `version` names its file as it is now, `is_near` says whether it is on the disk (`proving.py`)."""
 
     def __init__(
         self,
@@ -128,6 +128,7 @@ class StoredTrack:
         frames: int,
         sha256: str,
         version: Callable[[], str | None] = lambda: None,
+        is_near: Callable[[], bool] = lambda: True,
     ) -> None:
         self.sound = sound
         self.channels = channels
@@ -135,6 +136,7 @@ class StoredTrack:
         self.frames = frames
         self.sha256 = sha256
         self.version = version
+        self.is_near = is_near
 
     @property
     def frame_bytes(self) -> int:
@@ -170,10 +172,14 @@ class Player:
         self._proofs.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def is_as_sealed(self, track: StoredTrack) -> bool:
+    async def is_as_sealed(self, track: StoredTrack, still_s: float | None = None) -> bool:
         """Whether the sound is the one that was sealed. Of sound that nobody asked for before all of it is read first.
-        Raises what reading it raises."""
-        return await self._proofs.of(track)
+        Raises what reading it raises, and TimeoutError where nothing is read for `still_s` seconds."""
+        return await self._proofs.of(track, still_s)
+
+    async def is_known_as_sealed(self, track: StoredTrack) -> bool | None:
+        """The same, as it is known by now. None where it is yet to be read, which is begun."""
+        return await self._proofs.known(track)
 
     async def look(self, look: Callable[[], T]) -> T:
         """What `look` says, which may block. Raises what it does."""

@@ -56,6 +56,9 @@ class Shelf(Protocol):
     def version(self, name: str) -> str | None:
         """Names the file that is there now, another one as soon as it was written to; None where nothing is there."""
 
+    def is_near(self, name: str) -> bool:
+        """Whether it lies on the disk now: whoever reads it waits for no network."""
+
     def read(self, name: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop); shorter only at its end. Raises NotThere."""
 
@@ -89,6 +92,9 @@ class LocalShelf:
             return None
         # nobody but the system sets ctime: it is another one even where size and mtime were made to look the same
         return f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+    def is_near(self, name: str) -> bool:
+        return self._status(name) is not None
 
     def _status(self, name: str) -> os.stat_result | None:
         try:

@@ -29,6 +29,9 @@ class Sound(Protocol):
         """Names the file that is there now, another one as soon as it was written to; None where whatever is read
         proves itself. Blocking. Raises NoRecording where it is gone, ShelfAway."""
 
+    def is_near(self) -> bool:
+        """Whether it lies on the disk now, so that no network is waited for. Blocking. Raises ShelfAway."""
+
     def read(self, start: int, stop: int) -> bytes:
         """The bytes [start, stop); shorter only at its end. Blocking. Raises NoRecording where it is gone, Unopenable
         where its box was changed, ShelfAway."""
@@ -102,6 +105,9 @@ class _Plain:
         if version is None:
             raise NoRecording(f"{self._name} is not there any more")
         return version
+
+    def is_near(self) -> bool:
+        return self._shelf.is_near(self._name)
 
     def read(self, start: int, stop: int) -> bytes:
         start, stop = max(0, start), min(stop, self.size_bytes)

@@ -7,6 +7,7 @@ Counterparts: `verify.py` asks and tells; `chain.py` wrote the lines.
 import hashlib
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,12 +35,14 @@ def trace(lines: Sequence[bytes], signed: tuple[int, str] | None) -> Traced:
     """Goes back from the end: `signed` says how many lines there were, and the last one's hash. Without it the last
     line is taken for the end. A line before one that was changed is believed, for nothing speaks of it any more."""
     hashes = [hashlib.sha256(line).hexdigest() for line in lines]
-    places = {sha256: place for place, sha256 in enumerate(hashes)}
+    places: dict[str, list[int]] = {}
+    for at, sha256 in enumerate(hashes):
+        places.setdefault(sha256, []).append(at)
     number, expected = signed or (len(lines), hashes[-1] if hashes else "")
     traced, left, files = Traced(), len(lines), []
     while number > 0:
-        place = places.get(expected, left)
-        if place < left:
+        place = _last_before(left, places.get(expected, ()))
+        if place is not None:
             traced.added += [f"line {each + 1} was added{_unreadable(lines[each])}" for each in range(place + 1, left)]
             left = place
             try:
@@ -68,13 +71,19 @@ def trace(lines: Sequence[bytes], signed: tuple[int, str] | None) -> Traced:
     return traced
 
 
-def _before(line: bytes, places: Mapping[str, int], left: int) -> str | None:
+def _last_before(left: int, places: Sequence[int]) -> int | None:
+    """The last one of them before that one: somebody may have copied a line to where it was not signed."""
+    at = bisect_left(places, left)
+    return places[at - 1] if at else None
+
+
+def _before(line: bytes, places: Mapping[str, Sequence[int]], left: int) -> str | None:
     """Which line that one says it follows, if it is there."""
     try:
         named: str = _read(line)["previous"]
     except UNREADABLE_LINE:
         return None
-    return named if places.get(named, left) < left else None
+    return None if _last_before(left, places.get(named, ())) is None else named
 
 
 def _unreadable(line: bytes) -> str:

@@ -122,7 +122,10 @@ class Work:
                 if cleared := clear_parts(self._root, since, until):
                     log.info("vault_parts_cleared", extra={"count": cleared})
                 files = []
-                for each in lying_files(self._root, self._shelf, self._certificates, since, until):
+                lying = lying_files(
+                    self._root, self._shelf, self._certificates, since, until, are_seen=asked["are_seen"]
+                )
+                for each in lying:
                     files.append(messages.of_file(each))
                     if len(files) == messages.MOST_FILES:
                         self._tell_more(files)

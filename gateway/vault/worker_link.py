@@ -109,8 +109,8 @@ class VaultWorker:
     async def is_destroyed(self, recording: Recording) -> bool:
         return bool(await self._ask("is_destroyed", recording=messages.of_recording(recording)))
 
-    async def files(self, since: datetime, until: datetime) -> list[LyingFile]:
-        told = await self._ask("files", since=since.isoformat(), until=until.isoformat())
+    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
+        told = await self._ask("files", since=since.isoformat(), until=until.isoformat(), are_seen=are_seen)
         return [messages.file(each) for each in told]
 
     async def _ask(self, job: str, **what: Any) -> Any:

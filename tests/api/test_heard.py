@@ -15,11 +15,13 @@ import pytest
 from PIL import Image
 
 from gateway.api import sounds
+from gateway.api.sounds import CHANGED, NOT_PROVED
 from gateway.domain.change import Change
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
 from gateway.ports import StoreAway
 from gateway.vault.playing import RawTrack
 from gateway.vault.recordings import wav_header
+from gateway.vault.shelf import LocalShelf, ShelfAway
 from tests.api.house import START, House, answered, until
 from tests.vault.sound import CALLER_HZ, CENTRE_HZ, DAY, level_db, two_tones
 from tests.vault.sound import House as Vault
@@ -134,7 +136,7 @@ async def test_recordings_are_found_by_what_is_known_of_them(house: House) -> No
         ("has_problem=false", ["z", "a"]),
         ("from=2026-08-17T03:00:01Z", ["z", "m"]),
         ("to=2026-08-17T03:00:01Z", ["a"]),
-        ("trunk=probe", []),
+        ("trunk=xlsmart", []),
     ):
         listed = (await house.get(f"/v1/recordings?{query}")).json["items"]
         assert [each["id"] for each in listed] == found, query
@@ -316,6 +318,54 @@ async def test_what_was_changed_is_never_heard_whole_before_that_is_known(
     for headers in ({}, {"Range": "bytes=0-"}):
         with pytest.raises(aiohttp.ClientPayloadError):
             await house.get(f"{AUDIO}?{query}{WHY}", headers=headers)
+
+
+async def test_of_long_sound_in_a_slow_place_it_is_remembered_that_it_was_changed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = await with_sealed(house)
+    change(house, recording)
+    version = LocalShelf.version
+
+    def slow(shelf: LocalShelf, name: str) -> str | None:
+        time.sleep(0.03)  # as a bucket on the other side of the country
+        return version(shelf, name)
+
+    monkeypatch.setattr(LocalShelf, "version", slow)
+    monkeypatch.setattr("gateway.api.sounds.PROVED_FIRST_BYTES", 0)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.get(f"{AUDIO}?{WHY}")
+    assert (await house.get(f"{AUDIO}?{WHY}")).status == 409
+    for form in ("ogg", "wav", "mp3"):
+        reply = await house.get(f"{AUDIO}?{WHY}&format={form}&changed=true")
+        assert (reply.status, reply.headers.get("Not-As-Sealed"), "ETag" in reply.headers) == (200, CHANGED, False)
+    assert [each["after"].get("not_as_sealed") for each in await entries(house)] == [None, True, True, True]
+
+
+@pytest.mark.parametrize("failure", [None, ShelfAway("it is another file each time")])
+async def test_changed_sound_that_cannot_be_held_against_its_seal_in_time_does_not_pass_for_what_was_sealed(
+    house: House, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    changed = change(house, await with_sealed(house))
+
+    async def not_known(*_: object) -> bool:
+        if failure:
+            raise failure
+        await asyncio.sleep(60)
+        return True
+
+    monkeypatch.setattr(house.context.player, "is_as_sealed", not_known)
+    monkeypatch.setattr("gateway.api.sounds.PROVED_FIRST_WITHIN_S", 0.05)
+    for size in (sounds.PROVED_FIRST_BYTES, 0):
+        monkeypatch.setattr("gateway.api.sounds.PROVED_FIRST_BYTES", size)
+        reply = await house.get(f"{AUDIO}?{WHY}&changed=true")
+        assert (reply.status, reply.raw, "ETag" in reply.headers) == (200, changed, False)
+        assert reply.headers["Not-As-Sealed"] == NOT_PROVED
+    [noted] = await entries(house)
+    assert (noted["after"].get("not_as_sealed"), noted["after"]["not_proved"]) == (None, True)
+    if failure:  # whoever would not hear what was changed is told to come back
+        monkeypatch.setattr("gateway.api.sounds.PROVED_FIRST_BYTES", sounds.PROVED_FIRST_BYTES + 10**6)
+        assert (await house.get(f"{AUDIO}?{WHY}")).status == 503
 
 
 async def test_what_is_sealed_while_somebody_looks_for_it_is_found(

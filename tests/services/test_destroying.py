@@ -20,7 +20,7 @@ from gateway.domain.events import Event
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.domain.retention import LegalHold, RetentionRule, Trusted
-from gateway.ports import Taken
+from gateway.ports import Taken, VaultAway
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.domain.values import MONDAY
@@ -249,6 +249,36 @@ async def test_what_was_begun_when_it_was_killed_is_settled_although_a_hold_came
     kept = await anew.store.recording("112-1")
     assert kept is not None
     assert kept.destroyed_at is None
+
+
+async def test_sound_that_nobody_can_see_in_its_bucket_is_not_taken_for_gone_once_it_is_held(
+    services: Services, tmp_path: Path
+) -> None:
+    call = a_call(1, LONG_AGO)
+    recording = a_recording(call, tmp_path)
+    await services.store.commit(Change(calls=(call,), recordings=(recording,)))
+    await services.custody.trust(Trusted(MONDAY))
+    sound = tmp_path / recording.file.replace(".raw", ".ogg")
+    in_bucket = sound.rename(tmp_path / "moved")
+    vault = services.own_vault
+
+    async def bucket_away(_: Recording) -> None:
+        vault.is_unlisted = True
+        raise VaultAway("the bucket does not answer")
+
+    vault.meanwhile = bucket_away
+    assert await services.destroying.look() == 0
+    await services.office.create(LegalHold(call_id=call.id, reason="LP", set_by="Ani", created_at=MONDAY), ANI)
+    vault.meanwhile = None  # by now it would delete again
+    assert await services.destroying.look() == 0
+    assert vault.destroyed == []
+    assert "does not answer" in services.destroying.alarms(())[0].detail
+    vault.is_unlisted = False
+    in_bucket.rename(sound)
+    assert await services.destroying.look() == 0
+    kept = await services.store.recording(recording.id)
+    assert kept is not None
+    assert (kept.state, kept.destroyed_at, sound.exists()) == (State.SEALED, None, True)
 
 
 async def test_raw_sound_that_could_not_be_sealed_and_what_is_lost_go_too_and_a_running_one_never(

@@ -1,5 +1,6 @@
 """Recordings on a real store: rows with their calls, the looks at their sound, sealing, alarms, and recovery."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -522,6 +523,34 @@ async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_sett
     assert "cannot be read" in told.__dict__["reason"]
     services.vault.unreadable.add(MONDAY.date())  # what cannot be listed is not told to be lost
     assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_a_day_that_could_not_be_read_at_the_start_is_tried_again_until_it_can(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.recovery.EVERY_S", 0.01)
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+    services.vault.unreadable.add(MONDAY.date())
+    services.clock.at = MONDAY + timedelta(days=30)
+    running = asyncio.create_task(services.recovery.run())
+    try:
+        async with asyncio.timeout(5):
+            while caplog.messages.count("recordings_not_recovered") < 2:
+                await asyncio.sleep(0.01)
+            assert (await row(services)).state is State.SEALED
+            services.vault.unreadable.clear()
+            while (await row(services)).state is not State.LOST:
+                await asyncio.sleep(0.01)
+            services.vault.unreadable.add(MONDAY.date())
+            caplog.clear()
+            await asyncio.sleep(0.05)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert "recordings_not_recovered" not in caplog.messages  # it is an old day again
 
 
 async def test_what_the_worker_had_sealed_when_the_gateway_died_is_found_and_not_sealed_twice(

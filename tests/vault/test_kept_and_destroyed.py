@@ -14,6 +14,9 @@ from gateway.domain.recordings import Kind, Recording, State
 from gateway.domain.retention import Trusted
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
+from gateway.vault.disk_and_bucket import BucketNotNamed, DiskAndBucket
+from gateway.vault.listing import lying_files
+from gateway.vault.shelf import ShelfAway
 from gateway.vault.sounds import Sounds
 from tests.api.house import open_house
 from tests.api.test_exports import exported, failing
@@ -109,3 +112,17 @@ async def test_the_true_vault_destroys_what_is_due_sealed_raw_or_lost_and_leaves
     assert vault.chains.find(NOON.date(), f"{lost.id}.destroyed.json") is not None
     assert vault.destroyer.destroy(raw, "another", services.clock()) == f"{DAY}/{raw.id}.destroyed.json"
     await services.store.close()
+
+
+def test_what_was_only_begun_to_be_destroyed_in_a_bucket_that_is_away_is_not_told_to_be_gone(house: House) -> None:
+    begun, gone = house.sealed(1), house.sealed(2)
+    house.destroyer.destroy(gone, "after 30 days", house.now)
+    (house.day / f"{begun.id}.ogg").unlink()  # it was moved
+    shelf = DiskAndBucket(house.shelf, BucketNotNamed("the bucket does not answer"))
+    house.destroyer._shelf = shelf
+    with pytest.raises(ShelfAway):
+        house.destroyer.destroy(begun, "after 30 days", house.now)
+    assumed = list(lying_files(house.root, shelf, house.certificates, house.now, house.now))
+    assert [(each.id, each.is_sealed) for each in assumed] == [(begun.id, True)]
+    with pytest.raises(ShelfAway):
+        list(lying_files(house.root, shelf, house.certificates, house.now, house.now, are_seen=True))

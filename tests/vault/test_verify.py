@@ -18,6 +18,7 @@ from gateway.ports import Unsealable
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
 from gateway.vault.findings import What
 from gateway.vault.keys import SigningKey, public_pems
+from gateway.vault.tracing import trace
 from gateway.vault.verify import Verifier
 from tests.vault.sound import DAY, House, a_recording, tones
 
@@ -197,6 +198,14 @@ LINES: dict[str, tuple[Callable[[list[bytes]], list[bytes]], list[tuple[What, st
         [(What.MISSING, "lines 1 to 2 are not there, of those that were signed")],
     ),
     "one is added": (lambda lines: [lines[0], lines[0], *lines[1:]], [(What.ADDED, "line 1 was added")]),
+    "one is copied behind the last": (
+        lambda lines: [*lines, lines[1]],
+        [(What.ADDED, "line 5 was added")],
+    ),
+    "one is copied behind the last, and the one after it changed": (
+        lambda lines: [*line(3, b'"at": "2026', b'"at": "2025')(lines), lines[1]],
+        [(What.REWRITTEN, "line 3 is not the one that was signed"), (What.ADDED, "line 5 was added")],
+    ),
     "all are removed": (
         lambda _: [],
         [(What.MISSING, "lines 1 to 4 are not there, of those that were signed")],
@@ -222,6 +231,15 @@ def test_the_line_that_was_changed_is_named_and_neither_those_after_it_nor_their
     assert [(each.file, each.what, each.said) for each in found] == [
         (f"{DAY}/{CHAIN}", what, said) for what, said in expected
     ]
+
+
+def test_what_a_copied_line_speaks_of_was_signed_all_the_same(copied: House) -> None:
+    path = copied.day / CHAIN
+    lines = path.read_bytes().splitlines(keepends=True)
+    signed = len(lines), hashlib.sha256(lines[-1]).hexdigest()
+    traced = trace([*lines, lines[1]], signed)
+    assert traced.files == trace(lines, signed).files
+    assert (len(traced.files), traced.changed, traced.removed) == (len(lines), [], [])
 
 
 def test_what_a_changed_line_spoke_of_is_held_against_its_own_signature(copied: House) -> None:
