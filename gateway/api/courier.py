@@ -80,9 +80,8 @@ class Courier:
     async def run(self, session: aiohttp.ClientSession) -> None:
         """Runs until it is cancelled. Raises Gone."""
         while True:
-            waiting = await self._next()
             await asyncio.sleep(self._luxuries().webhooks)
-            for stored in waiting:
+            for stored in await self._next():
                 if not self.webhook.types or stored.event.type in self.webhook.types:
                     await self._deliver(session, stored)
                 self.standing = replace(self.standing, after_seq=stored.seq)
