@@ -163,8 +163,10 @@ def _of_store(reads: Reads) -> Ask:
 
 def _over_http(api: Api) -> Ask:
     async def ask(filter: Mapping[str, Any], cursor: str | None) -> int:
-        query = {name: _in_query(value) for name, value in filter.items()}
-        page = await api.get("/v1/calls", **query, **({} if cursor is None else {"cursor": cursor}), limit=LIMIT)
+        query: dict[str, Any] = {name: _in_query(value) for name, value in filter.items()}
+        if cursor is not None:
+            query["cursor"] = cursor
+        page = await api.get("/v1/calls", **query, limit=LIMIT)
         return len(page["items"])
 
     return ask

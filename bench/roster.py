@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bench.measure import cpu_s, percentile
@@ -305,7 +306,8 @@ async def _change_duties(centre: RealCentre, api: Api, heard: _Heard, staff: Sta
     """Assignments to the shift that goes on now, made and retired in turns."""
     today = datetime.now(ZoneInfo(centre.settings.centre.timezone)).date()
     now = datetime.now(UTC)
-    roster = (await api.get("/v1/roster", **{"from": str(today - timedelta(days=1)), "to": str(today)}))["items"]
+    days: dict[str, Any] = {"from": str(today - timedelta(days=1)), "to": str(today)}
+    roster = (await api.get("/v1/roster", **days))["items"]
     going_on = {
         each["shift_id"]
         for each in roster

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bench.measure import memory_bytes
@@ -78,8 +79,8 @@ def _speeds(folder: Path, say: Say, seconds: int) -> list[Row]:
             "ffmpeg encodes": lambda: _ffmpeg(("-f", "s16le", "-ar", "8000", "-ac", "2"), raw, *ENCODED, ogg),
             "ffmpeg decodes": lambda: _ffmpeg((), ogg, "-f", "s16le", "-ar", "8000", folder / "back.raw"),
             "converted": lambda: _convert(raw),
-            "sealed": lambda number=number: _seal(sealer, folder / "plain", raw, number),
-            "sealed in a box": lambda number=number: _seal(ring_sealer, folder / "boxed", raw, number),
+            "sealed": partial(_seal, sealer, folder / "plain", raw, number),
+            "sealed in a box": partial(_seal, ring_sealer, folder / "boxed", raw, number),
         }
         for what, way in ways.items():
             costs.setdefault(what, []).append(_cpu_s(way))
@@ -190,10 +191,12 @@ def _convert(raw: Path) -> None:
 def _sealer(folder: Path, *, encrypt: bool) -> Sealer:
     root, keys = folder / "recordings", folder / "keys"
     (root / DAY).mkdir(parents=True)
+    key = SigningKey(keys)
     return Sealer(
         root,
         shelf=LocalShelf(root),
-        chains=Chains(root, SigningKey(keys)),
+        chains=Chains(root, key),
+        key=key,
         ring=KeyRing(keys) if encrypt else None,
         clock=lambda: datetime.now(UTC),
     )

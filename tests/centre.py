@@ -231,7 +231,7 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
 
-    async def get(self, path: str, status: int = 200, **query: str | int) -> Json:
+    async def get(self, path: str, status: int = 200, **query: Any) -> Json:
         async with self.session.get(path, params=query) as response:
             assert response.status == status, await response.text()
             answer: Json = await response.json()
@@ -243,7 +243,7 @@ class Api:
             assert response.ok if status is None else response.status == status, await response.text()
             return await response.json() if response.content_length else {}
 
-    async def calls(self, **query: str | int) -> list[Json]:
+    async def calls(self, **query: Any) -> list[Json]:
         """All calls, oldest first."""
         items: list[Json] = []
         page = await self.get("/v1/calls", limit=200, **query)
