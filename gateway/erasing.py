@@ -28,6 +28,7 @@ from gateway.domain.recordings import State as SoundState
 from gateway.domain.retention import Lasting
 from gateway.office import Office
 from gateway.ports import Custody, Person, Store, StoreAway, Taken
+from gateway.rulings import refuse_first_person
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,7 @@ class Erasing:
             raise Taken(f"nobody confirmed it within {CONFIRM_WITHIN.days} days: ask for it anew")
         if state is not State.ASKED:
             raise Taken(f"it is {state} already")
-        if actor.name == erasure.asked_by:
-            raise Taken("who asked for it cannot confirm it: a second person must")
+        refuse_first_person(erasure.asked_by, actor)
         person = (await self._touched(erasure, now)).person
         if (why := hindrance(person)) is not None:
             raise Taken(why)

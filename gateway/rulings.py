@@ -13,6 +13,7 @@ from gateway.bookkeeper import Bookkeeper
 from gateway.domain import advice_rules, retention, shifts, trunks
 from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency, DutyPhone
+from gateway.domain.audit import Actor
 from gateway.domain.books import Books, Rules
 from gateway.domain.coverage import Hole, holes, worse
 from gateway.domain.erasing import Erasure
@@ -120,6 +121,12 @@ def with_changes(plan: Plan, changes: Iterable[Kept]) -> Plan:
                 shifts[thing.id] = thing
     days = recurrence.days_of_all(shifts.values(), plan.first, plan.last)
     return replace(plan.with_changes(*changes), shifts=shifts, days=days)
+
+
+def refuse_first_person(asked_by: str, actor: Actor) -> None:
+    """What two people decide is not confirmed by the one who asked for it. Raises Taken."""
+    if actor.name == asked_by:
+        raise Taken("who asked for it cannot confirm it: a second person must")
 
 
 def _check_retired(books: Books, thing: Kept) -> None:

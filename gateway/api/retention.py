@@ -29,6 +29,7 @@ from gateway.domain.recordings import Kind, State
 from gateway.domain.retention import LIFT_WITHIN, LONGEST_DAYS, LegalHold, RetentionRule
 from gateway.domain.tokens import May
 from gateway.ports import Taken
+from gateway.rulings import refuse_first_person
 
 IDS_SHOWN = 10
 LOOKED_AT_MOST = 500_000
@@ -189,8 +190,7 @@ async def confirm_lift(
     hold, now = await context.office.find(LegalHold, path.id, version_of(headers)), context.clock()
     if not hold.is_to_be_lifted(now):
         raise Taken(f"nobody has asked for it to be lifted within the last {LIFT_WITHIN.days} days")
-    if actor.name == hold.lift_asked_by:
-        raise Taken("who asked for it cannot confirm it: a second person must")
+    refuse_first_person(hold.lift_asked_by, actor)
     lifted = replace(hold, lifted_by=actor.name, retired_at=now)
     told = await _tell_hold(context, await context.office.change(hold, lifted, actor))
     context.erasing.wake()
