@@ -1,7 +1,7 @@
 """Which line of a day's chain was changed, removed or added: from the signed end back to the first line, each holds the
 hash of the one before, so it is that line, and none of those after it.
 
-Counterparts: `verify.py` asks and tells; `chain.py` wrote the lines.
+Counterparts: `following.py` asks and tells; `chain.py` wrote the lines.
 """
 
 import hashlib
