@@ -129,6 +129,14 @@ def refuse_first_person(asked_by: str, actor: Actor) -> None:
         raise Taken("who asked for it cannot confirm it: a second person must")
 
 
+def lifted(hold: LegalHold, actor: Actor, now: datetime) -> LegalHold:
+    """The hold as a second person lifts it. Raises Taken where nobody asked for that in time, or the first one does."""
+    if not hold.is_to_be_lifted(now):
+        raise Taken(f"nobody has asked for it to be lifted within the last {retention.LIFT_WITHIN.days} days")
+    refuse_first_person(hold.lift_asked_by, actor)
+    return replace(hold, lifted_by=actor.name, retired_at=now)
+
+
 def _check_retired(books: Books, thing: Kept) -> None:
     """Raises Taken when others still need it."""
     match thing:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from gateway import rulings
 from gateway.api.context import Context
 from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment, Parameters, PersonName, QueueName, Told, Word
 from gateway.api.resources import (
@@ -26,10 +27,8 @@ from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import Kind, State
-from gateway.domain.retention import LIFT_WITHIN, LONGEST_DAYS, LegalHold, RetentionRule
+from gateway.domain.retention import LONGEST_DAYS, LegalHold, RetentionRule
 from gateway.domain.tokens import May
-from gateway.ports import Taken
-from gateway.rulings import refuse_first_person
 
 IDS_SHOWN = 10
 LOOKED_AT_MOST = 500_000
@@ -187,12 +186,9 @@ async def confirm_lift(
 ) -> Answer[LegalHoldModel]:
     """Lifts the hold, as another person asked: the rules decide about the recordings again, which may be destroyed
     within the hour, and erasures that wait for it go on."""
-    hold, now = await context.office.find(LegalHold, path.id, version_of(headers)), context.clock()
-    if not hold.is_to_be_lifted(now):
-        raise Taken(f"nobody has asked for it to be lifted within the last {LIFT_WITHIN.days} days")
-    refuse_first_person(hold.lift_asked_by, actor)
-    lifted = replace(hold, lifted_by=actor.name, retired_at=now)
-    told = await _tell_hold(context, await context.office.change(hold, lifted, actor))
+    hold = await context.office.find(LegalHold, path.id, version_of(headers))
+    after = rulings.lifted(hold, actor, context.clock())
+    told = await _tell_hold(context, await context.office.change(hold, after, actor))
     context.erasing.wake()
     return Answer(told, headers=etag(told))
 
