@@ -17,11 +17,11 @@ help: ## list these commands
 run: setup ## set up what is missing, then start Asterisk and the gateway (Ctrl-C stops both)
 	@exec .venv/bin/gateway112 run
 
-# In two processes: the tests wait most of their time (tests/conftest.py says which of them stay together).
+# In three processes: the tests wait most of their time (tests/conftest.py says which of them stay together).
 .PHONY: test
 test: setup ## set up what is missing, then run all tests
 	@$(ONE_AT_A_TIME) bash -c 'setup/packages.sh test && setup/seaweedfs.sh && setup/prometheus.sh'
-	@exec .venv/bin/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
+	@exec .venv/bin/python -m pytest -n 3 --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: venv ## look at the code: format, lint, types, layers, shell scripts

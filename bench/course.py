@@ -87,9 +87,11 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """Who waits for something: when he came, when he had it and when he left; None where that did not happen."""
+    """Who waits for something: when he came, since when he waits, when he had it and when he left; None where that did
+    not happen."""
 
     came: float
+    since: float
     served: float | None
     left: float | None
 
@@ -100,39 +102,41 @@ def at_sipp(course: Course) -> list[Waiter]:
     for each in course.seen:
         if each.answered_at is not None:
             talks = course.talks.get(each.number)
-            found.append(Waiter(each.answered_at, talks[0].began_at if talks else None, each.ended_at))
+            served = talks[0].began_at if talks else None
+            found.append(Waiter(each.answered_at, each.answered_at, served, each.ended_at))
     return found
 
 
 def in_the_queue(course: Course) -> list[Waiter]:
-    """Who waits for a phone to be rung, by Asterisk's own journal: from his place in the queue on."""
+    """Who waits for a phone to be rung, by Asterisk's own journal: in the order of their arrival at 112, each from his
+    place in the queue on."""
 
     def at(text: str | None) -> float | None:
         return datetime.fromisoformat(text).timestamp() if text else None
 
     found = []
     for call in course.calls:
-        if (came := at(call["queued_at"])) is not None:
-            attempts = call["attempts"]
-            found.append(Waiter(came, at(attempts[0]["rung_at"]) if attempts else None, at(call["ended_at"])))
+        came, since, attempts = at(call["arrived_at"]), at(call["queued_at"]), call["attempts"]
+        if came is not None and since is not None:
+            found.append(Waiter(came, since, at(attempts[0]["rung_at"]) if attempts else None, at(call["ended_at"])))
     return found
 
 
 def overtaken(waiters: Iterable[Waiter]) -> list[float]:
     """Of each who was served, in the order of that: by how many seconds he had come after whoever had waited longest
     then, and still did. 0 is the order of arrival."""
-    came = sorted(waiters, key=attrgetter("came"))
+    arriving = sorted(waiters, key=attrgetter("since"))
     waiting: list[tuple[float, float]] = []
     """When each came, and when he ceased to wait."""
     found, place = [], 0
-    for at, own in sorted((each.served, each.came) for each in came if each.served is not None):
-        while place < len(came) and came[place].came <= at:
-            one = came[place]
+    for at, came in sorted((each.served, each.came) for each in arriving if each.served is not None):
+        while place < len(arriving) and arriving[place].since <= at:
+            one = arriving[place]
             heapq.heappush(waiting, (one.came, min(end for end in (one.served, one.left, inf) if end is not None)))
             place += 1
         while waiting and waiting[0][1] <= at:
             heapq.heappop(waiting)
-        found.append(max(0.0, own - waiting[0][0]) if waiting else 0.0)
+        found.append(max(0.0, came - waiting[0][0]) if waiting else 0.0)
     return found
 
 

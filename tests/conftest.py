@@ -1,6 +1,6 @@
 """What every test can ask for. Fixtures live in modules of their own subject and are named here.
 
-Counterpart: `make test`, which runs the tests in two processes at once (pytest-xdist): most of their time is waiting.
+Counterpart: `make test`, which runs the tests in three processes at once (pytest-xdist): most of their time is waiting.
 """
 
 import logging
@@ -68,7 +68,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no process has to wait for the other at the end."""
+    """What takes longest comes first, so that no process has to wait for the others at the end."""
     items.sort(key=lambda item: _is_short(item.nodeid))
 
 

@@ -7,16 +7,21 @@ from bench.plot import Line, Marked, Panel, picture
 
 
 def test_whoever_was_served_as_he_came_overtook_nobody() -> None:
-    assert overtaken([Waiter(0, 5, None), Waiter(1, 6, None), Waiter(2, 7, None)]) == [0, 0, 0]
+    assert overtaken([Waiter(0, 0, 5, None), Waiter(1, 1, 6, None), Waiter(2, 2, 7, None)]) == [0, 0, 0]
 
 
 def test_whoever_was_served_before_one_who_came_earlier_and_still_waits_overtook_him() -> None:
-    assert overtaken([Waiter(0, 6, None), Waiter(1, 7, None), Waiter(2.5, 5, None)]) == [2.5, 0, 0]
+    assert overtaken([Waiter(0, 0, 6, None), Waiter(1, 1, 7, None), Waiter(2.5, 2.5, 5, None)]) == [2.5, 0, 0]
 
 
 def test_who_has_left_is_not_overtaken() -> None:
-    assert overtaken([Waiter(0, None, 4), Waiter(1, 5, None)]) == [0]
-    assert overtaken([Waiter(0, None, 6), Waiter(1, 5, None)]) == [1]
+    assert overtaken([Waiter(0, 0, None, 4), Waiter(1, 1, 5, None)]) == [0]
+    assert overtaken([Waiter(0, 0, None, 6), Waiter(1, 1, 5, None)]) == [1]
+
+
+def test_who_is_on_his_way_to_the_queue_is_not_overtaken_and_has_his_own_place_in_it() -> None:
+    assert overtaken([Waiter(0, 6, 7, None), Waiter(1, 2, 5, None)]) == [0, 0]
+    assert overtaken([Waiter(0, 4, 7, None), Waiter(1, 2, 5, None)]) == [1, 0]
 
 
 def test_the_picture_is_whole_whatever_it_is_given() -> None:
