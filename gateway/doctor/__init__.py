@@ -44,7 +44,7 @@ def render(findings: list[Finding]) -> Group:
     for finding in findings:
         table.add_row(Text(finding.subject), Text(finding.level, _STYLES[finding.level]), Text(finding.said))
     remedies = [
-        Text(f"{number}. {finding.subject}: {finding.remedy}.", overflow="fold")
+        Text(f"{number}. {finding.subject}: {finding.remedy.removesuffix('.')}.", overflow="fold")
         for number, finding in enumerate((each for each in findings if each.remedy), start=1)
     ]
     return Group(table, *([Text("What to do, in this order:"), *remedies] if remedies else []))
