@@ -11,6 +11,7 @@ TARGETS=var
 FORMATS=(sln sln16) # signed linear alone: docs/decisions/0026
 SPEECH_DBFS=(-20 -1) # mean and peak: as loud as telephone speech usually is, and so that nothing clips
 MUSIC_DBFS=(-30 -12) # behind speech
+RINGING_DBFS=(-23 -13) # a fifth of it is the tone, which then is as loud as Asterisk's own
 LONGEST_TONES_S=120
 
 voice_of() { # voice_of prompts/LANGUAGE/NAME or music/CLASS/NAME
@@ -51,6 +52,7 @@ make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
     esac
     # a recording beside its text is speech
     if [[ $prompt == music/* && ! -e $SOURCES/$prompt.txt ]]; then loudness=("${MUSIC_DBFS[@]}"); fi
+    if [[ $source == */music/ringing/*.tones ]]; then loudness=("${RINGING_DBFS[@]}"); fi
     gain=$(gain_of "$spoken" "${loudness[@]}") || fail "$source: holds no sound. Remedy: give it words that can be spoken, or a recording."
     convert "$spoken" "$gain" "$WORK" || fail "$source: ffmpeg cannot convert it (see above)."
     mkdir -p "$TARGETS/${prompt%/*}"

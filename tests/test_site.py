@@ -113,12 +113,15 @@ def test_a_centre_that_listens_everywhere_names_no_address_for_its_sound(tmp_pat
 def test_each_folder_of_music_is_a_class_and_there_is_always_a_default(settings: Settings) -> None:
     etc = site.prepare(settings, installation.find())
     made = sorted(each.name for each in (PROJECT / "dialplan/music").iterdir() if each.is_dir())
-    assert list(music.classes()) == made
+    assert list(music.made()) == made
+    assert list(music.classes()) == [each for each in made if each != music.RINGING]
     text = (etc / "site/music.conf").read_text()
     for name in made:
         assert f"[{name}]\nmode = files\ndirectory = moh/{name}\n" in text
         assert list((settings.asterisk_dir / "lib/moh" / name).glob("*.sln"))
-    assert "[default]\nmode = files\ndirectory = moh/calm\n" in music.sections(["calm", "soft"])
+    assert "[default]\nmode = files\ndirectory = moh/calm\n" in music.sections(["calm", "ringing", "soft"])
+    assert "[default]\nmode = files\ndirectory = moh/soft\n" in music.sections(["ringing", "soft"])
+    assert "[default]\nmode = files\ndirectory = moh/ringing\n" in music.sections(["ringing"])
 
 
 def test_a_class_has_something_to_play_and_a_name_of_its_own(tmp_path: Path) -> None:

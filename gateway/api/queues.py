@@ -58,7 +58,13 @@ class _QueueFields(Body):
     weight: Annotated[int, Field(ge=0, le=100, description="Callers of a heavier queue go first.")] = 0
     service_level_s: Annotated[int, Field(ge=1, le=600, description="Within how many seconds to answer.")] = 15
     minimum: Annotated[int, Field(ge=0, le=500, description="Operators who must be there at any time.")] = 0
-    announces_position: Annotated[bool, Field(description="Callers hear their place in the queue.")] = False
+    announces_position: Annotated[
+        bool,
+        Field(
+            description="Callers hear their place in the queue, twice a minute at most. While one hears it, some 6 s, "
+            "no operator who comes free is given him."
+        ),
+    ] = False
     music: Annotated[
         str | None,
         Field(

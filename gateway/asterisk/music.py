@@ -14,13 +14,20 @@ FOLDER = PROJECT / "var/music"
 """What was made: a folder of playable files for each class."""
 DEFAULT = "default"
 """What Asterisk plays where a class is not there."""
+RINGING = "ringing"
+"""What callers hear whose queue names no class; nobody names it."""
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _PLAYABLE = frozenset({".sln", ".sln16"})
 
 
 def classes(folder: Path = FOLDER) -> tuple[str, ...]:
-    """The classes that have something to play, by name. Blocking: disk."""
+    """The classes that a queue may name, by name. Blocking: disk."""
+    return tuple(each for each in made(folder) if each != RINGING)
+
+
+def made(folder: Path = FOLDER) -> tuple[str, ...]:
+    """All classes that have something to play, by name. Blocking: disk."""
     if not folder.is_dir():
         return ()
     return tuple(
@@ -35,7 +42,8 @@ def classes(folder: Path = FOLDER) -> tuple[str, ...]:
 def sections(names: Sequence[str]) -> str:
     """The classes as Asterisk reads them, `names` being what there is to play; files are played by name, one behind the
     other. Where there is none called default, the first one is it, so that nobody waits in silence."""
-    played = {DEFAULT: names[0], **dict(zip(names, names, strict=True))} if names else {}
+    first = next((each for each in names if each != RINGING), RINGING)
+    played = {DEFAULT: first, **dict(zip(names, names, strict=True))} if names else {}
     return "".join(
         f"[{name}]\nmode = files\ndirectory = moh/{folder}\nsort = alpha\n\n" for name, folder in sorted(played.items())
     )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.asterisk.framing import Message
+from gateway.asterisk.music import RINGING
 from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.holding import Phone
 from gateway.domain.queues import Queue, Strategy
@@ -138,7 +139,7 @@ _QUEUE_PARAMS: Mapping[str, Callable[[Queue], str]] = {
     "maxlen": lambda queue: str(queue.max_waiting),
     "servicelevel": lambda queue: str(queue.service_level_s),
     "announce-frequency": lambda queue: "30" if queue.announces_position else "0",
-    "musicclass": lambda queue: queue.music or "",
+    "musicclass": lambda queue: queue.music or RINGING,
 }
 
 
@@ -253,7 +254,7 @@ def _queue(name: str, values: Mapping[str, str]) -> Queue:
         max_waiting=_number(values.get("maxlen")),
         service_level_s=_number(values.get("servicelevel")),
         announces_position=values.get("announce-frequency") != "0",
-        music=values.get("musicclass") or None,
+        music=None if (heard := values.get("musicclass", "")) == RINGING else heard,
         max_wait_s=0,
         created_at=_NEVER,
     )

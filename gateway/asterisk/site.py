@@ -211,7 +211,7 @@ def _site_files(settings: Settings, installation: Installation, secret: str) -> 
             for kind in ("udp", "tcp")
         )
         + _tls(sip),
-        "site/music.conf": music.sections(music.classes()),
+        "site/music.conf": music.sections(music.made()),
         "site/rtp.conf": f"rtpstart = {settings.rtp.first_port}\nrtpend = {settings.rtp.last_port}\n",
         "site/globals.conf": "".join(
             f"{name} = {value}\n"

@@ -244,8 +244,6 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"pause/{reason.digit}", reason.name
     for queue in books.queues.values():
         yield f"wait/{queue.name}", str(queue.max_wait_s)
-        if queue.music:
-            yield f"music/{queue.name}", queue.music
     for trunk in books.trunks.values():
         if trunk.channels is not None:
             yield f"channels/{trunk.name}", str(trunk.channels)

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from gateway.asterisk.sections import of_queue
+from gateway.domain.queues import first_queue
 from gateway.settings import PROJECT
 from tests.dialplan.dialplan import Context, functions, jumps, read, steps
 
@@ -160,6 +162,17 @@ def test_every_value_that_a_caller_supplies_is_filtered_or_encoded() -> None:
     assert seen >= 8
 
 
+def test_nothing_that_is_said_to_who_waits_keeps_an_operator_from_him() -> None:
+    # while app_queue announces something to a caller it does not look whose turn it is
+    kept = dict(
+        re.findall(r"^([a-z-]+) = (.*)$", (PROJECT / "asterisk-config/queues_kept.conf").read_text(), re.MULTILINE)
+    )
+    assert kept["periodic-announce-frequency"] == "0"
+    assert dict(of_queue(first_queue("emergency", None)).values)["announce-frequency"] == "0"
+    queued = [step.arguments for _, _, step in ALL_STEPS if step.application == "Queue"]
+    assert [each.split(",")[2:4] for each in queued] == [["", ""]]
+
+
 def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
     played = {step.arguments for _, _, step in ALL_STEPS if step.application == "Playback"}
     played |= {step.arguments.removeprefix("WHY=") for _, _, step in ALL_STEPS if step.arguments.startswith("WHY=")}
@@ -172,7 +185,7 @@ def test_every_prompt_that_is_played_has_its_text_in_both_languages() -> None:
     for stem, digits in (("disposition-${DIGIT}", "234567"), ("category-${CATEGORY}", "12345")):
         played.remove(stem)
         played |= {f"{stem.partition('$')[0]}{digit}" for digit in digits}
-    played |= {"greeting", "please-wait", "queue-thereare", "queue-callswaiting", "queue-youarenext"}
+    played |= {"greeting", "queue-thereare", "queue-callswaiting", "queue-youarenext"}
     for language in ("id", "en"):
         texts = {path.stem for path in (PROJECT / "dialplan/prompts" / language).glob("*.txt")}
         assert played <= texts, language
