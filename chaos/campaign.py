@@ -18,6 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench.ground import metrics
 from bench.sides import make_operators
 from chaos import conservation
 from chaos.conservation import Finding, Kind, Ledger, Told, Verdict
@@ -43,8 +44,9 @@ MOST_LAG_BYTES = 50_000
 FAULT_LIMIT_S = 60.0
 """Breaking and mending together may take so long, besides what the fault lasts."""
 STILL_LIMIT_S = 90.0
-"""At the end it is waited for as long as something still comes to be as it should: the vault's worker takes only what
-the processor has to spare."""
+"""At the end it is waited for as long as something still comes to be as it should."""
+SEALING_LOOK_S = 2.0
+WAITING = "gateway112_recordings_waiting"
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
@@ -206,6 +208,7 @@ class _Course:
             self._say(f"{leg.database}: the last calls")
             steady.call_no_more()
             await ground.traffic.stop(options.longest_s + NO_ANSWER_MS / 1000 + LAST_WORDS_S)
+            await self._sealed()
             self._say(f"{leg.database}: holding the history against SIPp's logs")
             leg.verdict = await self._final()
         finally:
@@ -287,6 +290,19 @@ class _Course:
     def _end(self, seen: Seen) -> float | None:
         death = self._ground.troubles.death_of(seen)
         return death.until if death else seen.ended_at
+
+    async def _sealed(self) -> None:
+        """Returns once no recording waits to be sealed, or their number falls no more. The vault's worker takes only
+        what the processor has to spare, and whoever asks for all of the history takes a part of that."""
+        fewest, limit = float("inf"), time.time() + STILL_LIMIT_S
+        while time.time() < limit:
+            waiting = (await metrics(self._api)).get(WAITING, float("inf"))
+            if waiting < fewest:
+                fewest, limit = waiting, time.time() + STILL_LIMIT_S
+                self._say(f"{self._leg.database}: {waiting:,.0f} recordings still to be sealed")
+            if not waiting:
+                return
+            await asyncio.sleep(SEALING_LOOK_S)
 
     async def _final(self) -> Verdict:
         """The check of all there is, once it finds nothing; what it finds at last otherwise."""

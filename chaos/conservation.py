@@ -255,8 +255,17 @@ def _wrong_times(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
     if death is not None:
         if not arrived <= ended <= death.until + SLACK_S:
             yield f"it ended {ended - death.since:+.1f} s from the death of Asterisk"
-    elif not seen.ended_at - SLACK_S <= ended <= _freed(seen.ended_at, troubles) + SLACK_S:
+    elif not _soonest_end(seen) - SLACK_S <= ended <= _freed(seen.ended_at, troubles) + SLACK_S:
         yield f"it ended {ended - seen.ended_at:+.1f} s from its end"
+
+
+def _soonest_end(seen: Seen) -> float:
+    """When it may have been over for the centre. To a caller who never acknowledged its answer it must not say BYE
+    before half a minute of repeating it is over, whenever the operator hung up (RFC 3261, 15)."""
+    ends = [at for at in (seen.left_at, seen.refused_at) if at is not None]
+    if seen.acked_at is None and seen.answered_at is not None and not ends:
+        return seen.answered_at
+    return seen.ended_at if seen.ended_at is not None else float("inf")
 
 
 def _freed(at: float, troubles: Troubles) -> float:

@@ -81,6 +81,15 @@ def test_an_invite_that_is_two_calls_is_repeated() -> None:
     assert Kind.REPEATED in found(calls=twice, recordings=(a_recording(), a_recording(call_id="112-1.1")))
 
 
+def test_a_call_whose_answer_was_never_acknowledged_may_be_over_before_the_centre_may_say_so() -> None:
+    # the operator hung up after 27 s; the BYE came when the answer had been repeated for 32
+    unacknowledged = a_seen(acked_at=None, left_at=None, was_left_at=T0 + 32.1)
+    call = a_call(ended_at=at(27), hung_up_by="operator")
+    assert found(unacknowledged, (call,)) == []
+    assert found(a_seen(left_at=None, was_left_at=T0 + 32.1), (call,)) == [Kind.WRONG]
+    assert found(a_seen(acked_at=None, left_at=T0 + 32.1), (call,)) == [Kind.WRONG]
+
+
 @pytest.mark.parametrize(
     "change",
     [
