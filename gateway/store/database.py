@@ -330,6 +330,9 @@ def _as_a_ledger(engine: Engine) -> Engine:
         for pragma in (
             "synchronous = FULL",
             "foreign_keys = ON",
+            # kB, of each connection. What a ledger of millions is asked for lies in the kernel's cache anyway; its own
+            # would fill for hours, in each connection's thread apart
+            "cache_size = -500",
             "journal_size_limit = 67108864",
             "secure_delete = ON",  # what is erased is not left between the rows; Debian's own default
         ):

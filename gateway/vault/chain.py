@@ -17,7 +17,7 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any
 from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, part_of, write_whole
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import SigningKey, fingerprint
+from gateway.vault.names import Names
 from gateway.vault.plain_files import NotPlain, read_plain
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,10 @@ class _Known:
     last: str
     whole: str
     """The SHA-256 of all lines."""
-    entries: dict[str, Entry] = field(default_factory=dict)
+    count: int = 0
+    """Of its lines."""
+    names: Names = field(default_factory=Names)
+    """The files that it speaks of: a day may have many, and all that is asked of them is whether one is there yet."""
     follows: tuple[str | None, str] = (None, NOTHING_BEFORE)
     """Which day's line the first one follows, and its hash."""
 
@@ -77,19 +81,25 @@ class Chains:
 
     def find(self, day: date, file: str) -> Entry | None:
         """The newest line about that file of the day's folder. Raises ChainBroken."""
-        return self._chain(day).entries.get(file)
+        known = self._chain(day)
+        if not known.names.may_hold(file):
+            return None
+        data = read_plain(self._root / folder_of(day) / CHAIN)
+        if hashlib.sha256(data).hexdigest() != known.whole:
+            self._known.pop(day, None)
+            raise ChainBroken(f"the chain of {folder_of(day)} was changed while it was looked at")
+        return _about(file, data)
 
     def add(self, day: date, file: str, sha256: str, at: datetime) -> Entry:
         """Adds the file, which was written to the day's folder with that SHA-256, unless it stands there already. What
         is there by now is not asked: it was somebody else's, if it is another one. Raises ChainBroken."""
         known = self._chain(day)
         folder = self._root / folder_of(day)
-        found = known.entries.get(file)
-        if found is not None:
+        if (found := self.find(day, file)) is not None:
             if found.sha256 != sha256:
                 raise ChainBroken(f"{folder_of(day)}/{file} is not the file that stands in the chain")
             return found
-        entry = Entry(len(known.entries) + 1, file, sha256)
+        entry = Entry(known.count + 1, file, sha256)
         line = self._line(day, known, entry, at)
         last = hashlib.sha256(line).hexdigest()
         self._known.pop(day, None)  # until all of it is done, nothing is known
@@ -106,8 +116,8 @@ class Chains:
             known.follows = _follows(line)
         self._heads.keep(Kept(day, entry.number, last, *known.follows))
         status = (folder / CHAIN).lstat()
-        known.entries[file] = entry
-        known.last, known.whole = last, hashlib.sha256(before + line).hexdigest()
+        known.names.add(file)
+        known.count, known.last, known.whole = entry.number, last, hashlib.sha256(before + line).hexdigest()
         known.size, known.mtime_ns = status.st_size, status.st_mtime_ns
         self._remember(day, known)
         return entry
@@ -125,7 +135,7 @@ class Chains:
 
     def _line(self, day: date, known: _Known, entry: Entry, at: datetime) -> bytes:
         document: dict[str, Any] = {"entry": entry.number, "file": entry.file, "sha256": entry.sha256}
-        if not known.entries:
+        if not known.count:
             document["previous_day"], document["previous"] = self._before(day)
         else:
             document["previous"] = known.last
@@ -287,22 +297,36 @@ class Chains:
 
 
 def _read(lines: list[bytes], day: date) -> _Known:
-    """The entries of whole lines, each of which follows from the one before. Raises ChainBroken."""
+    """What whole lines say, each of which follows from the one before. Raises ChainBroken."""
     known = _Known(0, 0, NOTHING_BEFORE, hashlib.sha256().hexdigest())
     for number, line in enumerate(lines, 1):
         try:
             document = json.loads(line)
-            entry = Entry(int(document["entry"]), str(document["file"]), str(document["sha256"]))
-            previous = str(document["previous"])
+            entry, previous = _entry(document), str(document["previous"])
         except UNREADABLE_LINE:
             raise ChainBroken(f"line {number} of the chain of {folder_of(day)} cannot be read") from None
         if entry.number != number or (number > 1 and previous != known.last):
             raise ChainBroken(f"line {number} of the chain of {folder_of(day)} does not follow from the one before")
-        known.entries[entry.file] = entry
-        known.last = hashlib.sha256(line).hexdigest()
+        known.names.add(entry.file)
+        known.count, known.last = number, hashlib.sha256(line).hexdigest()
     if lines:
         known.follows = _follows(lines[0])
     return known
+
+
+def _about(file: str, data: bytes) -> Entry | None:
+    """The newest line about that file, of a chain that was read before."""
+    end = len(data)
+    while (found := data.rfind(file.encode(), 0, end)) >= 0:
+        end = data.rfind(b"\n", 0, found) + 1
+        entry = _entry(json.loads(data[end : data.index(b"\n", found)]))
+        if entry.file == file:
+            return entry
+    return None
+
+
+def _entry(document: Mapping[str, Any]) -> Entry:
+    return Entry(int(document["entry"]), str(document["file"]), str(document["sha256"]))
 
 
 def _follows(line: bytes) -> tuple[str | None, str]:
