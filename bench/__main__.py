@@ -36,6 +36,7 @@ from bench import (
     throughput,
     waiting,
 )
+from bench.ending import end_as_by_hand
 from bench.report import Block
 from bench.sides import Say, Sides, all_sides
 from gateway.asterisk import installation
@@ -212,6 +213,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     console.print(", ".join(f"{name} {value}" for name, value in around.items()), soft_wrap=True)
+    end_as_by_hand()
     blocks: dict[str, Block] = {}
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     spinner = Spinner("dots", "")

@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 class PlainAsterisk:
     """Asterisk with bench/plain/ alone, in a folder of its own."""
 
-    def __init__(self, folder: Path, phones: Sipp) -> None:
-        self.sip_port = free_port()
+    def __init__(self, folder: Path, phones: Sipp, sip_port: int | None = None) -> None:
+        self.sip_port = sip_port or free_port()
         self._folder = folder
         self._installation = installation.find()
         self._etc = self._write(phones)

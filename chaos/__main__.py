@@ -6,8 +6,6 @@ repeated.
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,11 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.ending import end_as_by_hand
 from bench.report import environment
 from chaos import campaign, plan, report
 from chaos.campaign import Leg, Options
 from chaos.disks import be_alone
 from chaos.faults import FAULTS
+from chaos.rings import Rings
 from chaos.stores import DATABASES
 from gateway.asterisk import installation
 from gateway.settings import PROJECT
@@ -61,8 +61,7 @@ def main() -> int:
             console.print(f"{each.number:4} at {each.at_s:7.1f} s for {each.hold_s:4.1f} s: {each.fault.name}")
         return 0
     be_alone()
-    # who ends it ends its Asterisk, its gateway and its SIPp, too
-    signal.signal(signal.SIGTERM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+    end_as_by_hand()
     try:
         around = {**environment(), "seed": seed, "minutes": chosen.minutes, "rate": chosen.rate}
     except installation.NoAsterisk as error:
@@ -71,7 +70,7 @@ def main() -> int:
     console.print(", ".join(f"{name} {value}" for name, value in around.items()), soft_wrap=True)
     longest_s = LONGEST_S if 60 * chosen.minutes >= SHORT_S else LONGEST_OF_SHORT_S
     try:
-        legs = asyncio.run(_run(chosen, planned, Options(seed, chosen.rate, longest_s, chosen.folder), console))
+        legs, plain = asyncio.run(_run(chosen, planned, Options(seed, chosen.rate, longest_s, chosen.folder), console))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
@@ -80,15 +79,17 @@ def main() -> int:
     for finding in found[:40]:
         console.print(f"{finding.kind}: {finding.about}: {finding.words}", soft_wrap=True, markup=False)
     console.print(report.summary(legs), soft_wrap=True)
-    report.save(chosen.folder, around, legs)
+    for name, had in (("plain Asterisk", plain), *((leg.database, leg.rings) for leg in legs)):
+        console.print(f"from the INVITE to a person, {name}: {had}", soft_wrap=True)
+    report.save(chosen.folder, around, legs, plain)
     console.print(f"kept in {chosen.folder}: report.json, picture.svg; seed {seed}")
     return 1 if found else 0
 
 
 async def _run(
     chosen: argparse.Namespace, planned: list[plan.Planned], options: Options, console: Console
-) -> list[Leg]:
-    """One leg for each database, each with its part of the plan."""
+) -> tuple[list[Leg], Rings]:
+    """One leg for each database, each with its part of the plan; and how soon plain Asterisk's callers had a person."""
     kinds = chosen.database or DATABASES
     seconds = 60 * chosen.minutes / len(kinds)
     legs: list[Leg] = []
@@ -112,14 +113,16 @@ async def _run(
             bar.advance(task)
             console.print(report.line(struck), soft_wrap=True, markup=False)
 
+        plain_s = min(campaign.PLAIN_S, campaign.PLAIN_PART * 60 * chosen.minutes)
+        plain = await campaign.plain_rings(plain_s, options, say)
         for place, kind in enumerate(kinds):
             part = [
                 each.from_the(place * seconds)
                 for each in planned
                 if place * seconds <= each.at_s < (place + 1) * seconds
             ]
-            legs.append(await campaign.run(kind, part, seconds, options, say, show))
-    return legs
+            legs.append(await campaign.run(kind, part, seconds, options, plain, say, show))
+    return legs, plain
 
 
 if __name__ == "__main__":

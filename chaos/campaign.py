@@ -19,14 +19,15 @@ from pathlib import Path
 import aiohttp
 
 from bench.ground import metrics
-from bench.sides import make_operators
-from chaos import conservation
-from chaos.conservation import Finding, Kind, Ledger, Told, Verdict
+from bench.sides import PlainAsterisk, make_operators
+from chaos import conservation, rings
+from chaos.conservation import Finding, Kind, Ledger, Span, Told, Verdict
 from chaos.disks import Disk
-from chaos.faults.phones import NUMBERS
+from chaos.faults.phones import NUMBERS, PHONES
 from chaos.ground import Ground
 from chaos.plan import Planned
 from chaos.proxy import Proxy
+from chaos.rings import Rings
 from chaos.sightings import Seen
 from chaos.stores import Sqlite, database
 from chaos.traffic import BAD_PHONES_ADDRESS, MEAN_S, NO_ANSWER_MS, Traffic
@@ -43,6 +44,12 @@ MOST_LAG_BYTES = 50_000
 """What a dozen calls write, and is on its way."""
 FAULT_LIMIT_S = 60.0
 """Breaking and mending together may take so long, besides what the fault lasts."""
+BOOTED_S = 10.0
+"""So long after its boot an Asterisk has to do with those who came meanwhile."""
+PHONES_GONE_S = 40.0
+"""So long after phones have misbehaved Asterisk may still ring them: it asks each twice a minute."""
+PLAIN_S, PLAIN_PART = 60.0, 0.1
+"""Plain Asterisk has the same traffic for so long, and for no more than that part of the campaign."""
 STILL_LIMIT_S = 90.0
 """At the end it is waited for as long as something still comes to be as it should."""
 SEALING_LOOK_S = 2.0
@@ -114,17 +121,39 @@ class Leg:
     verdict: Verdict = field(default_factory=Verdict)
     unexplained: list[Finding] = field(default_factory=list)
     """Findings in whose time nothing was broken."""
+    rings: Rings = field(default_factory=lambda: Rings.of(()))
     ended_at: float = 0.0
 
 
-async def run(kind: str, planned: Sequence[Planned], seconds: float, options: Options, say: Say, show: Show) -> Leg:
-    """Carries the plan out on one database; `at_s` of the plan counts from the first call. `show` is told of each fault
-    when all is whole again. Raises what makes a campaign impossible; what the centre does wrong is in the findings."""
+async def run(
+    kind: str, planned: Sequence[Planned], seconds: float, options: Options, plain: Rings, say: Say, show: Show
+) -> Leg:
+    """Carries the plan out on one database; `at_s` of the plan counts from the first call, `plain` is what plain
+    Asterisk's callers had. `show` is told of each fault when all is whole again. Raises what makes a campaign
+    impossible; what the centre does wrong is in the findings."""
     async with _ground(kind, options, say) as ground, ground.centre.api() as api:
         leg = Leg(kind, time.time())
-        course = _Course(ground, api, leg, say, show)
+        course = _Course(ground, api, leg, plain, say, show)
         await course.go(planned, seconds, options)
         return leg
+
+
+async def plain_rings(seconds: float, options: Options, say: Say) -> Rings:
+    """How soon plain Asterisk's callers have a person, with the same traffic and phones, and nothing beside it."""
+    say(f"plain Asterisk, {seconds:.0f} s")
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as name:
+        folder, port = Path(name), free_port()
+        luck = random.Random(f"{options.seed} plain")
+        traffic = Traffic(folder, port, luck, longest_ms=round(options.longest_s * 1000))
+        async with traffic.phones:
+            asterisk = PlainAsterisk(folder / "plain", traffic.phones, port)
+            with asterisk.running():
+                steady = traffic.steady(rate=options.rate)
+                await traffic.goes_on(steady)
+                await asyncio.sleep(seconds)
+                await traffic.stop(0)
+                traffic.read()
+        return Rings.of(rings.had(traffic.seen, traffic.talks, ()))
 
 
 @asynccontextmanager
@@ -177,10 +206,11 @@ async def _hire(api: Api, traffic: Traffic, count: int) -> None:
 class _Course:
     """One campaign's course on its ground."""
 
-    def __init__(self, ground: Ground, api: Api, leg: Leg, say: Say, show: Show) -> None:
+    def __init__(self, ground: Ground, api: Api, leg: Leg, plain: Rings, say: Say, show: Show) -> None:
         self._ground = ground
         self._api = api
         self._leg = leg
+        self._plain = plain
         self._say = say
         self._show = show
         self._ledger = Ledger()
@@ -211,6 +241,9 @@ class _Course:
             await self._sealed()
             self._say(f"{leg.database}: holding the history against SIPp's logs")
             leg.verdict = await self._final()
+            had = rings.had(ground.traffic.seen, ground.traffic.talks, self._delayed())
+            leg.rings = Rings.of(had)
+            leg.verdict.findings += rings.late(had, self._plain)
         finally:
             leg.ended_at = time.time()
             for task in watching:
@@ -219,6 +252,18 @@ class _Course:
             await ground.traffic.stop(0)
         for finding in leg.verdict.findings:
             self._attribute(finding)
+
+    def _delayed(self) -> list[Span]:
+        """When any Asterisk's callers would have waited."""
+        troubles = self._ground.troubles
+        return [
+            *(Span(each.since, each.until + BOOTED_S) for each in (*troubles.dead, *troubles.frozen)),
+            *(
+                Span(struck.began_at, struck.mended_at + PHONES_GONE_S)
+                for struck in self._leg.struck
+                if struck.planned.fault.family == PHONES and struck.began_at
+            ),
+        ]
 
     async def _strike(self, planned: Planned) -> Struck:
         ground, struck = self._ground, Struck(planned, self._leg.database)

@@ -251,6 +251,9 @@ def _wrong_times(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
         yield f"it arrived {arrived - seen.invited_at:+.1f} s from its INVITE"
     if call["ended_at"] is None or seen.ended_at is None:
         return
+    for step in ("greeted_at", "queued_at", "answered_at", "spoke_at"):
+        if call[step] is not None and not arrived - SLACK_S <= _at(call[step]) <= _at(call["ended_at"]) + SLACK_S:
+            yield f"its {step} is {_at(call[step]) - arrived:+.1f} s from its arrival, which is not in it"
     ended, death = _at(call["ended_at"]), troubles.death_of(seen)
     if death is not None:
         if not arrived <= ended <= death.until + SLACK_S:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from chaos.campaign import Leg, Struck
 from chaos.conservation import Finding, Kind
+from chaos.rings import Rings
 
 
 def findings(legs: Sequence[Leg]) -> list[Finding]:
@@ -78,18 +79,20 @@ def summary(legs: Sequence[Leg]) -> str:
     return f"{sent} INVITEs: {told}. {bad}."
 
 
-def save(folder: Path, around: Mapping[str, Any], legs: Sequence[Leg]) -> None:
+def save(folder: Path, around: Mapping[str, Any], legs: Sequence[Leg], plain: Rings) -> None:
     """Writes report.json and picture.svg, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         **around,
         "summary": summary(legs),
+        "plain_rings": asdict(plain),
         "legs": [
             {
                 "database": leg.database,
                 "began_at": _time(leg.began_at),
                 "ended_at": _time(leg.ended_at),
                 "counts": leg.verdict.counts,
+                "rings": asdict(leg.rings),
                 "faults": [_fault(struck) for struck in leg.struck],
                 "unexplained": [asdict(finding) for finding in leg.unexplained],
             }

@@ -85,7 +85,7 @@ class Listening:
 
     def hear(self, heard: Voice | Key | Hold) -> None:
         """Takes what was heard. Never waits."""
-        ear = self._ear(heard.call_id, heard.at)
+        ear = self._ear(heard.call_id, self._clock())
         match heard:
             case Voice():
                 ear.last = heard

@@ -17,6 +17,8 @@ from chaos.traffic import BAD_PHONES_ADDRESS
 from tests import sip
 from tests.centre import Json
 
+PHONES = "phones"
+"""Their family."""
 NUMBERS = ("2901", "2902", "2903")
 TRY_S = 0.5
 LIMIT_S = 30.0
@@ -67,7 +69,7 @@ async def _all(ground: Ground, method: str) -> None:
 
 
 FAULTS = (
-    Fault("phones", "phones vanish", vanish, 1, 4),
-    Fault("phones", "phones loop 302", loop, 2, 5),
-    Fault("phones", "phones hang up at once", hang_up_at_once, 2, 5),
+    Fault(PHONES, "phones vanish", vanish, 1, 4),
+    Fault(PHONES, "phones loop 302", loop, 2, 5),
+    Fault(PHONES, "phones hang up at once", hang_up_at_once, 2, 5),
 )

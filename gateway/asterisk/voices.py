@@ -4,7 +4,7 @@ Counterparts: `dialplan/emergency.conf` has Asterisk listen (TALK_DETECT), `aste
 events through; `gateway/listening.py` takes what comes of them.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.translator import endpoint, is_phone
@@ -15,9 +15,10 @@ _VOICES = {"ChannelTalkingStart": True, "ChannelTalkingStop": False}
 _HOLDS = {"Hold": True, "Unhold": False}
 
 
-def heard(event: Message, at: datetime) -> Voice | Key | Hold | None:
-    """What the event tells of a caller; None where it tells nothing, or is about a phone."""
-    name = event.name
+def heard(event: Message, now: datetime) -> Voice | Key | Hold | None:
+    """What the event tells of a caller, by Asterisk's own clock, or as of `now` where it says no time; None where it
+    tells nothing, or is about a phone."""
+    name, at = event.name, _said_at(event) or now
     if name in _HOLDS:
         return _hold(event, at)
     if name not in _VOICES and name != "DTMFEnd":
@@ -30,6 +31,14 @@ def heard(event: Message, at: datetime) -> Voice | Key | Hold | None:
         return Voice(call_id, at, _VOICES[name])
     key = event.get("Digit", "")
     return Key(call_id, at, key) if key in KEYS and event.get("Direction") == "Received" else None
+
+
+def _said_at(event: Message) -> datetime | None:
+    """When Asterisk says that it was."""
+    try:
+        return datetime.fromtimestamp(float(event.get("Timestamp", "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _hold(event: Message, at: datetime) -> Hold | None:

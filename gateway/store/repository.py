@@ -43,6 +43,8 @@ from gateway.store.writes import AUDIT_HEAD, log_deeds, put_alarm, put_callback,
 
 _NEWEST_SEQ = select(func.coalesce(func.max(tables.events.c.seq), 0))
 
+NOT_BY_ASTERISK = ("call.disposed", "call.silent")
+"""Events of a call whose time is the gateway's."""
 NUMBERS_AT_ONCE = 500
 """Numbers that one query asks for: both databases have a limit."""
 
@@ -213,7 +215,7 @@ class Repository:
         """When the last event that Asterisk told of each of these calls was. Raises StoreAway."""
         events, asked = tables.events.c, sorted(call_ids)
         found: dict[str, datetime] = {}
-        is_its = events.type.startswith("call.", autoescape=True) & (events.type != "call.disposed")
+        is_its = events.type.startswith("call.", autoescape=True) & events.type.not_in(NOT_BY_ASTERISK)
         for start in range(0, len(asked), NUMBERS_AT_ONCE):
             of_these = events.call_id.in_(asked[start : start + NUMBERS_AT_ONCE]) & is_its
             query = select(events.call_id, func.max(events.at).label("at")).where(of_these).group_by(events.call_id)

@@ -1,5 +1,7 @@
 """Which of Asterisk's events tell of a caller's voice or keys."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.asterisk.framing import Message
@@ -44,3 +46,10 @@ def test_an_operators_phone_that_holds_a_caller_is_heard_and_no_other_line() -> 
     assert heard(event("Unhold", PHONE), MONDAY) == Hold("112-1.0", MONDAY, "1001", False)
     for other in (CALLER, DIALLING, {}):
         assert heard(event("Hold", other), MONDAY) is None
+
+
+def test_what_is_heard_was_when_asterisk_says_and_as_of_now_where_it_says_nothing_that_is_a_time() -> None:
+    told = heard(event("ChannelTalkingStart", CALLER, Timestamp="1795708106.125110"), MONDAY)
+    assert told == Voice("112-1.0", datetime(2026, 11, 26, 15, 48, 26, 125110, UTC), True)
+    for nonsense in ("", "soon", "nan", "inf", "-1e30", "1e30"):
+        assert heard(event("ChannelTalkingStart", CALLER, Timestamp=nonsense), MONDAY) == Voice("112-1.0", MONDAY, True)

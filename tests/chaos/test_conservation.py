@@ -39,6 +39,9 @@ def a_call(**changes: Any) -> dict[str, Any]:
         "caller": NUMBER,
         "arrived_at": at(0.02),
         "greeted_at": at(0.1),
+        "queued_at": at(0.1),
+        "answered_at": at(0.2),
+        "spoke_at": at(0.4),
         "ended_at": at(10.01),
         "outcome": "answered",
         "hung_up_by": "caller",
@@ -79,6 +82,12 @@ def test_an_invite_that_is_no_call_is_lost() -> None:
 def test_an_invite_that_is_two_calls_is_repeated() -> None:
     twice = (a_call(), a_call(id="112-1.1"))
     assert Kind.REPEATED in found(calls=twice, recordings=(a_recording(), a_recording(call_id="112-1.1")))
+
+
+@pytest.mark.parametrize("step", ["greeted_at", "queued_at", "answered_at", "spoke_at"])
+def test_a_step_that_is_told_of_another_hour_than_its_call_is_wrong(step: str) -> None:
+    assert found(calls=(a_call(**{step: at(3600)}),)) == [Kind.WRONG]
+    assert found(calls=(a_call(**{step: None}),)) == []
 
 
 def test_a_call_whose_answer_was_never_acknowledged_may_be_over_before_the_centre_may_say_so() -> None:

@@ -1,0 +1,75 @@
+"""How soon a person had each caller, beside plain Asterisk: whatever is broken around Asterisk, no call waits for it.
+
+Counterparts: `sightings.py`, what SIPp saw; `bench/plain/`, plain Asterisk, which has the same traffic for a while
+before the campaign. Like `conservation.py` this imports nothing of `gateway/`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chaos.conservation import Finding, Kind, Span
+from chaos.sightings import Seen, Talk
+
+LOOK_S = 1.0
+"""Whether a caller's turn has come app_queue looks once a second: so late may be whom no phone was free for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A caller who was answered by 112: `took_s` from his INVITE to the talk with a person."""
+
+    seen: Seen
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """How soon, of so many calls; NaN of none."""
+
+    count: int
+    median_s: float
+    p99_s: float
+    worst_s: float
+
+    @classmethod
+    def of(cls, rings: Iterable[Ring]) -> "Rings":
+        took = sorted(ring.took_s for ring in rings)
+        if not took:
+            return cls(0, math.nan, math.nan, math.nan)
+        return cls(len(took), _part(took, 0.5), _part(took, 0.99), took[-1])
+
+    def __str__(self) -> str:
+        return f"median {self.median_s:.3f} s, p99 {self.p99_s:.3f} s, worst {self.worst_s:.3f} s of {self.count} calls"
+
+
+def _part(took: Sequence[float], part: float) -> float:
+    return took[max(0, math.ceil(len(took) * part) - 1)]
+
+
+def had(seen: Iterable[Seen], talks: Mapping[str, Sequence[Talk]], excused: Sequence[Span]) -> list[Ring]:
+    """Of all who had a person, save in the time of what delays any Asterisk: its own death, phones that misbehave."""
+    found = []
+    for each in seen:
+        began_at = min((talk.began_at for talk in talks.get(each.number, ())), default=None)
+        if began_at is None or each.answered_at is None:
+            continue
+        if not any(span.holds(each.invited_at, began_at) for span in excused):
+            found.append(Ring(each, began_at - each.invited_at))
+    return found
+
+
+def late(rings: Iterable[Ring], plain: Rings) -> list[Finding]:
+    """Those who had a person later than the last one of plain Asterisk's, and later than app_queue's own look."""
+    most_s = max(plain.worst_s, LOOK_S) if plain.count else LOOK_S
+    return [
+        Finding(
+            Kind.WRONG,
+            f"{ring.seen.number} ({ring.seen.call_id})",
+            f"he had a person after {ring.took_s:.2f} s; plain Asterisk's last one had after {plain.worst_s:.2f} s",
+            ring.seen.invited_at,
+            ring.seen.invited_at + ring.took_s,
+        )
+        for ring in rings
+        if ring.took_s > most_s
+    ]
