@@ -90,6 +90,14 @@ def test_a_step_that_is_told_of_another_hour_than_its_call_is_wrong(step: str) -
     assert found(calls=(a_call(**{step: None}),)) == []
 
 
+def test_who_hung_up_a_moment_before_asterisk_was_killed_may_be_unknown() -> None:
+    call = a_call(hung_up_by="centre")
+    assert found(calls=(call,)) == [Kind.WRONG]
+    assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 10.4, T0 + 15)])) == []
+    assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 12, T0 + 15)])) == [Kind.WRONG]
+    assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 2, T0 + 5)])) != []
+
+
 def test_a_call_whose_answer_was_never_acknowledged_may_be_over_before_the_centre_may_say_so() -> None:
     # the operator hung up after 27 s; the BYE came when the answer had been repeated for 32
     unacknowledged = a_seen(acked_at=None, left_at=None, was_left_at=T0 + 32.1)
