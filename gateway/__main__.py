@@ -66,17 +66,22 @@ def serve(settings: Settings) -> int:
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
     refuse_unfinished(settings)
-    claimed = claim(settings)
+    # it may be a machine that comes back at night: what 112 can answer without ends no start
+    claimed = claim(settings, _tell)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
     found = installation.find()
     # each call needs some, and so does whoever connects and says nothing: of the usual 1,024 a thousand such leave none
     # for 112
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    etc = site.prepare(settings, found)
+    etc = site.prepare(settings, found, _tell)
     ears.leave_watch(settings.sip, found.command(etc, "-rx"), claimed)
     command = found.command(etc, "-f")
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def run(settings: Settings) -> int:

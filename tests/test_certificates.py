@@ -61,9 +61,7 @@ def test_a_certificate_with_its_key_is_presented_by_asterisk(tmp_path: Path) -> 
         ({"tls_authorities": "sip-key.pem"}, r"sip\.tls_authorities: .*holds no PEM of certificates.*Remedy"),
     ],
 )
-def test_what_cannot_be_used_ends_the_start_of_asterisk_in_words(
-    tmp_path: Path, values: dict[str, str], words: str
-) -> None:
+def test_what_cannot_be_used_ends_a_start_by_hand_in_words(tmp_path: Path, values: dict[str, str], words: str) -> None:
     write_pair(tmp_path, "other")
     settings = settings_of(tmp_path, **values)
     with pytest.raises(SettingsError, match=words):
@@ -72,6 +70,13 @@ def test_what_cannot_be_used_ends_the_start_of_asterisk_in_words(
     assert finding.level is Level.WRONG
     assert finding.remedy
     assert Watched(settings, lambda: 0.0).problem(NOW)
+    # and no start of a machine that comes back at night: carriers over UDP reach 112 all the same
+    told: list[str] = []
+    text = (site.prepare(settings, installation.find(), told.append) / "site/pjsip.conf").read_text()
+    assert "transport-udp" in text
+    assert "transport-tls" not in text
+    assert re.search(words, told[0])
+    assert told[0].endswith("Until then SIP is taken over UDP and TCP alone.")
 
 
 @pytest.mark.parametrize(

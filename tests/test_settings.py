@@ -168,6 +168,21 @@ def test_a_folder_that_cannot_be_made_is_a_setting_that_is_wrong(tmp_path: Path)
         claim(settings)
 
 
+def test_asterisk_starts_without_the_disk_of_the_recordings_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = load(written(tmp_path, '[paths]\nrecordings = "file/x"\n'), {})
+    with pytest.raises(SettingsError, match=r"paths\.recordings: .* cannot be used: Not a directory\. Remedy"):
+        claim(settings)
+    told: list[str] = []
+    held = claim(settings, told.append)
+    [words] = told
+    assert words.endswith("Until then calls are answered, and NOT recorded.")
+    with pytest.raises(SettingsError, match=r"paths\.var: .* belongs to an Asterisk that runs"):
+        claim(settings, told.append)
+    for descriptor in held:
+        os.close(descriptor)
+
+
 def test_a_taken_port_is_named_with_its_key() -> None:
     import socket
 

@@ -1,5 +1,7 @@
 """Asterisk's configuration folder: links to what an engineer edits, secrets for nobody else's eyes."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -132,3 +134,36 @@ def test_a_class_has_something_to_play_and_a_name_of_its_own(tmp_path: Path) -> 
     assert music.classes(tmp_path) == ("calm",)
     assert music.classes(tmp_path / "nowhere") == ()
     assert music.sections(()) == ""
+
+
+def test_a_machine_that_comes_back_at_night_answers_112_without_a_greeting_that_is_no_prompt(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[call]\ngreeting = "selamat"\n')
+    told: list[str] = []
+    etc = site.prepare(load(tmp_path / "gateway.toml", {}), installation.find(), told.append)
+    assert "GREETING = \n" in (etc / "site/globals.conf").read_text()
+    [words] = told
+    assert "there is no prompt selamat" in words
+    assert words.endswith("Until then calls are answered without a greeting.")
+
+
+def test_a_full_disk_leaves_asterisk_what_stood_there_at_its_last_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = installation.find()
+    etc = site.prepare(settings, found)
+    stood = {file.name: file.read_text() for file in (etc / "site").iterdir()}
+
+    def full(path: Path, *_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.os, "open", full)
+        told: list[str] = []
+        assert site.prepare(settings, found, told.append) == etc
+        assert any("site/manager-user.conf cannot be written (No space left on device)" in words for words in told)
+        with pytest.raises(OSError, match="No space left"):  # with somebody at the terminal
+            site.prepare(settings, found)
+        (etc / "site/globals.conf").unlink()
+        with pytest.raises(OSError, match="No space left"):  # and where nothing stands there
+            site.prepare(settings, found, told.append)
+    assert stood.items() >= {file.name: file.read_text() for file in (etc / "site").iterdir()}.items()

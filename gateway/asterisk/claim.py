@@ -6,15 +6,21 @@ lasts exactly as long as Asterisk does.
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.settings import Settings, SettingsError
 
 
-def claim(settings: Settings) -> list[int]:
+class CannotBeUsed(SettingsError):
+    """A folder is not there and cannot be made, or nobody can write to it."""
+
+
+def claim(settings: Settings, tell: Callable[[str], object] | None = None) -> list[int]:
     """Open files that hold `paths.var`, and `paths.recordings` for a centre of this name. They are inheritable.
 
-    Raises SettingsError when another Asterisk holds one of them, or it cannot be made.
+    Raises SettingsError when another Asterisk holds one of them, or it cannot be made. Where there is a `tell`, that
+    hears it where it is the recordings' disk that is not there, or can only be read: no call waits for a recording.
     """
     name = settings.centre.name
     held: list[int] = []
@@ -27,7 +33,12 @@ def claim(settings: Settings) -> list[int]:
                 "set paths.recordings or centre.name for a second centre: its calls would have the same names",
             ),
         ):
-            held.append(_hold(file, key, remedy))
+            try:
+                held.append(_hold(file, key, remedy))
+            except CannotBeUsed as error:
+                if tell is None or key != "paths.recordings":
+                    raise
+                tell(f"{error} Until then calls are answered, and NOT recorded.")
     except SettingsError:
         for descriptor in held:
             os.close(descriptor)
@@ -40,7 +51,7 @@ def _hold(file: Path, key: str, remedy: str) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise SettingsError(
+        raise CannotBeUsed(
             f"settings: {key}: {file.parent} cannot be used: {error.strerror}. Remedy: name a folder that this user "
             f"can write to (gateway.toml or GATEWAY112_{key.replace('.', '_').upper()})."
         ) from None

@@ -5,9 +5,10 @@ Counterparts: `asterisk-config/*.conf`, whose `#include "site/…"` lines name e
 for the two files that the gateway keeps over AMI.
 """
 
+import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,10 +31,18 @@ LANGUAGE = "id"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def prepare(settings: Settings, installation: Installation) -> Path:
+Tell = Callable[[str], object]
+
+
+def prepare(settings: Settings, installation: Installation, tell: Tell | None = None) -> Path:
     """Writes the folder and returns it. Called again it changes nothing but the site's values: secrets, phones
     (pjsip_wizard.conf) and Asterisk's database stay. Raises SettingsError when the greeting is no prompt, or TLS has no
-    certificate that can be used; one that has ended can."""
+    certificate that can be used; one that has ended can.
+
+    Where there is a `tell`, nobody sits before it who would mend that, and 112 must answer all the same: it hears what
+    is left out, and which files stay as they were at the last start because the disk does not take new ones."""
+    if tell is not None:
+        settings = _as_far_as_it_goes(settings, tell)
     _refuse_unspoken(settings.call.greeting)
     if settings.sip.has_tls:
         certificates.read(settings.sip)
@@ -49,9 +58,11 @@ def prepare(settings: Settings, installation: Installation) -> Path:
     ):
         folder.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    # so that there is room for its first records too (reserve.py)
-    (settings.journal_dir / CURRENT).touch()
-    settings.paths.recordings.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # it is there, or the disk is full
+        # so that there is room for its first records too (reserve.py)
+        (settings.journal_dir / CURRENT).touch()
+    with contextlib.suppress(OSError):  # `claim` has told of it; no call waits for a recording
+        settings.paths.recordings.mkdir(parents=True, exist_ok=True)
 
     for file in (PROJECT / "asterisk-config").glob("*.conf"):
         if file.name not in kept.FILES:
@@ -71,12 +82,12 @@ def prepare(settings: Settings, installation: Installation) -> Path:
         "SHA256_TOO": f"{sections.ALGORITHMS} = SHA-256,MD5" if sha256 else "",
     }
     for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
-        write_private(etc / name, text)
+        _write(etc / name, text, tell)
 
     secret = ami_secret(settings)
     asked = "default_auth_algorithms_uas = SHA-256,MD5\n" if sha256 else ""
     for name, text in {**_site_files(settings, installation, secret), "site/sip.conf": asked}.items():
-        write_private(etc / name, text)
+        _write(etc / name, text, tell)
     return etc
 
 
@@ -123,10 +134,45 @@ def kept_secret(file: Path) -> str:
 def write_private(file: Path, text: str) -> None:
     """Writes `text` for this user's eyes only, whole or not at all."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    fresh.replace(file)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        fresh.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def _write(file: Path, text: str, tell: Tell | None) -> None:
+    """Writes it; where there is a `tell`, what stands there from the last start is good enough on a disk that is
+    full."""
+    try:
+        write_private(file, text)
+    except OSError as error:
+        if tell is None or not file.exists():
+            raise
+        tell(
+            f"{file} cannot be written ({error.strerror}): Asterisk starts with what stands there from before. Remedy: "
+            f"make room on that disk, and start Asterisk again at a quiet moment."
+        )
+
+
+def _as_far_as_it_goes(settings: Settings, tell: Tell) -> Settings:
+    """The settings without what cannot be used, and without which 112 answers."""
+    try:
+        _refuse_unspoken(settings.call.greeting)
+    except SettingsError as error:
+        tell(f"{error} Until then calls are answered without a greeting.")
+        settings = settings.model_copy(update={"call": settings.call.model_copy(update={"greeting": ""})})
+    if settings.sip.has_tls:
+        try:
+            certificates.read(settings.sip)
+        except SettingsError as error:
+            tell(f"{error} Until then SIP is taken over UDP and TCP alone.")
+            settings = settings.model_copy(update={"sip": settings.sip.model_copy(update={"tls_port": 0})})
+    return settings
 
 
 def _refuse_unspoken(greeting: str) -> None:
