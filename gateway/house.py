@@ -415,7 +415,7 @@ class House:
         return (Why.STORE, self.journal.waits) if self.journal.waits else None
 
     def status(self) -> Status:
-        """How it all stands now. Blocking: a disk's free space, for a moment."""
+        """How it all stands now. It asks no disk but that of `paths.var`, without which nothing goes on anyhow."""
         settings = self._settings
         return Status(
             asterisk_up=self.link.state is LinkState.UP,
@@ -424,8 +424,8 @@ class House:
             is_seeing=self.switchboard.is_seeing,
             journal_lag_bytes=self.journal.lag_bytes,
             journal_waits=self.journal.waits,
-            free_bytes=_free_bytes(settings),
-            operators_available=len(self.board.phones_there(settings.call.queue)),
+            free_bytes=self._free_bytes(),
+            operators_available=self._operators_available(),
             version=__version__,
             started_at=self._started_at,
             sip_refused=self.board.refused_requests,
@@ -449,11 +449,17 @@ class House:
             overloaded_since=self.shedding.since,
         )
 
+    def _operators_available(self) -> int | None:
+        """None while nobody sees who is there: what the board showed last is old by then, and nothing before that."""
+        if not self.switchboard.is_seeing:
+            return None
+        return len(self.board.phones_there(self._settings.call.queue))
 
-def _free_bytes(settings: Settings) -> dict[str, int]:
-    """The space that is left where calls are written down, by the setting that names the place."""
-    places = {"paths.var": settings.paths.var, "paths.recordings": settings.paths.recordings}
-    return {key: shutil.disk_usage(path).free for key, path in places.items() if path.exists()}
+    def _free_bytes(self) -> dict[str, int]:
+        """The space that is left where calls are written down, by the setting that names the place. That of the
+        recordings is as `evidence.py` found it last, in a thread of its own: a disk that hangs holds nothing else up."""
+        found, space = {"paths.var": shutil.disk_usage(self._settings.paths.var).free}, self.evidence.standing.space
+        return found if space is None else found | {"paths.recordings": space.free_bytes}
 
 
 def _now() -> datetime:

@@ -1,0 +1,57 @@
+"""The house as a whole: what it says of itself."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway import house as house_module
+from gateway.asterisk.framing import Message
+from gateway.asterisk.link import LinkState
+from gateway.domain.evidence import Space
+from gateway.house import House
+from gateway.settings import Settings, load
+from gateway.stores import Stores
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    (tmp_path / "gateway.toml").write_text("")
+    settings: Settings = load(tmp_path / "gateway.toml", {})
+    settings.paths.var.mkdir()
+    stores = await Stores.open(settings.database_url)
+    yield House(settings, stores, None, offers_sha256=False)
+    await stores.close()
+
+
+def see(house: House, *phones: str) -> None:
+    """All is looked at, and these operators are there."""
+    house.link.state = LinkState.UP
+    house.switchboard._seen_in_login = house.link.counters.logins = house.link.counters.logins + 1
+    house.board.look(
+        Message((("Event", "QueueMember"), ("Queue", "emergency"), ("Location", f"PJSIP/{phone}"), ("Status", "1")))
+        for phone in phones
+    )
+
+
+async def test_who_is_there_is_told_while_it_is_seen_and_not_as_it_was_seen_last(house: House) -> None:
+    assert house.status().operators_available is None, "nobody has looked yet: that is no 0, which is an alarm"
+    see(house)
+    assert house.status().operators_available == 0
+    see(house, "1001", "1002")
+    assert house.status().operators_available == 2
+    house.link.state = LinkState.DOWN
+    assert house.status().operators_available is None
+
+
+async def test_a_disk_of_recordings_that_hangs_is_not_waited_for_by_whoever_asks_how_it_stands(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    usage = shutil.disk_usage
+    monkeypatch.setattr(house_module.shutil, "disk_usage", lambda path: (asked.append(path), usage(path))[1])
+    assert house.status().free_bytes.keys() == {"paths.var"}
+    house.evidence.standing.space = Space(10**9, 10**8)  # as its own thread found it
+    assert house.status().free_bytes["paths.recordings"] == 10**9
+    assert set(asked) == {house._settings.paths.var}
