@@ -16,6 +16,7 @@ import re
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,8 @@ class Journal:
         self._folder = folder
         self._rotate_at_bytes = rotate_at_bytes
         self._clock = clock
+        # of its own: it must not wait in line behind reports and exports, of which a few take all that are shared
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._heads: dict[tuple[int, int], tuple[str, bytes]] = {}
         self._current: tuple[int, int] | None = None
         self._scanned_at = 0.0
@@ -164,7 +167,7 @@ class Journal:
                     await resume()
                     stored = dict(await positions())
                 began = loop.time()
-                reading = await asyncio.to_thread(self.read, stored)
+                reading = await loop.run_in_executor(self._thread, self.read, stored)
                 if self._is_far_behind:
                     await self._wake()
                 if reading is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -76,3 +77,21 @@ async def test_what_waits_for_a_store_that_is_away_is_no_lag(
     append(tmp_path / CURRENT, row(2))
     await until(lambda: bool(journal.waits))
     assert journal.behind_s == 0
+
+
+async def test_the_journal_is_read_while_reports_and_exports_take_all_the_threads_that_are_shared(
+    tmp_path: Path, journal: Journal, store: SlowStore
+) -> None:
+    store.lets.set()
+    await until(lambda: journal.is_told)
+    over = threading.Event()
+    reports = [asyncio.create_task(asyncio.to_thread(over.wait, 10)) for _ in range(40)]
+    try:
+        await asyncio.sleep(0)
+        before = journal._caught_up_to
+        append(tmp_path / CURRENT, row(2))
+        await until(lambda: journal._caught_up_to > before)
+        assert await journal.catch_up()
+    finally:
+        over.set()
+        await asyncio.gather(*reports)
