@@ -78,6 +78,8 @@ class RawFolder:
             status = os.stat(f"{self._root}/{file}", follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError:
+            return None  # whoever may not look into one day's folder sees the others all the same
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _sound(self, wanted: Listened) -> Sound:
@@ -89,19 +91,31 @@ class RawFolder:
         frame = SAMPLE_BYTES * channels
         size -= size % frame
         tail = min(size, round(wanted.heard_s * SAMPLE_RATE_HZ) * frame)
-        heard = [False] * channels
+        sound_s = size / frame / SAMPLE_RATE_HZ
         if not tail:
-            return Sound(size / frame / SAMPLE_RATE_HZ, heard[0], heard[-1])
-        with os.fdopen(open_plain(path), "rb") as opened:
-            opened.seek(size - tail)
-            while tail > 0 and not all(heard):
-                part = opened.read(min(PART_BYTES, tail))
-                if not part:
-                    break
-                tail -= len(part)
-                for side in range(channels):
-                    heard[side] = heard[side] or _is_heard(part, side, channels)
-        return Sound(size / frame / SAMPLE_RATE_HZ, heard[0], heard[-1])
+            return Sound(sound_s, False, False)
+        try:
+            heard = _heard_in(path, size - tail, tail, channels)
+        except OSError:
+            # it is there and cannot be read (another user's, a bad sector): it holds no other up, and its sealing says
+            # why, again and again; of what is in it nothing is said
+            return Sound(sound_s)
+        return Sound(sound_s, heard[0], heard[-1])
+
+
+def _heard_in(path: Path, start: int, tail: int, channels: int) -> list[bool]:
+    """Which of the sides are heard in so many bytes from there on. May raise OSError."""
+    heard = [False] * channels
+    with os.fdopen(open_plain(path), "rb") as opened:
+        opened.seek(start)
+        while tail > 0 and not all(heard):
+            part = opened.read(min(PART_BYTES, tail))
+            if not part:
+                break
+            tail -= len(part)
+            for side in range(channels):
+                heard[side] = heard[side] or _is_heard(part, side, channels)
+    return heard
 
 
 def _day(folder: Path) -> date | None:

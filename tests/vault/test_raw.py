@@ -1,10 +1,16 @@
 """The raw folder: sizes, sides that are heard, and names that lead out of it."""
 
 import array
+import errno
+import os
 from datetime import date
 from pathlib import Path
 
+import pytest
+
+from gateway.domain.evidence import Sound
 from gateway.ports import Listened
+from gateway.vault import raw as raw_module
 from gateway.vault.raw import RawFolder
 
 
@@ -40,6 +46,34 @@ async def test_a_sound_is_as_long_as_its_whole_frames_and_each_side_is_listened_
     assert (nowhere.sound_s, outside.sound_s) == (None, None)
     assert await raw.days() == [date(2026, 11, 26)]
     assert await raw.free_bytes() > 0
+    raw.close()
+
+
+async def test_a_file_that_cannot_be_read_holds_no_other_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put back by root, in a file or a day's folder of its own, or on a bad sector: it used to keep all from sealing."""
+    for name in ("of_root", "of_all"):
+        (tmp_path / name).write_bytes(stereo(3, 0, 8))
+    open_as_root, stat_as_root = raw_module.open_plain, os.stat
+
+    def open_plain(path: Path) -> int:
+        if path.name == "of_root":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return open_as_root(path)
+
+    def look(path: str, **how: bool) -> os.stat_result:
+        if "folder_of_root" in path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return stat_as_root(path, **how)
+
+    monkeypatch.setattr(raw_module, "open_plain", open_plain)
+    raw = RawFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", look)
+        assert await raw.sizes(["of_root", "folder_of_root/c", "of_all"]) == {"of_root": 96000, "of_all": 96000}
+    wanted = [Listened("of_root", 2, 3.0), Listened("of_all", 2, 3.0)]
+    unread, read = await raw.sounds(wanted)
+    assert unread == Sound(3.0), "nobody is said to be silent in what nobody could read"
+    assert read == Sound(3.0, is_left_heard=False)
     raw.close()
 
 
