@@ -457,7 +457,7 @@ class House:
 
     def _free_bytes(self) -> dict[str, int]:
         """The space that is left where calls are written down, by the setting that names the place. That of the
-        recordings is as `evidence.py` found it last, in a thread of its own: a disk that hangs holds nothing else up."""
+        recordings is as `evidence.py` found it last, in a thread of its own: one that hangs holds nothing else up."""
         found, space = {"paths.var": shutil.disk_usage(self._settings.paths.var).free}, self.evidence.standing.space
         return found if space is None else found | {"paths.recordings": space.free_bytes}
 

@@ -75,7 +75,9 @@ class Pulse:
 
     async def problem(self) -> str:
         """What is broken in here, so that only a new start mends it; empty where nothing is."""
-        problem = self._of_reader() or await self._of_store()
+        is_away, problem = await self._of_store()
+        if not is_away:
+            problem = problem or self._of_reader()
         if problem != self._problem:
             log.log(logging.ERROR if problem else logging.INFO, "pulse", extra={"problem": problem})
         self._problem = problem
@@ -85,7 +87,9 @@ class Pulse:
         still_s = self._clock_s() - self._turned_s()
         return f"the journal's reader has not come round for {still_s:.0f} s" if still_s > STILL_S else ""
 
-    async def _of_store(self) -> str:
+    async def _of_store(self) -> tuple[bool, str]:
+        """Whether it is away for everybody, and what is wrong with our own way to it. Where it is away and many want to
+        store something, the journal's reader waits in line behind each of them for as long as one may wait."""
         before, self._stored = self._stored, self._newest()
         try:
             await self._ask()
@@ -93,13 +97,13 @@ class Pulse:
             reason = str(error)
         else:
             self._shut_out_since = None
-            return ""
+            return False, ""
         try:
             await self._ask_anew()
         except StoreAway:
-            self._shut_out_since = None  # it is away for everybody
-            return ""
+            self._shut_out_since = None
+            return True, ""
         if self._shut_out_since is None or self._stored != before:  # busy, and still storing
             self._shut_out_since = self._clock_s()
         is_long = self._clock_s() - self._shut_out_since >= SHUT_OUT_S
-        return f"the store answers others, and not this gateway: {reason}" if is_long else ""
+        return False, f"the store answers others, and not this gateway: {reason}" if is_long else ""

@@ -58,6 +58,17 @@ async def test_a_database_that_is_away_for_everybody_is_no_reason_to_start_anew(
         assert await inside.pulse.problem() == ""
 
 
+async def test_a_reader_that_stands_in_line_for_a_database_that_is_away_is_no_reason_to_start_anew() -> None:
+    """What waits for the store takes turns, each for seconds: a new start would find no store either, and no board."""
+    inside = Inside()
+    inside.is_answered = inside.is_answered_anew = False
+    for _ in range(20):
+        inside.now_s += 10
+        assert await inside.pulse.problem() == ""
+    inside.is_answered = inside.is_answered_anew = True
+    assert await inside.pulse.problem() == "the journal's reader has not come round for 200 s"
+
+
 async def test_a_gateway_that_alone_is_shut_out_of_the_store_is_broken_after_a_while() -> None:
     inside = Inside()
     inside.is_answered = False

@@ -50,7 +50,7 @@ async def test_a_sound_is_as_long_as_its_whole_frames_and_each_side_is_listened_
 
 
 async def test_a_file_that_cannot_be_read_holds_no_other_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put back by root, in a file or a day's folder of its own, or on a bad sector: it used to keep all from sealing."""
+    """Put back by root, in a file or a day's folder of its own, or on a bad sector: it kept all from being sealed."""
     for name in ("of_root", "of_all"):
         (tmp_path / name).write_bytes(stereo(3, 0, 8))
     open_as_root, stat_as_root = raw_module.open_plain, os.stat
