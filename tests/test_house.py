@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway import house as house_module
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import LinkState
 from gateway.domain.evidence import Space
@@ -50,7 +49,12 @@ async def test_a_disk_of_recordings_that_hangs_is_not_waited_for_by_whoever_asks
 ) -> None:
     asked: list[Path] = []
     usage = shutil.disk_usage
-    monkeypatch.setattr(house_module.shutil, "disk_usage", lambda path: (asked.append(path), usage(path))[1])
+
+    def look(path: Path) -> object:
+        asked.append(path)
+        return usage(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", look)
     assert house.status().free_bytes.keys() == {"paths.var"}
     house.evidence.standing.space = Space(10**9, 10**8)  # as its own thread found it
     assert house.status().free_bytes["paths.recordings"] == 10**9

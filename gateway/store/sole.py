@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ports import StoreAway
-from gateway.store.database import answering, engine_for
+from gateway.store.database import TRANSACTION_LIMIT_S, answering, engine_for
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,10 @@ class SoleUse:
             return True
         try:
             with answering():
-                if self._connection is None:
-                    self._connection = await self._engine.connect()
-                return bool((await self._connection.execute(_TRY)).scalar_one())
+                async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                    if self._connection is None:
+                        self._connection = await self._engine.connect()
+                    return bool((await self._connection.execute(_TRY)).scalar_one())
         except StoreAway:
             await self._let_go()
             raise
@@ -65,15 +66,19 @@ class SoleUse:
         if self._connection is None:
             raise StoreAway("there is no connection")
         with answering():
-            await self._connection.execute(text("SELECT 1"))
+            # of a server that vanished without a word (its machine died, and another one took its address) nothing is
+            # ever heard: the system itself would give such a connection up after a quarter of an hour
+            async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                await self._connection.execute(text("SELECT 1"))
 
     async def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 with answering():
-                    await connection.invalidate()
-                    await connection.close()
+                    async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                        await connection.invalidate()
+                        await connection.close()
             except StoreAway:
                 pass  # it is gone already
 
