@@ -7,6 +7,7 @@ reads what is only half there. Asterisk's own claim on the folders is `asterisk/
 """
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -50,8 +51,9 @@ class Charge:
         except BlockingIOError:
             return False
         told = {"pid": os.getpid(), "version": __version__, "since": at.isoformat(timespec="seconds")}
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(told).encode(), 0)
+        with contextlib.suppress(OSError):  # it is had; on a full disk nobody knows by whom
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(told).encode(), 0)
         return True
 
     def holder(self) -> Holder:

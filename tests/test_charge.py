@@ -1,6 +1,7 @@
 """One gateway at a time has charge of a centre."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -43,6 +44,17 @@ async def test_whoever_is_stopped_while_it_waits_holds_nothing(tmp_path: Path) -
     assert not await waiting
     first.give_up()
     assert third.take(NOW)
+
+
+def test_a_full_disk_keeps_no_gateway_from_its_charge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    first, second = Charge(tmp_path), Charge(tmp_path)
+    assert first.take(NOW)
+    assert not second.take(NOW)
+    assert second.holder() == Holder()
 
 
 def test_it_ends_with_the_process_that_has_it_however_that_ends(tmp_path: Path) -> None:
