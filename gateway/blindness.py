@@ -31,6 +31,8 @@ SAVE_EVERY_S = 2.0
 LAST_SAVE_LIMIT_S = 2.0
 LATE_S = 5.0
 """A call that Asterisk announced so long ago stands in its journal."""
+READ_AFTERWARDS = (Why.DOWN, Why.STORE)
+"""What happened in these times is in the journal: it is over, and its calls are counted, once that is read."""
 ANNOUNCED_KEPT = 1000
 ASKED_AT_ONCE = 20
 
@@ -143,7 +145,7 @@ class Blindness:
             if now_s - self._saved_s >= SAVE_EVERY_S:
                 await self._saving.save(Change(seen_at=now))
                 self._saved_s = now_s
-        elif self._dark.why is not Why.DOWN or self._is_drained():
+        elif self._dark.why not in READ_AFTERWARDS or self._is_drained():
             await self._end_dark(self._dark, now, now_s)
 
     def _begin_dark(self, seen: tuple[datetime, float], why: Why, reason: str) -> None:

@@ -115,6 +115,25 @@ async def test_a_gateway_that_did_not_run_tells_how_long_and_how_many_calls_it_r
     assert third.seconds == again.seconds
 
 
+async def test_what_could_not_be_stored_is_counted_once_the_journal_is_read_to_its_end(services: Services) -> None:
+    """The first part of it is stored a while before the last."""
+    await services.blindness.begin()
+    await pass_by(services, 1)
+    services.why_blind = (Why.STORE, "the disk is full")
+    await pass_by(services, 60)
+    at = services.clock()
+    services.why_blind, services.journal.knows_all = None, False
+    await journal(services, Entered("112-1.1", at, "telkomsel", "0811"))
+    await pass_by(services, 1)
+    assert (services.blindness.why, await told(services)) == (Why.STORE, [])
+    await journal(services, Entered("112-2.1", at, "indosat", "0812"), Entered("112-3.1", at, "telkom", "0813"))
+    services.journal.knows_all = True
+    await pass_by(services, 1)
+    [event] = await told(services)
+    assert (event["why"], event["calls"], event["calls_arrived"]) == ("store", 3, 3)
+    assert services.blindness.why is None
+
+
 def _left(call_id: str, at: Any) -> CallerLeft:
     return CallerLeft(call_id, at, 16, Side.CALLER)
 
