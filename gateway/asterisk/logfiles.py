@@ -26,6 +26,8 @@ class LogFiles:
         self._link = link
         self._folder = folder
         self._limit_bytes = limit_bytes
+        self._never_opened: set[str] = set()
+        """Those that Asterisk does not write, though it was told to open them anew."""
 
     async def run(self) -> None:
         """Keeps them short, for ever."""
@@ -35,17 +37,21 @@ class LogFiles:
 
     async def look(self) -> None:
         """Sets each aside that has grown too long. Asterisk writes on into a file that was set aside until it was told
-        to open them anew: where it is away nothing is touched, and the next look tries again."""
+        to open them anew: where it is away nothing is touched, and where it did not hear that, it is told again."""
         try:
             long_ones = [name for name in NAMES if self._size(name) > self._limit_bytes]
-            if long_ones:
+            if long_ones or set(filter(self._is_not_opened_anew, NAMES)) - self._never_opened:
                 await self._link.ask("Ping")
                 for name in long_ones:
                     (self._folder / name).replace(self._folder / f"{name}.1")
                 await self._link.ask("LoggerRotate")
+                self._never_opened = set(filter(self._is_not_opened_anew, NAMES))
                 log.info("asterisk_logs_set_aside", extra={"about": ", ".join(long_ones)})
         except (OSError, AsteriskError) as error:
             log.warning("asterisk_logs_not_set_aside", extra={"reason": str(error)})
+
+    def _is_not_opened_anew(self, name: str) -> bool:
+        return not (self._folder / name).exists() and (self._folder / f"{name}.1").exists()
 
     def _size(self, name: str) -> int:
         try:
