@@ -312,7 +312,7 @@ class Centre:
         step = STEPS.get(fact.action)
         if operator is None or step is None:
             raise OutOfPlace(f"nobody has phone {fact.phone}, or {fact.action} means nothing")
-        if books.presence(operator.id).is_newer_than(fact.at):
+        if books.presence(operator.id).is_newer_than(fact.at, self._clock()):
             raise OutOfPlace(f"operator {operator.id} has said something else since")
         actor = Actor(operator.name, Role.OPERATOR, f"phone {fact.phone}")
         return duty.step(books, operator, step, fact.at, actor, reason=fact.reason)

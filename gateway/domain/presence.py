@@ -44,9 +44,10 @@ class Presence:
         """What still holds at that time."""
         return self.said if self.until is None or at < self.until else None
 
-    def is_newer_than(self, at: datetime) -> bool:
-        """Whether something was said, or a pause began, after that time."""
-        return any(known is not None and known > at for known in (self.said_at, self.paused_at))
+    def is_newer_than(self, at: datetime, now: datetime) -> bool:
+        """Whether something was said, or a pause began, after that time. What is yet to come by the clock was said by
+        one that has been put back since: whoever dials now has said that later."""
+        return any(known is not None and at < known <= now for known in (self.said_at, self.paused_at))
 
     def logged_in(self, at: datetime, queues: Sequence[str], next_change: datetime | None) -> "Presence":
         """There, until the roster has its say (`next_change`), and ready to be rung."""

@@ -76,10 +76,24 @@ async def test_what_is_dialled_on_a_phone_counts_as_if_it_were_asked_of_the_api(
 
 async def test_an_old_code_that_comes_back_undoes_nothing_that_was_said_since(services: Services) -> None:
     siti = await hired(services)
+    services.clock.at = local(8.1)
     out = PhoneFact("1001", local(7), "logout")
     await told(services, out, PhoneFact("1001", local(8), "login"), out)
     assert (await services.bookkeeper.books()).said(siti.id, local(8.1)) is Said.IN
     assert services.centre.set_aside_count == 1
+
+
+async def test_whoever_logged_out_by_a_clock_that_was_put_back_since_comes_in_with_a_code_all_the_same(
+    services: Services,
+) -> None:
+    """Asterisk has put the phone into its queue: it would be taken out again until the clock has come round."""
+    siti = await hired(services)
+    services.clock.at = local(9)
+    await told(services, PhoneFact("1001", local(9), "logout"))
+    services.clock.at = local(8)
+    await told(services, PhoneFact("1001", local(8), "login"))
+    assert (await services.bookkeeper.books()).said(siti.id, local(8.1)) is Said.IN
+    assert services.centre.set_aside_count == 0
 
 
 async def test_a_code_from_nobodys_phone_is_set_aside(services: Services) -> None:
