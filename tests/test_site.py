@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.asterisk import installation, music, sections, site
+from gateway.doctor import machine
 from gateway.settings import PROJECT, Settings, SettingsError, load
 
 
@@ -139,11 +140,15 @@ def test_a_class_has_something_to_play_and_a_name_of_its_own(tmp_path: Path) -> 
 def test_a_machine_that_comes_back_at_night_answers_112_without_a_greeting_that_is_no_prompt(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text('[call]\ngreeting = "selamat"\n')
     told: list[str] = []
-    etc = site.prepare(load(tmp_path / "gateway.toml", {}), installation.find(), told.append)
+    settings = load(tmp_path / "gateway.toml", {})
+    etc = site.prepare(settings, installation.find(), told.append)
     assert "GREETING = \n" in (etc / "site/globals.conf").read_text()
     [words] = told
     assert "there is no prompt selamat" in words
     assert words.endswith("Until then calls are answered without a greeting.")
+    [finding] = machine._greeting(settings)
+    assert finding.is_wrong
+    assert finding.said in words
 
 
 def test_a_full_disk_leaves_asterisk_what_stood_there_at_its_last_start(

@@ -43,7 +43,7 @@ def prepare(settings: Settings, installation: Installation, tell: Tell | None = 
     is left out, and which files stay as they were at the last start because the disk does not take new ones."""
     if tell is not None:
         settings = _as_far_as_it_goes(settings, tell)
-    _refuse_unspoken(settings.call.greeting)
+    refuse_unspoken(settings.call.greeting)
     if settings.sip.has_tls:
         certificates.read(settings.sip)
     home = settings.asterisk_dir
@@ -162,7 +162,7 @@ def _write(file: Path, text: str, tell: Tell | None) -> None:
 def _as_far_as_it_goes(settings: Settings, tell: Tell) -> Settings:
     """The settings without what cannot be used, and without which 112 answers."""
     try:
-        _refuse_unspoken(settings.call.greeting)
+        refuse_unspoken(settings.call.greeting)
     except SettingsError as error:
         tell(f"{error} Until then calls are answered without a greeting.")
         settings = settings.model_copy(update={"call": settings.call.model_copy(update={"greeting": ""})})
@@ -175,7 +175,7 @@ def _as_far_as_it_goes(settings: Settings, tell: Tell) -> Settings:
     return settings
 
 
-def _refuse_unspoken(greeting: str) -> None:
+def refuse_unspoken(greeting: str) -> None:
     """Raises SettingsError where the greeting is not a prompt that was made: callers would be answered with silence."""
     spoken = PROJECT / "var/prompts" / LANGUAGE
     if not greeting or any(spoken.glob(f"{greeting}.*")):

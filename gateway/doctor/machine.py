@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import certificates
-from gateway.asterisk import installation, music
+from gateway.asterisk import installation, music, site
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
@@ -47,6 +47,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _configuration(settings)
     yield _certificate(settings)
     yield from _prompts()
+    yield from _greeting(settings)
     yield _music()
 
 
@@ -136,6 +137,15 @@ def _prompts() -> Iterator[Finding]:
             yield level(subject, f"not in {folder}: {', '.join(missing)}; {loss}", "`make setup` speaks them")
         else:
             yield ok(subject, f"{len(texts)} in {folder}")
+
+
+def _greeting(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with it; nothing where it is spoken, or there is to be none."""
+    try:
+        site.refuse_unspoken(settings.call.greeting)
+    except SettingsError as error:
+        said, _, remedy = str(error).partition(". Remedy: ")
+        yield wrong("prompts (greeting)", said.removeprefix("settings: "), remedy.rstrip("."))
 
 
 def _music() -> Finding:
