@@ -104,7 +104,10 @@ class Meter:
         return self._before
 
     def begin(self, ended: Mapping[str, int], seq: int) -> None:
-        """Takes what the store holds as of the event of that number."""
+        """Takes what the store holds as of the event of that number. Of two that read it at the same time the first
+        counts: what ended since is known to that one alone."""
+        if self._before is not None:
+            return
         self._before = Counter(ended)
         for at, outcome in self._ended:
             if at > seq:
