@@ -27,7 +27,7 @@ from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
-from gateway.settings import CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
+from gateway.settings import ASTERISKS_OWN, CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
 
@@ -127,14 +127,28 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.config:
         os.environ[CONFIG_VARIABLE] = str(chosen.config.absolute())  # for the programs that this one starts, too
     try:
-        # a token stands beside the settings in the environment, and is none of them
-        settings = load(environ={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE})
+        settings = settings_for(chosen.command)
         if chosen.command in COMMANDS:
             return COMMANDS[chosen.command](settings)
         return int(import_module("gateway.cli").run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+
+
+def settings_for(command: str) -> Settings:
+    """The settings. Asterisk starts whatever is wrong with those that are the gateway's alone, and says so. Raises
+    SettingsError."""
+    # a token stands beside the settings in the environment, and is none of them
+    environ = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+    try:
+        return load(environ=environ)
+    except SettingsError as error:
+        if command != "asterisk":
+            raise
+        settings = load(environ=environ, only=ASTERISKS_OWN)
+        _tell(f"{error}\nNone of this is Asterisk's own: it starts all the same.")
+        return settings
 
 
 def _first_word(arguments: list[str] | None) -> str | None:

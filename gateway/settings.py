@@ -7,7 +7,7 @@ names the file, the key, the reason and the remedy.
 import ipaddress
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -322,9 +322,16 @@ class Settings(_Section):
         return f"http{'s' if self.api.is_secure else ''}://{self.api.host}:{self.api.port}"
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+ASTERISKS_OWN = frozenset({"centre", "paths", "sip", "rtp", "ami", "call", "probe"})
+"""The sections that Asterisk needs in order to start."""
+
+
+def load(
+    path: Path | None = None, environ: Mapping[str, str] | None = None, only: Collection[str] | None = None
+) -> Settings:
     """The settings from `path` (default: `GATEWAY112_CONFIG`, else ./gateway.toml if there is one), overridden by
-    `GATEWAY112_<SECTION>_<KEY>` variables such as `GATEWAY112_API_PORT`.
+    `GATEWAY112_<SECTION>_<KEY>` variables such as `GATEWAY112_API_PORT`. Where `only` some sections are named, nothing
+    else is looked at.
 
     Raises SettingsError with one line a fault.
     """
@@ -332,6 +339,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     file = (named or Path("gateway.toml")).absolute()
     table = _read_toml(file, must_exist=named is not None)
+    if only is not None:
+        table = {section: part for section, part in table.items() if section in only}
+        environ = {name: value for name, value in environ.items() if _section_of(name) in only}
     sources = _overlay(table, environ)
     try:
         settings = Settings.model_validate(table)
@@ -396,7 +406,8 @@ def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[st
     for variable, value in sorted(environ.items()):
         if not variable.startswith(ENV_PREFIX) or variable == CONFIG_VARIABLE:
             continue
-        section, _, key = variable.removeprefix(ENV_PREFIX).lower().partition("_")
+        section = _section_of(variable)
+        key = variable.removeprefix(ENV_PREFIX).lower()[len(section) + 1 :]
         known = Settings.model_fields.get(section)
         if known is None or section == "trunks" or not key:
             raise SettingsError(
@@ -408,6 +419,10 @@ def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[st
             part[key] = value
             sources[(section, key)] = variable
     return sources
+
+
+def _section_of(variable: str) -> str:
+    return variable.removeprefix(ENV_PREFIX).lower().partition("_")[0]
 
 
 def _explain(fault: Any, file: Path, sources: Mapping[tuple[str, ...], str]) -> str:

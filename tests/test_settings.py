@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway import foreground
+from gateway.__main__ import settings_for
 from gateway.asterisk.claim import claim
 from gateway.settings import PROJECT, Settings, SettingsError, load
 
@@ -181,6 +182,34 @@ def test_asterisk_starts_without_the_disk_of_the_recordings_and_says_so(tmp_path
         claim(settings, told.append)
     for descriptor in held:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('[vault]\nbucket = "s3://sound"\naccess_key = "me"\n', ""),
+        ("[valut]\nencrypt = true\n", ""),
+        ("[api]\nports = 8112\n", ""),
+        ('[trunks.telkomsel]\npriority = "first"\n', ""),
+        ("", "GATEWAY112_VAULT_SECRETS"),
+        ("", "GATEWAY112_NOBODYS"),
+    ],
+)
+def test_a_fault_in_what_is_the_gateways_alone_ends_no_start_of_asterisk(
+    tmp_path: Path, text: str, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEWAY112_CONFIG", str(written(tmp_path, f"[sip]\nport = 5999\n{text}")))
+    monkeypatch.setenv("GATEWAY112_RTP_FIRST_PORT", "12000")
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    with pytest.raises(SettingsError) as refusal:
+        settings_for("serve")
+    settings = settings_for("asterisk")
+    assert (settings.sip.port, settings.rtp.first_port) == (5999, 12000)
+    assert capsys.readouterr().err == f"{refusal.value}\nNone of this is Asterisk's own: it starts all the same.\n"
+    monkeypatch.setenv("GATEWAY112_SIP_PORT", "none")
+    with pytest.raises(SettingsError, match=r"sip\.port"):
+        settings_for("asterisk")
 
 
 def test_a_taken_port_is_named_with_its_key() -> None:
