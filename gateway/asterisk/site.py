@@ -138,6 +138,8 @@ def write_private(file: Path, text: str) -> None:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())  # a power cut leaves the old one or the new one, and never an empty one
         fresh.replace(file)
     except OSError:
         with contextlib.suppress(OSError):
