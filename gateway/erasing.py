@@ -186,6 +186,7 @@ class Erasing:
         while after is not None:
             after = await self._custody.redact(numbers, person, redaction, after=after, until=until)
         await self._custody.redact_set_aside(numbers, redaction)
+        self._saving.forget()
         if not await self._finish(erasure, person):
             log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": "a legal hold was lifted meanwhile"})
             self.wake()

@@ -19,6 +19,8 @@ class Feed:
         self._recent: deque[StoredEvent] = deque(maxlen=capacity)
         self._newest = 0
         self._bell = asyncio.Event()
+        self.rewritten = 0
+        """How often the ledger was rewritten since the start: whoever keeps what it read before keeps what is gone."""
 
     @property
     def newest(self) -> int:
@@ -40,6 +42,11 @@ class Feed:
             self._recent.extend(events)
             self._newest = events[-1].seq
             self._ring()
+
+    def forget(self) -> None:
+        """The ledger was rewritten, for somebody's sake (erasing.py): what is told from here on is read there."""
+        self._recent.clear()
+        self.rewritten += 1
 
     def after(self, seq: int) -> list[StoredEvent] | None:
         """The events after `seq`, oldest first; None when the feed does not reach back so far: read the ledger."""

@@ -38,3 +38,7 @@ class Saving:
         self.meter.stored(change, committed.events, time.monotonic() - began_s)
         self._feed.publish(committed.events)
         return committed
+
+    def forget(self) -> None:
+        """Has nothing be told any more as it stood before the ledger was rewritten."""
+        self._feed.forget()

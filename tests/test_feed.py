@@ -59,3 +59,14 @@ async def test_the_bell_rings_for_everybody_who_waits() -> None:
 
 async def test_waiting_has_an_end() -> None:
     assert await Feed().wait(0, 0.01) is False
+
+
+def test_what_was_rewritten_in_the_ledger_is_read_there() -> None:
+    feed = Feed()
+    feed.publish(events(1, 5))
+    feed.forget()
+    assert (feed.newest, feed.rewritten) == (5, 1)
+    assert seqs(feed.after(4)) is None
+    feed.publish(events(6, 6))
+    assert seqs(feed.after(5)) == [6]
+    assert seqs(feed.after(4)) is None

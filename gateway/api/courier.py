@@ -81,9 +81,13 @@ class Courier:
         """Runs until it is cancelled. Raises Gone."""
         while True:
             await asyncio.sleep(self._luxuries().webhooks)
+            rewritten = self._feed.rewritten
             for stored in await self._next():
-                if not self.webhook.types or stored.event.type in self.webhook.types:
-                    await self._deliver(session, stored)
+                if self._feed.rewritten != rewritten:
+                    break  # as it stands in the ledger now
+                is_wanted = not self.webhook.types or stored.event.type in self.webhook.types
+                if is_wanted and not await self._deliver(session, stored, rewritten):
+                    break
                 self.standing = replace(self.standing, after_seq=stored.seq)
 
     async def _next(self) -> list[StoredEvent]:
@@ -92,8 +96,8 @@ class Courier:
         await self._feed.wait(place, IDLE_S)
         return await following(self._feed, self._reads, place, BATCH)
 
-    async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent) -> None:
-        """Posts one event until it is taken. Raises Gone."""
+    async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent, rewritten: int) -> bool:
+        """Posts one event until it is taken; False where the ledger was rewritten before it was. Raises Gone."""
         body = cloudevents.envelope(self._centre, stored)
         pause_s = self._pace.first_pause_s
         while (error := await self._post(session, stored, body)) is not None:
@@ -103,7 +107,10 @@ class Courier:
             log.warning("webhook_failed", extra=told)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._pace.longest_pause_s)
+            if self._feed.rewritten != rewritten:
+                return False
         self.standing = replace(self.standing, failing_since=None, last_error=None)
+        return True
 
     async def _post(self, session: aiohttp.ClientSession, stored: StoredEvent, body: bytes) -> str | None:
         """One try: None when the receiver took it, else why not. What the receiver says in its body is not read."""

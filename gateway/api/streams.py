@@ -67,6 +67,8 @@ class Streams:
         self._ended: set[asyncio.Timeout] = set()
         """Those whose token is not known any more."""
         self._frames: dict[tuple[int, bool], bytes] = {}
+        self._frames_of = feed.rewritten
+        """Of which writing of the ledger they are."""
         self._closing = False
         self.dropped_count = 0
 
@@ -154,6 +156,9 @@ class Streams:
     def _frame(self, stored: StoredEvent, hides: bool) -> bytes:
         """The event as it goes over the wire, made once for all listeners who see callers' numbers whole, and once for
         those for whom they are masked."""
+        if self._frames_of != self._feed.rewritten:
+            self._frames.clear()
+            self._frames_of = self._feed.rewritten
         frame = self._frames.get((stored.seq, hides))
         if frame is None:
             data = told_json(EventModel.of(stored), hides_numbers=hides)

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from gateway.api.courier import LONGEST_ERROR, Standing
 from gateway.domain.change import Change
+from gateway.store.database import writing
+from gateway.store.tables import events
 from tests.api.house import House, Reply, couriers, open_house, sending, until
 from tests.api.listener import listening
 from tests.api.receiver import receiving, subscribe
@@ -198,6 +201,21 @@ async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -
         await until(lambda: len(receiver.taken) == 40)
 
     assert receiver.seqs == list(range(1, 41))
+
+
+async def test_what_waited_for_a_receiver_while_a_person_was_erased_is_posted_as_it_stands_now(house: House) -> None:
+    async with receiving(*[500] * 1000) as receiver:
+        await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: len(receiver.tries) > 0)
+        async with writing(house.services.store._engine) as connection:
+            await connection.execute(update(events).values(data={"caller": "erased-1"}))
+        house.services.saving.forget()
+        receiver.answers.clear()
+        await until(lambda: len(receiver.taken) == 8)
+
+    assert receiver.seqs == list(range(1, 9))
+    assert {each["data"]["caller"] for each in receiver.taken} == {"erased-1"}
 
 
 async def test_there_are_only_so_many_webhooks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
