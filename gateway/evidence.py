@@ -40,6 +40,9 @@ CHECKED_AT_ONCE = 200
 LISTENED_AT_ONCE = 10
 SETTLED_S = 1.5
 """A file whose size has stayed the same for so long after its end is complete: Asterisk writes each second."""
+BETWEEN_S = 3.0
+"""A journal that is at its end again within so long was only being read: while calls come, records come all the time,
+and a look may fall between a record and its being stored."""
 LOST_FOR = timedelta(hours=24)
 """So long a recording that was lost is an alarm."""
 
@@ -55,7 +58,8 @@ class _Growth:
 
 class Evidence:
     """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
-    not ended; `is_hearing` says whether Asterisk is seen and its journal is read to the end; `low_bytes` is the space
+    not ended; `is_seeing` says whether Asterisk is seen, `is_hearing` whether its journal is read to the end too;
+    `low_bytes` is the space
     under which it is an alarm; `moving` says how sound gets to its bucket, `verification` how the nightly looks at the
     vault stand (blocking: a small file each); `luxuries` says how long sealing must wait; `clock_s` is a clock that
     never leaps, in seconds."""
@@ -70,6 +74,7 @@ class Evidence:
         vault_problem: Callable[[], str | None],
         sounds: RawSounds,
         running_calls: Callable[[], Iterable[Call]],
+        is_seeing: Callable[[], bool],
         is_hearing: Callable[[], bool],
         low_bytes: int,
         clock: Callable[[], datetime],
@@ -88,7 +93,10 @@ class Evidence:
         self._vault_problem = vault_problem
         self._sounds = sounds
         self._running_calls = running_calls
+        self._is_seeing = is_seeing
         self._is_hearing = is_hearing
+        self._heard_s = clock_s()
+        """When the journal was at its end at a look last."""
         self._low_bytes = low_bytes
         self._clock = clock
         self._clock_s = clock_s
@@ -210,17 +218,19 @@ class Evidence:
 
     async def _watch_growth(self) -> None:
         limits = {call.id: limit for call in self._running_calls() if (limit := evidence.stalls_after_s(call))}
+        now_s = self._clock_s()
         if not self._is_hearing():
             # a call may be over, and nobody has told: what is not being written stays so, and nothing is added
-            self._growing.clear()
+            if not self._is_seeing() or now_s - self._heard_s > BETWEEN_S:
+                self._growing.clear()
             self.standing.stalled = tuple(call_id for call_id in self.standing.stalled if call_id in limits)
             return
+        self._heard_s = now_s
         files = {call.id: call.recording for call in self._running_calls() if call.id in limits and call.recording}
         try:
             sizes: Mapping[str, int] = await self._sounds.sizes(list(files.values()))
         except OSError:  # told by `_free_bytes`
             sizes = {}
-        now_s = self._clock_s()
         stalled = []
         for call_id, file in files.items():
             growth = self._growing.get(call_id)

@@ -198,6 +198,7 @@ class House:
             vault_problem=lambda: self.vault.problem,
             sounds=self.sounds,
             running_calls=lambda: self.centre.running_calls.values(),
+            is_seeing=lambda: self.switchboard.is_seeing,
             is_hearing=self._is_hearing,
             low_bytes=settings.vault.low_space_mb * 1_000_000,
             moving=lambda: moving(settings),

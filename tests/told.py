@@ -417,6 +417,7 @@ class Services:
             vault_problem=lambda: self.vault.problem,
             sounds=self.sounds,
             running_calls=lambda: self.centre.running_calls.values(),
+            is_seeing=lambda: not switchboard.is_away,
             is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             low_bytes=2_000_000_000,
             moving=lambda: self.moving,

@@ -215,6 +215,35 @@ async def test_nothing_is_said_of_growth_while_nobody_tells_whether_the_call_is_
     assert services.evidence.standing.stalled == ()
 
 
+async def test_while_records_come_all_the_time_a_sound_that_is_not_written_is_seen_all_the_same(
+    services: Services,
+) -> None:
+    """In a busy hour many looks fall between a record and its being stored: that began the count anew each time."""
+    await tell(services, *begins())
+    services.sounds.write(FILE, 1)
+    for place in range(8):
+        services.journal.knows_all = place % 3 == 0
+        await look(services, 1)
+    assert services.evidence.standing.stalled == ("112-1.0",)
+
+
+async def test_what_happened_while_the_journal_was_not_read_to_its_end_for_longer_is_counted_from_then_on(
+    services: Services,
+) -> None:
+    await tell(services, *begins())
+    services.sounds.write(FILE, 1)
+    await look(services, 1)
+    services.journal.knows_all = False
+    for _ in range(6):
+        await look(services, 1)
+    services.journal.knows_all = True
+    for _ in range(5):
+        await look(services, 1)
+        assert services.evidence.standing.stalled == ()
+    await look(services, 1)
+    assert services.evidence.standing.stalled == ("112-1.0",)
+
+
 async def test_a_caller_who_was_not_heard_in_a_talk_is_told_and_the_sound_is_sealed(services: Services) -> None:
     await tell(services, *begins(), *ends())
     services.sounds.write(FILE, 20)
