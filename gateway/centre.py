@@ -175,7 +175,8 @@ class Centre:
             self._ring_ended.clear()
             await asyncio.sleep(JUDGE_AFTER_S)
             if not is_drained():
-                continue  # what follows is on its way
+                self._ring_ended.set()  # what follows is on its way: a look later
+                continue
             try:
                 await self._judge_rings()
             except StoreAway as error:

@@ -1,6 +1,9 @@
 """What the journal tells: calls, what was dialled on phones, and what is left aside."""
 
+import asyncio
 from datetime import timedelta
+
+import pytest
 
 from gateway.domain.facts import (
     CallerLeft,
@@ -54,6 +57,22 @@ async def test_a_phone_that_is_not_picked_up_twice_is_paused_in_the_same_transac
     assert presence.pause == NO_ANSWER
     [paused] = services.told
     assert (paused.deed.action, paused.deed.data["phone"]) == ("operator.paused", "1001")
+
+
+async def test_a_ring_is_judged_though_the_journal_was_being_read_when_it_was_to_be(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a busy hour it is, often: the phone would ring once more for nothing."""
+    monkeypatch.setattr("gateway.centre.JUDGE_AFTER_S", 0.01)
+    siti = await hired(services)
+    reads = iter([False, False, True])
+    judging = asyncio.create_task(services.centre.judge_rings(lambda: next(reads, True)))
+    rung, gone = LegRung("112-1.1", local(7.1), "leg", "1001"), LegLeft("112-1.1", local(7.2), "leg", "1001", 0, True)
+    await told(services, *a_call("112-1.1", rung, gone))
+    async with asyncio.timeout(5):
+        while (await services.bookkeeper.books()).presence(siti.id).misses == 0:
+            await asyncio.sleep(0.01)
+    judging.cancel()
 
 
 async def test_what_is_dialled_on_a_phone_counts_as_if_it_were_asked_of_the_api(services: Services) -> None:
