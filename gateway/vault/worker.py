@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from gateway.vault import messages, nightly
 from gateway.vault.certificates import Certificates
 from gateway.vault.chain import Chains
 from gateway.vault.destruction import Destroyer
+from gateway.vault.folders import folder_of
+from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.listing import clear_parts, lying_files
 from gateway.vault.opus import NoFfmpeg
@@ -70,6 +72,7 @@ class Work:
         self._shelf = shelf
         self._tell_more = tell_more
         self._certificates = Certificates(self._root, lambda: public_pems(settings.vault_dir))
+        self._heads = Heads(settings.vault_dir)
         key = SigningKey(settings.vault_dir)
         chains = Chains(self._root, key)
         ring = KeyRing(settings.vault_dir) if settings.vault.encrypt else None
@@ -98,6 +101,19 @@ class Work:
             log.exception("vault_job_broken", extra={"job": asked.get("job")})
             return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
 
+    def _refuse_vanished(self, since: datetime, until: datetime) -> None:
+        """Raises Unsealable where a whole day is not there of which something was signed here. It is a disk that is not
+        mounted, more often than not: to tell each of its recordings to be lost would be thousands of untrue words. That
+        the day is gone the night's look says."""
+        day, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
+        while day <= last:
+            if self._heads.file(day).exists() and not (self._root / folder_of(day)).is_dir():
+                raise Unsealable(
+                    f"the folder {folder_of(day)} is not there, and was signed here. Remedy: is the recordings' disk "
+                    f"mounted? Else put the day back from the backup"
+                )
+            day += timedelta(days=1)
+
     def _discard(self, recordings: list[Recording]) -> dict[str, str]:
         refused = {}
         for each in recordings:
@@ -119,6 +135,8 @@ class Work:
                 return self._destroyer.is_destroyed(_recording(asked))
             case "files":
                 since, until = (datetime.fromisoformat(asked[each]) for each in ("since", "until"))
+                if not asked["are_seen"]:
+                    self._refuse_vanished(since, until)
                 if cleared := clear_parts(self._root, since, until):
                     log.info("vault_parts_cleared", extra={"count": cleared})
                 files = []

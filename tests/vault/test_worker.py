@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
         with pytest.raises(Unsealable, match="destroyed"):
             await vault.seal(made)
     assert house.findings() == []
+
+
+async def test_a_disk_that_is_not_mounted_has_lost_nothing(house: House) -> None:
+    """An empty folder lies where it was: whoever lists a day that was signed here is told that it is not there."""
+    made = house.recording(raw=two_tones(0.2))
+    async with working(house) as vault:
+        await vault.seal(made)
+        listed = await vault.files(NOON, NOON)
+        mounted = house.root / DAY
+        mounted.rename(house.folder / "unmounted")
+        with pytest.raises(Unsealable, match=f"the folder {DAY} is not there, and was signed here. Remedy: is .* mounted"):
+            await vault.files(NOON, NOON)
+        assert await vault.files(NOON - timedelta(days=1), NOON + timedelta(days=1), are_seen=True) == []
+        (house.folder / "unmounted").rename(mounted)
+        assert await vault.files(NOON, NOON) == listed
 
 
 async def test_it_works_behind_everybody_else_and_ends_with_its_input(house: House) -> None:
