@@ -65,15 +65,20 @@ class Child:
             asyncio.get_running_loop().run_in_executor(None, self.watch, self.process.pid)
 
     async def stay(self) -> None:
-        """Keeps it running: starts it again when it ends."""
+        """Keeps it running: starts it again when it ends, for as long as it takes."""
         while self.process is not None:
             status = await self.process.wait()
             console.print(
                 f"[yellow]{self.name} ended (status {status}); it is started again. Its last words: "
                 f"{escape(_last_line(self.log))} (all of them: {self.log})[/]"
             )
-            await asyncio.sleep(RESTART_PAUSE_S)
-            await self.start()
+            ended = self.process
+            while self.process is ended:
+                await asyncio.sleep(RESTART_PAUSE_S)
+                try:
+                    await self.start()
+                except OSError as error:  # no room on the disk, or for a process: that may pass
+                    console.print(f"[red]{self.name} cannot be started: {escape(str(error))}; it is tried again.[/]")
 
     async def stop(self) -> None:
         """Ends it, politely first."""
@@ -90,9 +95,12 @@ class Child:
 
 def _last_line(file: str) -> str:
     """The last line of a log that says something; a traceback's last line is what happened."""
-    with open(file, "rb") as log:
-        log.seek(max(0, os.path.getsize(file) - 4096))
-        lines = log.read().decode(errors="replace").splitlines()
+    try:
+        with open(file, "rb") as log:
+            log.seek(max(0, os.path.getsize(file) - 4096))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:  # somebody has tidied up
+        return "none"
     return next((line.strip() for line in reversed(lines) if line.strip()), "none")
 
 

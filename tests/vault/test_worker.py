@@ -80,7 +80,9 @@ async def test_a_disk_that_is_not_mounted_has_lost_nothing(house: House) -> None
         listed = await vault.files(NOON, NOON)
         mounted = house.root / DAY
         mounted.rename(house.folder / "unmounted")
-        with pytest.raises(Unsealable, match=f"the folder {DAY} is not there, and was signed here. Remedy: is .* mounted"):
+        with pytest.raises(
+            Unsealable, match=f"the folder {DAY} is not there, and was signed here. Remedy: is .* mounted"
+        ):
             await vault.files(NOON, NOON)
         assert await vault.files(NOON - timedelta(days=1), NOON + timedelta(days=1), are_seen=True) == []
         (house.folder / "unmounted").rename(mounted)
