@@ -7,12 +7,13 @@ started here: it stands on its own.
 import asyncio
 import logging
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from gateway import __version__
 from gateway.api.application import build, served
 from gateway.api.health import Status, keep_looking
-from gateway.api.tls import tls_of
+from gateway.api.tls import Tls, tls_of
 from gateway.asterisk import site
 from gateway.asterisk.logfiles import LogFiles
 from gateway.charge import Charge, Holder
@@ -20,7 +21,7 @@ from gateway.house import House
 from gateway.meter import watch_delays
 from gateway.pulse import Pulse
 from gateway.saving import Saving
-from gateway.settings import Settings
+from gateway.settings import ApiSettings, Settings, SettingsError
 from gateway.store.database import MIGRATION_LIMIT_S, ask_anew, refuse_newer_schema
 from gateway.store.sole import SoleUse
 from gateway.stores import Stores
@@ -32,17 +33,17 @@ LAST_SAVE_LIMIT_S = 5.0
 """How long a stop waits for what is being stored."""
 WAIT_TOLD_EVERY_S = 20.0
 DATABASE_LOOK_EVERY_S = 0.5
+CERTIFICATE_LOOK_EVERY_S = 10.0
 
 
 class App:
     """The gateway. `run` returns when `stop` was called, or raises what ended it."""
 
     def __init__(self, settings: Settings, manager: Manager) -> None:
-        """Raises SettingsError where the API's certificate cannot be used."""
         self._settings = settings
         self._manager = manager
         self._stopping = asyncio.Event()
-        self._tls = tls_of(settings.api)
+        self._tls, self._closed = _tls(settings.api)
         self._sole: SoleUse | None = None
         self._waited_for: Holder | str | None = None
         self._waiting_told_s = 0.0
@@ -110,11 +111,18 @@ class App:
             newest=lambda: house.feed.newest,
             ask=stores.store.try_to_write,
             ask_anew=lambda: ask_anew(settings.database_url),
-            words=lambda: _in_a_line(house.status(), len(house.centre.running_calls)),
+            words=lambda: _in_a_line(house.status(), len(house.centre.running_calls), self._closed),
             clock_s=asyncio.get_running_loop().time,
         )
         tls_context = self._tls.context if self._tls else None
-        async with served(build(house.context), house.door, api.host, api.port, tls_context) as serving:
+        async with AsyncExitStack() as stack:
+            serving = None
+            if self._closed:
+                log.error("api_closed", extra={"reason": self._closed})
+            else:
+                serving = await stack.enter_async_context(
+                    served(build(house.context), house.door, api.host, api.port, tls_context)
+                )
             log.info("gateway_started", extra={"version": __version__, "api": settings.api_url})
             async with asyncio.TaskGroup() as edges:
                 tasks = [
@@ -143,6 +151,7 @@ class App:
                     edges.create_task(house.streams.watch()),
                     edges.create_task(house.uses.run()),
                     *([edges.create_task(self._tls.run())] if self._tls else ()),
+                    *([edges.create_task(self._end_once_it_can_open())] if self._closed else ()),
                     edges.create_task(pulse.run()),
                     edges.create_task(self._keep_charge()),
                 ]
@@ -150,12 +159,21 @@ class App:
                 log.info("gateway_stopping")
                 self._manager.stopping()
                 # whoever asked is answered while all else still runs, and what was said until now is told
-                await serving.close()
+                if serving is not None:
+                    await serving.close()
                 await house.journal.catch_up()
                 await _last_save(house.saving)
                 for task in tasks:
                     task.cancel()
         log.info("gateway_stopped")
+
+    async def _end_once_it_can_open(self) -> None:
+        """Ends this gateway once the API's certificate can be used: its next start opens the API."""
+        while not self._stopping.is_set():
+            await asyncio.sleep(CERTIFICATE_LOOK_EVERY_S)
+            if not _tls(self._settings.api)[1]:
+                log.info("api_can_be_opened")
+                self.stop()
 
     async def _keep_charge(self) -> None:
         """Ends this gateway where another one works on the database: it waits for that one after its next start."""
@@ -173,10 +191,19 @@ async def _last_save(saving: Saving) -> None:
         log.warning("stopped_while_saving", extra={"waited_s": LAST_SAVE_LIMIT_S})
 
 
-def _in_a_line(status: Status, running_calls: int) -> str:
+def _tls(api: ApiSettings) -> tuple[Tls | None, str]:
+    """The API's TLS, None without; and why it cannot be used. Then the API stays closed, and all else goes on: the
+    roster is carried out, people are rung, calls are told."""
+    try:
+        return tls_of(api), ""
+    except SettingsError as error:
+        return None, str(error)
+
+
+def _in_a_line(status: Status, running_calls: int, closed: str) -> str:
     asterisk = "Asterisk is up" if status.asterisk_up else f"Asterisk is away: {status.asterisk_reason}"
     waits = f"; the journal waits: {status.journal_waits}" if status.journal_waits else ""
-    return f"{asterisk}; {running_calls} calls{waits}"
+    return f"{asterisk}; {running_calls} calls{waits}{f'; the API is closed: {closed}' if closed else ''}"
 
 
 def _now() -> datetime:
