@@ -172,3 +172,15 @@ def test_a_full_disk_leaves_asterisk_what_stood_there_at_its_last_start(
         with pytest.raises(OSError, match="No space left"):  # and where nothing stands there
             site.prepare(settings, found, told.append)
     assert stood.items() >= {file.name: file.read_text() for file in (etc / "site").iterdir()}.items()
+
+
+def test_a_kept_file_that_was_damaged_ends_no_start_and_an_empty_one_is_as_at_the_first(settings: Settings) -> None:
+    found = installation.find()
+    wizard = site.prepare(settings, found) / "pjsip_wizard.conf"
+    first = wizard.read_text()
+    wizard.write_bytes(first.encode() + b"; caf\xe9 de la gare\n[1001](phone)\ninbound_auth/username = 1001\n")
+    site.prepare(settings, found)
+    assert wizard.read_text() == first + "\n[1001](phone)\ninbound_auth/username = 1001\n"
+    wizard.write_bytes(b"")
+    site.prepare(settings, found)
+    assert wizard.read_text() == first

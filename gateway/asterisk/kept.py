@@ -39,7 +39,10 @@ def _text(name: str, etc: Path, first: Iterable[Section], site: Mapping[str, str
     for value_name, value in site.items():
         templates = templates.replace(f"@{value_name}@", value)
     file = etc / name
-    kept = _own_sections(file.read_text(encoding="utf-8")) if file.exists() else [section.text for section in first]
+    # whoever wrote into it by hand may have another encoding, and a power cut may have emptied it: 112 answers all the
+    # same, as at the first start
+    there = _own_sections(file.read_text(encoding="utf-8", errors="replace")) if file.exists() else []
+    kept = there or [section.text for section in first]
     return "\n\n".join([templates, *(text.rstrip("\n") for text in kept)]) + "\n"
 
 
