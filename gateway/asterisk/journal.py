@@ -103,6 +103,8 @@ class Journal:
         self._taken_bytes = 0
         self._reserve = Reserve()
         self._not_rotated: set[str] = set()
+        self._unread: set[str] = set()
+        """Files that cannot be read, and were told."""
         self._trusted: set[str] = set()
         """Segments that were seen to hold what was read of them."""
         self._lasts: dict[str, _Last] = {}
@@ -303,11 +305,21 @@ class Journal:
                 found.append(Segment(path, head[0], head[1], state.st_size))
             except FileNotFoundError:
                 continue  # renamed under our eyes: it is found under its new name at the next look
+            except OSError as error:
+                if path.name == CURRENT:
+                    raise
+                # what somebody left there for himself, or an old one on a bad sector, holds up no call of now
+                self._tell_unread(path, error)
         # while a segment is copied away there are two of it: the longer one has all
         longest: dict[str, Segment] = {}
         for segment in sorted(found, key=lambda each: (each.size_bytes, each.path.name == CURRENT)):
             longest[segment.key] = segment
         return sorted(longest.values(), key=lambda segment: (segment.begins, segment.path.name))
+
+    def _tell_unread(self, path: Path, error: OSError) -> None:
+        if path.name not in self._unread:
+            self._unread.add(path.name)
+            log.error("journal_segment_unreadable", extra={"file": path.name, "reason": error.strerror or str(error)})
 
     def _whole_lines(self, segment: Segment, start: int) -> bytes:
         """The bytes of `segment` from `start` to the end of its last whole line within reach."""

@@ -71,6 +71,19 @@ def test_what_is_appended_is_read_once(tmp_path: Path, current: Path) -> None:
     assert reader.journal.is_drained
 
 
+def test_a_file_beside_it_that_cannot_be_read_holds_up_no_call(
+    tmp_path: Path, current: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A copy that root made for himself, or an old segment on a bad sector."""
+    (tmp_path / "journal.csv.bak").symlink_to("journal.csv.bak")  # which nobody can open, root neither
+    append(current, row(1))
+    reader = Reader(tmp_path)
+    assert reader.read_all() == ["1"]
+    append(current, row(2))
+    assert reader.read_all() == ["2"]
+    assert [record.message for record in caplog.records] == ["journal_segment_unreadable"]
+
+
 def test_a_new_reader_goes_on_where_the_stored_position_stands(tmp_path: Path, current: Path) -> None:
     append(current, row(1), row(2))
     positions = dict(Reader(tmp_path).positions)
