@@ -48,6 +48,11 @@ def test_secrets_are_made_once_and_for_this_user_alone(settings: Settings) -> No
     assert mode(settings.asterisk_dir) == 0o700
 
 
+def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "calendar-secret").touch()
+    assert len(site.kept_secret(tmp_path / "calendar-secret")) > 30
+
+
 def test_phones_stay_when_the_folder_is_prepared_again(settings: Settings) -> None:
     etc = site.prepare(settings, installation.find())
     own = "[1001](phone)\ninbound_auth/username = 1001\n"

@@ -124,8 +124,8 @@ def offers_sha256(settings: Settings) -> bool:
 
 
 def kept_secret(file: Path) -> str:
-    """The secret in `file`, made on first use (mode 0600)."""
-    if not file.exists():
+    """The secret in `file`, made on first use (mode 0600), and anew where the file is empty: that is none."""
+    if not file.exists() or not file.read_text().strip():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_private(file, secrets.token_urlsafe(24) + "\n")
     return file.read_text().strip()
