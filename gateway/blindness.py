@@ -79,6 +79,7 @@ class Blindness:
         self._dark: _Dark | None = None
         self._seen: tuple[datetime, float] | None = None
         """When all was seen last; None before the first time, which a first start waits for."""
+        self._begun_s = clock_s()
         self._saved_s = float("-inf")
         self._announced: OrderedDict[str, float] = OrderedDict()
         self._untold: dict[str, float] = {}
@@ -100,7 +101,7 @@ class Blindness:
         seen_at, now = await self._reads.seen_at(), self._clock()
         if seen_at is not None:
             away_s = max(0.0, (now - seen_at).total_seconds())
-            since = min(seen_at, now)
+            since, self._begun_s = min(seen_at, now), self._clock_s()
             self._dark = _Dark(Why.DOWN, WORDS[Why.DOWN], since, self._clock_s() - away_s)
 
     def announce(self, call_id: str) -> None:
@@ -138,6 +139,8 @@ class Blindness:
                 why = Why.JOURNAL, WORDS[Why.JOURNAL]
         now, now_s = self._clock(), self._clock_s()
         if why is not None:
+            if self._dark and self._has_come_up(self._dark, why[0], now_s):
+                await self._end_dark(self._dark, now, now_s)
             if self._dark is None and self._seen is not None:
                 self._begin_dark(self._seen, *why)
         elif self._dark is None:
@@ -147,6 +150,12 @@ class Blindness:
                 self._saved_s = now_s
         elif self._dark.why not in READ_AFTERWARDS or self._is_drained():
             await self._end_dark(self._dark, now, now_s)
+
+    def _has_come_up(self, dark: _Dark, why: Why, now_s: float) -> bool:
+        """Whether the gateway runs again, and has read all that it missed, and it is Asterisk that does not: that is
+        another time, and whoever is woken by it looks elsewhere."""
+        is_up = dark.why is Why.DOWN and why is Why.ASTERISK and self._is_drained()
+        return is_up and now_s - self._begun_s >= ALARM_AFTER_S
 
     def _begin_dark(self, seen: tuple[datetime, float], why: Why, reason: str) -> None:
         since, begun_s = seen

@@ -138,6 +138,25 @@ def _left(call_id: str, at: Any) -> CallerLeft:
     return CallerLeft(call_id, at, 16, Side.CALLER)
 
 
+async def test_a_gateway_that_comes_back_without_asterisk_says_what_is_missing_now(services: Services) -> None:
+    """It said, as long as Asterisk was away, that it did not run itself."""
+    await services.blindness.begin()
+    await pass_by(services, 1)
+    services.clock.at = services.clock() + timedelta(seconds=30)
+    services.why_blind = LINK
+    again = anew(services)
+    await again.begin()
+    await pass_by(services, 9, again)
+    assert again.why is Why.DOWN
+    await pass_by(services, 1, again)
+    assert (again.why, again.since) == (Why.ASTERISK, services.clock())
+    [event] = await told(services)
+    assert (event["why"], event["seconds"]) == ("down", 40.0)
+    await pass_by(services, 3600, again)
+    [alarm] = again.alarms(services.clock())
+    assert alarm.detail.endswith("the gateway was not in touch with Asterisk")
+
+
 async def test_a_link_that_is_cut_is_an_alarm_while_it_lasts_and_a_while_after(services: Services) -> None:
     await services.blindness.begin()
     await pass_by(services, 1)
