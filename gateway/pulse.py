@@ -68,10 +68,12 @@ class Pulse:
         self._manager.ready()
         log.info("gateway_ready")
         while True:
+            began_s = self._clock_s()
             if not await self.problem():
                 self._manager.well()
             self._manager.status(self._problem or self._words())
-            await asyncio.sleep(self._beat_s)
+            # a store that does not answer takes up half of the time that the manager waits
+            await asyncio.sleep(max(LOOK_S, self._beat_s - (self._clock_s() - began_s)))
 
     async def problem(self) -> str:
         """What is broken in here, so that only a new start mends it; empty where nothing is."""

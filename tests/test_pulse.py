@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ports import StoreAway
-from gateway.pulse import SHUT_OUT_S, STILL_S, Pulse
+from gateway.pulse import LOOK_S, SHUT_OUT_S, STILL_S, Pulse
 from gateway.systemd import Manager
 
 
@@ -87,6 +87,26 @@ async def test_a_gateway_that_goes_on_storing_is_busy_and_not_shut_out() -> None
         inside.now_s = inside.turned_s = inside.now_s + 10
         inside.newest += 1
         assert await inside.pulse.problem() == ""
+
+
+async def test_a_store_that_is_long_in_not_answering_makes_no_beat_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, slept = Inside(Manager(watchdog_s=30.0)), []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        inside.now_s += seconds
+        if len(slept) == 3:
+            raise asyncio.CancelledError
+
+    async def ask(is_answered: bool) -> None:
+        inside.now_s += 7  # both ways: half of what the manager waits
+        raise StoreAway("the database did not answer within 5 s")
+
+    monkeypatch.setattr(inside, "_ask", ask)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await inside.pulse.run()
+    assert slept == [LOOK_S] * 3, "14 s after the last beat, and not 24 of 30"
 
 
 @contextmanager
