@@ -246,7 +246,12 @@ class VaultWorker:
                 await process.wait()
         except TimeoutError:
             VaultWorker._kill(process)
-            await process.wait()
+            try:
+                async with asyncio.timeout(STOP_LIMIT_S):
+                    await process.wait()
+            except TimeoutError:
+                # a disk that hangs lets nobody go, killed or not: the gateway's own end does not wait for it
+                log.warning("vault_worker_does_not_end", extra={"pid": process.pid})
 
     @staticmethod
     def _kill(process: asyncio.subprocess.Process) -> None:

@@ -89,6 +89,27 @@ async def test_a_disk_that_is_not_mounted_has_lost_nothing(house: House) -> None
         assert await vault.files(NOON, NOON) == listed
 
 
+async def test_a_worker_that_a_disk_does_not_let_go_holds_up_no_end_of_the_gateway(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stuck:
+        pid, stdin, kills = 1, None, 0
+
+        async def wait(self) -> int:
+            await asyncio.Event().wait()
+            return 0
+
+        def kill(self) -> None:
+            self.kills += 1
+
+    monkeypatch.setattr(worker_link, "STOP_LIMIT_S", 0.05)
+    process = Stuck()
+    async with asyncio.timeout(5):
+        await VaultWorker._end(process)  # type: ignore[arg-type]
+    assert process.kills == 1
+    assert [record.message for record in caplog.records] == ["vault_worker_does_not_end"]
+
+
 async def test_it_works_behind_everybody_else_and_ends_with_its_input(house: House) -> None:
     async with working(house) as vault:
         await vault.files(NOON, NOON)
