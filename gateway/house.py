@@ -29,7 +29,7 @@ from gateway.asterisk.board import Board
 from gateway.asterisk.framing import Message
 from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
-from gateway.asterisk.switchboard import AsteriskSwitchboard
+from gateway.asterisk.switchboard import AsteriskSwitchboard, room_bytes
 from gateway.banning import Banning
 from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
@@ -127,7 +127,7 @@ class House:
             is_deserted=lambda queue: self.switchboard.is_seeing and not self.board.phones_there(queue),
         )
         self.advisor = Advisor(self.link, self.advising.advise, _now)
-        self.switchboard = AsteriskSwitchboard(self.link, self.board)
+        self.switchboard = AsteriskSwitchboard(self.link, self.board, lambda: room_bytes(settings.asterisk_dir / "etc"))
 
     def _keep_books(self, settings: Settings, stores: Stores) -> None:
         self.doomed: set[str] = set()

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import LinkState
+from gateway.asterisk.switchboard import LEAST_ROOM_BYTES
 from gateway.domain.evidence import Space
 from gateway.house import House
 from gateway.settings import Settings, load
@@ -59,3 +60,21 @@ async def test_a_disk_of_recordings_that_hangs_is_not_waited_for_by_whoever_asks
     house.evidence.standing.space = Space(10**9, 10**8)  # as its own thread found it
     assert house.status().free_bytes["paths.recordings"] == 10**9
     assert set(asked) == {house._settings.paths.var}
+
+
+async def test_room_is_asked_for_where_asterisk_writes_its_configuration(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    usage = shutil.disk_usage
+
+    def look(path: Path) -> object:
+        asked.append(path)
+        return usage(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", look)
+    etc = house._settings.asterisk_dir / "etc"
+    assert house.switchboard._room_bytes() == LEAST_ROOM_BYTES, "where there is none yet, nothing is in the way"
+    etc.mkdir(parents=True)
+    assert house.switchboard._room_bytes() == usage(etc).free
+    assert asked == [etc, etc]

@@ -6,7 +6,9 @@ how Asterisk writes things.
 
 import logging
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from gateway.asterisk import sections
@@ -52,15 +54,32 @@ _PLAIN = re.compile(r"[^\w .@+-]")
 EDITS_AT_ONCE = (LINES_LIMIT - 8) // 5
 """Edits of one UpdateConfig: each has five lines at most."""
 
+LEAST_ROOM_BYTES = 4_000_000
+"""Asterisk empties a file before it writes it anew, takes no notice of what did not fit, and says that it succeeded: on
+a full disk every trunk and phone would be gone with the next reload. The largest of the files has a few hundred
+kilobytes."""
+NO_ROOM = "the disk of its configuration is full: nothing is written there before there is room again"
+
 Edit = tuple[tuple[str, str], ...]
 
 
-class AsteriskSwitchboard:
-    """The port, over one AMI link. Each full look also renews the live board."""
+def room_bytes(folder: Path) -> int:
+    """How much room there is on the disk of that folder, for who is no administrator; enough, where that cannot be
+    said. Blocking: a disk, for a moment."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return LEAST_ROOM_BYTES
 
-    def __init__(self, link: AmiLink, board: Board) -> None:
+
+class AsteriskSwitchboard:
+    """The port, over one AMI link. Each full look also renews the live board. `room_bytes` says how much room there is
+    where Asterisk keeps its configuration."""
+
+    def __init__(self, link: AmiLink, board: Board, room_bytes: Callable[[], int] = lambda: LEAST_ROOM_BYTES) -> None:
         self._link = link
         self._board = board
+        self._room_bytes = room_bytes
         self._read_phones = _Remembering(sections.phones_and_trunks)
         self._read_queues = _Remembering(sections.queues)
         self._rings: dict[str, str] = {}
@@ -244,6 +263,9 @@ class AsteriskSwitchboard:
         problems: dict[str, str] = {}
         for command in group:
             if isinstance(command, _OF_FILES):
+                if self._room_bytes() < LEAST_ROOM_BYTES:
+                    problems[command.subject] = NO_ROOM
+                    continue
                 self._owed.add(_file_of(command))
             try:
                 await self._carry_out(command)

@@ -14,7 +14,7 @@ from gateway.asterisk.errors import AsteriskRefused
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import Counters, LinkState
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE, Section
-from gateway.asterisk.switchboard import AsteriskSwitchboard
+from gateway.asterisk.switchboard import LEAST_ROOM_BYTES, NO_ROOM, AsteriskSwitchboard
 from gateway.domain.holding import AddMember, Member, Phone, PutPhone, RemoveMember, RemovePhone, SetPause
 from gateway.domain.queues import Queue
 from gateway.ports import Refused, Ring
@@ -81,6 +81,22 @@ def board() -> Board:
 @pytest.fixture
 def switchboard(link: ToldLink, board: Board) -> AsteriskSwitchboard:
     return AsteriskSwitchboard(link, board)  # type: ignore[arg-type]
+
+
+async def test_on_a_full_disk_no_file_is_written_of_which_asterisk_would_keep_a_part(
+    link: ToldLink, board: Board
+) -> None:
+    """It empties the file first, and says that it succeeded."""
+    room = 0
+    switchboard = AsteriskSwitchboard(link, board, lambda: room)  # type: ignore[arg-type]
+    await switchboard.holding()
+    link.done.clear()
+    new = [PutPhone(Phone("1002", "d2"), is_new=True), AddMember(Member("fire", "1001"))]
+    assert await switchboard.carry_out(new) == {"1002": NO_ROOM}
+    assert link.done == ["QueueAdd"], "what needs no room is done, and nothing is reloaded"
+    room = LEAST_ROOM_BYTES
+    assert await switchboard.carry_out(new[:1]) == {}
+    assert link.done == ["QueueAdd", "UpdateConfig", "Reload"]
 
 
 async def test_a_phone_that_comes_while_a_look_goes_on_is_there_after_it(
