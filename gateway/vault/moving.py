@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.defects import Defects
 from gateway.settings import Settings
 from gateway.vault.bucket import READ_BACK_BYTES, BucketShelf
 from gateway.vault.certificates import Certificates
@@ -71,7 +72,7 @@ class Mover:
 
     def run(self) -> None:
         """A round every 10 seconds, or when it is woken, until `stop`. The last one is for `Round.read`."""
-        told = None
+        told, defects = None, Defects("bucket_round_broken")
         while not self._stop.is_set():
             try:
                 came = self.round()
@@ -82,8 +83,8 @@ class Mover:
                 told = came.problem
             except BlockingIOError:
                 log.info("bucket_round_left_to_another")
-            except Exception:
-                log.exception("bucket_round_broken")
+            except Exception as error:  # noqa: BLE001  # the next round begins anew
+                defects.tell(error)
             self._wake.wait(ROUND_EVERY_S)
             self._wake.clear()
             self._stop.wait(LEAST_PAUSE_S)
@@ -108,7 +109,11 @@ class Mover:
             try:
                 self._is_in_use = self._in_use.check(self._vault.place)
                 for day in days(self._root, since):
-                    self._day(day, now)
+                    try:
+                        self._day(day, now)
+                    except OSError as error:  # of our own disk: the other days go on, and it is told
+                        now.waiting += 1
+                        now.problem = now.problem or f"{folder_of(day)}: {error}"
                 if self._is_coming_home and not now.waiting and not now.problem and since == date.min:
                     self._in_use.forget()
             except ShelfAway as error:

@@ -282,6 +282,19 @@ def test_a_folder_that_cannot_be_listed_is_told_and_other_days_are_moved(
     assert plain.hears(made)
 
 
+def test_what_our_own_disk_refuses_of_a_day_is_told_and_ends_no_round(plain: Centre) -> None:
+    """It left the last round's word standing, that all was well, and nobody heard of it."""
+    plain.sealed(1)
+    assert plain.round().problem is None
+    mark = plain.folder / "var/vault/bucket" / f"{DAY.replace('/', '-')}.json"
+    mark.unlink(missing_ok=True)
+    mark.mkdir()  # as where it is another user's
+    last = plain.round()
+    assert last.problem
+    assert mark.name in last.problem
+    assert Round.read(plain.settings) == last
+
+
 def test_a_changed_sound_is_not_moved_and_does_not_take_the_place_of_the_good_one(plain: Centre) -> None:
     one, two = plain.sealed(1), plain.sealed(2)
     assert one.seal
