@@ -122,6 +122,8 @@ class Destroying:
                 wait_s = FIRST_LOOK_S
             except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
                 self._defects.tell(error)
+                said = f"a defect, which is in the gateway's log: {type(error).__name__}"
+                self._alarms = [Alarm(STUCK, "recordings", said, self._clock())]
 
     def alarms(self, standing: Iterable[Alarm]) -> list[Alarm]:
         """What should be alarming now. Before the first look what stood stands."""

@@ -316,6 +316,24 @@ async def test_what_cannot_be_destroyed_is_an_alarm_and_the_next_one_goes_on(
     assert services.destroying.alarms(()) == []
 
 
+async def test_a_defect_that_keeps_all_from_being_destroyed_is_an_alarm(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> list[object]:
+        raise RuntimeError("nobody expected this")
+
+    await services.custody.trust(Trusted(MONDAY))
+    monkeypatch.setattr(services.custody, "lasting", broken)
+    running = asyncio.create_task(services.destroying.run())
+    services.destroying.wake()
+    async with asyncio.timeout(5):
+        while not services.destroying.alarms([]):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    [alarm] = services.destroying.alarms([])
+    assert (alarm.kind, alarm.detail) == ("not_destroyed", "a defect, which is in the gateway's log: RuntimeError")
+
+
 async def test_a_clock_that_leaps_a_year_ahead_destroys_nothing_before_a_person_confirms_it(
     services: Services, tmp_path: Path
 ) -> None:
