@@ -90,3 +90,28 @@ async def test_a_renewed_certificate_is_taken_at_a_signal_and_commands_trust_it(
     assert "tls_reloaded" in own_centre.log()
     assert (asked.returncode, asked.stderr) == (0, "")
     assert "admin" in asked.stdout
+
+
+async def test_asterisk_comes_back_at_night_whatever_is_wrong_with_what_112_can_answer_without(
+    own_centre: RealCentre,
+) -> None:
+    """Without a gateway, too: nobody is there who would mend the recordings' disk, a certificate or a setting."""
+    await own_centre.ready()
+    async with own_centre.api() as api, Sipp(sip.phone_answers(), address="127.0.0.22") as phone:
+        await api.operator("1002", phone)
+        own_centre.stop_gateway()
+        own_centre.stop_asterisk()
+        own_centre.start_asterisk(
+            GATEWAY112_PATHS_RECORDINGS="/dev/null/recordings",
+            GATEWAY112_SIP_TLS_PORT=str(sip.free_port()),
+            GATEWAY112_SIP_TLS_CERTIFICATE="/nonexistent/sip.pem",
+            GATEWAY112_SIP_TLS_KEY="/nonexistent/sip-key.pem",
+            GATEWAY112_CALL_GREETING="selamat",
+            GATEWAY112_VAULT_BUCKET="s3://sound",
+        )
+        result = await sip.call(sip.caller_talks(hold_ms=500), own_centre.sip_port)
+
+    assert result.succeeded == 1, result.output
+    told = own_centre.log("asterisk")
+    for words in ("NOT recorded", "over UDP and TCP alone", "without a greeting", "vault: bucket needs access_key"):
+        assert words in told, words
