@@ -71,7 +71,9 @@ def machine() -> Iterator[Machine]:
         script = Path(__file__).with_name("machine.sh")
         log = room / "log"
         with log.open("wb") as said:
-            started = subprocess.Popen([script, room, group], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            started = subprocess.Popen(
+                [script, room, group, PROJECT], stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
         try:
             yield _once_started(started, log)
         finally:
@@ -115,16 +117,18 @@ def _once_empty(folder: Path, until_s: float) -> None:
             return
 
 
-def show_python(own: Machine, services: tuple[str, ...]) -> None:
-    """Where this clone's Python lies in a home folder, as developers have it, the services and their user may see it
-    all the same."""
+def show(own: Machine, services: tuple[str, ...]) -> None:
+    """Where this clone's Python lies in a home folder, as developers have it, or the clone in /tmp, the services and
+    their user may see it all the same."""
     base = Path(sys.base_prefix).resolve()
-    if not f"{base}/".startswith(HOMES):
-        return
-    own("chmod", "a+x", *(each for each in base.parents if each != Path("/")))
+    lines = "[Service]\n"
+    if f"{base}/".startswith(HOMES):
+        own("chmod", "a+x", *(each for each in base.parents if each != Path("/")))
+        lines += f"ProtectHome=tmpfs\nBindReadOnlyPaths={base}\n"
+    if PROJECT.is_relative_to("/tmp"):
+        lines += f"BindReadOnlyPaths={PROJECT}\n"
     for service in services:
         folder = f"/etc/systemd/system/{service}.service.d"
         own("mkdir", folder)
-        lines = f"[Service]\nProtectHome=tmpfs\nBindReadOnlyPaths={base}\n"
-        own("sh", "-c", f"printf %s '{lines}' >{folder}/python.conf")
+        own("sh", "-c", f"printf %s '{lines}' >{folder}/here.conf")
     own("systemctl", "daemon-reload")

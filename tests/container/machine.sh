@@ -3,11 +3,14 @@
 # a loopback, and systemd as the first process. It ends with the process that started it. As root.
 # Counterpart: machine.py
 #
-#   machine.sh ROOM CGROUP        ROOM: an empty folder; CGROUP: a new control group (of version 2) for it
+#   machine.sh ROOM CGROUP CLONE
+#
+# ROOM: an empty folder; CGROUP: a new control group (of version 2) for it; CLONE: the folder that is there to be read,
+# wherever it lies.
 set -euo pipefail
-if [ "${3:-}" != inside ]; then
+if [ "${4:-}" != inside ]; then
     echo $$ >"$2/cgroup.procs"
-    exec unshare --mount --pid --fork --kill-child --mount-proc --cgroup --uts --ipc --net -- "$0" "$1" "$2" inside
+    exec unshare --mount --pid --fork --kill-child --mount-proc --cgroup --uts --ipc --net -- "$0" "$1" "$2" "$3" inside
 fi
 
 mount --make-rprivate /
@@ -16,6 +19,9 @@ root=$1/root
 mkdir "$1/written" "$1/work" "$root"
 mount -t overlay machine -o "lowerdir=/,upperdir=$1/written,workdir=$1/work" "$root"
 for place in run tmp; do mount -t tmpfs machine "$root/$place"; done
+mkdir -p "$root$3"
+mount --bind "$3" "$root$3"
+mount -o remount,bind,ro "$root$3"
 mount -t proc machine "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
