@@ -16,6 +16,7 @@ import re
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -154,6 +155,20 @@ class Journal:
     ) -> None:
         """Reads on for ever: `positions` tells how far is stored, `record` stores a reading, `resume` takes up the
         stored state again after the store was away. Where the store is away the journal waits on its disk."""
+        # of its own: all threads that others share may be taken, by calendars as by names that no name server resolves
+        thread = ThreadPoolExecutor(1, "journal")
+        try:
+            await self._follow(thread, positions, record, resume)
+        finally:
+            thread.shutdown(wait=False)
+
+    async def _follow(
+        self,
+        thread: ThreadPoolExecutor,
+        positions: Callable[[], Awaitable[Mapping[str, Position]]],
+        record: Callable[[Reading], Awaitable[None]],
+        resume: Callable[[], Awaitable[None]],
+    ) -> None:
         stored: dict[str, Position] | None = None
         loop = asyncio.get_running_loop()
         busy_until = 0.0
@@ -164,7 +179,7 @@ class Journal:
                     await resume()
                     stored = dict(await positions())
                 began = loop.time()
-                reading = await asyncio.to_thread(self.read, stored)
+                reading = await loop.run_in_executor(thread, self.read, stored)
                 if self._is_far_behind:
                     await self._wake()
                 if reading is not None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,23 @@ async def test_what_waits_for_a_store_that_is_away_is_no_lag(
     append(tmp_path / CURRENT, row(2))
     await until(lambda: bool(journal.waits))
     assert journal.behind_s == 0
+
+
+async def test_the_journal_is_read_while_everybody_elses_threads_are_taken(tmp_path: Path, store: SlowStore) -> None:
+    """Six calendars of a hundred days, or six receivers of webhooks whose names nobody resolves, take all that there
+    are on two processors."""
+    append(tmp_path / CURRENT, row(1))
+    store.lets.set()
+    is_over = threading.Event()
+    others = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(others)
+    taken = asyncio.create_task(asyncio.to_thread(is_over.wait, 20))
+    journal = Journal(tmp_path, rotate_at_bytes=10**9, clock=clock)
+    task = asyncio.create_task(journal.follow(store.positions, store.record, store.resume))
+    try:
+        async with asyncio.timeout(2):
+            await until(lambda: journal.is_told)
+    finally:
+        is_over.set()
+        task.cancel()
+        await asyncio.wait([task, taken])
