@@ -185,6 +185,7 @@ class Erasing:
         after: int | None = 0
         while after is not None:
             after = await self._custody.redact(numbers, person, redaction, after=after, until=until)
+        self._saving.redacted()
         await self._custody.redact_set_aside(numbers, redaction)
         if not await self._finish(erasure, person):
             log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": "a legal hold was lifted meanwhile"})

@@ -41,6 +41,10 @@ class Feed:
             self._newest = events[-1].seq
             self._ring()
 
+    def forget(self) -> None:
+        """What was announced is another in the ledger by now: whoever comes later reads it there."""
+        self._recent.clear()
+
     def after(self, seq: int) -> list[StoredEvent] | None:
         """The events after `seq`, oldest first; None when the feed does not reach back so far: read the ledger."""
         if seq >= self._newest:

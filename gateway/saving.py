@@ -38,3 +38,7 @@ class Saving:
         self.meter.stored(change, committed.events, time.monotonic() - began_s)
         self._feed.publish(committed.events)
         return committed
+
+    def redacted(self) -> None:
+        """Takes that the ledger was redacted: nobody is told any more what stood there before."""
+        self._feed.forget()

@@ -66,7 +66,7 @@ class Streams:
         """Each with its token's id, and the hash of the secret that it was opened with."""
         self._ended: set[asyncio.Timeout] = set()
         """Those whose token is not known any more."""
-        self._frames: dict[tuple[int, bool], bytes] = {}
+        self._frames: dict[tuple[int, bool], tuple[StoredEvent, bytes]] = {}
         self._closing = False
         self.dropped_count = 0
 
@@ -153,12 +153,12 @@ class Streams:
 
     def _frame(self, stored: StoredEvent, hides: bool) -> bytes:
         """The event as it goes over the wire, made once for all listeners who see callers' numbers whole, and once for
-        those for whom they are masked."""
-        frame = self._frames.get((stored.seq, hides))
-        if frame is None:
+        those for whom they are masked; anew where the ledger was redacted since."""
+        made, frame = self._frames.get((stored.seq, hides), (None, b""))
+        if made != stored:
             data = told_json(EventModel.of(stored), hides_numbers=hides)
             frame = b"id: %d\nevent: %b\ndata: %b\n\n" % (stored.seq, stored.event.type.encode(), data)
-            self._frames[stored.seq, hides] = frame
+            self._frames[stored.seq, hides] = stored, frame
             if len(self._frames) > FRAMES_KEPT:
                 del self._frames[next(iter(self._frames))]
         return frame
