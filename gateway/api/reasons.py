@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gateway.api import tls
 from gateway.api.context import Context
+from gateway.asterisk.journal import UNREAD
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
 from gateway.domain.evidence import Verification
 from gateway.domain.sight import REMEDIES, WORDS, Why
@@ -117,10 +118,13 @@ def slow(within_s: float) -> Reason:
 def _of_the_journal(context: Context) -> Iterator[Reason]:
     status = context.status()
     if status.journal_waits:
+        is_unread = status.journal_waits.startswith(UNREAD)
+        why = UNREAD if is_unread else "the database does not take them"
         yield Reason(
             "calls_not_stored",
-            f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.",
-            "Look at the database, and at the space on the disk of var/; nothing is lost until it is full.",
+            f"Calls are not stored: {why}. They wait in Asterisk's journal.",
+            "Look at the database, and at the space on the disk of var/; nothing is lost until it is full. The board "
+            "and the log (journal_waits) say why.",
             is_severe=True,
         )
     if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:

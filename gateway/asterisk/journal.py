@@ -50,6 +50,8 @@ SCAN_EVERY_S = 1.0
 FAR_BEHIND_BYTES = 1_000_000
 """More than is read in CATCH_UP_LIMIT_S: nobody waits for it."""
 STORE_RETRY_S = 0.5
+UNREAD = "the journal cannot be read"
+"""What `waits` begins with where it is not the store that keeps calls from being stored."""
 CATCH_UP_LIMIT_S = 1.0
 
 
@@ -196,7 +198,7 @@ class Journal:
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             except OSError as error:
-                self._wait(f"the journal cannot be read: {error}")
+                self._wait(f"{UNREAD}: {error}")
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             self.waits = ""

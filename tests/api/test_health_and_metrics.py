@@ -73,7 +73,14 @@ async def test_a_database_that_somebody_else_holds_is_down(house: House) -> None
     [
         ({"free_bytes": {"paths.var": 1_000_000_000}}, 200, "paths.var has 1000 MB left"),
         ({"free_bytes": {"paths.recordings": 50_000_000}}, 503, "paths.recordings has 50 MB left"),
-        ({"journal_waits": "the disk is full"}, 503, "Calls are not stored: the disk is full"),
+        (
+            {"journal_waits": "the database cannot be reached: Connect call failed ('10.0.0.7', 5432)"},
+            *(503, "Calls are not stored: the database does not take them"),
+        ),
+        (
+            {"journal_waits": "the journal cannot be read: [Errno 5] Input/output error: '/srv/10.0.0.7/journal'"},
+            *(503, "Calls are not stored: the journal cannot be read"),
+        ),
     ],
 )
 async def test_what_stops_calls_from_being_written_down_is_told(
@@ -85,6 +92,7 @@ async def test_what_stops_calls_from_being_written_down_is_told(
 
     assert reply.status == status
     assert words in reply.json["problems"][0]
+    assert "10.0.0.7" not in reply.text, "the page is open to everybody: a driver's own words are for the log"
 
 
 async def test_a_last_resort_that_nobody_has_and_a_trunk_that_cannot_come_are_told(house: House) -> None:
