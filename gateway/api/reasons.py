@@ -12,6 +12,7 @@ from gateway.api.context import Context
 from gateway.asterisk.journal import UNREAD
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
 from gateway.domain.evidence import Verification
+from gateway.domain.holding import about
 from gateway.domain.sight import REMEDIES, WORDS, Why
 from gateway.domain.tokens import Role, Token, about_to_expire
 from gateway.ports import StoreAway
@@ -232,7 +233,7 @@ def _of_what_is_held(context: Context) -> Iterator[Reason]:
     if context.level.applied.problems:
         yield Reason(
             "asterisk_refused",
-            "Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)),
+            "Asterisk refused: " + ", ".join(sorted(set(map(about, context.level.applied.problems)))),
             "Look at what these are in the API: each one's problem has Asterisk's words. It is tried every 30 s.",
         )
 
