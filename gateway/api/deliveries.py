@@ -16,6 +16,7 @@ from datetime import datetime
 import aiohttp
 
 from gateway.api.courier import Courier, Gone, Pace, Standing
+from gateway.defects import Defects
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change, Webhook
 from gateway.domain.overload import Luxuries
@@ -65,6 +66,7 @@ class Deliveries:
         """Held over each look at or change of the stored webhooks, so that a place is never stored for one that is
         being removed: that would bring it back."""
         self._changed = asyncio.Event()
+        self._defects = Defects("webhook_broken")
         self.is_loaded = False
         """Whether the stored webhooks are taken up: only then are `standings` whole."""
 
@@ -148,6 +150,10 @@ class Deliveries:
                 await courier.run(session)
             except Gone:
                 log.info("webhook_gone", extra={"webhook": courier.webhook.id})
+            except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
+                self._defects.tell(error)
+                await asyncio.sleep(self._pace.longest_pause_s)
+                continue
             try:
                 await self.remove(courier.webhook.id, _gone(courier.webhook, self._clock()))
                 return

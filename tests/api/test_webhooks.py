@@ -1,12 +1,13 @@
 """Webhooks: made, told of events, tried again, and never in each other's way."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.api.courier import LONGEST_ERROR, Standing
+from gateway.api.courier import LONGEST_ERROR, Courier, Standing
 from gateway.domain.change import Change
 from tests.api.house import House, Reply, couriers, open_house, sending, until
 from tests.api.listener import listening
@@ -188,6 +189,33 @@ async def test_the_place_is_stored_and_a_new_sender_goes_on_from_there(tmp_path:
         assert receiver.seqs == list(range(1, 18))
         [webhook] = await house.context.store.webhooks()
         assert webhook.after_seq == newest
+
+
+async def test_neither_a_defect_nor_a_url_that_is_none_any_more_ends_the_gateway_or_keeps_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one version of a library takes for a URL the next one may refuse."""
+    async with open_house(tmp_path) as house, receiving() as receiver:
+        made = await subscribe(house, receiver)
+        [webhook] = await house.context.store.webhooks()
+        for name, url in (("old", "http://127.0.0.1:99999/"), ("odd", "http://odd.example/")):
+            await house.services.saving.save(Change(webhooks_put=(replace(webhook, id=name, url=url),)))
+        await house.ask("DELETE", made.headers["Location"])
+        await house.services.saving.save(Change(webhooks_put=(webhook,)))
+        post = Courier._post
+
+        async def broken(courier: Courier, *given: Any) -> str | None:
+            if courier.webhook.id == "odd":
+                raise AttributeError("nobody expected that")
+            return await post(courier, *given)
+
+        monkeypatch.setattr(Courier, "_post", broken)
+        later = couriers(house.services, house.context.reads)
+        async with sending(later):
+            await house.answered_call()
+            await until(lambda: later.standings[webhook.id].after_seq == house.context.feed.newest)
+            await until(lambda: later.standings["old"].last_error is not None)
+            assert "is none any more" in str(later.standings["old"].last_error)
 
 
 async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -> None:
