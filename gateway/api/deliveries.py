@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import aiohttp
+from yarl import URL
 
 from gateway.api.courier import Courier, Gone, Pace, Standing
 from gateway.defects import Defects
@@ -183,9 +184,14 @@ class Deliveries:
 
 
 def deed_about(webhook: Webhook, action: str, actor: Actor, at: datetime, note: str = "") -> Deed:
-    """What the audit log and the ledger tell of a webhook: never its secret."""
-    data = {"id": webhook.id, "url": webhook.url, "types": list(webhook.types)}
-    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or webhook.url)
+    """What the audit log and the ledger tell of a webhook: never its secret, and of its URL the receiver alone. Whoever
+    knows the rest of a URL may often post there, and events are read by all roles and by all other receivers."""
+    try:
+        receiver = str(URL(webhook.url).origin())
+    except ValueError:  # it was a URL to the version that took it
+        receiver = ""
+    data = {"id": webhook.id, "url": receiver, "types": list(webhook.types)}
+    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or receiver)
 
 
 def _gone(webhook: Webhook, at: datetime) -> Deed:

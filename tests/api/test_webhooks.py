@@ -28,6 +28,18 @@ async def test_a_webhook_is_made_listed_and_removed(house: House) -> None:
         assert (await house.ask("DELETE", made.headers["Location"])).status == 404
 
 
+async def test_a_receivers_url_is_an_admins_alone_and_neither_events_nor_the_audit_log_tell_it(house: House) -> None:
+    """Who knows the URL may post there: chat services put their secret into the path."""
+    made = await house.post("/v1/webhooks", {"url": "https://127.0.0.1:9/services/T0/geheim?key=geheim"})
+    assert (await house.ask("DELETE", made.headers["Location"])).status == 204
+    events, audit = await house.get("/v1/events?limit=1000", token="reader"), await house.get("/v1/audit")
+    for reply, name in ((events, "type"), (audit, "action")):
+        told = [each for each in reply.json["items"] if each[name].startswith("webhook.")]
+        assert [each[name] for each in told] == ["webhook.created", "webhook.removed"]
+        assert "https://127.0.0.1:9" in str(told)
+        assert "geheim" not in str(told)
+
+
 def standing(house: House, made: Reply) -> Standing:
     """How the receiver does whose webhook was made."""
     return house.context.deliveries.standings[made.json["id"]]
@@ -216,6 +228,7 @@ async def test_neither_a_defect_nor_a_url_that_is_none_any_more_ends_the_gateway
             await until(lambda: later.standings[webhook.id].after_seq == house.context.feed.newest)
             await until(lambda: later.standings["old"].last_error is not None)
             assert "is none any more" in str(later.standings["old"].last_error)
+            assert (await house.ask("DELETE", "/v1/webhooks/old")).status == 204
 
 
 async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -> None:
