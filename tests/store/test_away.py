@@ -241,7 +241,7 @@ async def test_reads_say_that_the_store_is_away(on_sqlite: AsyncEngine, sqlite_p
         reads.call("x"),
         reads.events(0, 1),
         reads.token("x"),
-        reads.trunk_summaries(),
+        reads.trunk_summaries(0),
         reads.outcome_counts(),
         reads.set_aside_count(),
         repository.newest_seq(),
