@@ -236,6 +236,8 @@ def hindrance(person: Person) -> str | None:
         return "a call of that number goes on: wait for its end"
     if person.open_callbacks:
         return f"the person waits to be called back: callback {person.open_callbacks[0]} comes first"
+    if person.is_blocked:
+        return "a block of that number is in force, and names it: lift it, or wait for its end"
     if person.is_flooding:
         return "an alarm stands that the number calls too often: wait for its end"
     return None

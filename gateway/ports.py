@@ -131,6 +131,8 @@ class Person:
     dispositions: int = 0
     blocks: tuple[int, ...] = ()
     """Those that are over."""
+    is_blocked: bool = False
+    """Whether one is in force."""
     is_flooding: bool = False
     """Whether an alarm stands that the number calls too often."""
 

@@ -132,6 +132,9 @@ class StoredCustody:
         tasks = select(callbacks).where(callbacks.c.number.in_(names), callbacks.c.opened_at <= until)
         is_over = _blocks.c.retired_at.is_not(None) | (_blocks.c.until <= until)
         blocked = select(_blocks.c.id).where(_blocks.c.number.in_(names), is_over)
+        in_force = select(_blocks.c.id).where(
+            _blocks.c.number.in_(names), _blocks.c.retired_at.is_(None), _blocks.c.until > until
+        )
         floods = select(alarms.c.id).where(
             alarms.c.kind == FLOOD_NUMBER, alarms.c.subject.in_(names), alarms.c.cleared_at.is_(None)
         )
@@ -157,6 +160,7 @@ class StoredCustody:
                 callbacks=their_tasks,
                 dispositions=said,
                 blocks=tuple((await connection.execute(blocked)).scalars()),
+                is_blocked=(await connection.execute(in_force.limit(1))).first() is not None,
                 is_flooding=(await connection.execute(floods.limit(1))).first() is not None,
             )
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Actor
+from gateway.domain.blocks import Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
 from gateway.domain.callbacks import State as TaskState
@@ -308,8 +309,14 @@ async def test_a_person_who_waits_for_the_centre_comes_before_the_erasure(servic
     asked = await services.erasing.ask(NUMBER, "letter", ANI)
     with pytest.raises(Taken, match="a call of that number goes on"):
         await services.erasing.confirm(asked, BUDI)
+    block = Block(number=ABROAD, reason="pranks", until=MONDAY + timedelta(hours=2), created_at=MONDAY)
+    await services.store.commit(Change(calls=(replace(running, ended_at=MONDAY),)))
+    [stored] = (await services.store.commit(Change(kept=(block,)))).kept
+    with pytest.raises(Taken, match="a block of that number is in force"):
+        await services.erasing.confirm(asked, BUDI)
+    await services.store.commit(Change(kept=(replace(stored, retired_at=MONDAY),)))
     flood = Alarm(FLOOD_NUMBER, ABROAD, "12 calls", MONDAY)
-    await services.store.commit(Change(calls=(replace(running, ended_at=MONDAY),), alarms=(flood,)))
+    await services.store.commit(Change(alarms=(flood,)))
     with pytest.raises(Taken, match="an alarm stands that the number calls too often"):
         await services.erasing.confirm(asked, BUDI)
 
