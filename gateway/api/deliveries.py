@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from gateway.api.courier import Courier, Gone, Pace, Standing
+from gateway.api.names import Names
 from gateway.defects import Defects
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change, Webhook
@@ -99,7 +100,7 @@ class Deliveries:
         """Delivers until it is cancelled; then stores how far it came."""
         # no cookies, no proxy from the environment, nothing remembered from one post to the next
         async with aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT)
+            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT, resolver=Names(LIMIT))
         ) as session:
             try:
                 await self._load()

@@ -1,6 +1,9 @@
 """Webhooks: made, told of events, tried again, and never in each other's way."""
 
 import asyncio
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -229,6 +232,32 @@ async def test_neither_a_defect_nor_a_url_that_is_none_any_more_ends_the_gateway
             await until(lambda: later.standings["old"].last_error is not None)
             assert "is none any more" in str(later.standings["old"].last_error)
             assert (await house.ask("DELETE", "/v1/webhooks/old")).status == 204
+
+
+async def test_a_name_server_that_is_away_delays_neither_other_receivers_nor_anything_else(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    answers, look = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *given: Any) -> Any:
+        if host.endswith(".example"):
+            answers.wait(20)
+        return look(host, *given)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    async with receiving() as receiver:
+        for number in range(4):
+            await house.post("/v1/webhooks", {"url": f"http://away{number}.example/"})
+        made = await house.post("/v1/webhooks", {"url": receiver.url.replace("127.0.0.1", "localhost")})
+        receiver.secret = made.json["secret"]
+        try:
+            async with asyncio.timeout(5):
+                await house.answered_call()
+                await until(lambda: any(each["type"] == "id.112.call.ended" for each in receiver.taken))
+                assert await asyncio.to_thread(lambda: "at once") == "at once"
+        finally:
+            answers.set()
 
 
 async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -> None:
