@@ -14,6 +14,7 @@ from typing import cast
 from dateutil.rrule import rrule, rrulestr
 
 from gateway.domain.kept import Invalid
+from gateway.domain.roster import LAST_DAY
 from gateway.domain.shifts import Shift
 
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -69,8 +70,8 @@ def checked(rule: str) -> str:
 
 
 def days(shift: Shift, first: date, last: date) -> frozenset[date]:
-    """The days from `first` to `last` on which the shift takes place."""
-    last = min(last, shift.last_date or last)
+    """The days from `first` to `last` on which the shift takes place; none after the last one of all rosters."""
+    last = min(last, shift.last_date or last, LAST_DAY)
     if last < max(first, shift.first_date):
         return frozenset()
     return _days(shift.rule, shift.first_date, first, last) - frozenset(shift.exceptions)

@@ -2,13 +2,14 @@
 
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from dateutil.rrule import rrulestr
 
 from gateway import recurrence
 from gateway.domain.kept import Invalid
+from gateway.domain.roster import LAST_DAY
 from tests.domain.values import DAY, shift
 
 MONTH = DAY + timedelta(days=30)
@@ -100,3 +101,10 @@ def test_a_far_day_is_looked_for_from_near_by(rule: str) -> None:
     named = dict(part.split("=") for part in rule.split(";"))
     near = recurrence._start_near(far, DAY, named)
     assert timedelta() < far - near <= timedelta(days=28)
+
+
+def test_no_shift_takes_place_after_the_last_day_of_all_rosters() -> None:
+    """Times in queries may lie as far as the year 9000: a monthly shift took a second until then."""
+    monthly = shift(rule="FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU")
+    assert recurrence.days(monthly, date(8999, 1, 1), date(8999, 1, 20)) == frozenset()
+    assert recurrence.days(monthly, LAST_DAY, date(8999, 1, 20)) == {LAST_DAY}
