@@ -99,9 +99,12 @@ class Deliveries:
     async def run(self) -> None:
         """Delivers until it is cancelled; then stores how far it came."""
         # no cookies, no proxy from the environment, nothing remembered from one post to the next
-        async with aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT, resolver=Names(LIMIT))
-        ) as session:
+        async with (
+            contextlib.aclosing(Names(LIMIT)) as names,
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT, resolver=names)
+            ) as session,
+        ):
             try:
                 await self._load()
                 async with asyncio.TaskGroup() as group:

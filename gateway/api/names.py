@@ -41,3 +41,5 @@ class Names(AbstractResolver):
     async def close(self) -> None:
         """Asks for nothing more. Does not wait for a name server that is away."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    aclose = close
