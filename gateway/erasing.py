@@ -185,8 +185,9 @@ class Erasing:
         after: int | None = 0
         while after is not None:
             after = await self._custody.redact(numbers, person, redaction, after=after, until=until)
-        await self._custody.redact_set_aside(numbers, redaction)
         self._saving.forget()
+        await self._custody.redact_alarms(numbers, redaction)
+        await self._custody.redact_set_aside(numbers, redaction)
         if not await self._finish(erasure, person):
             log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": "a legal hold was lifted meanwhile"})
             self.wake()
@@ -235,6 +236,10 @@ def hindrance(person: Person) -> str | None:
         return "a call of that number goes on: wait for its end"
     if person.open_callbacks:
         return f"the person waits to be called back: callback {person.open_callbacks[0]} comes first"
+    if person.is_blocked:
+        return "a block of that number is in force, and names it: lift it, or wait for its end"
+    if person.is_flooding:
+        return "an alarm stands that the number calls too often: wait for its end"
     return None
 
 

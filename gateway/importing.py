@@ -6,8 +6,10 @@ Counterparts: `domain/exchange.py` and `domain/takeover.py` hold the rules, `off
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain import takeover
@@ -17,6 +19,9 @@ from gateway.domain.coverage import Hole
 from gateway.domain.exchange import Fault, Sheet
 from gateway.domain.kept import Kept
 from gateway.domain.takeover import Takeover
+
+_THREAD = ThreadPoolExecutor(1, "importing")
+"""Its own: whoever imports keeps all others from storing meanwhile, and must not wait for those who only look."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,13 @@ def ranges(numbers: Iterable[int]) -> str:
 async def work_out(bookkeeper: Bookkeeper, books: Books, sheet: Sheet, *, replaces: bool, now: datetime) -> Import:
     """What the sheet comes to. Raises Faulty with everything that is wrong with it, StoreAway."""
     span = sheet.span
-    found = await asyncio.to_thread(takeover.resolve, sheet, books, now)
+    run = asyncio.get_running_loop().run_in_executor
+    found = await run(_THREAD, takeover.resolve, sheet, books, now)
     faults = [*sheet.faults, *found.faults]
     made = Takeover()
     if span is not None and not sheet.is_too_long:
         plan = await bookkeeper.plan(*span)
-        made = await asyncio.to_thread(takeover.take_over, found, books, plan, span, replaces=replaces, now=now)
+        made = await run(_THREAD, partial(takeover.take_over, found, books, plan, span, replaces=replaces, now=now))
         faults += made.faults
     if faults:
         raise Faulty(tuple(sorted(faults)))

@@ -17,7 +17,17 @@ from gateway.domain import duty
 from gateway.domain.books import Books, wanted
 from gateway.domain.change import Change
 from gateway.domain.duty import Told
-from gateway.domain.holding import AddMember, Command, Held, Holding, RemoveMember, SetPause, SetPenalty, difference
+from gateway.domain.holding import (
+    AddMember,
+    Command,
+    Held,
+    Holding,
+    RemoveMember,
+    SetPause,
+    SetPenalty,
+    about,
+    difference,
+)
 from gateway.ports import Refused, StoreAway, Switchboard, SwitchboardAway
 from gateway.saving import Saving
 
@@ -86,8 +96,8 @@ class Level:
             want = wanted(books, self._always, at)
             commands = [each for each in difference(want, held) if knows_all or not isinstance(each, _OF_MEMBERS)]
             problems = await self._switchboard.carry_out(commands) if commands else {}
-            for about, reason in problems.items():
-                log.warning("command_refused", extra={"about": about, "reason": reason})
+            for subject, reason in problems.items():
+                log.warning("command_refused", extra={"about": about(subject), "reason": reason})
             self.applied = Applied(at, problems)
             self.holds_until, self.is_behind = _next_change(books, at), not knows_all
             if knows_all:

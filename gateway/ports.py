@@ -131,6 +131,10 @@ class Person:
     dispositions: int = 0
     blocks: tuple[int, ...] = ()
     """Those that are over."""
+    is_blocked: bool = False
+    """Whether one is in force."""
+    is_flooding: bool = False
+    """Whether an alarm stands that the number calls too often."""
 
     @property
     def free_calls(self) -> tuple[str, ...]:
@@ -186,6 +190,9 @@ class Custody(Protocol):
     ) -> int | None:
         """Takes the numbers out of the next events of the ledger after that one, as far as they happened by then and
         are about nothing that is held. Returns after which event to go on; None at the end."""
+
+    async def redact_alarms(self, numbers: Sequence[str], redaction: Redaction) -> None:
+        """Takes the numbers out of the alarms that are over."""
 
     async def redact_set_aside(self, numbers: Sequence[str], redaction: Redaction) -> None:
         """Takes the numbers out of the records that could not be used."""

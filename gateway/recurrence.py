@@ -14,6 +14,7 @@ from typing import cast
 from dateutil.rrule import rrule, rrulestr
 
 from gateway.domain.kept import Invalid
+from gateway.domain.roster import LAST_DAY
 from gateway.domain.shifts import Shift
 
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -69,8 +70,8 @@ def checked(rule: str) -> str:
 
 
 def days(shift: Shift, first: date, last: date) -> frozenset[date]:
-    """The days from `first` to `last` on which the shift takes place."""
-    last = min(last, shift.last_date or last)
+    """The days from `first` to `last` on which the shift takes place; none after the last one of all rosters."""
+    last = min(last, shift.last_date or last, LAST_DAY)
     if last < max(first, shift.first_date):
         return frozenset()
     return _days(shift.rule, shift.first_date, first, last) - frozenset(shift.exceptions)
@@ -88,8 +89,8 @@ def days_of_all(shifts: Iterable[Shift], first: date, last: date) -> dict[int, f
 
 @lru_cache(maxsize=512)
 def _days(rule: str, start: date, first: date, last: date) -> frozenset[date]:
-    parsed = cast("rrule", rrulestr(rule, dtstart=_midnight(start)))
     named = dict(part.partition("=")[::2] for part in rule.removeprefix("RRULE:").split(";"))
+    parsed = cast("rrule", rrulestr(rule, dtstart=_midnight(_start_near(first, start, named))))
     until = _midnight(last)
     if "UNTIL" in named:
         until = min(until, datetime.strptime(named["UNTIL"], "%Y%m%d"))  # noqa: DTZ007
@@ -97,6 +98,17 @@ def _days(rule: str, start: date, first: date, last: date) -> frozenset[date]:
     count = int(named["COUNT"]) if "COUNT" in named else None
     found = islice(parsed.replace(until=until, count=None), count)
     return frozenset(day for day in (moment.date() for moment in found) if day >= first)
+
+
+def _start_near(first: date, start: date, named: Mapping[str, str]) -> date:
+    """From when on the rule is the same from `first` on, as late as can be told: dateutil goes through each day from
+    the start on, in 0.15 s for a day in 170 years. What is counted, and what goes by months, begins where it does."""
+    steps = {"DAILY": 1, "WEEKLY": 7}.get(named["FREQ"])
+    if steps is None or "COUNT" in named:
+        return start
+    steps *= int(named.get("INTERVAL", "1"))
+    # one step less: the days of a week before its start's own belong to it, too
+    return start + timedelta(days=max(0, (first - start).days // steps - 1) * steps)
 
 
 def _midnight(day: date) -> datetime:

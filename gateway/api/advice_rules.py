@@ -3,7 +3,6 @@
 Counterparts: `gateway/domain/advice_rules.py` holds what they mean, `gateway/advising.py` asks them for each call.
 """
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from gateway import rulings
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.api.models import Body, Moment, QueueName, Told
 from gateway.api.resources import KeptModel, Subject, routes_of, telling
@@ -159,7 +159,7 @@ async def dry_run_advice_rules(context: Context, body: DryRunBody) -> DryRunMode
         body.since, body.until, MOST_CALLS + 1, look_back=dry.look_back(rules)
     )
     is_complete = sum(call.arrival.at >= body.since for call in history.calls) <= MOST_CALLS
-    told = await asyncio.to_thread(dry.dry_run, rules, history, body.since)
+    told = await apart(dry.dry_run, rules, history, body.since)
     return _told(body, rules, told, is_complete=is_complete)
 
 

@@ -11,8 +11,10 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
 from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment
+from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, Subject, routes_of
 from gateway.domain.bans import LONGEST, Ban
+from gateway.domain.holding import BANS
 from gateway.domain.tokens import May
 
 
@@ -41,10 +43,14 @@ class BanModel(KeptModel):
     reason: str
     until: datetime
     in_force: Annotated[bool, Field(description="Whether it still holds.")]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds all bans as they stand here.")]
+    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
 async def _tell(context: Context, ban: Ban) -> BanModel:
-    return BanModel.of(ban, in_force=ban.is_in_force(context.clock()))
+    problem = trouble(context, BANS)
+    in_force = ban.is_in_force(context.clock())
+    return BanModel.of(ban, in_force=in_force, applied=problem is None, problem=problem)
 
 
 ROUTES = routes_of(

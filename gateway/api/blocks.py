@@ -10,8 +10,10 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.context import Context
 from gateway.api.models import IN_WORDS, PRINTABLE, Body, Moment
+from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, ListQuery, Subject, routes_of
 from gateway.domain.blocks import LONGEST, NUMBER_PATTERN, Block
+from gateway.domain.holding import BLOCK
 from gateway.domain.numbers import spellings
 from gateway.domain.tokens import May
 
@@ -43,6 +45,8 @@ class BlockModel(KeptModel):
     reason: str
     until: datetime
     in_force: Annotated[bool, Field(description="Whether it still holds.")]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds it as it stands here.")]
+    problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
 class BlockQuery(ListQuery):
@@ -51,8 +55,10 @@ class BlockQuery(ListQuery):
     ] = None
 
 
-async def _tell(context: Context, block: Block) -> BlockModel:
-    return BlockModel.of(block, in_force=block.is_in_force(context.clock()))
+async def tell_block(context: Context, block: Block) -> BlockModel:
+    problem = trouble(context, *(f"{BLOCK}/{spelling}" for spelling in spellings(block.number)))
+    in_force = block.is_in_force(context.clock())
+    return BlockModel.of(block, in_force=in_force, applied=problem is None, problem=problem)
 
 
 ROUTES = routes_of(
@@ -62,7 +68,7 @@ ROUTES = routes_of(
         noun="block",
         model=BlockModel,
         new=NewBlock,
-        tell=_tell,
+        tell=tell_block,
         see=May.SEE_CALLS,
         change=May.SET_UP,
         query=BlockQuery,

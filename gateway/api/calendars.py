@@ -10,7 +10,6 @@ of the phone's password, so that it ends with the operator, and a new password (
 Times are UTC: each program shows them by the clock of whoever looks.
 """
 
-import asyncio
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
@@ -23,6 +22,7 @@ from aiohttp import hdrs, web
 from icalendar import Calendar, Event
 from pydantic import Field, StringConstraints
 
+from gateway.api.apart import apart
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.exchange import SomeDaysQuery, days_of
@@ -75,7 +75,7 @@ async def get_calendar(context: Context, query: SomeDaysQuery, headers: SeenHead
     def written() -> bytes:
         return _written(context, "112", plan, (duty for duty in plan.duties if serves(books, duty)), everybody)
 
-    return _answer(await asyncio.to_thread(written), headers)
+    return _answer(await apart(written), headers)
 
 
 async def get_operator_calendar(
@@ -95,7 +95,7 @@ async def get_operator_calendar(
     def written() -> bytes:
         return _written(context, name, plan, (duty for duty in plan.duties if duty.operator_id in people), people)
 
-    return _answer(await asyncio.to_thread(written), headers)
+    return _answer(await apart(written), headers)
 
 
 async def tell_operator_calendar(context: Context, path: ThingPath, token: Token) -> CalendarModel:

@@ -3,7 +3,7 @@
 Counterparts: `gateway/store/reads.py` for what is told, `tracks.py` and `sounds.py` for what was said.
 """
 
-import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated
@@ -56,7 +56,13 @@ from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.call_list import CallFilter, Unsaid
 from gateway.vault.playing import Form, wav_bytes
-from gateway.vault.recordings import NoRecording
+from gateway.vault.recordings import NoRecording, Recordings
+from gateway.vault.shelf import ShelfAway
+
+log = logging.getLogger(__name__)
+
+DISK_LIMIT_S = 2.0
+"""How long a list of calls waits for the disk that its recordings are on."""
 
 
 class CallPath(Parameters):
@@ -198,42 +204,48 @@ async def is_on(context: Context, token: Token, call: Call) -> bool:
 
 async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
     """The calls with what was said of them, and the sizes of their recordings: those that are sealed as their records
-    tell, for the others a look at the disk, all in one thread."""
+    tell, for the others a look at the disk, all in one thread. A disk that does not answer keeps no call from being
+    told."""
     listed = list(calls)
     said = await context.reads.dispositions.of_calls([call.id for call in listed])
     files = [file for call in listed for file in (call.recording, call.message) if file is not None]
     known = await context.reads.recordings.by_id([recording_id(file) for file in files])
 
-    def told() -> list[CallModel]:
+    def told(recordings: Recordings | None) -> list[CallModel]:
         return [
             CallModel.of(
                 call,
-                _sound(context, known, call, call.recording, unknown_of_call),
-                _sound(context, known, call, call.message, unknown_message),
+                _sound(recordings, known, call, call.recording, unknown_of_call),
+                _sound(recordings, known, call, call.message, unknown_message),
                 said.get(call.id),
             )
             for call in listed
         ]
 
-    return await asyncio.to_thread(told)
+    try:
+        return await context.player.look(lambda: told(context.recordings), DISK_LIMIT_S)
+    except ShelfAway as error:
+        log.warning("recordings_not_looked_at", extra={"reason": str(error)})
+        return told(None)
 
 
 def _sound(
-    context: Context,
+    recordings: Recordings | None,
     known: Mapping[str, Recording],
     call: Call,
     file: str | None,
     unknown: Callable[[Call, str], Recording],
 ) -> RecordingModel | None:
-    """What is told of one sound of the call; None where there is nothing to hear. Blocking: disk."""
+    """What is told of one sound of the call; None where there is nothing to hear, and of raw sound where its disk is
+    not to be looked at. Blocking: disk."""
     if file is None:
         return None
     recording = known.get(recording_id(file)) or unknown(call, file)
     if recording.state is State.SEALED:
         sound, whole = frames_of(recording)
-    elif recording.state in AUDIBLE:
+    elif recording.state in AUDIBLE and recordings is not None:
         try:
-            raw = found(context.recordings, recording)
+            raw = found(recordings, recording)
         except NoRecording:
             return None
         sound, whole = raw.sound_frames, raw.frames

@@ -4,11 +4,11 @@ Counterparts: `reports.py` and `monthly.py` tell it; `gateway/store/report_reads
 makes figures of that.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.domain.operators import Operator
 from gateway.domain.report_groups import (
@@ -79,7 +79,7 @@ async def count(
     groups = await _groups(context, by, first, last)
     wanted = Wanted(by, pieces(by, first, last, zone), queue, trunk, groups.stints)
     counts = await context.reads.reports.counts(wanted, now)
-    made = await asyncio.to_thread(report, counts, groups.always_told)
+    made = await apart(report, counts, groups.always_told)
     if by is By.NONE:
         made = Report(made.total, ())
     return Counted(made, groups.labels, now)
@@ -97,7 +97,7 @@ async def _groups(context: Context, by: By, first: date, last: date) -> _Groups:
             return _Groups({each.id: Label(str(each.id), each.name) for each in people})
         case By.SHIFT:
             plan = await context.bookkeeper.plan(first_day_of_roster(first), last + DAY)
-            return await asyncio.to_thread(_shifts, plan, first, last)
+            return await apart(_shifts, plan, first, last)
         case By.HOUR_OF_DAY:
             return _all_told({hour: Label(f"{hour:02}", f"{hour:02}:00") for hour in range(HOURS_OF_DAY)})
     zone = context.bookkeeper.zone

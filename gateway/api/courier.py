@@ -136,7 +136,10 @@ class Courier:
 def _told(error: str, url: str) -> str:
     """An error as people may read it: one line of bounded length, without what in the URL may be a secret (user,
     password, query). What the receiver itself sent may stand in it."""
-    asked = URL(url)
+    try:
+        asked = URL(url)
+    except ValueError:  # it was one to the version that took it
+        return "the webhook's URL is none any more: remove the webhook, and make another one"
     secrets = {asked.query_string, asked.raw_query_string, asked.raw_user, asked.raw_password, url.partition("?")[2]}
     secrets |= {value for value in asked.query.values() if len(value) >= LEAST_SECRET}
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

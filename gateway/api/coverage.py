@@ -4,7 +4,6 @@ Counterparts: `gateway/domain/coverage.py` finds what is wrong with a roster, `w
 `shifts.py` is where people change it.
 """
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.api.models import Day, Parameters, Told
 from gateway.api.routes import route
@@ -85,7 +85,7 @@ class RosterModel(_OfDays):
 async def get_roster(context: Context, query: DaysQuery) -> RosterModel:
     """Who is to be there when: the assignments, without absences, and with swaps that were approved."""
     books = await _books(context, query.first, query.last)
-    return await asyncio.to_thread(_roster, books, query)
+    return await apart(_roster, books, query)
 
 
 def _roster(books: Books, query: DaysQuery) -> RosterModel:
@@ -249,7 +249,7 @@ async def get_coverage(context: Context, query: DaysQuery) -> CoverageModel:
     before = LONGEST_SHIFT.days + math.ceil(rules.least_rest_h / 24)  # the rest after a shift of then may end now
     books = await _books(context, query.first - before * DAY, query.last)
     loads = await context.workload.loads({queue.name: queue.created_at for queue in books.queues.values()})
-    return await asyncio.to_thread(_report, books, loads, query)
+    return await apart(_report, books, loads, query)
 
 
 def _report(books: Books, loads: Loads, query: DaysQuery) -> CoverageModel:

@@ -14,8 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 
 import aiohttp
+from yarl import URL
 
 from gateway.api.courier import Courier, Gone, Pace, Standing
+from gateway.api.names import Names
+from gateway.defects import Defects
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change, Webhook
 from gateway.domain.overload import Luxuries
@@ -65,6 +68,7 @@ class Deliveries:
         """Held over each look at or change of the stored webhooks, so that a place is never stored for one that is
         being removed: that would bring it back."""
         self._changed = asyncio.Event()
+        self._defects = Defects("webhook_broken")
         self.is_loaded = False
         """Whether the stored webhooks are taken up: only then are `standings` whole."""
 
@@ -95,9 +99,12 @@ class Deliveries:
     async def run(self) -> None:
         """Delivers until it is cancelled; then stores how far it came."""
         # no cookies, no proxy from the environment, nothing remembered from one post to the next
-        async with aiohttp.ClientSession(
-            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT)
-        ) as session:
+        async with (
+            contextlib.aclosing(Names(LIMIT)) as names,
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=LIMIT, resolver=names)
+            ) as session,
+        ):
             try:
                 await self._load()
                 async with asyncio.TaskGroup() as group:
@@ -148,6 +155,10 @@ class Deliveries:
                 await courier.run(session)
             except Gone:
                 log.info("webhook_gone", extra={"webhook": courier.webhook.id})
+            except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
+                self._defects.tell(error)
+                await asyncio.sleep(self._pace.longest_pause_s)
+                continue
             try:
                 await self.remove(courier.webhook.id, _gone(courier.webhook, self._clock()))
                 return
@@ -177,9 +188,14 @@ class Deliveries:
 
 
 def deed_about(webhook: Webhook, action: str, actor: Actor, at: datetime, note: str = "") -> Deed:
-    """What the audit log and the ledger tell of a webhook: never its secret."""
-    data = {"id": webhook.id, "url": webhook.url, "types": list(webhook.types)}
-    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or webhook.url)
+    """What the audit log and the ledger tell of a webhook: never its secret, and of its URL the receiver alone. Whoever
+    knows the rest of a URL may often post there, and events are read by all roles and by all other receivers."""
+    try:
+        receiver = str(URL(webhook.url).origin())
+    except ValueError:  # it was a URL to the version that took it
+        receiver = ""
+    data = {"id": webhook.id, "url": receiver, "types": list(webhook.types)}
+    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or receiver)
 
 
 def _gone(webhook: Webhook, at: datetime) -> Deed:

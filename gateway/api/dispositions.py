@@ -4,12 +4,12 @@ Counterparts: `gateway/office.py` stores them, `gateway/domain/disposing.py` say
 does the same (`dialplan/operators.conf`).
 """
 
-import asyncio
 from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints
 
+from gateway.api.apart import apart
 from gateway.api.auth import forbidden
 from gateway.api.calls import CallPath, call_of, has_taken
 from gateway.api.context import Context
@@ -132,7 +132,7 @@ async def list_missing_dispositions(context: Context, query: MissingQuery) -> Mi
         until=until,
         count=len(counted),
         is_whole=len(found) <= CALLS_AT_MOST,
-        groups=await asyncio.to_thread(grouped),
+        groups=await apart(grouped),
     )
 
 

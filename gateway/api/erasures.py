@@ -48,7 +48,7 @@ class Touches(Told):
     recording_ids: list[str]
     callbacks: int
     dispositions: int
-    blocks: Annotated[int, Field(description="Blocks of the number that are over; those in force stay to their end.")]
+    blocks: Annotated[int, Field(description="Blocks of the number that are over; one in force is a hindrance.")]
     left_out: Annotated[list[LeftOut], Field(description="Calls that a legal hold keeps.")]
     hindrance: Annotated[
         str | None, Field(description="Why it cannot be confirmed yet: the person waits for the centre. Null: it can.")

@@ -4,7 +4,6 @@ Counterparts: `gateway/domain/exchange.py` for the file's form, `gateway/office.
 tells the same roster to calendar programs.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from typing import Annotated, Self
 from aiohttp import hdrs, web
 from pydantic import Field
 
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.api.coverage import HoleModel
 from gateway.api.days import checked_days
@@ -105,7 +105,7 @@ async def import_roster(context: Context, query: ImportQuery, body: CsvBody, act
     file's SHA-256: each assignment that was ended has that entry's time as its retired_at and else stays as it was,
     each new one has it as its created_at.
     """
-    sheet = await asyncio.to_thread(exchange.parse, body.text)
+    sheet = await apart(exchange.parse, body.text)
     try:
         imported = await context.office.import_roster(
             sheet,
@@ -125,7 +125,7 @@ async def export_roster(context: Context, query: SomeDaysQuery) -> web.StreamRes
     Whoever imports it again with replace changes nothing. 400 days at most."""
     first, last = days_of(context, query)
     books, plan = await context.bookkeeper.books(), await context.bookkeeper.plan(first, last)
-    text = await asyncio.to_thread(lambda: exchange.write(takeover.lines_of(books, plan, first, last)))
+    text = await apart(lambda: exchange.write(takeover.lines_of(books, plan, first, last)))
     name = f"roster-{first}-{last}.csv"
     headers = {hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"'}
     return web.Response(body=text.encode(), content_type=CSV, charset="utf-8", headers=headers)

@@ -236,7 +236,10 @@ class CallModel(Told):
     ministry_kind: Annotated[
         MinistryKind | None, Field(description="How the ministry counts that disposition: one of its four kinds.")
     ]
-    recording: RecordingModel | None
+    recording: Annotated[
+        RecordingModel | None,
+        Field(description="Null where there is nothing to hear, or its disk does not answer: /v1/recordings knows it."),
+    ]
     message: Annotated[RecordingModel | None, Field(description="What the caller left in the fallback: one channel.")]
 
     @classmethod

@@ -3,7 +3,6 @@
 Counterparts: `monthly_page.py` draws the page, `counting.py` counts.
 """
 
-import asyncio
 from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
@@ -13,6 +12,7 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from gateway.api import monthly_page, report_table
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.api.counting import DAY, count
 from gateway.api.models import Parameters
@@ -62,9 +62,9 @@ async def get_monthly(context: Context, query: MonthQuery, request: web.Request)
     )
     said = query.format and {PageFormat.HTML: HTML, PageFormat.CSV: CSV}[query.format]
     if wanted_media(request, said, (HTML, CSV)) == CSV:
-        text = await asyncio.to_thread(lambda: report_table.text_of(_table(month)))
+        text = await apart(lambda: report_table.text_of(_table(month)))
         return csv_response(text, f"month-{first:%Y-%m}.csv")
-    page = await asyncio.to_thread(monthly_page.page, month, query.lang)
+    page = await apart(monthly_page.page, month, query.lang)
     headers = {"Content-Security-Policy": page.policy, "Referrer-Policy": "no-referrer"}
     return web.Response(text=page.text, content_type=HTML, headers=headers)
 

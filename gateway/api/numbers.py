@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gateway.api.blocks import BlockModel
+from gateway.api.blocks import BlockModel, tell_block
 from gateway.api.context import Context
 from gateway.api.models import Parameters, Told
 from gateway.api.routes import route
@@ -120,7 +120,7 @@ async def get_number(context: Context, path: NumberPath) -> NumberModel:
         open_callback=None
         if callback is None
         else OpenCallbackModel(id=callback[0], opened_at=callback[1], due_at=callback[2], try_count=callback[3]),
-        block=None if block is None else BlockModel.of(block, in_force=True),
+        block=None if block is None else await tell_block(context, block),
         last_calls=[LastCallModel.of(call) for call in page.items],
     )
 

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from gateway.api import tls
 from gateway.api.context import Context
+from gateway.asterisk.journal import UNREAD
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
 from gateway.domain.evidence import Verification
+from gateway.domain.holding import about
 from gateway.domain.sight import REMEDIES, WORDS, Why
 from gateway.domain.tokens import Role, Token, about_to_expire
 from gateway.ports import StoreAway
@@ -117,10 +119,13 @@ def slow(within_s: float) -> Reason:
 def _of_the_journal(context: Context) -> Iterator[Reason]:
     status = context.status()
     if status.journal_waits:
+        is_unread = status.journal_waits.startswith(UNREAD)
+        why = UNREAD if is_unread else "the database does not take them"
         yield Reason(
             "calls_not_stored",
-            f"Calls are not stored: {status.journal_waits}. They wait in Asterisk's journal.",
-            "Look at the database, and at the space on the disk of var/; nothing is lost until it is full.",
+            f"Calls are not stored: {why}. They wait in Asterisk's journal.",
+            "Look at the database, and at the space on the disk of var/; nothing is lost until it is full. The board "
+            "and the log (journal_waits) say why.",
             is_severe=True,
         )
     if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
@@ -228,7 +233,7 @@ def _of_what_is_held(context: Context) -> Iterator[Reason]:
     if context.level.applied.problems:
         yield Reason(
             "asterisk_refused",
-            "Asterisk refused: " + ", ".join(sorted(context.level.applied.problems)),
+            "Asterisk refused: " + ", ".join(sorted(set(map(about, context.level.applied.problems)))),
             "Look at what these are in the API: each one's problem has Asterisk's words. It is tried every 30 s.",
         )
 

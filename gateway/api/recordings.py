@@ -183,7 +183,9 @@ class RecordingPage(Told):
 
 
 async def list_recordings(context: Context, query: RecordingsQuery) -> RecordingPage:
-    """The newest first. One that begins while you page is not in later pages."""
+    """The newest first. One that begins while you page is not in later pages. For one page at most 5,000 recordings are
+    looked at: of filters that hardly any recording passes a page may hold fewer than `limit`, or none, and have a
+    `next` all the same, where the search goes on."""
     await refuse_unknown(context, trunk=query.trunk, queue=query.queue)
     filter = RecordingFilter(
         kind=query.kind,

@@ -4,7 +4,6 @@ Counterparts: `gateway/domain/reports.py` for the figures, `definitions.py` besi
 `counting.py` counts; `monthly.py` tells a month of the same as a page.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +13,7 @@ from aiohttp import hdrs, web
 from pydantic import ConfigDict, Field
 
 from gateway.api import report_table
+from gateway.api.apart import apart
 from gateway.api.context import Context
 from gateway.api.counting import Counted, count
 from gateway.api.days import checked_days
@@ -199,9 +199,9 @@ async def get_service_level(
     first, last = _days(context, query)
     counted = await count(context, query.by, first, last, queue=query.queue, trunk=query.trunk)
     if wanted_media(request, query.format and {Format.JSON: JSON, Format.CSV: CSV}[query.format], (JSON, CSV)) == CSV:
-        text = await asyncio.to_thread(report_table.write, counted)
+        text = await apart(report_table.write, counted)
         return csv_response(text, f"service-level-{query.by}-{first}-{last}.csv")
-    return await asyncio.to_thread(_model, context, query, (first, last), counted)
+    return await apart(_model, context, query, (first, last), counted)
 
 
 def _days(context: Context, query: ReportQuery) -> tuple[date, date]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from gateway.api.auth import actor, admit, refuse_numbers
@@ -206,6 +206,7 @@ def _headers(model: type[BaseModel], request: web.Request) -> dict[str, str]:
 
 
 async def _body(each: Route, model: type[BaseModel], request: web.Request) -> BaseModel:
+    _refuse_packed(request)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             raw = await request.read()
@@ -228,6 +229,7 @@ async def _text(kind: type[TextBody], request: web.Request) -> TextBody:
     """The body as text. Raises Problem before the whole of one that is too large has been read."""
     if request.content_type != kind.MEDIA_TYPE or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem(415, f"The body must be {kind.MEDIA_TYPE}, in UTF-8.", headers={"Accept": kind.MEDIA_TYPE})
+    _refuse_packed(request)
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -241,6 +243,14 @@ async def _text(kind: type[TextBody], request: web.Request) -> TextBody:
         return kind(bytes(raw))
     except UnicodeDecodeError as error:
         raise Problem(400, f"The body is not text in UTF-8: its byte {error.start + 1} cannot be read.") from None
+
+
+def _refuse_packed(request: web.Request) -> None:
+    """Raises Problem for a body that would have to be unpacked (RFC 9110, 15.5.16): nobody needs that here."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise Problem(
+            415, "The body must come as it is, without a Content-Encoding.", headers={"Accept-Encoding": "identity"}
+        )
 
 
 def _with_whole_numbers(raw: bytes) -> bytes:

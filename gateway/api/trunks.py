@@ -92,7 +92,8 @@ class TrunkModel(KeptModel):
 
 async def _tell(context: Context, trunk: Trunk) -> TrunkModel:
     problem = trouble(context, trunk.name)
-    seen = {summary.trunk: summary for summary in await context.reads.trunk_summaries()}.get(trunk.name)
+    summaries = await context.reads.trunk_summaries(context.feed.newest)
+    seen = {summary.trunk: summary for summary in summaries}.get(trunk.name)
     there = trunk.registration
     told = None if there is None else RegistrationModel(server=there.server, username=there.username)
     return TrunkModel(

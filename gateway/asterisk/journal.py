@@ -50,6 +50,8 @@ SCAN_EVERY_S = 1.0
 FAR_BEHIND_BYTES = 1_000_000
 """More than is read in CATCH_UP_LIMIT_S: nobody waits for it."""
 STORE_RETRY_S = 0.5
+UNREAD = "the journal cannot be read"
+"""What `waits` begins with where it is not the store that keeps calls from being stored."""
 CATCH_UP_LIMIT_S = 1.0
 
 
@@ -89,8 +91,6 @@ class Journal:
         self._folder = folder
         self._rotate_at_bytes = rotate_at_bytes
         self._clock = clock
-        # of its own: it must not wait in line behind reports and exports, of which a few take all that are shared
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._heads: dict[tuple[int, int], tuple[str, bytes]] = {}
         self._current: tuple[int, int] | None = None
         self._scanned_at = 0.0
@@ -159,6 +159,20 @@ class Journal:
     ) -> None:
         """Reads on for ever: `positions` tells how far is stored, `record` stores a reading, `resume` takes up the
         stored state again after the store was away. Where the store is away the journal waits on its disk."""
+        # of its own: all threads that others share may be taken, by calendars as by names that no name server resolves
+        thread = ThreadPoolExecutor(1, "journal")
+        try:
+            await self._follow(thread, positions, record, resume)
+        finally:
+            thread.shutdown(wait=False)
+
+    async def _follow(
+        self,
+        thread: ThreadPoolExecutor,
+        positions: Callable[[], Awaitable[Mapping[str, Position]]],
+        record: Callable[[Reading], Awaitable[None]],
+        resume: Callable[[], Awaitable[None]],
+    ) -> None:
         stored: dict[str, Position] | None = None
         loop = asyncio.get_running_loop()
         busy_until = 0.0
@@ -169,7 +183,7 @@ class Journal:
                     await resume()
                     stored = dict(await positions())
                 began = loop.time()
-                reading = await loop.run_in_executor(self._thread, self.read, stored)
+                reading = await loop.run_in_executor(thread, self.read, stored)
                 if self._is_far_behind:
                     await self._wake()
                 if reading is not None:
@@ -186,7 +200,7 @@ class Journal:
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             except OSError as error:
-                self._wait(f"the journal cannot be read: {error}")
+                self._wait(f"{UNREAD}: {error}")
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             self.waits = ""

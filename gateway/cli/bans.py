@@ -55,7 +55,9 @@ async def set_ban(desk: Desk, arguments: Namespace) -> Reply:
     body = {"address": arguments.address, "reason": arguments.reason, "until": until.isoformat()}
     made = await desk.api.ask("POST", "/v1/bans", body=body)
     ends = tables.moment(made["until"], desk.zone)
-    return Reply(made, tables.plain(f"{made['address']} is kept out until {ends} ({desk.zone.key})."))
+    return Reply(
+        made, tables.plain(f"{made['address']} is kept out until {ends} ({desk.zone.key})."), tables.not_held(made)
+    )
 
 
 async def lift_ban(desk: Desk, arguments: Namespace) -> Reply:

@@ -50,7 +50,9 @@ async def set_block(desk: Desk, arguments: Namespace) -> Reply:
     body = {"number": arguments.number, "reason": arguments.reason, "until": until.isoformat()}
     made = await desk.api.ask("POST", "/v1/blocks", body=body)
     ends = tables.moment(made["until"], desk.zone)
-    return Reply(made, tables.plain(f"{made['number']} is blocked until {ends} ({desk.zone.key})."))
+    return Reply(
+        made, tables.plain(f"{made['number']} is blocked until {ends} ({desk.zone.key})."), tables.not_held(made)
+    )
 
 
 async def lift_block(desk: Desk, arguments: Namespace) -> Reply:

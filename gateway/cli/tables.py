@@ -98,6 +98,13 @@ def held(thing: dict[str, object]) -> Text:
     return Text.assemble(alert("NOT YET"), ": ", plain(str(thing["problem"] or "it gave no reason")))
 
 
+def not_held(thing: dict[str, object]) -> str:
+    """The same as a sentence where it does not; else nothing."""
+    if thing["applied"]:
+        return ""
+    return f"Asterisk does not hold it yet: {thing['problem'] or 'it gave no reason'}. It is tried every 30 s."
+
+
 def lines(texts: Iterable[str]) -> Text:
     """One below the other."""
     return Text("\n").join(plain(text) for text in texts)

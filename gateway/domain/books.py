@@ -13,7 +13,7 @@ from gateway.domain.advice_rules import AdviceRule
 from gateway.domain.agencies import Agency
 from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
-from gateway.domain.holding import Holding, Member, Phone
+from gateway.domain.holding import BLOCK, Holding, Member, Phone
 from gateway.domain.kept import Kept
 from gateway.domain.numbers import spellings
 from gateway.domain.operators import BadContact, Operator, contact_host
@@ -255,4 +255,4 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
     for block in sorted(books.blocks, key=lambda each: each.until):  # of two for one number the longer one holds
         if block.is_in_force(at):
             for spelling in spellings(block.number):
-                yield f"block/{spelling}", block.note
+                yield f"{BLOCK}/{spelling}", block.note

@@ -17,6 +17,12 @@ PROBE_PHONE = "9112"
 PROBE_QUEUE = "probe"
 """The probe's own queue, so that a test call never rings an operator."""
 
+BLOCK = "block"
+"""What the path of a note begins with whose end is a caller's number."""
+
+BANS = "bans"
+"""What all bans together are called where Asterisk refuses them."""
+
 SHIFT_OVER = "shift over"
 """Why a phone is paused that leaves its queue as soon as its call has ended."""
 
@@ -208,7 +214,7 @@ class ChangeBans:
 
     @property
     def subject(self) -> str:
-        return "bans"
+        return BANS
 
 
 # a command's subject names whom it is about: a phone's number, a trunk's or queue's name, queue/phone, or a note's path
@@ -227,6 +233,11 @@ Command = (
     | RemoveNote
     | ChangeBans
 )
+
+
+def about(subject: str) -> str:
+    """A command's subject as logs and the open page of health name it: without a caller's number."""
+    return BLOCK if subject.startswith(f"{BLOCK}/") else subject
 
 
 def difference(want: Holding, held: Held) -> list[Command]:

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.domain.blocks import Block
 from gateway.domain.callbacks import callback_id_of
 from gateway.domain.erasing import PERSONAL, Redaction
+from gateway.domain.flow import FLOOD_NUMBER
 from gateway.domain.recordings import Recording
 from gateway.domain.retention import Lasting, LegalHold, Trusted, Uptime
 from gateway.ports import Person
@@ -31,6 +32,7 @@ from gateway.store.database import LOCK_LIMIT_S, Ledger, reading
 from gateway.store.shelves import SHELVES
 from gateway.store.tables import (
     IS_LASTING,
+    alarms,
     callbacks,
     calls,
     dispositions,
@@ -130,6 +132,12 @@ class StoredCustody:
         tasks = select(callbacks).where(callbacks.c.number.in_(names), callbacks.c.opened_at <= until)
         is_over = _blocks.c.retired_at.is_not(None) | (_blocks.c.until <= until)
         blocked = select(_blocks.c.id).where(_blocks.c.number.in_(names), is_over)
+        in_force = select(_blocks.c.id).where(
+            _blocks.c.number.in_(names), _blocks.c.retired_at.is_(None), _blocks.c.until > until
+        )
+        floods = select(alarms.c.id).where(
+            alarms.c.kind == FLOOD_NUMBER, alarms.c.subject.in_(names), alarms.c.cleared_at.is_(None)
+        )
         async with reading(self._engine) as connection:
             found = (await connection.execute(theirs)).all()
             ids = [row.id for row in found]
@@ -152,6 +160,8 @@ class StoredCustody:
                 callbacks=their_tasks,
                 dispositions=said,
                 blocks=tuple((await connection.execute(blocked)).scalars()),
+                is_blocked=(await connection.execute(in_force.limit(1))).first() is not None,
+                is_flooding=(await connection.execute(floods.limit(1))).first() is not None,
             )
 
     async def erase(self, person: Person, redaction: Redaction, pseudonym: str) -> None:
@@ -198,6 +208,17 @@ class StoredCustody:
             return last
 
         return await self._ledger.write(store)
+
+    async def redact_alarms(self, numbers: Sequence[str], redaction: Redaction) -> None:
+        """See ports.Custody."""
+
+        def store(connection: Connection) -> None:
+            named = _names(alarms.c.subject, numbers) | _names(alarms.c.detail, numbers)
+            for row in connection.execute(select(alarms).where(named, alarms.c.cleared_at.is_not(None))).all():
+                told = {"subject": redaction.of_text(row.subject), "detail": redaction.of_text(row.detail)}
+                connection.execute(update(alarms).where(alarms.c.id == row.id).values(**told))
+
+        await self._ledger.write(store)
 
     async def redact_set_aside(self, numbers: Sequence[str], redaction: Redaction) -> None:
         """See ports.Custody."""

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any, TypeVar
 
+import aiosqlite
 import asyncpg  # type: ignore[import-untyped]  # it has no types of its own
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -122,8 +123,26 @@ async def _for_a_moment(url: str) -> AsyncIterator[AsyncEngine | None]:
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection to read with. Raises StoreAway."""
     with _away(TRANSACTION_LIMIT_S):
-        async with asyncio.timeout(TRANSACTION_LIMIT_S), engine.connect() as connection:
-            yield connection
+        async with asyncio.timeout(TRANSACTION_LIMIT_S) as limit, engine.connect() as connection:
+            with _interrupted_at(limit.when(), connection):
+                yield connection
+
+
+@contextmanager
+def _interrupted_at(when_s: float | None, connection: AsyncConnection) -> Iterator[None]:
+    """Has SQLite give up what it works on at that time of the loop: it would go on to its end, and whoever asked wait
+    for that, however long. PostgreSQL is told its limit (`STATEMENT_LIMIT_S`)."""
+    raw = connection.sync_connection.connection if connection.sync_connection is not None else None
+    driver = None if raw is None else raw.driver_connection
+    if when_s is None or not isinstance(driver, aiosqlite.Connection):
+        yield
+        return
+    # any thread may interrupt; later than the time limit of who asks it would be too late: he closes what is busy then
+    limit = asyncio.get_running_loop().call_at(when_s, driver._conn.interrupt)
+    try:
+        yield
+    finally:
+        limit.cancel()
 
 
 @asynccontextmanager

@@ -53,6 +53,8 @@ class Reads:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
+        self._counting = asyncio.Lock()
+        self._summaries: tuple[int, list[TrunkSummary]] | None = None
         self.kept = KeptReads(self._reading)
         self.levels = LevelReads(self._reading)
         self.flow = FlowReads(self._reading, self.levels)
@@ -99,8 +101,16 @@ class Reads:
             row = (await connection.execute(query)).mappings().first()
         return None if row is None else cast("Token", shelf.thing(row))
 
-    async def trunk_summaries(self) -> list[TrunkSummary]:
-        """One for each trunk that ever had a call, the probe's too, by name. Raises StoreAway."""
+    async def trunk_summaries(self, as_of: int) -> list[TrunkSummary]:
+        """One for each trunk that ever had a call, the probe's too, by name; as of that event of the ledger or later.
+        All calls are counted for it: whoever asks for the same event again, or meanwhile, is told the same. Raises
+        StoreAway."""
+        async with in_turn(self._counting):
+            if self._summaries is None or self._summaries[0] != as_of:
+                self._summaries = as_of, await self._trunk_summaries()
+            return self._summaries[1]
+
+    async def _trunk_summaries(self) -> list[TrunkSummary]:
         each = select(calls.c.trunk, func.count(), func.max(calls.c.arrived_at)).group_by(calls.c.trunk)
         running = select(calls.c.trunk, func.count()).where(calls.c.ended_at.is_(None)).group_by(calls.c.trunk)
         async with self._reading() as connection:

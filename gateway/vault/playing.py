@@ -19,6 +19,7 @@ from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_be
 from gateway.vault.plain_files import open_plain
 from gateway.vault.proving import Proofs
 from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
+from gateway.vault.shelf import ShelfAway
 
 T = TypeVar("T")
 
@@ -32,6 +33,8 @@ MISSING_S = 0.1
 """The same of what was encoded anew; an MP3 file tells its length not as well."""
 THREADS = 8
 """That read sound."""
+LOOK_LIMIT_S = 60.0
+"""How long one look at the disk or the bucket may take: whoever waits for a disk that hangs is told so."""
 _OPUS_TO_OURS = SAMPLES_A_SECOND // SAMPLE_RATE_HZ
 
 
@@ -163,6 +166,8 @@ class Player:
         self._spare = Spare(*_decoder(2))
         # of its own: where sound is stored may be slow, and nobody but listeners waits for it
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="listening")
+        self._places = asyncio.Semaphore(THREADS)
+        """A thread that a disk never lets go keeps its place; nothing is handed to threads that have no time for it."""
         self._proofs = Proofs()
         self.running = 0
 
@@ -181,9 +186,26 @@ class Player:
         """The same, as it is known by now. None where it is yet to be read, which is begun."""
         return await self._proofs.known(track)
 
-    async def look(self, look: Callable[[], T]) -> T:
-        """What `look` says, which may block. Raises what it does."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+    async def look(self, look: Callable[[], T], limit_s: float = LOOK_LIMIT_S) -> T:
+        """What `look` says, which may block. Raises what it does, and ShelfAway after `limit_s`."""
+        loop = asyncio.get_running_loop()
+
+        def done(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended before the disk did
+                loop.call_soon_threadsafe(self._places.release)
+
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._places.acquire()
+                try:
+                    looking = self._threads.submit(look)
+                except BaseException:
+                    self._places.release()
+                    raise
+                looking.add_done_callback(done)
+                return await asyncio.wrap_future(looking)
+        except TimeoutError as error:
+            raise ShelfAway(f"where the recordings are stored has not answered for {limit_s:g} s") from error
 
     async def wav(self, track: Track, first: int, last: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, stop) of the WAV file of the frames [first, last). Raises TooManyPlay, Unplayable,

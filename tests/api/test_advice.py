@@ -169,6 +169,24 @@ async def test_a_block_is_an_admins_act_with_a_reason_and_an_end(house: House) -
     assert f"block/{CALLER}" not in house.switchboard.held.notes
 
 
+async def test_a_block_that_asterisk_refuses_says_so_and_its_number_is_told_to_nobody_else(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.switchboard.refuses[f"block/{CALLER}"] = "Database file is locked"
+    made = await house.post("/v1/blocks", {"number": CALLER, "reason": "x", "until": soon(2)})
+    assert (made.status, made.json["applied"], made.json["problem"]) == (201, False, "Database file is locked")
+    assert not (await house.get(f"/v1/numbers/{CALLER}")).json["block"]["applied"]
+
+    health = await house.get("/v1/health", token=None)  # the page is open to everybody
+    assert health.json["problems"] == ["Asterisk refused: block"]
+    assert CALLER[1:] not in health.text + caplog.text
+    assert "command_refused" in caplog.text
+
+    house.switchboard.refuses.clear()
+    await house.context.level.look()
+    assert (await house.get("/v1/blocks/1")).json["applied"]
+
+
 async def test_a_block_is_not_prolonged_past_a_day(house: House) -> None:
     made = await house.post("/v1/blocks", {"number": CALLER, "reason": "x", "until": soon(2)})
     longer = await house.patch("/v1/blocks/1", {"until": soon(23)}, made.headers["ETag"])

@@ -45,3 +45,9 @@ async def test_a_ban_ends_within_a_week_and_stands_once(house: House) -> None:
     assert (await house.post("/v1/bans", ban(hours=169))).status == 422
     assert (await house.post("/v1/bans", ban())).status == 201
     assert (await house.post("/v1/bans", ban())).status == 409
+
+
+async def test_a_ban_that_asterisk_refuses_says_so(house: House) -> None:
+    house.switchboard.refuses["bans"] = "File is locked"
+    made = await house.post("/v1/bans", ban())
+    assert (made.status, made.json["applied"], made.json["problem"]) == (201, False, "File is locked")

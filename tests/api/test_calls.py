@@ -1,11 +1,15 @@
 """Calls as the API tells them."""
 
+import asyncio
+import threading
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
+from gateway.api import calls
 from gateway.domain.facts import CallerLeft, Entered, Side
+from gateway.vault.recordings import Recordings
 from tests.api.house import START, House, answered
 
 
@@ -181,3 +185,22 @@ async def test_a_call_id_is_found_whatever_characters_it_has(house: House) -> No
     await house.answered_call(call_id, recording="none.raw")
 
     assert (await house.get(f"/v1/calls/{quote(call_id, safe='')}")).json["id"] == call_id
+
+
+async def test_a_disk_of_recordings_that_hangs_keeps_no_call_from_being_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request that waited for it would keep a thread, and its place in the door, until nobody else had one."""
+    house.sound("one.raw", 2.0)
+    await house.answered_call(recording="one.raw")
+    answers = threading.Event()
+    monkeypatch.setattr(Recordings, "find", lambda *_: answers.wait(60))
+    monkeypatch.setattr(calls, "DISK_LIMIT_S", 0.05)
+    try:
+        async with asyncio.timeout(15):
+            for reply in await asyncio.gather(*(house.get("/v1/calls") for _ in range(20))):
+                [call] = reply.json["items"]
+                assert (call["id"], call["outcome"], call["recording"]) == ("112-1.1", "answered", None)
+            assert (await house.get("/v1/operators")).status == 200
+    finally:
+        answers.set()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposition
 from tests.api.house import House
+from tests.api.listener import listening
 from tests.api.test_exports import recording_of
 from tests.store.values import disposed, ended
 
@@ -87,3 +88,20 @@ async def test_a_number_that_is_no_one_persons_is_refused(house: House) -> None:
         assert (refused.status, refused.fields) == (422, ["/number"])
     named = await house.post("/v1/erasures", {"number": NUMBER, "reason": f"{NUMBER} asked"})
     assert (named.status, named.fields) == (422, ["/reason"])
+
+
+async def test_what_was_erased_is_told_to_nobody_who_comes_later_to_the_stream(house: House) -> None:
+    """The newest events are kept in memory as they were announced, and each as it went over the wire."""
+    await house.answered_call()
+    async with listening(house, "0", token="admin") as before:
+        while (told := await before.next())["type"] != "call.ended":
+            if told["type"] == "call.arrived":
+                assert told["data"]["caller"] == NUMBER
+    asked = (await house.post("/v1/erasures", {"number": NUMBER, "reason": "letter 17"}, token="supervisor")).json
+    await house.ask("POST", f"/v1/erasures/{asked['id']}/confirm", headers={"If-Match": "*"})
+    assert await house.services.erasing.look() == 1
+    async with listening(house, "0", token="admin") as later:
+        while (told := await later.next())["type"] != "call.ended":
+            assert NUMBER not in str(told)
+            if told["type"] == "call.arrived":
+                assert told["data"]["caller"] == asked["pseudonym"]

@@ -1,13 +1,17 @@
 """Webhooks: made, told of events, tried again, and never in each other's way."""
 
 import asyncio
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from gateway.api.courier import LONGEST_ERROR, Standing
+from gateway.api.courier import LONGEST_ERROR, Courier, Standing
 from gateway.domain.change import Change
 from gateway.store.database import writing
 from gateway.store.tables import events
@@ -28,6 +32,18 @@ async def test_a_webhook_is_made_listed_and_removed(house: House) -> None:
         assert (await house.get("/v1/webhooks")).json["items"] == []
         assert (await house.get(made.headers["Location"])).status == 404
         assert (await house.ask("DELETE", made.headers["Location"])).status == 404
+
+
+async def test_a_receivers_url_is_an_admins_alone_and_neither_events_nor_the_audit_log_tell_it(house: House) -> None:
+    """Who knows the URL may post there: chat services put their secret into the path."""
+    made = await house.post("/v1/webhooks", {"url": "https://127.0.0.1:9/services/T0/geheim?key=geheim"})
+    assert (await house.ask("DELETE", made.headers["Location"])).status == 204
+    events, audit = await house.get("/v1/events?limit=1000", token="reader"), await house.get("/v1/audit")
+    for reply, name in ((events, "type"), (audit, "action")):
+        told = [each for each in reply.json["items"] if each[name].startswith("webhook.")]
+        assert [each[name] for each in told] == ["webhook.created", "webhook.removed"]
+        assert "https://127.0.0.1:9" in str(told)
+        assert "geheim" not in str(told)
 
 
 def standing(house: House, made: Reply) -> Standing:
@@ -191,6 +207,60 @@ async def test_the_place_is_stored_and_a_new_sender_goes_on_from_there(tmp_path:
         assert receiver.seqs == list(range(1, 18))
         [webhook] = await house.context.store.webhooks()
         assert webhook.after_seq == newest
+
+
+async def test_neither_a_defect_nor_a_url_that_is_none_any_more_ends_the_gateway_or_keeps_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one version of a library takes for a URL the next one may refuse."""
+    async with open_house(tmp_path) as house, receiving() as receiver:
+        made = await subscribe(house, receiver)
+        [webhook] = await house.context.store.webhooks()
+        for name, url in (("old", "http://127.0.0.1:99999/"), ("odd", "http://odd.example/")):
+            await house.services.saving.save(Change(webhooks_put=(replace(webhook, id=name, url=url),)))
+        await house.ask("DELETE", made.headers["Location"])
+        await house.services.saving.save(Change(webhooks_put=(webhook,)))
+        post = Courier._post
+
+        async def broken(courier: Courier, *given: Any) -> str | None:
+            if courier.webhook.id == "odd":
+                raise AttributeError("nobody expected that")
+            return await post(courier, *given)
+
+        monkeypatch.setattr(Courier, "_post", broken)
+        later = couriers(house.services, house.context.reads)
+        async with sending(later):
+            await house.answered_call()
+            await until(lambda: later.standings[webhook.id].after_seq == house.context.feed.newest)
+            await until(lambda: later.standings["old"].last_error is not None)
+            assert "is none any more" in str(later.standings["old"].last_error)
+            assert (await house.ask("DELETE", "/v1/webhooks/old")).status == 204
+
+
+async def test_a_name_server_that_is_away_delays_neither_other_receivers_nor_anything_else(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    answers, look = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *given: Any) -> Any:
+        if host.endswith(".example"):
+            answers.wait(20)
+        return look(host, *given)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    async with receiving() as receiver:
+        for number in range(4):
+            await house.post("/v1/webhooks", {"url": f"http://away{number}.example/"})
+        made = await house.post("/v1/webhooks", {"url": receiver.url.replace("127.0.0.1", "localhost")})
+        receiver.secret = made.json["secret"]
+        try:
+            async with asyncio.timeout(5):
+                await house.answered_call()
+                await until(lambda: any(each["type"] == "id.112.call.ended" for each in receiver.taken))
+                assert await asyncio.to_thread(lambda: "at once") == "at once"
+        finally:
+            answers.set()
 
 
 async def test_a_receiver_far_behind_is_served_from_the_ledger(tmp_path: Path) -> None:

@@ -114,6 +114,13 @@ async def test_a_number_is_blocked_for_some_hours_and_freed(house: House, typed:
     assert "over" in (await typed.good("block list --all")).row("081299900001")
 
 
+async def test_a_block_that_asterisk_does_not_hold_is_a_failure_that_says_so(house: House, typed: Typed) -> None:
+    house.switchboard.refuses["block/081299900001"] = "Database file is locked"
+    made = await typed("block set 081299900001 pranks")
+    assert made.status == 1
+    assert "Asterisk does not hold it yet: Database file is locked." in made.words
+
+
 async def test_a_block_of_more_than_a_day_is_refused_with_the_reason(typed: Typed) -> None:
     too_long = await typed("block set 081299900001 pranks --hours 48")
     nobody = await typed("block lift 081299900001")

@@ -13,7 +13,9 @@ import pytest
 from sqlalchemy import Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Actor
+from gateway.domain.blocks import Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Dial, Try, Update, Why
 from gateway.domain.callbacks import State as TaskState
@@ -21,6 +23,7 @@ from gateway.domain.change import Change, SetAside
 from gateway.domain.dispositions import Disposition
 from gateway.domain.erasing import Erasure, State
 from gateway.domain.events import Event
+from gateway.domain.flow import FLOOD_NUMBER
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Kind
 from gateway.domain.recordings import State as SoundState
@@ -28,7 +31,7 @@ from gateway.domain.retention import LegalHold
 from gateway.ports import Taken
 from gateway.store.database import reading
 from gateway.store.repository import Repository
-from gateway.store.tables import audit, callbacks, calls, dispositions, events, metadata
+from gateway.store.tables import alarms, audit, callbacks, calls, dispositions, events, metadata
 from tests.domain.values import MONDAY
 from tests.services.conftest import ANI
 from tests.services.test_destroying import a_call, a_recording
@@ -114,6 +117,10 @@ async def _history(services: Services, root: Path) -> None:
                 replace(disposed(call, Disposition.PRANK), note="kata Bu Siti …") for call in (*theirs, other)
             ),
             set_aside=(SetAside(BEFORE, "journal", "odd", f'"{NUMBER}","x"'),),
+            alarms=tuple(
+                Alarm(FLOOD_NUMBER, number, f"{number} sent 12 calls", BEFORE, BEFORE)
+                for number in (NUMBER, ABROAD, other.caller)
+            ),
         )
     )
     services.feed.publish(committed.events)
@@ -168,6 +175,8 @@ async def test_two_people_erase_a_person_and_the_number_stands_nowhere_any_more(
         )
         assert [*callers] == [*said] == [asked.pseudonym] * 3 + ["081234567890"]
         assert (await connection.execute(select(callbacks.c.number))).scalars().all() == [asked.pseudonym]
+        told = (await connection.execute(select(alarms.c.subject).order_by(alarms.c.id))).scalars().all()
+        assert told == [asked.pseudonym, asked.pseudonym, "081234567890"]
     rules = {rule for _, rule in services.own_vault.destroyed}
     assert rules == {f"request of the person, erasure {asked.id}"}
 
@@ -301,6 +310,16 @@ async def test_a_person_who_waits_for_the_centre_comes_before_the_erasure(servic
     await services.store.commit(Change(calls=(running,)))
     asked = await services.erasing.ask(NUMBER, "letter", ANI)
     with pytest.raises(Taken, match="a call of that number goes on"):
+        await services.erasing.confirm(asked, BUDI)
+    block = Block(number=ABROAD, reason="pranks", until=MONDAY + timedelta(hours=2), created_at=MONDAY)
+    await services.store.commit(Change(calls=(replace(running, ended_at=MONDAY),)))
+    [stored] = (await services.store.commit(Change(kept=(block,)))).kept
+    with pytest.raises(Taken, match="a block of that number is in force"):
+        await services.erasing.confirm(asked, BUDI)
+    await services.store.commit(Change(kept=(replace(stored, retired_at=MONDAY),)))
+    flood = Alarm(FLOOD_NUMBER, ABROAD, "12 calls", MONDAY)
+    await services.store.commit(Change(alarms=(flood,)))
+    with pytest.raises(Taken, match="an alarm stands that the number calls too often"):
         await services.erasing.confirm(asked, BUDI)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.change import Change
 from gateway.domain.operators import Operator
 from gateway.ports import StoreAway
+from gateway.store import database
 from gateway.store.call_list import CallFilter
 from gateway.store.database import open_database, writing
 from gateway.store.reads import Reads
@@ -102,6 +104,27 @@ async def test_many_that_wait_for_a_locked_file_all_end(on_sqlite: AsyncEngine, 
         answers = await asyncio.gather(*(repository.commit(told(1)) for _ in range(30)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {StoreAway}
     assert await repository.newest_seq() == 0
+
+
+async def test_a_read_that_takes_too_long_is_given_up_in_time_and_the_next_one_is_well(
+    on_sqlite: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself has no limit: whoever asked waited for the end, and one of the few places to read was taken."""
+    monkeypatch.setattr(database, "TRANSACTION_LIMIT_S", 0.3)
+
+    count = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :to) SELECT max(i) FROM n")
+
+    async def counted(to: int) -> int:
+        async with database.reading(on_sqlite) as connection:
+            await asyncio.sleep(0.05)
+            found: int = (await connection.execute(count, {"to": to})).scalar_one()
+            return found
+
+    began_s = time.monotonic()
+    with pytest.raises(StoreAway, match=r"did not answer within 0\.3 s"):
+        await counted(10**9)
+    assert time.monotonic() - began_s < PATIENCE_S / 3
+    assert await counted(9) == 9
 
 
 async def test_a_full_disk_is_away_and_changes_nothing(on_sqlite: AsyncEngine) -> None:
@@ -241,7 +264,7 @@ async def test_reads_say_that_the_store_is_away(on_sqlite: AsyncEngine, sqlite_p
         reads.call("x"),
         reads.events(0, 1),
         reads.token("x"),
-        reads.trunk_summaries(),
+        reads.trunk_summaries(0),
         reads.outcome_counts(),
         reads.set_aside_count(),
         repository.newest_seq(),

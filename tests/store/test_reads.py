@@ -220,7 +220,7 @@ async def test_trunks_and_outcomes_are_counted(repository: Repository, reads: Re
         )
     )
     at = [NOON + timedelta(seconds=number) for number in range(6)]
-    assert await reads.trunk_summaries() == [
+    assert await reads.trunk_summaries(1) == [
         TrunkSummary("indosat", 1, at[3], 0),
         TrunkSummary("probe", 2, at[5], 1),
         TrunkSummary("telkomsel", 2, at[2], 1),
@@ -243,5 +243,5 @@ async def test_a_token_is_found_by_its_hash_while_it_is_in_use(repository: Repos
 async def test_what_is_not_there_is_none(reads: Reads) -> None:
     assert await reads.call("112-1") is None
     assert await reads.events(0, 10) == []
-    assert await reads.trunk_summaries() == []
+    assert await reads.trunk_summaries(0) == []
     assert await reads.set_aside_count() == 0

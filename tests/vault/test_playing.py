@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import random
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, State
 from gateway.vault.conversion import Unplayable
 from gateway.vault.ogg import NoOgg, Readable, place_before
-from gateway.vault.playing import Form, Player, RawTrack, StoredTrack, TooManyPlay
+from gateway.vault.playing import THREADS, Form, Player, RawTrack, StoredTrack, TooManyPlay
 from gateway.vault.recordings import NoRecording, Recordings, wav_header
+from gateway.vault.shelf import ShelfAway
 from gateway.vault.sounds import Sounds
 from tests.vault.sound import CALLER_HZ, CENTRE_HZ, House, decoded, level_db, two_tones
 
@@ -304,3 +306,15 @@ async def test_the_next_listener_finds_a_decoder_that_has_started(
         while children() - before:
             await asyncio.sleep(0.01)
     await player.close()
+
+
+async def test_a_look_at_a_disk_that_hangs_has_a_limit_and_nothing_gathers_behind_it(player: Player) -> None:
+    answers = threading.Event()
+    try:
+        for _ in range(3 * THREADS):
+            with pytest.raises(ShelfAway, match=r"has not answered for 0\.01 s"):
+                await player.look(answers.wait, 0.01)
+        assert player._threads._work_queue.empty()
+    finally:
+        answers.set()
+    assert await player.look(lambda: "well again", 10) == "well again"
