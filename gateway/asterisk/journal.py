@@ -438,9 +438,15 @@ def _after(path: Path, tail: str) -> int:
 
 def _last_time(lines: bytes) -> str:
     """The time of the last record in these lines, as it stands there; empty where there is none."""
-    place = lines.rfind(FORM)
-    time = lines[place + len(FORM) :].partition(b",")[0] if place >= 0 else b""
-    return time.decode() if _TIME.fullmatch(time) else ""
+    end = len(lines)
+    while end > 0:
+        start = lines.rfind(b"\n", 0, end) + 1
+        for part in reversed(split(lines[start:end])):
+            time = part[len(FORM) :].partition(b",")[0] if part.startswith(FORM) else b""
+            if _TIME.fullmatch(time):
+                return time.decode()
+        end = start - 1
+    return ""
 
 
 _TIME = re.compile(rb"[0-9]{1,11}\.[0-9]{1,6}")

@@ -78,6 +78,22 @@ def parse(line: bytes) -> Record:
 
 def split(line: bytes) -> list[bytes]:
     """The line as the records that it may hold: where a record was cut off and the next one follows on the same line
-    (Asterisk died, or the disk was full), the torn part and the whole one are taken apart."""
-    parts = line.split(FORM)
-    return [part for part in (parts[0], *(FORM + rest for rest in parts[1:])) if part]
+    (Asterisk died, or the disk was full), the torn part and the whole one are taken apart.
+
+    A record is known by the number of its fields, counted from the line's end: a caller may be called as a record
+    begins (CEL1), and that divides nothing.
+    """
+    whole: list[bytes] = []
+    while (start := _last_record(line)) is not None:
+        whole.append(line[start:])
+        line = line[:start]
+    torn = line.split(FORM)
+    return [part for part in (torn[0], *(FORM + rest for rest in torn[1:]), *reversed(whole)) if part]
+
+
+def _last_record(line: bytes) -> int | None:
+    """Where the record begins that ends the line; None where none does."""
+    fields = line.rsplit(b",", FIELDS - 1)
+    if len(fields) < FIELDS or not (fields[0] + b",").endswith(FORM):
+        return None
+    return len(fields[0]) + 1 - len(FORM)

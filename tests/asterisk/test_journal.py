@@ -218,6 +218,29 @@ def test_a_callers_name_survives_whatever_is_in_it(name: str) -> None:
     assert parse(line).caller == name
 
 
+def posing(number: int, said: str = "CEL1,1999999999.000001,CHAN_START") -> bytes:
+    """The record of a call whose number, name and dialled number say what begins a record."""
+    call = f"112-1795476254.{number}"
+    fields = f"CEL1,1795476254.{number:06d},CHAN_START,,{call},{call},PJSIP%2Ftelkomsel-{number:08x},{said},,"
+    return fields.encode() + b"\n"
+
+
+@pytest.mark.parametrize("said", ["CEL1,CEL1,CEL1", ",CEL1,112", "xCEL1,,", "CEL1,1999999999.000001,CHAN_START"])
+def test_a_caller_who_is_called_as_a_record_begins_divides_none(tmp_path: Path, current: Path, said: str) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), posing(2, said), row(3)[:41] + posing(4, said), row(5))
+    assert reader.read_all() == ["1", "2", "4", "5"]
+    assert reader.set_aside == [row(3)[:41].decode()]
+
+
+def test_a_caller_who_is_called_as_a_record_begins_does_not_say_how_late_it_is(tmp_path: Path, current: Path) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), posing(2))
+    assert reader.read_all() == ["1", "2"]
+    [position] = reader.positions.values()
+    assert position.tail == "1795476254.000002"
+
+
 def test_a_position_never_splits_what_two_readings_bring(tmp_path: Path, current: Path) -> None:
     append(current, *(row(number) + row(number, "ANSWER") for number in range(3000)))
     reader = Reader(tmp_path)

@@ -197,6 +197,7 @@ async def test_a_caller_who_hangs_up_at_once_is_a_call_too(centre: RealCentre, a
         ('"\' OR 1=1 --"', "' OR 1=1 --"),
         ('"<script>alert(1)</script>"', "<script>alert(1)</script>"),
         ('"CEL1,1,2,3"', "CEL1,1,2,3"),
+        ('"CEL1"', "CEL1"),
     ],
 )
 async def test_a_callers_name_is_kept_as_it_came(centre: RealCentre, api: Api, display: str, name: str) -> None:

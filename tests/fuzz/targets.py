@@ -88,10 +88,11 @@ def invite(data: bytes) -> None:
     fields = (*data.split(b"\0"), *[b""] * 8)[:8]
     names = ("caller", "name", "dialled", "sip_call_id", "diversion", "access_network", "geolocation", "location")
     said = "&".join(f"{name}={quote(value, safe='')}" for name, value in zip(names, fields, strict=True))
-    start = _line("CHAN_START", "", caller=fields[0])
+    start = _line("CHAN_START", "", *fields[:3])
     arrived = _line("ARRIVED", "1", extra=json.dumps({"extra": said}))
     calls: dict[str, Call] = {}
     for line in (start, arrived):
+        assert split(line) == [line], "nor divides a record"
         record = parse(line)
         assert record.linked_id == "112-1.1", "nothing that a caller says moves a field"
         fact = translate(record)
@@ -138,10 +139,12 @@ def _bare(line: exchange.Line) -> tuple[object, ...]:
     return line.first, line.last, line.shift, line.phone, line.queue, line.penalty, line.name
 
 
-def _line(kind: str, user_defined: str, caller: bytes = b"", extra: str = "") -> bytes:
+def _line(
+    kind: str, user_defined: str, caller: bytes = b"", name: bytes = b"", dialled: bytes = b"", extra: str = ""
+) -> bytes:
     """A record as `asterisk-config/cel_custom.conf` has Asterisk write it."""
     fields = ["1766000000.000001", kind, user_defined, "112-1.1", "112-1.1", "PJSIP/telkomsel-00000001"]
-    rest = [quote(caller, safe=""), "", "", "", quote(extra, safe="")]
+    rest = [*(quote(each, safe="") for each in (caller, name, dialled)), "", quote(extra, safe="")]
     return FORM + ",".join([*fields, *rest]).encode()
 
 
