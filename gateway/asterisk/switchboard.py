@@ -17,7 +17,7 @@ from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE
-from gateway.asterisk.translator import DIAL_ID_LEAD, RING_ID_LEAD, TECHNOLOGY, WHISPER, is_phone
+from gateway.asterisk.translator import DIAL_ID_LEAD, OWN_LINE, RING_ID_LEAD, TECHNOLOGY, WHISPER, is_phone
 from gateway.domain.holding import (
     AddMember,
     ChangeBans,
@@ -168,12 +168,10 @@ class AsteriskSwitchboard:
         where = f"{ring.phone}@{ring.trunk}" if ring.trunk else ring.phone
         await self._originate(
             ring.id,
-            ("Channel", TECHNOLOGY + where),
+            *_own_line(TECHNOLOGY + where, ring.ring_s, "112", "112"),
             ("ChannelId", RING_ID_LEAD + ring.id),
             ("Context", "from-centre"),
             ("Exten", ring.step),
-            ("CallerID", '"112" <112>'),
-            ("Timeout", str(ring.ring_s * 1000)),
             ("Variable", f"RING_ID={ring.id}"),
             ("Variable", f"RING_ABOUT={ring.about}"),
             ("Variable", f"RING_STEP={ring.step}"),
@@ -184,12 +182,10 @@ class AsteriskSwitchboard:
         shows whom the call is to."""
         await self._originate(
             dialling.id,
-            ("Channel", TECHNOLOGY + dialling.phone),
+            *_own_line(TECHNOLOGY + dialling.phone, OPERATOR_RING_S, dialling.number, "Callback"),
             ("ChannelId", DIAL_ID_LEAD + dialling.id),
             ("Context", "from-callback"),
             ("Exten", "dial"),
-            ("CallerID", f'"Callback" <{dialling.number}>'),
-            ("Timeout", str(OPERATOR_RING_S * 1000)),
             ("Variable", f"CALLBACK_NUMBER={dialling.number}"),
             ("Variable", f"CALLBACK_TRUNK={dialling.trunk}"),
             ("Variable", f"CALLBACK_RECORDING={dialling.recording}"),
@@ -377,6 +373,19 @@ def _file_of(command: Command) -> str:
     if isinstance(command, ChangeBans):
         return BANNED_FILE
     return QUEUES_FILE if isinstance(command, _OF_QUEUES) else PHONES_FILE
+
+
+def _own_line(line: str, ring_s: int, number: str, name: str) -> tuple[tuple[str, str], ...]:
+    """What an Originate needs to ring that line, which shows the number and the name: by way of the dialplan
+    (`dialplan/centre.conf`), for Asterisk itself would follow a phone that sends it elsewhere (SIP 302)."""
+    return (
+        ("Channel", f"{OWN_LINE}/n"),
+        ("Timeout", str(ring_s * 1000)),
+        ("Variable", f"OWN_LINE={line}"),
+        ("Variable", f"OWN_RING_S={ring_s}"),
+        ("Variable", f"OWN_NUMBER={number}"),
+        ("Variable", f"OWN_NAME={name}"),
+    )
 
 
 def _keep(kept: dict[str, T], key: str, value: T) -> None:

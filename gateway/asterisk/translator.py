@@ -53,6 +53,9 @@ ASKED_FOR_KEY = "ASKED_FOR_KEY"
 THIRD = "Local/ring@third"
 """The two ends of a channel by which somebody joins a talk (dialplan/third.conf): they are no part of the call; the
 phone behind them is."""
+OWN_LINE = "Local/ring@own-line"
+"""The channel by which the centre rings one of its own people; its first end has the id that the gateway gave it, and
+the phone is behind it."""
 RULES_JOINED_BY = ", "
 """Between the names of advice rules; none has a comma in it."""
 RING_ID_LEAD = "centre-"
@@ -76,6 +79,8 @@ def translate(record: Record) -> AnyFact | None:
         return None
     if record.linked_id.startswith(RING_ID_LEAD):
         return _ring(record) if record.kind == "RING" and record.is_user_defined else None
+    if record.is_callers and not record.channel.startswith(TECHNOLOGY):
+        return None  # no carrier's line: a call to one of the centre's people that his phone sent elsewhere
     if record.is_callers and is_phone(endpoint(record.channel)):
         # a phone's own call: a code that was dialled, or an echo test
         said = _DIALLED.get(record.kind) if record.is_user_defined else None
@@ -264,23 +269,22 @@ def _ring(record: Record) -> AnyFact:
 
 
 def _dial(record: Record) -> AnyFact | None:
-    """Asterisk's own records tell how far it came, the operator's line being the one that began it; the dialplan's,
-    what came of it."""
+    """Asterisk's own records tell how far it came, the trunk's line being the caller's; the dialplan's, what came of
+    it."""
     dial_id = record.linked_id.removeprefix(DIAL_ID_LEAD)
     if record.is_user_defined:
         if record.kind != "CALLBACK":
             return None
         status = record.values.get("status", "")
         return DialFact(dial_id, record.at, DialStep.ENDED, _DIAL_RESULTS.get(status, DialResult.FAILED))
-    step = _DIAL_STEPS.get((record.kind, record.is_callers))
+    if record.is_callers:
+        return DialFact(dial_id, record.at, DialStep.ENDED) if record.kind == "HANGUP" else None
+    line = endpoint(record.channel)
+    step = None if not line or is_phone(line) else _DIAL_STEPS.get(record.kind)
     return None if step is None else DialFact(dial_id, record.at, step)
 
 
-_DIAL_STEPS: Mapping[tuple[str, bool], DialStep] = {
-    ("CHAN_START", False): DialStep.RUNG,
-    ("ANSWER", False): DialStep.ANSWERED,
-    ("HANGUP", True): DialStep.ENDED,
-}
+_DIAL_STEPS: Mapping[str, DialStep] = {"CHAN_START": DialStep.RUNG, "ANSWER": DialStep.ANSWERED}
 
 _DIAL_RESULTS: Mapping[str, DialResult] = {
     "ANSWER": DialResult.ANSWERED,

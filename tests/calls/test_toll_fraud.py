@@ -9,6 +9,7 @@ import pytest
 
 from tests import sip
 from tests.calls.knocks import Knocker, a_knocker, status
+from tests.calls.test_callbacks import a_task, dial_in_vain, over
 from tests.calls.torture import SDP
 from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
@@ -101,6 +102,26 @@ async def test_a_colleagues_number_rings_a_phone_of_the_centres_or_nothing(
         said = status(await dialled(knocker, operator["secret"], "1002"))
     assert said.startswith(("4", "5", "6")), "a colleague's phone sends nobody elsewhere"
     assert "0 active channels" in own_centre.cli("core show channels")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["PJSIP%2F0809123456%40telkom", "PJSIP/0809123456%40telkom", "Local/dial%40from-callback", "0809123456"],
+)
+async def test_a_phone_that_the_centre_rings_has_nobody_else_called(
+    own_centre: RealCentre, own_api: Api, telkom: socket.socket, elsewhere: str
+) -> None:
+    """It answers with SIP 302; what Asterisk makes of that it would call over a trunk, at the centre's cost."""
+    task = await a_task(own_centre, own_api, f"08123450{len(elsewhere):02}")
+    before = {each["id"] for each in await own_api.calls()}
+    async with Sipp(sip.phone_sends_elsewhere(f"sip:{elsewhere}@127.0.0.21"), address="127.0.0.21") as phone:
+        operator = await own_api.operator("1004", phone, queue="")
+        await dial_in_vain(own_api, task, operator)
+        _, dial = await over(own_api, task)
+    assert (dial["result"], dial["rung_at"]) == ("operator_missed", None)
+    assert "0 active channels" in own_centre.cli("core show channels")
+    come = [each for each in await own_api.calls() if each["id"] not in before]
+    assert not come, "a line of the centre's own is no call to 112"
 
 
 async def test_who_knows_one_password_speaks_for_no_other_phone(own_api: Api, thief: tuple[Knocker, Json]) -> None:

@@ -24,6 +24,7 @@ QUEUESTATUSES = {
 """Every value that the application Queue documents."""
 
 OWN_PEOPLES = {
+    "own-line",
     *("from-operator", "duty", "disposition", "ask-for-key", "whisper"),
     *("from-centre", "from-callback", "callback-line"),
     *("consult", "bring-in", "third", "third-rung", "third-answered"),
