@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,12 @@ def test_a_template_has_the_sites_values_in_it_and_only_codecs_that_this_asteris
     for name in ("codec_alaw", "codec_opus_open_source"):
         (tmp_path / f"{name}.so").touch()
     assert sections.codecs_of(tmp_path) == ["alaw", "opus"]
+    bare = replace(installation.find(), modules=tmp_path)
+    text = (site.prepare(settings, bare) / "pjsip_wizard.conf").read_text()
+    assert [line for line in text.splitlines() if line.startswith("endpoint/allow = ")] == [
+        "endpoint/allow = !all,alaw,opus",
+        "endpoint/allow = !all,opus,alaw",
+    ]
 
 
 def test_a_greeting_that_is_no_prompt_is_a_setting_that_is_wrong(tmp_path: Path) -> None:

@@ -165,6 +165,9 @@ _TRANSCODED_BY: Mapping[str, tuple[str, ...]] = {
 }
 """Which modules transcode a codec, any of them, best codecs first. One that none transcodes is a call without sound."""
 
+PHONE_CODECS = ("opus", "g722", "alaw", "ulaw")
+"""What phones are offered, best codecs first."""
+
 
 def codecs_of(modules: Path) -> list[str]:
     """The codecs that the Asterisk with this folder of modules transcodes. Blocking: disk."""

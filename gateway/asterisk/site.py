@@ -74,8 +74,10 @@ def prepare(settings: Settings, installation: Installation, tell: Tell | None = 
         _link(home / "lib/sounds" / language, PROJECT / "var/prompts" / language)
     _link(home / "lib/moh", music.FOLDER)
     sha256 = settings.sip.sha256 and installation.takes_sha256
+    codecs = sections.codecs_of(installation.modules)
     values = {
-        "CODECS": ",".join(sections.codecs_of(installation.modules)),
+        "CODECS": ",".join(codecs),
+        "PHONE_CODECS": ",".join(codec for codec in sections.PHONE_CODECS if codec in codecs),
         "LOCATION": "<prefer_incoming>" if settings.sip.reads_location else "",
         **_sound(settings.sip.host),
         "MD5_ALONE": f"{sections.ALGORITHMS} = MD5" if sha256 else "",

@@ -231,19 +231,21 @@ def as_held(thing: Held) -> Held:
     """A trunk or a queue as Asterisk can hold it: without what is the centre's own business."""
     bare = replace(thing, id=0, version=0, created_at=_NEVER)
     if isinstance(bare, Queue):
-        return replace(bare, minimum=0, max_wait_s=0)
+        return replace(bare, minimum=0, max_wait_s=0, max_waiting=0)
     return replace(bare, carrier="", channels=None)
 
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
-    """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait, how
-    many calls a trunk is to carry, whom an agency's key rings, until when a number is blocked."""
+    """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait and
+    how many may, how many calls a trunk is to carry, whom an agency's key rings, until when a number is blocked."""
     for phone, places in books.logins(at).items():
         yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
         yield f"pause/{reason.digit}", reason.name
     for queue in books.queues.values():
         yield f"wait/{queue.name}", str(queue.max_wait_s)
+        if queue.max_waiting:
+            yield f"full/{queue.name}", str(queue.max_waiting)
     for trunk in books.trunks.values():
         if trunk.channels is not None:
             yield f"channels/{trunk.name}", str(trunk.channels)

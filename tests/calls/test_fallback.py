@@ -288,6 +288,40 @@ async def test_where_the_queue_is_full_callers_hear_the_menu(own_centre: RealCen
         assert steps((await api.get(f"/v1/calls/{call['id']}/events"))["items"]) == ["queued", "full"]
 
 
+@pytest.mark.usefixtures("slow_operator")
+async def test_who_comes_back_to_a_full_queue_has_kept_his_place(own_centre: RealCentre, api: Api) -> None:
+    [queue] = (await api.get("/v1/queues"))["items"]
+    await api.send("PATCH", f"/v1/queues/{queue['id']}", {"max_waiting": 1})
+    async with AsyncExitStack() as stack:
+        first = await Caller.calling(stack, own_centre, "0810001")
+        await within(lambda: first.ear.heard_s > 4, 10)
+        [one] = await waiting_line(own_centre)
+        await Caller.calling(stack, own_centre, "0810002")
+        async with asyncio.timeout(20):  # once the first one hears the menu
+            while await waiting_line(own_centre) in ([one], []):
+                await asyncio.sleep(0.1)
+        await first.ear.press("0")
+        await until_waiting(own_centre, 2)
+        assert (await waiting_line(own_centre))[0] == one
+
+
+async def test_a_phone_whose_sound_cannot_be_joined_with_the_callers_ends_no_call(
+    own_centre: RealCentre, api: Api
+) -> None:
+    mark = (await api.events())[-1]["at"]
+    own_centre.cli("module unload codec_opus_open_source.so")
+    try:
+        async with Sipp(sip.phone_answers(media=sip.OPUS), address="127.0.0.42") as device:
+            await api.operator("1001", device)
+            caller = sip.caller_talks(hold_ms=3000, caller="<sip:0810009@127.0.0.11>")
+            result = await sip.call(caller, own_centre.sip_port)
+    finally:
+        own_centre.cli("module load codec_opus_open_source.so")
+    assert result.failed == 0, result.output
+    [call] = await api.ended_calls(1, after=mark)
+    assert (call["outcome"], call["hung_up_by"]) == ("fell_back", "caller")
+
+
 async def test_who_was_advised_to_a_queue_with_nobody_in_it_waits_in_his_own_the_next_time(
     own_centre: RealCentre, api: Api
 ) -> None:

@@ -116,12 +116,18 @@ def test_who_hung_up_is_forgotten_before_anybody_takes_a_caller() -> None:
     for context, exten, step in ALL_STEPS:
         if context.name not in ("queue", "fallback"):
             continue
-        if step.application == "Queue" or (step.application == "TryExec" and step.arguments.startswith("Dial(")):
+        if step.application == "TryExec" and step.arguments.startswith(("Queue(", "Dial(")):
             sequence = context.extensions[exten]
             before = [each.arguments for each in sequence[: sequence.index(step)]][-4:]
             assert "CHANNEL(hangupsource)=" in before, f"{step.file}:{step.line}"
             checked += 1
     assert checked == 3
+
+
+def test_whatever_takes_a_caller_is_tried_so_that_its_failure_ends_no_call() -> None:
+    """Queue() and Dial() return as if the caller had hung up where the two lines cannot be joined."""
+    bare = [step for _, _, step in ALL_STEPS if step.application in ("Queue", "Dial")]
+    assert not bare
 
 
 def test_an_operators_phone_reaches_phones_of_the_centres_own_and_agencies_that_an_admin_wrote_down() -> None:
@@ -170,7 +176,7 @@ def test_nothing_that_is_said_to_who_waits_keeps_an_operator_from_him() -> None:
     )
     assert kept["periodic-announce-frequency"] == "0"
     assert dict(of_queue(first_queue("emergency", None)).values)["announce-frequency"] == "0"
-    queued = [step.arguments for _, _, step in ALL_STEPS if step.application == "Queue"]
+    queued = [step.arguments for _, _, step in ALL_STEPS if step.arguments.startswith("Queue(")]
     assert [each.split(",")[2:4] for each in queued] == [["", ""]]
 
 
