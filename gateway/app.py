@@ -133,6 +133,7 @@ class App:
                     edges.create_task(house.advisor.run()),
                     edges.create_task(house.centre.judge_rings(lambda: house.journal.is_drained)),
                     edges.create_task(house.keeper.run()),
+                    edges.create_task(house.setback.run()),
                     edges.create_task(house.banning.run()),
                     edges.create_task(LogFiles(house.link, settings.asterisk_dir / "log").run()),
                     edges.create_task(house.notices.run()),

@@ -30,6 +30,7 @@ from gateway.asterisk.framing import Message
 from gateway.asterisk.journal import Journal
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard, room_bytes
+from gateway.asterisk.waking import Waking
 from gateway.banning import Banning
 from gateway.blindness import Blindness
 from gateway.bookkeeper import Bookkeeper
@@ -58,6 +59,7 @@ from gateway.on_call import OnCallList
 from gateway.past import Past
 from gateway.recovery import Recovery
 from gateway.saving import Saving
+from gateway.setback import SetBack
 from gateway.settings import Settings
 from gateway.shedding import Shedding
 from gateway.stores import Stores
@@ -282,6 +284,7 @@ class House:
             clock=_now,
             clock_s=time.monotonic,
         )
+        self.setback = SetBack(wake=Waking(self.link).wake, clock=_now, clock_s=time.monotonic)
         self.keeper = Keeper(
             level=self.level,
             settle=self.centre.settle,

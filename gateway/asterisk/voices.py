@@ -10,7 +10,8 @@ from gateway.asterisk.framing import Message
 from gateway.asterisk.translator import endpoint, is_phone
 from gateway.domain.hearing import Hold, Key, Voice
 
-KEYS = frozenset("0123456789*#ABCD")
+KEYS = frozenset("0123456789*#ABC")
+"""Not D: that is waking.py's."""
 _VOICES = {"ChannelTalkingStart": True, "ChannelTalkingStop": False}
 _HOLDS = {"Hold": True, "Unhold": False}
 

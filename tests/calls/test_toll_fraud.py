@@ -141,3 +141,6 @@ async def test_a_phone_is_rung_where_it_registered_from_and_nowhere_else(
         assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
         assert f"@{THIEF}:{knocker.port}" in own_centre.cli("pjsip show contacts")
         assert "127.0.0.14:5060" not in re.findall("1001/.*", own_centre.cli("pjsip show contacts"))[0]
+    # nor for longer than until a phone that Asterisk has forgotten must be back
+    said = await knocker.asked_with_password("REGISTER", "1001", operator["secret"], headers=("Expires: 3600",))
+    assert "Expires: 120" in said.splitlines(), said
