@@ -50,6 +50,10 @@ log = logging.getLogger(__name__)
 JUDGE_AFTER_S = 0.3
 """How long after a withdrawn ring it is clear that the caller did not leave with it."""
 
+ON_ITS_WAY_S = 20.0
+"""So long the journal may be late with the end of a call whose line is gone, where Asterisk was never away meanwhile: a
+disk that stalls, a machine with too much to do."""
+
 LONGEST_CALL = timedelta(hours=4)
 """A call that arrived so long before its talk ended is not looked for by a code on a phone."""
 
@@ -74,7 +78,8 @@ STEPS: Mapping[str, Step] = {"login": Step.LOG_IN, "logout": Step.LOG_OUT, "paus
 class Centre:
     """The calls' one writer. `clock` returns the time now, in UTC; `on_duty_changed` is told that somebody's presence
     was changed by what the journal said, `on_ring_told` what came of a ring of the centre's own, and `on_code_in_vain`
-    which phone has just said of a call what it was, and there is none."""
+    which phone has just said of a call what it was, and there is none. `linked_since` says since when Asterisk has been
+    at hand without a break; None where it is not, or nobody knows."""
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class Centre:
         on_duty_changed: Callable[[list[Told]], None],
         on_ring_told: Callable[[RingFact], None],
         on_code_in_vain: Callable[[str], None] = lambda phone: None,
+        linked_since: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         self._store = store
         self._switchboard = switchboard
@@ -102,10 +108,12 @@ class Centre:
         self._on_duty_changed = on_duty_changed
         self._on_ring_told = on_ring_told
         self._on_code_in_vain = on_code_in_vain
+        self._linked_since = linked_since
         self._calls: dict[str, Call] = {}
         self._sounds: dict[str, dict[str, Recording]] = {}
         """The recordings that run, by call and by their own id."""
-        self._missing: frozenset[str] = frozenset()
+        self._missing: dict[str, float] = {}
+        """The calls that Asterisk did not have at the last look, and since when, by the clock that never leaps."""
         self._last_talks: dict[str, datetime] = {}
         self._newest_arrival: datetime | None = None
         self._ring_ended = asyncio.Event()
@@ -195,21 +203,26 @@ class Centre:
 
     async def settle(self) -> None:
         """Ends, as failed, the calls and dials that Asterisk does not have any more and whose end the journal never
-        told: Asterisk died under them. A call must be missing at two looks, so that an end on its way is not overtaken.
-        Each ends at the last moment that is known of it.
+        told: Asterisk died under them. A call must be missing at two looks, so that an end on its way is not overtaken,
+        and for ON_ITS_WAY_S where Asterisk cannot have died under it. Each ends at the last moment that is known of it.
 
         To be called only while the journal is read to its end. Raises SwitchboardAway or StoreAway.
         """
         live = await self._switchboard.live_calls()
         lost = {
-            call_id: self._sounds.get(call_id, {}).values() for call_id in self._missing & self._calls.keys() - live
+            call_id: self._sounds.get(call_id, {}).values()
+            for call_id in self._missing.keys() & self._calls.keys() - live
         }
         signs = await last_signs(self._store, self._raw_sounds, lost)
         dials_heard = await heard_until(self._store, self._raw_sounds, self._callbacks.missing_again(live))
         async with self._saving.turn:
-            missing = frozenset(self._calls.keys() - live)
-            gone = [self._calls[call_id] for call_id in sorted(missing & self._missing)]
-            self._missing = missing
+            missing, now_s = self._calls.keys() - live, asyncio.get_running_loop().time()
+            gone = [
+                call
+                for call in (self._calls[call_id] for call_id in sorted(missing & self._missing.keys()))
+                if self._may_have_died_under(call) or now_s - self._missing[call.id] >= ON_ITS_WAY_S
+            ]
+            self._missing = {call_id: self._missing.get(call_id, now_s) for call_id in missing}
             tally = _Tally([], dials=self._callbacks.lost(live, dials_heard))
             for call in gone:
                 vanished = Vanished(call.id, min(self._clock(), life.last_sign(call, signs.get(call.id, ()))))
@@ -218,6 +231,11 @@ class Centre:
                 self._follow(vanished, tally)
             if tally.calls or tally.dials:
                 await self._store_tally(tally, {})
+
+    def _may_have_died_under(self, call: Call) -> bool:
+        """Whether Asterisk may have ended since the call arrived: it cannot without our link to it."""
+        since = self._linked_since()
+        return since is None or call.arrived_at <= since
 
     async def _store_tally(self, tally: "_Tally", positions: Mapping[str, Position]) -> None:
         followed = await self._callbacks.follow(tally.calls.values(), tally.dials)

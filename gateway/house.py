@@ -273,6 +273,7 @@ class House:
             on_duty_changed=self._duty_changed,
             on_ring_told=self.watch.hear,
             on_code_in_vain=lambda phone: self.notices.show(phone, IN_VAIN),
+            linked_since=lambda: self.link.since if self.link.state is LinkState.UP else None,
         )
         self.listening = Listening(
             centre=self.centre,

@@ -356,6 +356,7 @@ class Services:
     sounds: ToldSounds = field(default_factory=ToldSounds)
     told: list[Told] = field(default_factory=list)
     listens_since: datetime | None = None
+    linked_since: datetime | None = None
     doomed: set[str] = field(default_factory=set)
     why_blind: tuple[Why, str] | None = None
     lost_s: float | None = None
@@ -491,6 +492,7 @@ class Services:
             on_duty_changed=self.told.extend,
             on_ring_told=self.watch.hear,
             on_code_in_vain=lambda phone: self.notices.show(phone, IN_VAIN),
+            linked_since=lambda: self.linked_since,
         )
         self.notices = Notices(switchboard)
         self.listening = Listening(

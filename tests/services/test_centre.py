@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from gateway import centre
+from gateway.domain.call import Outcome
 from gateway.domain.facts import (
     CallerLeft,
     Entered,
@@ -158,3 +160,24 @@ async def test_a_fact_that_nobody_expected_stops_nothing(services: Services) -> 
     await told(services, *a_call(), Strange("112-1.1", MONDAY), *a_call("112-2.1"))
     assert set(services.centre.running_calls) == {"112-1.1", "112-2.1"}
     assert services.centre.set_aside_count == 1
+
+
+async def test_an_end_that_the_journal_is_late_with_is_waited_for_where_asterisk_was_there_all_the_while(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.linked_since = local(6)
+    await told(services, *a_call())
+    for _ in range(4):
+        await services.centre.settle()
+    assert set(services.centre.running_calls) == {"112-1.1"}
+    await told(services, CallerLeft("112-1.1", local(7.1), 16, Side.CALLER))
+    call = await Reads(services.store._engine).call("112-1.1")
+    assert call is not None
+    assert (call.outcome, call.hung_up_by) == (Outcome.ABANDONED, Side.CALLER)
+
+    # a record that is lost for ever, or an Asterisk that was away
+    await told(services, *a_call("112-1.2"))
+    await services.centre.settle()
+    monkeypatch.setattr(centre, "ON_ITS_WAY_S", 0.0)
+    await services.centre.settle()
+    assert not services.centre.running_calls
