@@ -35,7 +35,9 @@ LIMIT_S = 1.0
 ASK_AGAIN_S = 5.0
 """How long after a past that was not known in time none is asked for: calls that come then do not wait in vain."""
 BLIND_S = 600.0
-"""So long a past that was not read is told of where none was read since: at night no call may come that reads one."""
+"""So long a past that could not be read is told of where none was read since: at night perhaps no call comes."""
+LATE_S = 20.0
+"""So long one that was not there in time: that the database is away, or slow, others tell as long as it is."""
 NUISANCE = "nuisance"
 _NOT_LOWERED = (None, PRIORITIES[Effect.EARLIER], PRIORITIES[Effect.FIRST])
 
@@ -131,8 +133,10 @@ class Advising:
                 return past
         except Exception as error:  # whatever it is, the trunk's own advice and the rules that need no past are given
             self.late += 1
-            self._ask_again_s, self._blind_until_s = clock_s() + ASK_AGAIN_S, clock_s() + BLIND_S
-            if not isinstance(error, StoreAway | TimeoutError):
+            is_late = isinstance(error, StoreAway | TimeoutError)
+            self._ask_again_s = clock_s() + ASK_AGAIN_S
+            self._blind_until_s = clock_s() + (LATE_S if is_late else BLIND_S)
+            if not is_late:
                 log.exception("past_not_read")
             reason = str(error) or "no answer in time"
             log.warning("advice_without_past", extra={"call": arrival.call_id, "reason": reason})

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import certificates
-from gateway.asterisk import installation, music, site
+from gateway.asterisk import installation, music, priority, site
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
@@ -53,6 +53,7 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 def look_at_traces(settings: Settings) -> Iterator[Finding]:
     """What running leaves behind, and the clock that dates it."""
+    yield from _priority(settings)
     yield _recordings(settings)
     yield _vault(settings)
     yield _verified(settings)
@@ -155,6 +156,18 @@ def _music() -> Finding:
         remedy = "`make setup` makes it; then start Asterisk and the gateway anew"
         return warning(subject, f"not in {music.FOLDER}: {', '.join(missing)}", remedy)
     return ok(subject, ", ".join(music.classes()))
+
+
+def _priority(settings: Settings) -> Iterator[Finding]:
+    """Whether the Asterisk that runs comes before everybody else; nothing where none does."""
+    try:
+        pid = int((settings.asterisk_dir / "run/asterisk.pid").read_text(encoding="ascii"))
+        if priority.comes_first(pid):
+            yield ok("priority", "Asterisk comes before everybody else, and each call in its turn")
+        else:
+            yield warning("priority", priority.ORDINARY, priority.REMEDY)
+    except (OSError, ValueError):
+        return
 
 
 def _recordings(settings: Settings) -> Finding:

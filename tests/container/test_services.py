@@ -61,7 +61,9 @@ def test_shut_as_they_are_they_carry_a_call_from_the_invite_to_its_sealed_record
     while "sealed" not in (told := command(on, "recording", "list")):
         assert time.monotonic() < until_s, told
         time.sleep(0.5)
-    assert on("ps", "-o", "user=", "-p", str(pid(on, GATEWAY))) == USER
+    assert on("ps", "-o", "user=,class=", "-p", str(pid(on, GATEWAY))).split() == [USER, "TS"]
+    # calls come first, and each in its turn: ordinary user, real-time priority
+    assert on("ps", "-o", "user=,class=", "-p", str(pid(on, ASTERISK))).split() == [USER, "RR"]
 
 
 def test_each_one_that_is_killed_is_started_again_and_the_other_is_not_touched(on: Machine) -> None:

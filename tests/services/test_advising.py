@@ -175,8 +175,12 @@ async def test_that_the_past_cannot_be_read_is_told_until_it_is_read_again_or_no
     past.error = None
     await asked.advise(ARRIVAL)
     assert not asked.is_blind
-    monkeypatch.setattr(advising, "BLIND_S", 0.0)
+    monkeypatch.setattr(advising, "LATE_S", 0.0)
     past.error = StoreAway("gone")
+    await asked.advise(ARRIVAL)
+    assert not asked.is_blind
+    monkeypatch.setattr(advising, "BLIND_S", 0.0)
+    past.error = ValueError("too many terms in compound SELECT")
     await asked.advise(ARRIVAL)
     assert not asked.is_blind
 
