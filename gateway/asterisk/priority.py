@@ -37,7 +37,7 @@ def come_first(tell: Callable[[str], object]) -> None:
 
 def _may_take_all() -> bool:
     try:
-        return RUNTIME.read_text(encoding="ascii").strip() == "-1"
+        return RUNTIME.read_text(encoding="utf-8").strip() == "-1"
     except OSError:  # a kernel that has another way to keep something for everybody else
         return False
 
