@@ -93,7 +93,7 @@ FULL = Lengths(
     attack_s=12,
     overload_s=60,
     carried=None,
-    operators=260,
+    operators=540,
     soak_min=120,
 )
 QUICK = Lengths(
@@ -113,7 +113,7 @@ QUICK = Lengths(
     attack_s=12,
     overload_s=15,
     carried=40,
-    operators=260,
+    operators=540,
     soak_min=1,
 )
 
@@ -128,7 +128,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
     parser.add_argument("--carried", type=int, metavar="R", help="calls/s that this machine carries; else it is tried")
-    parser.add_argument("--operators", type=int, metavar="N", help="at the overload's centre (260)")
+    parser.add_argument("--operators", type=int, metavar="N", help="at the overload's centre (540)")
     parser.add_argument("--minutes", type=float, metavar="M", help="length of the soak (120)")
     return parser.parse_args()
 

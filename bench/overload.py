@@ -33,7 +33,7 @@ PICTURE = PROJECT / "var/bench/overload.svg"
 TALK_MS = 3000
 PATIENCE_MS = 12_000
 """So long a caller waits for a person, from 112's answer on."""
-RATES = (10, 20, 30, 40, 50, 60)
+RATES = (20, 40, 50, 60, 70, 80)
 """Tried in turn; the last one that is carried is doubled."""
 TRIED_S = 15.0
 CARRIED_WAIT_S = 2.0
