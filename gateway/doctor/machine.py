@@ -159,9 +159,11 @@ def _music() -> Finding:
 
 
 def _priority(settings: Settings) -> Iterator[Finding]:
-    """Whether the Asterisk that runs comes before everybody else; nothing where none does."""
+    """Whether the Asterisk that runs comes before everybody else; nothing where none does, or in another container."""
     try:
         pid = int((settings.asterisk_dir / "run/asterisk.pid").read_text(encoding="ascii"))
+        if b"asterisk" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return
         if priority.comes_first(pid):
             yield ok("priority", "Asterisk comes before everybody else, and each call in its turn")
         else:
