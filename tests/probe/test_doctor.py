@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from gateway import doctor
-from gateway.asterisk import site
+from gateway.asterisk import priority, site
 from gateway.doctor import machine, manager
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
@@ -108,6 +109,27 @@ def test_what_the_nightly_looks_at_the_recordings_came_to_is_told(nowhere: Setti
         assert (finding.level, said in finding.said) == (level, True), finding
     off = nowhere.model_copy(update={"vault": VaultSettings(verify_at_hour=-1)})
     assert "by hand alone" in about(doctor.examine(off), "vault verified").said
+
+
+def test_whether_asterisk_comes_first_is_told_of_the_one_that_runs_here(nowhere: Settings) -> None:
+    def told() -> list[Finding]:
+        return [each for each in machine.look_at_traces(nowhere) if each.subject == "priority"]
+
+    run = nowhere.asterisk_dir / "run"
+    run.mkdir(parents=True)
+    (run / "asterisk.pid").write_text("2\n")  # of another container
+    assert told() == []
+    with subprocess.Popen(["bash", "-c", "exec -a asterisk sleep 30"]) as running:
+        (run / "asterisk.pid").write_text(f"{running.pid}\n")
+        while b"asterisk\0" not in Path(f"/proc/{running.pid}/cmdline").read_bytes():
+            time.sleep(0.01)
+        [finding] = told()
+        assert (finding.level, finding.remedy) == (Level.WARNING, priority.REMEDY)
+        if os.geteuid() == 0:
+            os.sched_setscheduler(running.pid, os.SCHED_RR, os.sched_param(priority.LEAST))
+            assert [each.level for each in told()] == [Level.OK]
+        running.kill()
+    assert told() == []
 
 
 def test_an_admins_token_tells_its_age_and_that_it_is_old_or_open_to_others(nowhere: Settings) -> None:
