@@ -23,8 +23,9 @@ from tests.sip import Sipp
 TALK_MS = 3000
 RATE = 1.5
 SETTLE_S = 90.0
-SOON_GIVES_UP = ("-max_invite_retrans", "5", "-max_non_invite_retrans", "3")
-"""What nobody answers any more is not asked for half a minute."""
+SOON_GIVES_UP = ("-max_invite_retrans", "5", "-max_non_invite_retrans", "3", "-recv_timeout", "20000")
+"""What nobody answers any more is not asked for half a minute; and nobody waits for ever for the answer of an Asterisk
+that has said 100 and was killed then."""
 
 
 class Victim(StrEnum):
