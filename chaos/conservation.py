@@ -220,11 +220,14 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
         yield "it failed, and Asterisk lived"
     side = call["hung_up_by"]
     # who never acknowledged 112's answer was no party to it, and either side may be said to have ended it
-    is_whole = death is None and seen.acked_at is not None
-    if seen.ended_at is not None:
-        # the caller's BYE was not written down any more: nobody knows but that Asterisk died
-        is_whole = is_whole and not troubles.is_near(troubles.dead, seen.ended_at, seen.ended_at + CUT_S)
-    if is_whole and seen.ended_at is not None and not _at_once(seen.left_at, seen.was_left_at):
+    is_whole = (
+        death is None
+        and seen.acked_at is not None
+        and seen.ended_at is not None
+        # else the caller's BYE was not written down any more: nobody knows but that Asterisk died
+        and not troubles.is_near(troubles.dead, seen.ended_at, seen.ended_at + CUT_S)
+    )
+    if is_whole and not _at_once(seen.left_at, seen.was_left_at):
         if seen.left_at == seen.ended_at and side != "caller":
             yield f"{side} hung up, and it was the caller"
         if seen.was_left_at == seen.ended_at and side == "caller":

@@ -4,10 +4,10 @@ Counterparts: `sightings.py`, what SIPp saw; `bench/plain/`, plain Asterisk, whi
 before the campaign. Like `conservation.py` this imports nothing of `gateway/`.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.measure import percentile
 from chaos.conservation import Finding, Kind, Span
 from chaos.sightings import Seen, Talk
 
@@ -34,17 +34,11 @@ class Rings:
 
     @classmethod
     def of(cls, rings: Iterable[Ring]) -> "Rings":
-        took = sorted(ring.took_s for ring in rings)
-        if not took:
-            return cls(0, math.nan, math.nan, math.nan)
-        return cls(len(took), _part(took, 0.5), _part(took, 0.99), took[-1])
+        took = [ring.took_s for ring in rings]
+        return cls(len(took), *(percentile(took, percent) for percent in (50, 99, 100)))
 
     def __str__(self) -> str:
         return f"median {self.median_s:.3f} s, p99 {self.p99_s:.3f} s, worst {self.worst_s:.3f} s of {self.count} calls"
-
-
-def _part(took: Sequence[float], part: float) -> float:
-    return took[max(0, math.ceil(len(took) * part) - 1)]
 
 
 def had(seen: Iterable[Seen], talks: Mapping[str, Sequence[Talk]], excused: Sequence[Span]) -> list[Ring]:

@@ -59,10 +59,9 @@ class _Growth:
 class Evidence:
     """`vault_problem` says why the vault's worker does not run, None while it does; `running_calls` are those that have
     not ended; `is_seeing` says whether Asterisk is seen, `is_hearing` whether its journal is read to the end too;
-    `low_bytes` is the space
-    under which it is an alarm; `moving` says how sound gets to its bucket, `verification` how the nightly looks at the
-    vault stand (blocking: a small file each); `luxuries` says how long sealing must wait; `clock_s` is a clock that
-    never leaps, in seconds."""
+    `low_bytes` is the space under which it is an alarm; `moving` says how sound gets to its bucket, `verification` how
+    the nightly looks at the vault stand (blocking: a small file each); `luxuries` says how long sealing must wait;
+    `clock_s` is a clock that never leaps, in seconds."""
 
     def __init__(
         self,

@@ -14,6 +14,21 @@ from gateway.house import House
 from gateway.settings import Settings, load
 from gateway.stores import Stores
 
+usage = shutil.disk_usage
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Of which folders it is asked how much room their disks have."""
+    asked: list[Path] = []
+
+    def look(path: Path) -> object:
+        asked.append(path)
+        return usage(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", look)
+    return asked
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
@@ -46,33 +61,15 @@ async def test_who_is_there_is_told_while_it_is_seen_and_not_as_it_was_seen_last
 
 
 async def test_a_disk_of_recordings_that_hangs_is_not_waited_for_by_whoever_asks_how_it_stands(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, asked: list[Path]
 ) -> None:
-    asked: list[Path] = []
-    usage = shutil.disk_usage
-
-    def look(path: Path) -> object:
-        asked.append(path)
-        return usage(path)
-
-    monkeypatch.setattr(shutil, "disk_usage", look)
     assert house.status().free_bytes.keys() == {"paths.var"}
     house.evidence.standing.space = Space(10**9, 10**8)  # as its own thread found it
     assert house.status().free_bytes["paths.recordings"] == 10**9
     assert set(asked) == {house._settings.paths.var}
 
 
-async def test_room_is_asked_for_where_asterisk_writes_its_configuration(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Path] = []
-    usage = shutil.disk_usage
-
-    def look(path: Path) -> object:
-        asked.append(path)
-        return usage(path)
-
-    monkeypatch.setattr(shutil, "disk_usage", look)
+async def test_room_is_asked_for_where_asterisk_writes_its_configuration(house: House, asked: list[Path]) -> None:
     etc = house._settings.asterisk_dir / "etc"
     assert house.switchboard._room_bytes() == LEAST_ROOM_BYTES, "where there is none yet, nothing is in the way"
     etc.mkdir(parents=True)
