@@ -73,6 +73,10 @@ class Troubles:
         """The death of Asterisk under that call."""
         return next((span for span in self.dead if seen.is_open(span.since)), None)
 
+    def has_cut(self, at: float) -> bool:
+        """Whether what happened then may not have been written down, for Asterisk was killed a moment later."""
+        return self.is_near(self.dead, at, at + CUT_S)
+
     def is_near(self, spans: Sequence[Span], since: float, until: float) -> bool:
         return any(span.holds(since, until) for span in spans)
 
@@ -224,8 +228,7 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
         death is None
         and seen.acked_at is not None
         and seen.ended_at is not None
-        # else the caller's BYE was not written down any more: nobody knows but that Asterisk died
-        and not troubles.is_near(troubles.dead, seen.ended_at, seen.ended_at + CUT_S)
+        and not troubles.has_cut(seen.ended_at)
     )
     if is_whole and not _at_once(seen.left_at, seen.was_left_at):
         if seen.left_at == seen.ended_at and side != "caller":
@@ -264,6 +267,10 @@ def _wrong_times(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
     if death is not None:
         if not arrived <= ended <= death.until + SLACK_S:
             yield f"it ended {ended - death.since:+.1f} s from the death of Asterisk"
+    elif troubles.has_cut(seen.ended_at):
+        # nobody knows but that Asterisk died: such a call ends where its sound does
+        if not arrived <= ended <= _freed(seen.ended_at, troubles) + SLACK_S:
+            yield f"it ended {ended - seen.ended_at:+.1f} s from its end, and Asterisk was killed after it"
     elif not _soonest_end(seen) - SLACK_S <= ended <= _freed(seen.ended_at, troubles) + SLACK_S:
         yield f"it ended {ended - seen.ended_at:+.1f} s from its end"
 

@@ -98,6 +98,17 @@ def test_who_hung_up_a_moment_before_asterisk_was_killed_may_be_unknown() -> Non
     assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 2, T0 + 5)])) != []
 
 
+def test_a_call_that_ended_a_moment_before_asterisk_was_killed_may_be_told_to_end_with_its_sound() -> None:
+    call = a_call(ended_at=at(4))
+    assert found(calls=(call,)) == [Kind.WRONG]
+    assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 10.4, T0 + 15)])) == []
+    assert found(calls=(call,), troubles=Troubles(dead=[Span(T0 + 12, T0 + 15)])) == [Kind.WRONG]
+    # neither before it came nor after the one that follows
+    for elsewhere in (at(-1), at(30)):
+        early = a_call(greeted_at=None, queued_at=None, answered_at=None, spoke_at=None, ended_at=elsewhere)
+        assert found(calls=(early,), troubles=Troubles(dead=[Span(T0 + 10.4, T0 + 15)])) == [Kind.WRONG]
+
+
 def test_a_call_whose_answer_was_never_acknowledged_may_be_over_before_the_centre_may_say_so() -> None:
     # the operator hung up after 27 s; the BYE came when the answer had been repeated for 32
     unacknowledged = a_seen(acked_at=None, left_at=None, was_left_at=T0 + 32.1)
