@@ -30,8 +30,6 @@ UNREAD_LIMIT_S = 30.0
 LEAST_READ_BYTES_S = 1000
 LOOK_EVERY_S = 1.0
 
-Cut = Callable[[], None]
-
 
 @dataclass(frozen=True, slots=True)
 class _Stuck:

@@ -49,10 +49,6 @@ class By(StrEnum):
         return MOST_DAYS_IN_PARTS if self in (By.HOUR, By.SHIFT) else MOST_DAYS
 
 
-BY_CLOCK = frozenset({By.HOUR, By.DAY, By.MONTH})
-"""A group in which nothing came is told, too: that nothing came is a finding."""
-
-
 @dataclass(frozen=True, slots=True)
 class Offset:
     """From that moment on the zone's clocks are so many seconds ahead of UTC."""

@@ -111,16 +111,6 @@ class Box:
             ) from None
 
 
-def key_name(header: bytes) -> str:
-    """Which key of the ring a box needs, by its first bytes. Raises Unopenable."""
-    return _parts(header[: HEADER.size])[0]
-
-
-def stored_bytes_of(plain_bytes: int, chunk_bytes: int = CHUNK_BYTES) -> int:
-    """How large a box with that much in it is."""
-    return HEADER.size + plain_bytes + max(1, -(-plain_bytes // chunk_bytes)) * TAG_BYTES
-
-
 def _parts(header: bytes) -> tuple[str, int, bytes, bytes]:
     """The key's name, the bytes of a chunk, the salt, the nonces' prefix."""
     if len(header) != HEADER.size:

@@ -23,7 +23,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, part_of, write_whole
+from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, write_whole
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import SigningKey, fingerprint
 from gateway.vault.names import Names
@@ -125,12 +125,6 @@ class Chains:
     def check(self, day: date) -> None:
         """Raises ChainBroken where nothing may be added to that day."""
         if (self._root / folder_of(day)).is_dir() or day in self._heads.days():
-            self._chain(day)
-
-    def settle(self, day: date) -> None:
-        """Finishes or undoes what a crash left half done. Raises ChainBroken."""
-        self._known.pop(day, None)
-        if (self._root / folder_of(day)).is_dir():
             self._chain(day)
 
     def _line(self, day: date, known: _Known, entry: Entry, at: datetime) -> bytes:
@@ -374,8 +368,3 @@ def _append(descriptor: int, line: bytes) -> None:
 
 def _next(folder: Path, name: str) -> Path:
     return folder / f".{name}.next"
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """What a crash may have left beside a chain, and nobody needs."""
-    return [part_of(_next(folder, name)) for name in (HEAD, SIGNATURE)]

@@ -112,7 +112,7 @@ def test_a_head_that_was_in_place_when_the_worker_died_is_taken_over(house: Hous
             kept.write_text(text)
         assert told(house) == []
         house.start()
-        house.chains.settle(NOON.date())
+        house.chains.check(NOON.date())
         assert kept.read_bytes() == second
     put_back(house, older)
     assert told(house) == [(CHAIN, What.MISSING)]
@@ -127,7 +127,7 @@ def test_another_past_that_the_key_signed_is_told_and_goes_no_further(house: Hou
     put_back(house, older)
     kept = house.keys / "heads" / "2026-11-26.json"
     house.start()
-    house.chains.settle(NOON.date())
+    house.chains.check(NOON.date())
     kept.write_text(json.dumps({**json.loads(kept.read_bytes()), "last": "a" * 64}))
     assert told(house) == [(CHAIN, What.REWRITTEN)]
     house.start()
@@ -147,7 +147,7 @@ def test_an_older_vault_has_its_days_taken_over_and_until_then_nothing_can_be_to
     verified = house.verifier().verify()
     assert (verified.findings, verified.tells_rollbacks) == ([], False)
     house.start()
-    house.chains.settle(NOON.date())
+    house.chains.check(NOON.date())
     assert {path.name: path.read_bytes() for path in (house.keys / "heads").iterdir()} == kept
     assert house.verifier().verify().tells_rollbacks
     assert Heads(house.keys).days() == {NOON.date(), NOON.date().replace(day=27)}
