@@ -1,7 +1,7 @@
 """Defects: exceptions that nobody expected, at places that must go on whatever happens in them. Each is logged whole,
 and none floods the log.
 
-Counterparts: `keeper.py` and `listening.py`, which look around once a second.
+Counterparts: `keeper.py`, `listening.py`, `evidence.py` and whoever else looks around over and over.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """The ports: what the services need of the store and of Asterisk, and what these may say back.
 
-Counterparts: `gateway/store/` fulfils `Store`, `gateway/asterisk/` fulfils `Switchboard`; `app.py` joins them.
+Counterparts: `gateway/store/` fulfils `Store`, `gateway/asterisk/` fulfils `Switchboard`; `house.py` joins them.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Saving: the one way from a change to the store, and from there to whoever listens. Save, then announce.
 
-Counterparts: `centre.py`, `office.py`, `level.py`, `watch.py` and `on_call.py` make changes; `feed.py` tells what was
-committed, `meter.py` counts it.
+Counterparts: `centre.py`, `office.py` and every other service make changes; `feed.py` tells what was committed,
+`meter.py` counts it.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """All that the API's modules need of the rest of the house, in one value.
 
-Counterpart: `gateway/app.py` makes it; every function that answers a request takes it as its first argument.
+Counterpart: `gateway/house.py` makes it; every function that answers a request takes it as its first argument.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Health: one open page that says whether 112 is whole, for a load balancer and for a person.
 
-Counterparts: `gateway/app.py` makes the `Status`; `reasons.py` says what is wrong; the database is asked there.
+Counterparts: `gateway/house.py` makes the `Status`; `reasons.py` says what is wrong; the database is asked there.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 edits, and beside them the site's own values (`site/*.conf`), which come from the settings.
 
 Counterparts: `asterisk-config/*.conf`, whose `#include "site/…"` lines name each file that is written here; `kept.py`
-for the two files that the gateway keeps over AMI.
+for the three files that the gateway keeps over AMI.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """A box: stored sound encrypted at rest, in chunks, so that any part of it can be read without the rest.
 
-Counterparts: `sealing.py` writes boxes, `sounds.py` reads them; `keys.py` has the keys. Each chunk of 64 KiB is
+Counterparts: `storing.py` writes boxes, `sounds.py` reads them; `keys.py` has the keys. Each chunk of 64 KiB is
 AES-256-GCM of its own. Its nonce is a random prefix, its number, and whether it is the last; the header goes into each
 tag. So no chunk can be changed, moved, left out, or taken from another box. Each box has a key of its own, made
 from the ring's by HKDF (RFC 5869) with a random salt and the recording's id.

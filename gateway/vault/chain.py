@@ -1,8 +1,8 @@
 """The chain of a day: one line a manifest or certificate, each with the SHA-256 of that file and of the line before,
 and a signed head that says how many lines there are and what the last one is.
 
-Counterparts: `sealing.py` and `destruction.py` add to it, `verify.py` reads it without any of this but the format. The
-first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot vanish.
+Counterparts: `sealing.py` and `destruction.py` add to it, `following.py` reads it without any of this but the format.
+The first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot vanish.
 
 How a line is added, so that a crash at any moment leaves nothing unsigned and nothing twice: the next head and its
 signature are written beside the chain; the line is appended to the very bytes that were checked; the two are renamed

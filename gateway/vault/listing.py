@@ -1,6 +1,6 @@
 """What lies in the recordings' folder: every file of sound, raw or sealed, and what a crash left half made.
 
-Counterparts: `worker.py` answers with it; `gateway/evidence.py` settles what belongs to nothing.
+Counterparts: `worker.py` answers with it; `gateway/recovery.py` settles what belongs to nothing.
 """
 
 import contextlib

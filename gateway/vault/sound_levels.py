@@ -1,7 +1,7 @@
 """How loud sound is: each channel's level and the peaks that its waveform is drawn from, listened to piece by piece, so
 that a call of any length needs no more memory than a short one.
 
-Counterparts: `sealing.py` feeds it the raw sound, and once more what it reads back; `sounds.py` tells the waveform.
+Counterparts: `storing.py` feeds it the raw sound, and once more what it reads back; `sounds.py` tells the waveform.
 """
 
 import array
