@@ -40,10 +40,9 @@ from gateway.cli import (
     vault,
 )
 from gateway.cli.client import Failed, Problem, open_api, token_for
-from gateway.cli.command import Commands, Desk, Reply
+from gateway.cli.command import FAILED, OK, Commands, Desk, Reply
 from gateway.settings import Settings
 
-OK, FAILED = 0, 1
 SUBJECTS = (
     operators,
     queues,

@@ -7,7 +7,7 @@ needs a centre that does not run yet.
 import getpass
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,20 +19,20 @@ from rich.progress import DownloadColumn, Progress, TextColumn, TimeElapsedColum
 from gateway.backup import making, restoring
 from gateway.backup.folder import SUMS, BackupFailed, Manifest, open_file
 from gateway.cli import tables
-from gateway.cli.command import Commands
+from gateway.cli.command import FAILED, OK, Commands, act_here, failed
 from gateway.logbook import Step, leave_word
 from gateway.settings import CONFIG_VARIABLE, Settings
 from gateway.vault.plain_files import NotPlain
 
-OK, FAILED = 0, 1
 NICE = 10
-
-Act = Callable[[Settings, Namespace], int]
 
 
 def add_to(commands: Commands) -> None:
-    backup = _command(
-        commands, "backup", make_backup, "backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase"
+    backup = act_here(
+        commands,
+        "backup",
+        make_backup,
+        example="backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
     )
     backup.add_argument("folder", type=Path, help="a folder that is not there yet")
     backup.add_argument(
@@ -42,11 +42,11 @@ def add_to(commands: Commands) -> None:
         help="why, and for whom; it stands in the audit log (default: routine)",
     )
     backup.add_argument("--without-sound", action="store_true", help="leave the recordings out")
-    restore = _command(
+    restore = act_here(
         commands,
         "restore",
         restore_backup,
-        "restore /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
+        example="restore /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
     )
     restore.add_argument("folder", type=Path, help="the backup")
     for parser in (backup, restore):
@@ -55,15 +55,6 @@ def add_to(commands: Commands) -> None:
             "--passphrase-file", type=Path, metavar="FILE", help="its first line opens keys, secrets and settings"
         )
         keys.add_argument("--without-keys", action="store_true", help="leave keys, secrets and settings out")
-
-
-def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentParser:
-    said = " ".join((act.__doc__ or "").split())
-    parser = words.add_parser(
-        name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
-    )
-    parser.set_defaults(act=act, prog=parser.prog)
-    return parser
 
 
 def make_backup(settings: Settings, chosen: Namespace) -> int:
@@ -86,7 +77,7 @@ def make_backup(settings: Settings, chosen: Namespace) -> int:
                 tell=tell,
             )
     except BackupFailed as error:
-        return _failed(chosen, error)
+        return failed(chosen, error)
     _say(f"{made.folder}: {_in_words(made.manifest)}")
     _say(f"The SHA-256 of its {SUMS}, to be noted elsewhere: {made.manifest.sums}")
     if not made.manifest.has_keys:
@@ -111,7 +102,7 @@ def restore_backup(settings: Settings, chosen: Namespace) -> int:
                 settings, chosen.folder, passphrase=passphrase, with_keys=not chosen.without_keys, tell=tell
             )
     except BackupFailed as error:
-        return _failed(chosen, error)
+        return failed(chosen, error)
     _say(f"Restored: {_in_words(restored.manifest)}")
     if restored.settings_file is not None:
         _say(f"The settings of then lie in {restored.settings_file}: compare them with those of now, and remove it.")
@@ -208,8 +199,3 @@ def _telling(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
 
 def _say(words: str) -> None:
     Console(highlight=False).print(tables.plain(words), soft_wrap=True)
-
-
-def _failed(chosen: Namespace, error: Exception) -> int:
-    Console(file=sys.stderr, highlight=False).print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
-    return FAILED

@@ -8,6 +8,7 @@ import argparse
 import inspect
 import os
 import re
+import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 from zoneinfo import ZoneInfo
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
+from gateway.cli import tables
 from gateway.cli.client import Api, Failed
 from gateway.settings import TOKEN_VARIABLE, Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+OK, FAILED = 0, 1
 HELP_WIDTH = 78
 
 
@@ -56,6 +59,8 @@ class Reply:
 
 
 Serve = Callable[[Desk, argparse.Namespace], Awaitable[Reply]]
+Act = Callable[[Settings, argparse.Namespace], int]
+"""What looks at this machine's files and asks no API; it tells by itself, and returns the exit status."""
 
 
 def subject(commands: Commands, name: str, summary: str) -> Commands:
@@ -84,6 +89,22 @@ def command(commands: Commands, name: str, serve: Serve, *, example: str) -> arg
     )
     asking.add_argument("--json", action="store_true", help="print the API's answer as it is")
     return parser
+
+
+def act_here(commands: Commands, name: str, act: Act, *, example: str) -> argparse.ArgumentParser:
+    """A command that `act` carries out at this machine. Its help is that function's docstring, and the example."""
+    said = " ".join((act.__doc__ or "").split())
+    parser = commands.add_parser(
+        name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
+    )
+    parser.set_defaults(act=act, prog=parser.prog)
+    return parser
+
+
+def failed(chosen: argparse.Namespace, error: Exception) -> int:
+    """Says on stderr why an `Act` failed; returns its exit status."""
+    Console(file=sys.stderr, highlight=False).print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
+    return FAILED
 
 
 def write_file(path: Path, text: str) -> None:

@@ -8,8 +8,7 @@ import fcntl
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from argparse import Namespace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.cli import tables
-from gateway.cli.command import Commands, day, subject
+from gateway.cli.command import FAILED, OK, Commands, act_here, day, failed, subject
 from gateway.settings import Settings
 from gateway.vault.findings import Verified
 from gateway.vault.heads import Heads
@@ -27,28 +26,15 @@ from gateway.vault.shelf import ShelfAway, shelf_for
 from gateway.vault.verify import Verifier
 from gateway.vault.worker import LOCK
 
-OK, FAILED = 0, 1
-
-Act = Callable[[Settings, Namespace], int]
-
 
 def add_to(commands: Commands) -> None:
     words = subject(commands, "vault", "Recordings as evidence: verify them, show the key, make a new one.")
-    verify = _command(words, "verify", verify_vault, "vault verify --since 2026-11-01")
+    verify = act_here(words, "verify", verify_vault, example="vault verify --since 2026-11-01")
     verify.add_argument("--since", type=day, default=date.min, metavar="DATE", help="from that day (UTC) on")
     verify.add_argument("--json", action="store_true", help="print what was found as JSON")
-    _command(words, "key", show_key, "vault key > signing.pub.pem")
-    _command(words, "rotate", rotate_key, "vault rotate")
-    _command(words, "move", move_sound, "vault move")
-
-
-def _command(words: Commands, name: str, act: Act, example: str) -> ArgumentParser:
-    said = " ".join((act.__doc__ or "").split())
-    parser = words.add_parser(
-        name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
-    )
-    parser.set_defaults(act=act, prog=parser.prog)
-    return parser
+    act_here(words, "key", show_key, example="vault key > signing.pub.pem")
+    act_here(words, "rotate", rotate_key, example="vault rotate")
+    act_here(words, "move", move_sound, example="vault move")
 
 
 def verify_vault(settings: Settings, chosen: Namespace) -> int:
@@ -95,7 +81,7 @@ def show_key(settings: Settings, chosen: Namespace) -> int:
     try:
         print((key.public_file.read_bytes() if key.public_file.exists() else key.public_pem()).decode(), end="")
     except KeyMissing as error:
-        return _failed(chosen, error)
+        return failed(chosen, error)
     return OK
 
 
@@ -104,7 +90,7 @@ def rotate_key(settings: Settings, chosen: Namespace) -> int:
     try:
         name = KeyRing(settings.vault_dir).rotate(datetime.now(UTC))
     except KeyMissing as error:
-        return _failed(chosen, error)
+        return failed(chosen, error)
     print(f"The newest key is {name}. Put {settings.vault_dir / 'ring.json'} into the backup now, apart.")
     if not settings.vault.encrypt:
         print("Nothing is encrypted with it yet: set encrypt = true in [vault], and start the gateway again.")
@@ -115,7 +101,7 @@ def move_sound(settings: Settings, chosen: Namespace) -> int:
     """Moves sealed sound to the bucket, or back to the disk, as [vault] says, until all of it is there. The gateway
     does the same by itself, as long as it runs. Exit status 1 where something was not moved."""
     if not settings.vault.bucket:
-        return _failed(chosen, ValueError("no bucket is named. Remedy: set bucket in [vault]"))
+        return failed(chosen, ValueError("no bucket is named. Remedy: set bucket in [vault]"))
     from gateway.vault.moving import Mover  # its library is for those who have a bucket
 
     place = settings.vault.bucket if settings.vault.keep_in == "bucket" else str(settings.paths.recordings)
@@ -125,16 +111,11 @@ def move_sound(settings: Settings, chosen: Namespace) -> int:
         while (came := mover.round()).moved:
             moved, moved_bytes = moved + came.moved, moved_bytes + came.moved_bytes
     except BlockingIOError:
-        return _failed(chosen, ValueError("the gateway is at it. Remedy: none; what came of it is told by `doctor`"))
+        return failed(chosen, ValueError("the gateway is at it. Remedy: none; what came of it is told by `doctor`"))
     except OSError as error:
-        return _failed(chosen, error)
+        return failed(chosen, error)
     print(f"{moved} recordings ({moved_bytes / 1e6:.1f} MB) were moved to {place}, {came.waiting} were not.")
-    return _failed(chosen, ShelfAway(came.problem)) if came.problem else OK
-
-
-def _failed(chosen: Namespace, error: Exception) -> int:
-    Console(file=sys.stderr, highlight=False).print(tables.plain(f"{chosen.prog}: {error}"), soft_wrap=True)
-    return FAILED
+    return failed(chosen, ShelfAway(came.problem)) if came.problem else OK
 
 
 def _show(verified: Verified, root: Path) -> None:
