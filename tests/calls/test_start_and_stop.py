@@ -22,7 +22,8 @@ from gateway.backup import restoring
 from gateway.settings import PROJECT
 from tests import sip
 from tests.calls.killing import settled, workers
-from tests.centre import Api, Json, RealCentre, real_centre
+from tests.calls.test_deaths import assert_whole
+from tests.centre import Api, RealCentre, real_centre
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -50,13 +51,6 @@ def own_centre(manager: socket.socket) -> Iterator[RealCentre]:
         assert "READY=1" in heard(manager, 0.1)[0].splitlines()
         centre.start_gateway(NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="1200000")
         yield centre
-
-
-def assert_whole(events: list[Json]) -> None:
-    """The sequence has no hole and no repetition, and no call's step is told twice."""
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    told = [(event["call_id"], event["type"], event["at"], str(event["data"])) for event in events if event["call_id"]]
-    assert len(told) == len(set(told))
 
 
 def heard(manager: socket.socket, wait_s: float) -> list[str]:
