@@ -84,7 +84,6 @@ class House:
 
     def __init__(self, settings: Settings, stores: Stores, tls: Tls | None, *, offers_sha256: bool) -> None:
         self._settings = settings
-        self._stores = stores
         self._tls = tls
         self._started_at = _now()
         self.always = replace(site.always(settings), offers_sha256=offers_sha256)

@@ -74,7 +74,6 @@ class _Day:
         *,
         has_bucket: bool,
     ) -> None:
-        self._root = root
         self._folder = root / day
         self._day = day
         self._public_pems = public_pems
