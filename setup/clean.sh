@@ -9,6 +9,6 @@ if [ -e var/gateway112.db ] && [ -t 0 ]; then
     read -r -p "var/ holds this centre's call history. Delete it? [y/N] " answer
     [[ $answer == [yY]* ]] || fail "Nothing was deleted."
 fi
-rm -rf var .venv build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+rm -rf var .venv build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache
 find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 say "Clean: var/, .venv and caches are gone. recordings/ is as it was."
