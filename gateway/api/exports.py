@@ -34,7 +34,8 @@ from gateway.store.callback_reads import CallbackFilter
 from gateway.vault import bundle
 from gateway.vault.box import Unopenable
 from gateway.vault.bundle import Part
-from gateway.vault.folders import LeavesTheVault, inside
+from gateway.vault.chain import CHAIN, FILES
+from gateway.vault.folders import MANIFEST, LeavesTheVault, inside
 from gateway.vault.keys import KeyMissing
 from gateway.vault.plain_files import read_plain
 from gateway.vault.recordings import NoRecording
@@ -47,12 +48,10 @@ EVENTS_AT_MOST = 2000
 """Of one call; the page says where there are more."""
 CALLBACKS_AT_MOST = 100
 AT_ONCE = 2
-MANIFEST = ".json"
 DAMAGED = "Damaged-Recordings"
 """The header of an answer that says how many recordings in it are not as they were sealed, or cannot be read."""
 UNREADABLE = (NoRecording, KeyMissing, Unopenable)
 """What a sealed sound may raise that is not there, or cannot be decrypted; each with the reason in plain words."""
-CHAIN = ("chain.jsonl", "chain.head", "chain.head.sig")
 CHAIN_TRIES, CHAIN_PAUSE_S = 5, 0.05
 """The vault takes a moment to put a new line, its head and its signature in their places."""
 WRITE_TIMEOUT_S = 30.0
@@ -161,7 +160,7 @@ def _checked(source: Source, export: Export) -> Export:
             continue
         folder = export_pages.folder_of(recording)
         if folder not in chains:
-            chains[folder] = _chain(source, folder).get(CHAIN[0], b"")
+            chains[folder] = _chain(source, folder).get(CHAIN, b"")
         faults = []
         if recording.state is State.SEALED:
             try:
@@ -271,7 +270,7 @@ def _parts(source: Source, export: Export) -> Iterator[Part]:
         for ending in export_pages.ENDINGS.get(recording.state, ()):
             name = export_pages.paper_of(recording, ending)
             if name not in export.left_out:
-                chain = chains[export_pages.folder_of(recording)].get(CHAIN[0], b"")
+                chain = chains[export_pages.folder_of(recording)].get(CHAIN, b"")
                 yield bundle.of_bytes(name, _paper(source, recording, ending, chain))
     for folder, found in chains.items():
         for name, data in found.items():
@@ -306,13 +305,13 @@ def _chain(source: Source, folder: str) -> dict[str, bytes]:
     """The day's chain as it was signed last, while the vault may be adding to it. One that is not as it was signed is
     handed out as it is: whoever checks it shall see that."""
     for _ in range(CHAIN_TRIES):
-        found = {name: data for name in CHAIN if (data := _read(source.root, f"{folder}/{name}")) is not None}
-        if len(found) < len(CHAIN):
+        found = {name: data for name in FILES if (data := _read(source.root, f"{folder}/{name}")) is not None}
+        if len(found) < len(FILES):
             break
-        chain, head, signature = (found[name] for name in CHAIN)
+        chain, head, signature = (found[name] for name in FILES)
         lines = chain.splitlines(keepends=True)[: _entries(head)]
         if source.has_signed(head, signature) and lines and hashlib.sha256(lines[-1]).hexdigest().encode() in head:
-            return found | {CHAIN[0]: b"".join(lines)}
+            return found | {CHAIN: b"".join(lines)}
         time.sleep(CHAIN_PAUSE_S)
     log.warning("export_of_unsigned_chain", extra={"folder": folder})
     return found

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from gateway.api import tls
 from gateway.api.context import Context
-from gateway.asterisk.journal import UNREAD
+from gateway.asterisk.journal import FAR_BEHIND_BYTES, UNREAD
 from gateway.domain.advice import in_vain, out_of_reach, unreachable
 from gateway.domain.evidence import Verification
 from gateway.domain.holding import about
@@ -17,8 +17,6 @@ from gateway.domain.sight import REMEDIES, WORDS, Why
 from gateway.domain.tokens import Role, Token, about_to_expire
 from gateway.ports import StoreAway
 
-JOURNAL_LAG_LIMIT_BYTES = 1_000_000
-"""About 4,000 records: more than a second of work at the busiest."""
 LITTLE_SPACE_BYTES = 2_000_000_000
 """About 17 hours of one recorded call."""
 NO_SPACE_BYTES = 100_000_000
@@ -128,7 +126,7 @@ def _of_the_journal(context: Context) -> Iterator[Reason]:
             "and the log (journal_waits) say why.",
             is_severe=True,
         )
-    if status.journal_lag_bytes > JOURNAL_LAG_LIMIT_BYTES:
+    if status.journal_lag_bytes > FAR_BEHIND_BYTES:
         yield Reason(
             "journal_behind",
             f"The journal is {status.journal_lag_bytes} bytes behind.",

@@ -48,7 +48,7 @@ LAST_BYTES = 256
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
 FAR_BEHIND_BYTES = 1_000_000
-"""More than is read in CATCH_UP_LIMIT_S: nobody waits for it."""
+"""About 4,000 records, more than is read in CATCH_UP_LIMIT_S: nobody waits for it, and health says so."""
 STORE_RETRY_S = 0.5
 UNREAD = "the journal cannot be read"
 """What `waits` begins with where it is not the store that keeps calls from being stored."""

@@ -7,13 +7,13 @@ what the centre always holds stand there already: 112 answers.
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.asterisk import sections
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE, Section
 from gateway.domain.books import as_held
 from gateway.domain.holding import Holding
+from gateway.domain.kept import NEVER
 from gateway.domain.queues import first_queue
 from gateway.domain.trunks import first_trunks
 from gateway.settings import PROJECT
@@ -21,7 +21,6 @@ from gateway.settings import PROJECT
 FILES = frozenset({PHONES_FILE, QUEUES_FILE, BANNED_FILE})
 
 _HEAD = re.compile(r"^\[([^]]+)\](\([^)]*\))?")
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def texts(etc: Path, default_queue: str, always: Holding, site: Mapping[str, str]) -> Mapping[str, str]:
@@ -61,7 +60,7 @@ def _own_sections(text: str) -> list[str]:
 
 
 def _first_phones(always: Holding) -> list[Section]:
-    trunks = [*(as_held(trunk) for trunk in first_trunks(_NEVER)), *always.trunks.values()]
+    trunks = [*(as_held(trunk) for trunk in first_trunks(NEVER)), *always.trunks.values()]
     return [
         *(sections.of_trunk(trunk) for trunk in trunks),
         *(sections.of_phone(phone) for phone in always.phones.values()),
@@ -69,5 +68,5 @@ def _first_phones(always: Holding) -> list[Section]:
 
 
 def _first_queues(default_queue: str, always: Holding) -> list[Section]:
-    queues = [as_held(first_queue(default_queue, _NEVER)), *always.queues.values()]
+    queues = [as_held(first_queue(default_queue, NEVER)), *always.queues.values()]
     return [sections.of_queue(queue) for queue in queues]

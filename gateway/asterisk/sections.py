@@ -6,13 +6,13 @@ section stands; `switchboard.py` has them written over AMI, `site.py` writes the
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.asterisk.framing import Message
 from gateway.asterisk.music import RINGING
 from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.holding import Phone
+from gateway.domain.kept import NEVER
 from gateway.domain.queues import Queue, Strategy
 from gateway.domain.trunks import Registration, Trunk
 from gateway.ports import SIP_REALM
@@ -33,7 +33,6 @@ SHA256 = "-sha256"
 """Ends the template of a phone that is asked for that too."""
 _SHA256 = "SHA-256:"
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREIGN = "?"
 """Stands in a value that was read from a section which this module would not have written so: it differs from whatever
 is wanted, and is written anew."""
@@ -242,7 +241,7 @@ def _trunk(name: str, values: Mapping[str, str], twice: Collection[str]) -> Trun
         registration=registration,
         transport=Transport(transport) if transport in set(Transport) else Transport.UDP,
         sound_encryption=_encryption(values),
-        created_at=_NEVER,
+        created_at=NEVER,
     )
 
 
@@ -259,7 +258,7 @@ def _queue(name: str, values: Mapping[str, str]) -> Queue:
         announces_position=values.get("announce-frequency") != "0",
         music=None if (heard := values.get("musicclass", "")) == RINGING else heard,
         max_wait_s=0,
-        created_at=_NEVER,
+        created_at=NEVER,
     )
 
 

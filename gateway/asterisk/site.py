@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import certificates
@@ -19,6 +18,7 @@ from gateway.asterisk.installation import Installation
 from gateway.asterisk.journal import CURRENT
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Phone
+from gateway.domain.kept import NEVER
 from gateway.domain.queues import Queue
 from gateway.domain.trunks import Trunk
 from gateway.ports import sip_digest
@@ -27,8 +27,6 @@ from gateway.settings import EVERYWHERE, PROJECT, Settings, SettingsError, SipSe
 AMI_USER = "gateway112"
 LANGUAGE = "id"
 """What callers hear."""
-
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 Tell = Callable[[str], object]
@@ -104,8 +102,8 @@ def always(settings: Settings) -> Holding:
     secret = kept_secret(settings.paths.var / "probe-secret")
     phone = Phone(PROBE_PHONE, sip_digest(PROBE_PHONE, secret))
     place = Member(PROBE_QUEUE, PROBE_PHONE)
-    trunk = Trunk(name=PROBE_TRUNK, carrier="", addresses=(settings.probe.host,), queue=PROBE_QUEUE, created_at=_NEVER)
-    queue = Queue(name=PROBE_QUEUE, ring_s=10, max_wait_s=0, created_at=_NEVER)
+    trunk = Trunk(name=PROBE_TRUNK, carrier="", addresses=(settings.probe.host,), queue=PROBE_QUEUE, created_at=NEVER)
+    queue = Queue(name=PROBE_QUEUE, ring_s=10, max_wait_s=0, created_at=NEVER)
     return Holding(
         phones={phone.number: phone},
         members={place.key: place},

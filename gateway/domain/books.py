@@ -6,7 +6,7 @@ holds.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from gateway.domain.advice_rules import AdviceRule
@@ -14,7 +14,7 @@ from gateway.domain.agencies import Agency
 from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.holding import BLOCK, Holding, Member, Phone
-from gateway.domain.kept import Kept
+from gateway.domain.kept import NEVER, Kept
 from gateway.domain.numbers import spellings
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Presence, Said
@@ -224,12 +224,9 @@ def _host(operator: Operator) -> str:
         return ""
 
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 def as_held(thing: Held) -> Held:
     """A trunk or a queue as Asterisk can hold it: without what is the centre's own business."""
-    bare = replace(thing, id=0, version=0, created_at=_NEVER)
+    bare = replace(thing, id=0, version=0, created_at=NEVER)
     if isinstance(bare, Queue):
         return replace(bare, minimum=0, max_wait_s=0, max_waiting=0)
     return replace(bare, carrier="", channels=None)

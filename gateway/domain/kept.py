@@ -7,9 +7,12 @@ changes it says which one he saw.
 """
 
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, ClassVar
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a thing was made that stands in no store: what the centre always holds, and what Asterisk tells of one."""
 
 
 class Invalid(ValueError):

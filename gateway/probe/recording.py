@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from gateway.asterisk.record import MAX_RECORD_BYTES, Record, Unreadable, parse, split
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.probe import tones
 from gateway.settings import Settings
-from gateway.vault.recordings import CALL_CHANNELS, SAMPLE_BYTES, SAMPLE_RATE_HZ
+from gateway.vault.recordings import CALL_CHANNELS
 
 FRAME_BYTES = SAMPLE_BYTES * CALL_CHANNELS
 

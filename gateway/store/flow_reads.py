@@ -1,7 +1,8 @@
 """What the watch over the flow of calls asks of the history: calls of the last minutes, calls of a trunk by hour, of a
 number, and the centre's own test calls. Each is one statement on an index.
 
-Counterparts: `gateway/flow.py`, `flood.py` and `silence.py` ask by `past.py`; `gateway/domain/habits.py` says what is usual.
+Counterparts: `gateway/flow.py`, `flood.py` and `silence.py` ask by `past.py`; `gateway/domain/habits.py` says what is
+usual.
 """
 
 from collections.abc import Callable, Collection

@@ -2,7 +2,8 @@
 and a signed head that says how many lines there are and what the last one is.
 
 Counterparts: `sealing.py` and `destruction.py` add to it, `following.py` reads it without any of this but the format.
-The first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot vanish.
+The first line names the last line, as it stood then, of the nearest day before that has a chain: so a day cannot
+vanish.
 
 How a line is added, so that a crash at any moment leaves nothing unsigned and nothing twice: the next head and its
 signature are written beside the chain; the line is appended to the very bytes that were checked; the two are renamed
@@ -31,7 +32,7 @@ from gateway.vault.plain_files import NotPlain, read_plain
 
 log = logging.getLogger(__name__)
 
-CHAIN, HEAD, SIGNATURE = "chain.jsonl", "chain.head", "chain.head.sig"
+CHAIN, HEAD, SIGNATURE = FILES = "chain.jsonl", "chain.head", "chain.head.sig"
 NOTHING_BEFORE = "0" * 64
 HEAD_FORMAT = "gateway112-chain-1"
 UNREADABLE_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from gateway.vault.bucket import BucketShelf
 from gateway.vault.certificates import Certificates
+from gateway.vault.chain import CHAIN, FILES
 from gateway.vault.folders import without_ending
 from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf
 
-CHAIN_FILES = ("chain.jsonl", "chain.head", "chain.head.sig")
 MOST_KNOWN = 16
 
 
@@ -66,7 +66,7 @@ class Copies:
         chain = self.chain(folder)
         if chain is None or self._chains.get(folder) == chain:
             return
-        for path in (self._root / folder / name for name in CHAIN_FILES):
+        for path in (self._root / folder / name for name in FILES):
             if path.exists():  # the chain of a day that has just begun has no head yet
                 self._bucket.send(f"{folder}/{path.name}", path)
         self._chains[folder] = chain
@@ -74,7 +74,7 @@ class Copies:
     def chain(self, folder: str) -> tuple[int, int] | None:
         """What changes whenever something is added to the day's chain; None where there is none."""
         try:
-            status = (self._root / folder / CHAIN_FILES[0]).stat()
+            status = (self._root / folder / CHAIN).stat()
         except FileNotFoundError:
             return None
         return status.st_size, status.st_mtime_ns

@@ -14,7 +14,7 @@ from datetime import date
 from io import FileIO
 from pathlib import Path, PurePosixPath
 
-CERTIFICATE = ".destroyed.json"
+MANIFEST, CERTIFICATE = ".json", ".destroyed.json"
 RAW_ENDINGS = (".raw", ".sln")
 FOR_US = 0o640
 """Whoever may see the vault's files: this user, and its group for the backup."""
@@ -90,11 +90,11 @@ class Place:
 
     @property
     def manifest(self) -> Path:
-        return self.folder / f"{self.id}.json"
+        return self.folder / f"{self.id}{MANIFEST}"
 
     @property
     def certificate(self) -> Path:
-        return self.folder / f"{self.id}.destroyed.json"
+        return self.folder / f"{self.id}{CERTIFICATE}"
 
 
 def without_ending(name: str) -> str:

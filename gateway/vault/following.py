@@ -13,7 +13,7 @@ from typing import Any
 from gateway.vault import manifest
 from gateway.vault.chain import CHAIN, HEAD, NOTHING_BEFORE, SIGNATURE, UNREADABLE_LINE
 from gateway.vault.findings import Finding, Head, Verified, What
-from gateway.vault.folders import folder_of
+from gateway.vault.folders import CERTIFICATE, MANIFEST, folder_of
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import fingerprint, is_signed
 from gateway.vault.manifest import CERTIFICATE_FORMAT, MANIFEST_FORMAT, NoManifest
@@ -21,8 +21,6 @@ from gateway.vault.plain_files import NotPlain, read_plain
 from gateway.vault.sealing import read_document
 from gateway.vault.shelf import WAVEFORM
 from gateway.vault.tracing import trace
-
-MANIFEST_ENDING, CERTIFICATE_ENDING = ".json", ".destroyed.json"
 
 
 class Trust:
@@ -113,8 +111,8 @@ class DayChain:
         for path in sorted(self._folder.glob("*.json")):
             if path.name.startswith(".") or path.name.endswith(WAVEFORM) or path.name in self.files:
                 continue
-            is_certificate = path.name.endswith(CERTIFICATE_ENDING)
-            found_id = path.name.removesuffix(CERTIFICATE_ENDING if is_certificate else MANIFEST_ENDING)
+            is_certificate = path.name.endswith(CERTIFICATE)
+            found_id = path.name.removesuffix(CERTIFICATE if is_certificate else MANIFEST)
             try:
                 data = read_document(path)
                 document = manifest.read(data, found_id, CERTIFICATE_FORMAT if is_certificate else MANIFEST_FORMAT)

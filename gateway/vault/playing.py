@@ -14,11 +14,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Self, TypeVar
 
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.vault.conversion import PIECE_BYTES, Spare, Unplayable, converted, started
 from gateway.vault.ogg import SAMPLES_A_SECOND, NoOgg, Place, Readable, place_before
+from gateway.vault.opus import BIT_RATES
 from gateway.vault.plain_files import open_plain
 from gateway.vault.proving import Proofs
-from gateway.vault.recordings import HEADER_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, NoRecording, Recording, wav_header
+from gateway.vault.recordings import HEADER_BYTES, NoRecording, Recording, wav_header
 from gateway.vault.shelf import ShelfAway
 
 T = TypeVar("T")
@@ -46,9 +48,6 @@ class Form(StrEnum):
     MP3 = "mp3"
 
 
-_BIT_RATES = {1: 32_000, 2: 64_000}
-
-
 def _decoder(channels: int) -> tuple[str, ...]:
     """What ffmpeg is told in order to give samples of whatever part of a stored sound it is fed."""
     return ("-f", "ogg", "-i", "pipe:0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels))
@@ -60,14 +59,14 @@ def _encoder(form: Form, channels: int) -> tuple[str, ...]:
         codec: tuple[str, ...] = ("-c:a", "libmp3lame", "-joint_stereo", "0", "-f", "mp3")
     else:
         codec = ("-c:a", "libopus", "-application", "lowdelay", "-apply_phase_inv", "0", "-f", "ogg")
-    return ("-b:a", str(_BIT_RATES[channels]), *codec)
+    return ("-b:a", str(BIT_RATES[channels]), *codec)
 
 
 def _made_s(form: Form, channels: int, size_bytes: int, end: bytes) -> float:
     """How many seconds of sound ffmpeg made: MP3 has the same bytes for each second, and Ogg tells the number of the
     last sample in its last page (RFC 3533, 6)."""
     if form is Form.MP3:
-        return size_bytes * 8 / _BIT_RATES[channels]
+        return size_bytes * 8 / BIT_RATES[channels]
     page = end.rfind(b"OggS")
     return int.from_bytes(end[page + 6 : page + 14], "little") / SAMPLES_A_SECOND if page >= 0 else 0.0
 

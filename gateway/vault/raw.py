@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway.domain.evidence import Sound
-from gateway.domain.recordings import SAMPLE_RATE_HZ
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.ports import Listened
 from gateway.vault.folders import LeavesTheVault, inside
 from gateway.vault.plain_files import open_plain
 
-SAMPLE_BYTES = 2
 LIMIT_S = 5.0
 """How long the disk may take over one look."""
 PART_BYTES = 1 << 20

@@ -13,12 +13,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.vault.folders import LeavesTheVault, inside
 
-SAMPLE_RATE_HZ = 8000
 CALL_CHANNELS = 2
 MESSAGE_CHANNELS = 1
-SAMPLE_BYTES = 2
 HEADER_BYTES = 44
 
 

@@ -1,7 +1,7 @@
 """Where stored sound lies: a shelf, to which a whole file is put, and from which any part of it is read.
 
-Counterparts: `sealing.py` and `destruction.py` put and delete, in the worker alone; `sounds.py` reads. Manifests, chains
-and waveforms are small, and always lie in the recordings' folder; what is on the shelf is the sound itself.
+Counterparts: `sealing.py` and `destruction.py` put and delete, in the worker alone; `sounds.py` reads. Manifests,
+chains and waveforms are small, and always lie in the recordings' folder; what is on the shelf is the sound itself.
 """
 
 import os

@@ -11,7 +11,7 @@ import math
 import warnings
 from dataclasses import dataclass
 
-from gateway.domain.recordings import SAMPLE_RATE_HZ
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # 3.13 took audioop away (there audioop-lts is it), and pydub imports it, too
@@ -19,7 +19,6 @@ with warnings.catch_warnings():
 
     from pydub import AudioSegment
 
-SAMPLE_BYTES = 2
 WINDOW_MS = 100
 LEAST_BYTES = 64 * 1024
 """Less waits for more: ffmpeg hands sound on in hundredths of a second."""

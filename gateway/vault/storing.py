@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.domain.recordings import SAMPLE_RATE_HZ
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.box import Box, BoxWriter
 from gateway.vault.folders import open_new
 from gateway.vault.keys import Key
 from gateway.vault.plain_files import plain_file
-from gateway.vault.sound_levels import SAMPLE_BYTES, Heard, Meter
+from gateway.vault.sound_levels import Heard, Meter
 
 PIECE_BYTES = 256 * 1024
 LONGEST_S = 24 * 3600

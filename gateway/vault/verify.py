@@ -17,8 +17,8 @@ from typing import Any
 from gateway.vault import manifest, strays
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
 from gateway.vault.findings import Finding, Verified, What
-from gateway.vault.folders import LeavesTheVault, days, folder_of, part_of
-from gateway.vault.following import CERTIFICATE_ENDING, MANIFEST_ENDING, DayChain, Trust
+from gateway.vault.folders import CERTIFICATE, MANIFEST, LeavesTheVault, days, folder_of, part_of
+from gateway.vault.following import DayChain, Trust
 from gateway.vault.heads import Heads
 from gateway.vault.manifest import CERTIFICATE_FORMAT, NoManifest
 from gateway.vault.plain_files import read_plain
@@ -198,11 +198,11 @@ class _Day:
                     self._say(file, What.SWAPPED, f"it holds what {other} should hold")
                 self._claim(file)
                 continue
-            if file.endswith(CERTIFICATE_ENDING):
+            if file.endswith(CERTIFICATE):
                 self._found.destroyed += 1
                 continue
             try:
-                found_id = file.removesuffix(MANIFEST_ENDING)
+                found_id = file.removesuffix(MANIFEST)
                 document = manifest.read(data, found_id)
                 self._known.update(strays.named_by(document, found_id))
             except NoManifest as error:
@@ -212,7 +212,7 @@ class _Day:
 
     def _claim(self, file: str) -> None:
         """What belongs to a manifest that cannot be believed is not told as added, too."""
-        found_id = file.removesuffix(MANIFEST_ENDING)
+        found_id = file.removesuffix(MANIFEST)
         self._known.update(f"{found_id}{ending}" for ending in (*SOUND_ENDINGS, WAVEFORM))
 
     def _look_at_recording(self, found_id: str, document: Mapping[str, Any], owners: Mapping[str, str]) -> None:
@@ -228,7 +228,7 @@ class _Day:
                     self._say(peaks["file"], What.ADDED, "its destruction was certified, and it is there")
                 return
             if size_bytes is None:
-                begun = part_of(self._folder / f"{found_id}{CERTIFICATE_ENDING}").exists()
+                begun = part_of(self._folder / f"{found_id}{CERTIFICATE}").exists()
                 what, said = What.MISSING, "the stored sound is not there, and no certificate says why"
                 if begun:
                     what, said = What.UNFINISHED, "it was being destroyed, and that was interrupted"
@@ -245,7 +245,7 @@ class _Day:
         self._look_at_waveform(peaks)
 
     def _is_destroyed(self, found_id: str) -> bool:
-        file = f"{found_id}{CERTIFICATE_ENDING}"
+        file = f"{found_id}{CERTIFICATE}"
         try:
             data = read_plain(self._folder / file)
             manifest.read(data, found_id, CERTIFICATE_FORMAT)
