@@ -25,7 +25,7 @@ from gateway.vault.keys import SigningKey
 OLDEST_PYTHON = (3, 11)
 PROGRAMS = {
     "sipp": ("sip-tester", "the probe cannot call"),
-    "ffmpeg": ("ffmpeg", "recordings cannot be transcoded"),
+    "ffmpeg": ("ffmpeg", "no recording can be sealed"),
     "espeak-ng": ("espeak-ng", "prompts cannot be made"),
 }
 """What is called by name, its Debian package, and what cannot be done without."""
