@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Outcome
@@ -14,6 +13,7 @@ from gateway.domain.flow import Arrival
 from gateway.domain.habits import HourOfTrunk, ProbeCall
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from tests.store.plans import asked, plan_of
 from tests.store.values import NOON, a_call, ended
 
 HOUR = timedelta(hours=1)
@@ -101,22 +101,8 @@ async def test_each_is_one_statement_on_an_index(
 ) -> None:
     there = [a_call(number, trunk=f"t{number % 30}") for number in range(300)]
     await repository.commit(Change(calls=tuple(there)))
-    statements: list[tuple[str, Any]] = []
-
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def remember(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> None:
-        statements.append((statement, parameters))
-
-    await ask(reads.flow)
-    event.remove(engine.sync_engine, "before_cursor_execute", remember)
+    with asked(engine) as statements:
+        await ask(reads.flow)
     [(statement, parameters)] = [each for each in statements if not each[0].startswith(("BEGIN", "PRAGMA"))]
-    async with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        else:
-            # by what is known of the values, and where so small a table may not be read whole
-            await connection.exec_driver_sql("ANALYZE calls")
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-            plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-        words = "\n".join(str(row) for row in plan)
+    words = await plan_of(engine, statement, parameters, first="ANALYZE calls")  # by what is known of the values
     assert index in words, words

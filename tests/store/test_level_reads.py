@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, text
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome, Stage
@@ -16,6 +16,7 @@ from gateway.domain.picture import ServiceLevel
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from gateway.store.tables import calls
+from tests.store.plans import asked, plan_of
 from tests.store.values import NOON, a_call
 
 NOW = NOON + timedelta(hours=1)
@@ -152,21 +153,8 @@ async def test_each_is_one_statement_on_an_index(
     index: str,
 ) -> None:
     await store(repository, *(came(number, 3.0) for number in range(30)))
-    statements: list[tuple[str, Any]] = []
-
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def remember(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> None:
-        statements.append((statement, parameters))
-
-    await ask(reads)
-    event.remove(engine.sync_engine, "before_cursor_execute", remember)
+    with asked(engine) as statements:
+        await ask(reads)
     [(statement, parameters)] = [each for each in statements if not each[0].startswith(("BEGIN", "PRAGMA"))]
-    async with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        else:
-            # so small a table is read whole, unless that is forbidden
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-            plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-        words = "\n".join(str(row) for row in plan)
+    words = await plan_of(engine, statement, parameters)
     assert index in words, words

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
@@ -21,6 +20,7 @@ from gateway.store.call_list import CallFilter, Page, Unsaid
 from gateway.store.cursors import BadCursor
 from gateway.store.reads import Reads, TrunkSummary
 from gateway.store.repository import Repository
+from tests.store.plans import asked, plan_of
 from tests.store.values import NOON, a_call, ended
 
 EVERY = CallFilter()
@@ -182,25 +182,11 @@ async def test_each_filter_walks_its_index(
     await repository.commit(
         Change(calls=tuple(replace(call, id=f"x{number}", operator="1001", caller="0811") for number in range(9)))
     )
-    statements: list[tuple[str, object]] = []
-
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def remember(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> None:
-        statements.append((statement, parameters))
-
     page = await reads.calls(CallFilter(include_probes=True), None, 1)
-    await reads.calls(filter, page.next, 5)
-    event.remove(engine.sync_engine, "before_cursor_execute", remember)
+    with asked(engine) as statements:
+        await reads.calls(filter, page.next, 5)
     statement, parameters = statements[-1]
-    async with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-        else:
-            # so small a table is read whole, unless that is forbidden
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-            await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-            plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)  # type: ignore[arg-type]
-        words = "\n".join(str(row) for row in plan)
+    words = await plan_of(engine, statement, parameters, without=("seqscan", "bitmapscan"))
     assert index in words
     assert "SORT" not in words.upper().replace("INCREMENTAL SORT", "")
     assert "TEMP B-TREE" not in words.upper()
