@@ -1,7 +1,7 @@
 """A thousand finished calls wait for the vault's worker while calls come in: does a phone ring later for it than at the
 same centre while none of them waits?
 
-Counterparts: `bench/ring.py`, whose rounds these are; `gateway/evidence.py` and `gateway/vault/worker.py`, which drain.
+Counterparts: `bench/ring.py`, whose rounds these are; `gateway/sealing.py` and `gateway/vault/worker.py`, which drain.
 """
 
 import asyncio

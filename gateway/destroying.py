@@ -1,7 +1,7 @@
 """Destroying: recordings go when their time has come, each with a certificate; the history of the call stays.
 
-Counterparts: `domain/retention.py` says when; `gateway/vault/` does it and writes the certificate; `keeper.py`'s watch
-asks for the alarms.
+Counterparts: `domain/retention.py` says when; `gateway/vault/` does it and writes the certificate; `watch.py` keeps
+the alarms.
 
 It is slow on purpose: what is destroyed cannot be taken back. A look goes through a bounded number of recordings; rules
 and holds are looked at again in the saving turn in which a recording is given up; and by a clock that has leapt, at

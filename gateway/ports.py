@@ -365,8 +365,8 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class LyingFile:
-    """A file of sound that lies in the recordings' folder. One that `is_sealed` is the stored sound of a manifest that is
-    there."""
+    """A file of sound that lies in the recordings' folder. One that `is_sealed` is the stored sound of a manifest that
+    is there."""
 
     id: str
     file: str

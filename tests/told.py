@@ -1,7 +1,7 @@
 """The services on a real store, with a switchboard and lines that are only told, and a clock that the test sets.
 
-Counterpart: `gateway/house.py`, which joins the same services with a real Asterisk. What Asterisk itself does is shown in
-`tests/calls/` alone.
+Counterpart: `gateway/house.py`, which joins the same services with a real Asterisk. What Asterisk itself does is
+shown in `tests/calls/` alone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """HTTPS for the API: the certificate and its key, told wrong at the start and taken anew when they are renewed.
 
 Counterparts: `[api] tls_certificate` and `tls_key` of the settings; `door.py` agrees on TLS with who connects,
-`health.py` tells when the certificate expires. Commands on this machine ask by `client_context`.
+`reasons.py` tells when the certificate expires. Commands on this machine ask by `client_context`.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Habits: how many calls a trunk usually brings at an hour of the day, how long a silence may be, how often the
 centre's test call comes.
 
-Counterparts: `gateway/flow.py` reads the past and asks; `domain/flow.py` holds what comes now against it.
+Counterparts: `gateway/past.py` reads the past, `flood.py` and `silence.py` ask; `domain/flow.py` holds what comes now
+against it.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Recordings: each file of sound that the centre writes, from its first second to the day on which it is destroyed.
 
-Counterparts: the dialplan writes the sound, `gateway/vault/` seals it and destroys it, `gateway/evidence.py` follows
-the calls and keeps this record.
+Counterparts: the dialplan writes the sound, `gateway/vault/` seals it and destroys it; `gateway/centre.py` has this
+record follow the call (`domain/evidence.py` says how), and `gateway/evidence.py` looks at what is over.
 
     running ──> over ──> sealed ──> destroyed
                  ├──> empty          (there was no sound, and there should be none)
