@@ -19,11 +19,12 @@ from gateway.domain.dispositions import Disposed
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.events import Event
 from gateway.domain.recordings import Recording, State
+from gateway.vault.folders import CERTIFICATE, MANIFEST
 
 PUBLIC = "public.pem"
 ENDINGS: Mapping[State, tuple[str, ...]] = {
-    State.SEALED: (".json",),
-    State.DESTROYED: (".json", ".destroyed.json"),
+    State.SEALED: (MANIFEST,),
+    State.DESTROYED: (MANIFEST, CERTIFICATE),
 }
 """What lies beside the sound of a recording, and is handed out with it."""
 
@@ -163,7 +164,7 @@ def _recording(export: Export, recording: Recording) -> tuple[str, str, str]:
             lacks = f"; kekurangan / what it lacks: {'; '.join(recording.faults)}" if recording.faults else ""
             return recording.id, sound_of(recording), f"disegel / sealed{lacks}"
         case State.DESTROYED:
-            certificate = f"recordings/{folder_of(recording)}/{recording.id}.destroyed.json"
+            certificate = paper_of(recording, CERTIFICATE)
             return recording.id, certificate, "dimusnahkan; lihat sertifikat / destroyed, see the certificate"
         case State.EMPTY:
             return recording.id, "-", "tidak ada suara / there was no sound, and none is missing"
@@ -295,7 +296,7 @@ def _sealed(export: Export) -> Iterator[Block]:
         folder = f"recordings/{folder_of(recording)}"
         folders[folder] = None
         file = f"{folder}/{recording.id}"
-        ending = ".json" if recording.state is State.SEALED else ".destroyed.json"
+        ending = MANIFEST if recording.state is State.SEALED else CERTIFICATE
         name = f"{recording.id}{ending}"
         if paper_of(recording, ending) in export.left_out:
             continue
