@@ -15,9 +15,10 @@ import json
 import logging
 import os
 import threading
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.defects import Defects
 from gateway.settings import Settings
@@ -62,7 +63,7 @@ class Mover:
         self._copies = Copies(self._root, self._disk, self._bucket, self._certificates)
         self._in_use = BucketInUse(settings)
         self._own = settings.vault_dir
-        self._stop, self._wake = threading.Event(), threading.Event()
+        self._wake = threading.Event()
         self._failed_in_a_row = 0
         self._is_in_use = False
 
@@ -70,10 +71,10 @@ class Mover:
     def _is_coming_home(self) -> bool:
         return self._vault.keep_in == "disk"
 
-    def run(self) -> None:
-        """A round every 10 seconds, or when it is woken, until `stop`. The last one is for `Round.read`."""
+    def run(self) -> NoReturn:
+        """A round every 10 seconds, or when it is woken, for ever. The last one is for `Round.read`."""
         told, defects = None, Defects("bucket_round_broken")
-        while not self._stop.is_set():
+        while True:
             try:
                 came = self.round()
                 if came.problem and came.problem != told:
@@ -87,12 +88,7 @@ class Mover:
                 defects.tell(error)
             self._wake.wait(ROUND_EVERY_S)
             self._wake.clear()
-            self._stop.wait(LEAST_PAUSE_S)
-
-    def stop(self) -> None:
-        """Ends `run` after the file that is on its way."""
-        self._stop.set()
-        self._wake.set()
+            time.sleep(LEAST_PAUSE_S)
 
     def wake(self) -> None:
         """There is something to move: the next round need not be waited for."""
@@ -154,9 +150,6 @@ class Mover:
             self._copies.forget(folder)
 
     def _try(self, each: Lying, now: Round) -> None:
-        if self._stop.is_set():
-            now.waiting += 1
-            raise _GivesUp
         try:
             moved = self._come_home(each) if self._is_coming_home else self._go(each)
         except _Stays as error:

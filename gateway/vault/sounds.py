@@ -4,7 +4,6 @@ Counterparts: `sealing.py` put it there; `gateway/api/` serves it. Sound that is
 `recordings.py`.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Protocol
@@ -85,13 +84,6 @@ class Sounds:
             return
         except OSError as error:
             raise NoRecording(f"the sealed sound cannot be read: {error.strerror}") from error
-
-    def sha256(self, recording: Recording) -> str:
-        """Of the Ogg file as it is read now, to be held against the seal. Blocking, for all of it. Raises as `open`."""
-        sound, digest = self.open(recording), hashlib.sha256()
-        for start in range(0, sound.size_bytes, 1 << 20):
-            digest.update(sound.read(start, start + (1 << 20)))
-        return digest.hexdigest()
 
 
 class _Plain:

@@ -22,6 +22,7 @@ from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyRing, SigningKey, public_pems
 from gateway.vault.sealing import Sealer
 from gateway.vault.shelf import LocalShelf
+from gateway.vault.sounds import Sounds
 from gateway.vault.verify import Verifier
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -51,6 +52,12 @@ def level_db(samples: "array.array[int]", hz: float) -> float:
         real += weighed * math.cos(turn * n)
         imaginary += weighed * math.sin(turn * n)
     return 20 * math.log10(max(1e-9, 4 * math.hypot(real, imaginary) / count / 32768))
+
+
+def sha256_of(sounds: Sounds, recording: Recording) -> str:
+    """Of a sealed recording's Ogg file as it is read now, wherever it lies."""
+    sound = sounds.open(recording)
+    return hashlib.sha256(sound.read(0, sound.size_bytes)).hexdigest()
 
 
 def decoded(file: Path, channels: int = 2) -> "array.array[int]":

@@ -17,7 +17,7 @@ from gateway.vault.findings import What
 from gateway.vault.keys import Key, KeyMissing
 from gateway.vault.recordings import NoRecording
 from gateway.vault.sounds import Sounds
-from tests.vault.sound import House, a_recording, two_tones
+from tests.vault.sound import House, a_recording, sha256_of, two_tones
 
 KEY = Key("20261126-abc123", bytes(range(32)))
 CHUNK = 64
@@ -82,7 +82,7 @@ def test_sealed_sound_reads_the_same_in_a_box_and_plain(house: House, locked_hou
     sounds = Sounds(locked_house.root, locked_house.shelf, locked_house.ring)
     sound = sounds.open(recording)
     whole = sound.read(0, sound.size_bytes)
-    assert sounds.sha256(recording) == seal.sound_sha256
+    assert sha256_of(sounds, recording) == seal.sound_sha256
     assert whole.startswith(b"OggS")
     assert b"OggS" not in (locked_house.root / seal.stored).read_bytes()
     assert sound.read(70_000, 70_100) == whole[70_000:70_100]

@@ -27,7 +27,7 @@ from gateway.vault.sounds import Sounds
 from gateway.vault.verify import Verifier
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.bucket_server import ACCESS_KEY, SECRET, BucketServer
-from tests.vault.sound import DAY, House, two_tones
+from tests.vault.sound import DAY, House, sha256_of, two_tones
 
 
 class Bucket(BucketShelf):
@@ -82,7 +82,7 @@ class Centre(House):
     def hears(self, recording: Recording) -> bool:
         """Whether its sound is the one that was sealed, whoever has it."""
         assert recording.seal
-        heard = Sounds(self.root, self.shelf, self.ring).sha256(recording)
+        heard = sha256_of(Sounds(self.root, self.shelf, self.ring), recording)
         return heard == recording.seal.sound_sha256
 
 
