@@ -61,7 +61,7 @@ class CentreSettings(_Section):
     title: str = "112"
     """What the centre is called for people: on the wall, and on what is printed."""
     timezone: str = "Asia/Jakarta"
-    """The centre's own zone, for what is printed on paper; on the wire every time is UTC."""
+    """The centre's own zone: shifts, reports, the night and what is printed go by it; on the wire every time is UTC."""
 
     @field_validator("title")
     @classmethod
