@@ -22,6 +22,7 @@ from gateway.domain.change import Change, SetAside
 from gateway.domain.events import Event
 from gateway.domain.facts import DialFact, DialResult, DialStep
 from gateway.domain.kept import Unfitting
+from gateway.domain.numbers import spellings
 from gateway.domain.operators import Operator
 from gateway.domain.recordings import Recording
 from gateway.ports import Dialling, Refused, Stale, Store, StoreAway, Switchboard, Taken, Unknown
@@ -111,7 +112,7 @@ class Callbacks:
         if not ended and not dials:
             return Followed()
         books = await self._bookkeeper.at_hand()
-        numbers = {number for call, _ in ended if (number := callbacks.number_of(call.caller)) is not None}
+        numbers = {each for call, _ in ended for each in _written(callbacks.number_of(call.caller))}
         if self._called_for is not None:
             numbers &= self._called_for
         desk = _Desk(books, await self._store.open_callbacks(numbers) if numbers else [])
@@ -334,6 +335,7 @@ class _Desk:
         self._tasks: dict[int, Callback] = {}
         """By id; a new one by a number below 0."""
         self._open: dict[str, int] = {}
+        """By the number as it is written in the task."""
         self._told: dict[int, list[Event]] = {}
         self._events: list[Event] = []
         self._recordings: dict[str, Recording] = {}
@@ -365,7 +367,7 @@ class _Desk:
             if reason is not Why.HEARD:
                 self._events.append(callbacks.impossible(call, reason))
             return
-        key = self._open.get(number)
+        key = next((self._open[each] for each in _written(number) if each in self._open), None)
         task = None if key is None else self._tasks[key]
         target_min = self._books.rules.callback_target_min
         self._update(key, callbacks.follow_call(task, call, number, reason, target_min))
@@ -399,6 +401,12 @@ class _Desk:
         updates = [Update(self._tasks[key], tuple(events)) for key, events in self._told.items()]
         updates.sort(key=lambda update: update.task.is_open)
         return Followed(tuple(updates), tuple(self._events), tuple(self.set_aside), tuple(self._recordings.values()))
+
+
+def _written(number: str | None) -> tuple[str, ...]:
+    """The number as it came, and as carriers write it otherwise: with and without its country, by line and by network.
+    None is no number."""
+    return () if number is None else (number, *spellings(number))
 
 
 def _operator(books: Books, operator_id: int) -> Operator:

@@ -42,7 +42,7 @@ class CallbacksQuery(Parameters):
     state: State | None = None
     open: Annotated[bool, Field(description="True: only those that are not over, the soonest due first.")] = False
     overdue: Annotated[bool, Field(description="True: only those whose time has passed.")] = False
-    number: Annotated[Word | None, Field(description="Only this number's, as the carrier sent it.")] = None
+    number: Annotated[Word | None, Field(description="Only this number's, in any spelling.")] = None
     claimed_by: Annotated[ThingId | None, Field(description="Only those in this operator's hands.")] = None
     trunk: Annotated[KnownTrunk | None, Field(description="Only those all of whose tries came on this trunk.")] = None
     why: Annotated[Why | None, Field(description="Only those all of whose tries were this.")] = None

@@ -51,6 +51,7 @@ from gateway.api.tracks import (
 from gateway.domain import callbacks, disposing
 from gateway.domain.call import Call, Outcome
 from gateway.domain.dispositions import Disposition
+from gateway.domain.numbers import spellings
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
@@ -193,7 +194,8 @@ async def _calls_back(context: Context, token: Token, call: Call) -> bool:
     number = callbacks.number_of(call.caller)
     if number is None or token.operator_id is None or not token.may(May.ACT_FOR_SELF):
         return False
-    return any(task.claimed_by == token.operator_id for task in await context.store.open_callbacks([number]))
+    tasks = await context.store.open_callbacks(spellings(number))
+    return any(task.claimed_by == token.operator_id for task in tasks)
 
 
 async def is_on(context: Context, token: Token, call: Call) -> bool:

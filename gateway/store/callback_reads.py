@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.callbacks import Callback, State, Why
+from gateway.domain.numbers import spellings
 from gateway.domain.picture import CallbacksOpen
 from gateway.store import rows
 from gateway.store.tables import IS_IMPOSSIBLE, callbacks, events
@@ -24,6 +25,7 @@ class CallbackFilter:
 
     state: State | None = None
     number: str | None = None
+    """In whatever spelling."""
     claimed_by: int | None = None
     is_open: bool = False
     overdue_at: datetime | None = None
@@ -131,7 +133,7 @@ def filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
     if filter.state is not None:
         query = query.where(callbacks.c.state == filter.state)
     if filter.number is not None:
-        query = query.where(callbacks.c.number == filter.number)
+        query = query.where(callbacks.c.number.in_({filter.number, *spellings(filter.number)}))
     if filter.claimed_by is not None:
         query = query.where(callbacks.c.claimed_by == filter.claimed_by)
     if filter.is_of_open_ones:

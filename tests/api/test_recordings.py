@@ -182,7 +182,9 @@ async def test_who_is_to_call_somebody_back_hears_his_message_and_no_other_opera
     _, siti = await hired(house)
     _, budi = await hired(house, "1002", "Budi")
     await house.tell(
-        Entered(CALL, START, trunk="telkomsel", caller="08111222333"),
+        Entered("112-0.1", START, trunk="telkomsel", caller="08111222333"),
+        CallerLeft("112-0.1", START, cause=16, hung_up_by=Side.CALLER),
+        Entered(CALL, START, trunk="telkomsel", caller="+628111222333"),
         TrunkAnswered(CALL, START),
         FellBack(CALL, START, step="crowded", round=0),
         MessageBegun(CALL, START, file="m.sln"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.domain.call import Outcome
-from gateway.domain.callbacks import Callback, Flock, OutOfTurn, State, Why
+from gateway.domain.callbacks import Callback, Flock, OutOfTurn, State, Try, Update, Why
+from gateway.domain.change import Change
 from gateway.domain.facts import (
     CallerLeft,
     DialFact,
@@ -94,6 +95,42 @@ async def test_three_tries_in_one_reading_are_one_task_and_the_next_unheard_call
         *("callback.opened", "callback.tried_again", "callback.got_through", "callback.opened"),
     ]
     assert fresh.due_at == local(7.3) + timedelta(minutes=11)
+
+
+async def test_a_caller_whose_number_is_written_otherwise_has_one_task_and_is_heard(services: Services) -> None:
+    await hired(services)
+    await told(services, *unheard("112-1"), *unheard("112-2", 7.1, caller="+62811222333"))
+    joined = await newest(services)
+    assert (joined.number, joined.try_count) == (NUMBER, 2)
+    await told(services, *unheard("112-3", 7.2, caller="62811222333"), *heard("112-4", 7.3, caller="+62811222333"))
+    over = await newest(services)
+    assert (over.id, over.state, over.try_count) == (joined.id, State.GOT_THROUGH, 4)
+    reads = Reads(services.store._engine)
+    assert await reads.callbacks.count(CallbackFilter(number="62811222333")) == 1
+
+
+async def test_of_two_old_tasks_for_spellings_of_one_number_the_callers_own_is_followed_first(
+    services: Services,
+) -> None:
+    for number in (NUMBER, "+62811222333"):
+        old = Callback(
+            number=number,
+            trunk="telkomsel",
+            opened_at=local(6),
+            due_at=local(6.2),
+            first_due_at=local(6.2),
+            tries=(Try("112-0", local(6), Why.ABANDONED, "telkomsel"),),
+            try_count=1,
+            last_try_at=local(6),
+        )
+        await services.store.commit(Change(callbacks=(Update(old),)))
+    await services.centre.resume()
+    await told(services, *heard("112-1", caller="+62811222333"))
+    [left] = await services.store.open_callbacks([NUMBER, "+62811222333"])
+    assert (left.number, left.try_count) == (NUMBER, 1)
+    await told(services, *unheard("112-2", 7.1, caller="+62811222333"))
+    [left] = await services.store.open_callbacks([NUMBER, "+62811222333"])
+    assert (left.number, left.try_count) == (NUMBER, 2)
 
 
 async def test_a_task_is_joined_over_readings_and_a_target_that_changed_holds_for_what_comes_then(
