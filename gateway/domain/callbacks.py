@@ -218,7 +218,7 @@ def why(call: Call) -> Why | None:
     talks = [attempt for attempt in call.attempts if attempt.answered_at is not None]
     if call.answered_at is None or not talks:
         return left or _UNHEARD.get(call.outcome, Why.ABANDONED)
-    if _was_left_alone(call, max(talks, key=lambda talk: talk.answered_at or call.arrived_at)):
+    if _was_left_alone(call, talks):
         return left or Why.CUT
     if sum(_talk_s(talk, call) for talk in talks) >= HEARD_S:
         return Why.HEARD
@@ -228,12 +228,12 @@ def why(call: Call) -> Why | None:
 _UNHEARD: Mapping[Outcome, Why] = {Outcome.CANCELLED: Why.CANCELLED, Outcome.FAILED: Why.LOST}
 
 
-def _was_left_alone(call: Call, last: Attempt) -> bool:
-    """Whether whoever spoke with the caller vanished, and the caller gave up before another came: a person who hangs
-    up ends the call."""
-    if last.left_at is None or call.ended_at is None:
+def _was_left_alone(call: Call, talks: Iterable[Attempt]) -> bool:
+    """Whether the last who spoke with the caller vanished, and the caller gave up before another came: a person who
+    hangs up ends the call. An agency that was brought in may leave before the operator does."""
+    if call.ended_at is None or call.hung_up_by is not Side.CALLER:
         return False
-    return call.hung_up_by is Side.CALLER and call.ended_at - last.left_at > LEFT_ALONE
+    return call.ended_at - max(talk.left_at or call.ended_at for talk in talks) > LEFT_ALONE
 
 
 def _talk_s(talk: Attempt, call: Call) -> float:

@@ -72,6 +72,15 @@ def test_a_caller_whose_operator_vanished_and_who_gave_up_waiting_is_called_back
     assert callbacks.why(talked(10, 40, operator=None, relieved_by="1001")) is Why.CUT
 
 
+def test_a_caller_whose_operator_stayed_when_an_agency_had_left_the_talk_was_heard() -> None:
+    operator = Attempt("leg", "1001", after(9), after(10), after(59.9))
+    agency = Attempt("third", "1099", after(19), after(20), after(40))
+    assert callbacks.why(talked(10, 59.9, attempts=(operator, agency))) is Why.HEARD
+    assert callbacks.why(talked(10, 59.9, attempts=(operator, agency), ended_at=after(70))) is Why.CUT
+    stayed = replace(agency, left_at=after(59.9))
+    assert callbacks.why(talked(10, 40, attempts=(replace(operator, left_at=after(40)), stayed))) is Why.HEARD
+
+
 def test_a_call_that_asterisk_died_under_is_called_back_however_long_they_had_talked() -> None:
     assert callbacks.why(talked(10, None, hung_up_by=Side.CENTRE, cause=None)) is Why.LOST
 
