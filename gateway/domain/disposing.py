@@ -16,7 +16,7 @@ from gateway.domain.dispositions import MINISTRY_KINDS, Disposed, Verdict, check
 from gateway.domain.roster import Duty
 
 WRAP_UP = timedelta(minutes=60)
-"""What is dialled on a phone is about its last call for so long after its talk, and about none after that."""
+"""What is dialled on a phone is about its last call until so long after its talk, and about none after that."""
 
 
 def dispose(call: Call, before: Disposed | None, verdict: Verdict, at: datetime, actor: Actor) -> tuple[Disposed, Deed]:
@@ -52,16 +52,16 @@ def _told(disposed: Disposed) -> Mapping[str, Any]:
 
 
 def last_taken(calls: Iterable[Call], phone: str, at: datetime) -> Call | None:
-    """The call that this phone talked on last before that time, if that is not longer ago than WRAP_UP. One that goes
-    on with somebody else counts too: it is about the caller."""
+    """The call that this phone talks on at that time, its caller being on hold, or talked on last before it, if that is
+    not longer ago than WRAP_UP. One that goes on with somebody else counts too: it is about the caller."""
     talks = [
-        (left_at, call)
+        ((min(left_at or at, at), attempt.answered_at), call)
         for call in calls
         for attempt in call.attempts
         if attempt.phone == phone
         and attempt.answered_at is not None
-        and (left_at := attempt.left_at or call.ended_at) is not None
-        and at - WRAP_UP <= left_at <= at
+        and attempt.answered_at <= at
+        and ((left_at := attempt.left_at or call.ended_at) is None or at - WRAP_UP <= left_at)
     ]
     return max(talks, key=lambda talk: talk[0])[1] if talks else None
 

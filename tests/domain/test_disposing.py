@@ -54,15 +54,20 @@ def test_a_correction_tells_what_stood_before() -> None:
     assert (second.caller, second.operator_id, second.set_by, second.set_at) == ("0811", 1, "Siti", local(7.3))
 
 
-def test_a_code_is_about_the_last_call_that_this_phone_left() -> None:
-    early, late = talked(1, "1001", 7, 7.1), talked(2, "1001", 7.2, 7.3)
-    others, running = talked(3, "1002", 7.3, 7.4), talked(4, "1001", 7.45, None)
-    calls = [late, early, others, running]
+def test_a_code_is_about_the_last_call_that_this_phone_answered() -> None:
+    early, late, others = talked(1, "1001", 7, 7.1), talked(2, "1001", 7.2, 7.3), talked(3, "1002", 7.3, 7.4)
+    calls = [late, early, others]
     assert last_taken(calls, "1001", local(7.5)) is late
-    assert last_taken(calls, "1001", local(7.25)) is early  # as things stood when it was dialled
-    assert last_taken(calls, "1001", local(7.05)) is None
+    assert last_taken(calls, "1001", local(7.15)) is early  # as things stood when it was dialled
+    assert last_taken(calls, "1001", local(6.95)) is None
     assert last_taken(calls, "1001", local(7.3) + WRAP_UP) is late
     assert last_taken(calls, "1001", local(7.3) + WRAP_UP + timedelta(microseconds=1)) is None
+
+
+def test_a_code_that_is_dialled_while_the_caller_is_on_hold_is_about_that_caller() -> None:
+    before, on_hold = talked(1, "1001", 7, 7.1), talked(2, "1001", 7.2, None, stage=Stage.TALKING)
+    assert last_taken([before, on_hold], "1001", local(7.25)) is on_hold
+    assert last_taken([before, talked(2, "1001", 7.2, 7.3)], "1001", local(7.25)) is not before
 
 
 def test_a_ring_that_was_not_answered_is_no_call_of_that_phones() -> None:
@@ -76,7 +81,7 @@ def test_a_call_that_goes_on_with_somebody_else_is_still_that_phones_last() -> N
     again = Attempt("leg2", "1002", local(7.03), local(7.04), None)
     call = talked(1, "1001", 7, None, attempts=(vanished, again), stage=Stage.TALKING)
     assert last_taken([call], "1001", local(7.1)) is call
-    assert last_taken([call], "1002", local(7.1)) is None
+    assert last_taken([call], "1003", local(7.1)) is None
 
 
 def test_who_has_a_phone_now_did_not_take_what_somebody_else_answered_with_it() -> None:
