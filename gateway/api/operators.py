@@ -195,7 +195,10 @@ async def _step(
 async def _duty(context: Context, operator: Operator) -> DutyModel:
     books, now = await context.bookkeeper.books(), context.clock()
     presence = books.presence(operator.id)
-    said = books.said(operator.id, now)
+    said, next_change = books.said(operator.id, now), books.plan.own_next_change(operator.id, now)
+    until = books.next_start(operator.id, now) if said is Said.OUT else None
+    if said is Said.IN:
+        until = min((each for each in (presence.until, next_change) if each is not None), default=None)
     return DutyModel(
         operator_id=operator.id,
         places=[
@@ -205,10 +208,10 @@ async def _duty(context: Context, operator: Operator) -> DutyModel:
         ],
         said=said,
         said_at=presence.said_at if said else None,
-        until=books.next_start(operator.id, now) if said is Said.OUT else presence.until if said else None,
+        until=until,
         pause=presence.pause,
         paused_at=presence.paused_at,
-        next_change=books.plan.own_next_change(operator.id, now),
+        next_change=next_change,
     )
 
 

@@ -125,18 +125,19 @@ class Books:
         return replace(self, presences={**self.presences, presence.operator_id: presence})
 
     def said(self, operator_id: int, at: datetime) -> Said | None:
-        """What the operator said that still holds at that time. A logout holds until a duty begins after it, also one
-        that nobody had planned yet when it was said."""
+        """What the operator said that still holds at that time. A logout holds until a duty begins after it, a login
+        until one begins or ends, also one that nobody had planned yet when it was said."""
         presence = self.presence(operator_id)
         said = presence.says(at)
-        if said is Said.OUT and presence.said_at is not None:
-            back_at = self.next_start(operator_id, presence.said_at)
-            return None if back_at is not None and back_at <= at else said
-        return said
+        if said is None or presence.said_at is None:
+            return said
+        ends = self.next_start if said is Said.OUT else self.plan.own_next_change
+        ends_at = ends(operator_id, presence.said_at)
+        return None if ends_at is not None and ends_at <= at else said
 
     def next_start(self, operator_id: int, after: datetime) -> datetime | None:
         """When the roster brings this operator next, as far as the plan goes."""
-        starts = (duty.starts_at for duty in self.plan.duties if duty.operator_id == operator_id)
+        starts = (duty.starts_at for duty in self.plan.of_operator(operator_id))
         return min((start for start in starts if start > after), default=None)
 
     def home_queues(self, operator: Operator) -> tuple[str, ...]:

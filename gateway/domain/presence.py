@@ -26,8 +26,8 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """One operator's own state. A login holds until `until`; a logout until the roster next brings this operator, which
-    `books.py` knows."""
+    """One operator's own state. A login holds until `until` at most, and until the roster next brings or takes this
+    operator; a logout until it next brings him, which `books.py` knows."""
 
     operator_id: int
     said: Said | None = None

@@ -153,13 +153,12 @@ class Plan:
 
     def own_next_change(self, operator_id: int, after: datetime) -> datetime | None:
         """When this operator comes or goes next by the roster."""
-        moments = (
-            moment
-            for duty in self.duties
-            if duty.operator_id == operator_id
-            for moment in (duty.starts_at, duty.leaves_at)
-        )
+        moments = (moment for duty in self.of_operator(operator_id) for moment in (duty.starts_at, duty.leaves_at))
         return min((moment for moment in moments if moment > after), default=None)
+
+    def of_operator(self, operator_id: int) -> Iterable[Duty]:
+        """The duties of one operator, in order of their start."""
+        return self._by_operator.get(operator_id, ())
 
     def holds(self, assignment: Assignment) -> bool:
         """Whether the assignment's shift takes place on any of its days, as far as they are the plan's."""
@@ -189,6 +188,13 @@ class Plan:
             absences=changed(self.absences, Absence),
             swaps=changed(self.swaps, Swap),
         )
+
+    @cached_property
+    def _by_operator(self) -> Mapping[int, list[Duty]]:
+        found: dict[int, list[Duty]] = {}
+        for duty in self.duties:
+            found.setdefault(duty.operator_id, []).append(duty)
+        return found
 
     @cached_property
     def _handed_on(self) -> Mapping[tuple[int, date], list[tuple[int, int]]]:

@@ -12,7 +12,7 @@ from gateway.domain.events import Event
 from gateway.domain.holding import Holding, Member, Phone
 from gateway.domain.presence import LONGEST_LOGIN, NO_ANSWER, Presence, Said
 from gateway.domain.trunks import first_trunks
-from tests.domain.values import MONDAY, assigned, books, local, operator, plan, queue, shift
+from tests.domain.values import MONDAY, assigned, away, books, local, operator, plan, queue, shift
 
 SITI, BUDI = operator(1), operator(2, home_queues=("fire",))
 EMERGENCY, FIRE = queue(), queue("fire", minimum=0)
@@ -179,6 +179,15 @@ def test_a_logout_does_not_swallow_a_shift_that_somebody_plans_later() -> None:
     # the morning began before it, the afternoon begins after it
     assert phones(planned, 9) == set()
     assert phones(planned, 15) == {("emergency", "1001")}
+
+
+def test_a_login_does_not_outlast_an_absence_or_a_shift_that_somebody_plans_later() -> None:
+    in_early = said(centre(), SITI, Step.LOG_IN, 7)
+    sick = replace(in_early, plan=centre(assigned(1, last=5), away(1, 10, 24)).plan)
+    assert [phones(sick, hour) for hour in (9.9, 10, 13)] == [{("emergency", "1001")}, set(), set()]
+    in_late = said(centre(assigned(2)), SITI, Step.LOG_IN, 15)
+    planned = replace(in_late, plan=centre(assigned(1, 2, queue="fire", first=1), assigned(1, 2, id=9)).plan)
+    assert [phones(planned, hour) for hour in (21.9, 22)] == [{("emergency", "1001")}, set()]
 
 
 def test_a_logout_leaves_a_standing_place_too_until_a_shift_begins() -> None:
