@@ -68,7 +68,7 @@ TELLS_OF_A_RING = frozenset({"call.operator_missed", "call.answered"})
 
 def after_ring(books: Books, event: Event) -> Presence | Told | None:
     """What a ring that the event tells of makes of the operator's presence: only a count, a pause because the phone was
-    not picked up again and again, or nothing."""
+    not picked up again and again, the end of such a pause, or nothing."""
     operator = books.operator_at(str(event.data.get("phone", "")))
     if operator is None:
         return None
@@ -81,6 +81,8 @@ def after_ring(books: Books, event: Event) -> Presence | Told | None:
         return None
     if after.pause is not None and before.pause is None:
         return _told(operator, after, Step.PAUSE, event.at, CENTRE, NO_ANSWER)
+    if after.pause is None and before.pause is not None:
+        return _told(operator, after, Step.RESUME, event.at, CENTRE, "")
     return None if after is before else after
 
 

@@ -77,4 +77,8 @@ class Presence:
         return self.paused(at, NO_ANSWER) if limit and misses >= limit else replace(self, misses=misses)
 
     def answered(self) -> "Presence":
+        """A ring was picked up: whoever did so is there, whatever rings were missed before, as while no gateway was
+        there to have the phone paused."""
+        if self.pause == NO_ANSWER:
+            return self.resumed()
         return self if self.misses == 0 else replace(self, misses=0)

@@ -119,6 +119,15 @@ def test_an_answer_in_between_counts_from_the_start_and_other_ends_of_a_ring_do_
     assert duty.after_ring(centre(), rang("7777")) is None
 
 
+def test_who_picks_up_is_there_and_not_paused_any_more_for_rings_before_that() -> None:
+    answered = Event("call.answered", local(7), "112-1", {"phone": "1001"})
+    told = duty.after_ring(centre().with_presence(Presence(1, pause=NO_ANSWER, paused_at=local(6))), answered)
+    assert isinstance(told, Told)
+    assert told.presence == Presence(1)
+    assert (told.deed.action, told.deed.actor) == ("operator.resumed", CENTRE)
+    assert duty.after_ring(centre().with_presence(Presence(1, pause="lunch")), answered) is None
+
+
 def test_a_limit_of_none_pauses_nobody_and_who_is_paused_misses_nothing() -> None:
     never = centre(rules=Rules(created_at=MONDAY, missed_rings_limit=0)).with_presence(Presence(1, misses=40))
     assert duty.after_ring(never, rang("1001")) == Presence(1, misses=41)

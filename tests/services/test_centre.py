@@ -61,6 +61,21 @@ async def test_a_phone_that_is_not_picked_up_twice_is_paused_in_the_same_transac
     assert (paused.deed.action, paused.deed.data["phone"]) == ("operator.paused", "1001")
 
 
+async def test_a_gateway_that_comes_back_pauses_nobody_who_has_picked_up_since(services: Services) -> None:
+    """Nobody paused the phone in Asterisk meanwhile: it went on being rung."""
+    siti = await hired(services)
+    missed = a_call("112-1.1", *rung("112-1.1", "1001", 3), *rung("112-1.1", "1001", 20))
+    answered = [
+        LegRung("112-2.1", local(8.1), "leg", "1001"),
+        LegConnected("112-2.1", local(8.1), "leg", "1001"),
+        CallerLeft("112-2.1", local(8.2), 16, Side.CALLER),
+    ]
+    left = CallerLeft("112-1.1", local(8), 16, Side.CALLER)
+    await told(services, *missed, left, *a_call("112-2.1", *answered, at_h=8.05))
+    assert (await services.bookkeeper.books()).presence(siti.id).pause is None
+    assert [each.deed.action for each in services.told] == ["operator.paused", "operator.resumed"]
+
+
 async def test_a_ring_is_judged_though_the_journal_was_being_read_when_it_was_to_be(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
