@@ -87,6 +87,10 @@ class Callbacks:
         are too many of them to be kept in mind."""
         self._dialling: frozenset[str] = frozenset()
         """The dials that go on, by id."""
+        self._calling: dict[str, int] = {}
+        """Those of them whose operator has picked up, with him."""
+        self._last_calls: dict[int, datetime] = {}
+        """When the last of each operator's was over that was told since the start."""
         self._missing: frozenset[str] = frozenset()
         self._failed: deque[str] = deque(maxlen=FAILED_KEPT)
         self._overdue: Overdue | None = None
@@ -101,9 +105,11 @@ class Callbacks:
         """Takes up what is open and the dials that go on: at start, and after the store was away. Raises StoreAway."""
         numbers = await self._store.called_for(NUMBERS_KEPT)
         self._called_for = None if numbers is None else set(numbers)
-        self._dialling = frozenset(
-            task.dialling for task in await self._store.dialling_callbacks() if task.dialling is not None
-        )
+        going_on = await self._store.dialling_callbacks()
+        self._dialling = frozenset(task.dialling for task in going_on if task.dialling is not None)
+        self._calling = {}
+        for task in going_on:
+            self._remember_operators(task)
 
     async def follow(self, calls: Iterable[Call], dials: Sequence[DialFact] = ()) -> Followed:
         """What the calls, those of them that have ended, and the steps of dials make of the tasks, to be stored with
@@ -136,6 +142,14 @@ class Callbacks:
             self._remember_number(task)
             over = {dial.id for dial in task.dials}
             self._dialling = self._dialling - over | ({task.dialling} if task.dialling else set())
+            self._remember_operators(task)
+
+    def _remember_operators(self, task: Callback) -> None:
+        for dial in task.dials:
+            if dial.rung_at is not None and dial.ended_at is None:
+                self._calling[dial.id] = dial.operator_id
+            elif self._calling.pop(dial.id, None) is not None and dial.ended_at is not None:
+                self._last_calls[dial.operator_id] = dial.ended_at
 
     def _remember_number(self, task: Callback) -> None:
         if self._called_for is None:
@@ -168,6 +182,14 @@ class Callbacks:
             self._failed.append(ring_id)
 
     # ---------------------------------------------------------------- the watch
+
+    def is_calling(self, operator_id: int) -> bool:
+        """Whether this operator is on the line of a dial now: he has picked up his phone."""
+        return operator_id in self._calling.values()
+
+    def last_call(self, operator_id: int) -> datetime | None:
+        """When the last such line was over; None where none is known of since the start."""
+        return self._last_calls.get(operator_id)
 
     async def overdue(self, now: datetime) -> Overdue | None:
         """The callers who wait past their time; None where nobody does. Once a second, for the watch: it also writes

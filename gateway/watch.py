@@ -196,7 +196,7 @@ class Watch:
         if self._late_key and self._late_key.about == phone and self._late_key.at >= lone.since:
             lone.is_silent = False
         self._late_key = None
-        if self._has_talked(lone):
+        if self._has_talked(lone, books):
             lone.ask_at_s, lone.since, lone.ring_id, lone.is_silent = now_s + 60 * interval_min, now, "", False
         elif lone.ring_id:
             if now_s > lone.answer_by_s:
@@ -227,13 +227,19 @@ class Watch:
         asked = alarm.raised_at - timedelta(seconds=books.rules.lone_answer_s + ASKING_S)
         return _Lone(phone, ask_at_s, asked, is_silent=True)
 
-    def _has_talked(self, lone: _Lone) -> bool:
-        """Whether somebody talks at that phone, or has talked since. A line that is merely busy may only ring."""
+    def _has_talked(self, lone: _Lone, books: Books) -> bool:
+        """Whether somebody talks at that phone, or has talked since, or calls somebody back. A line that is merely busy
+        may only ring."""
+        operator = books.operator_at(lone.phone)
+        if operator is not None and self._callbacks.is_calling(operator.id):
+            return True
         for call in self._running_calls():
             for ring in call.attempts:
                 if ring.phone == lone.phone and ring.answered_at is not None and ring.left_at is None:
                     return True
-        ended_at = self._last_talks().get(lone.phone)
+        called_back = None if operator is None else self._callbacks.last_call(operator.id)
+        ended_ats = (self._last_talks().get(lone.phone), called_back)
+        ended_at = max((each for each in ended_ats if each is not None), default=None)
         if ended_at is None or ended_at == lone.talk_ended_at:
             return False
         lone.talk_ended_at = ended_at

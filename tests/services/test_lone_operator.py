@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.facts import CallerLeft, LegConnected, LegLeft, LegRung, Side
+from gateway.domain.facts import (
+    CallerLeft,
+    DialFact,
+    DialResult,
+    DialStep,
+    LegConnected,
+    LegLeft,
+    LegRung,
+    Side,
+)
 from gateway.domain.presence import NO_ANSWER
 from gateway.ports import SwitchboardAway
 from tests.domain.values import local
+from tests.services.conftest import ANI
+from tests.services.test_callbacks import newest, unheard
 from tests.services.test_centre import a_call, told
+from tests.services.test_office import hired
 from tests.services.test_watch import after, alarms, away, rules, say
 from tests.told import Services
 
@@ -79,6 +91,28 @@ async def test_a_line_that_is_busy_without_end_is_asked_all_the_same(services: S
     assert services.switchboard.rings == []
     await after(services, 106)
     assert len(services.switchboard.rings) == 1
+
+
+async def test_who_calls_somebody_back_is_alive_and_is_not_asked_meanwhile(services: Services) -> None:
+    siti = await hired(services)
+    await told(services, *unheard("112-9.1", hour=0.01))
+    await silent(services)
+    task = await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
+    await after(services, 1)
+    assert "lone_silent" in await alarms(services)  # the phone only rings
+    await told(services, DialFact(task.dialling or "", services.clock(), DialStep.RUNG))
+    services.line.stand("1001", "talking")
+    for seconds in (1, 30 * 60, 106):
+        await after(services, seconds)
+        assert "lone_silent" not in await alarms(services)
+    services.clock.at = local(1.1)
+    await told(services, DialFact(task.dialling or "", local(1.1), DialStep.ENDED, DialResult.ANSWERED))
+    services.line.stand("1001", "free")
+    await after(services, 1)
+    await after(services, 30 * 60 - 2)
+    assert len(services.switchboard.rings) == 1
+    await after(services, 2)
+    assert len(services.switchboard.rings) == 2
 
 
 @pytest.mark.parametrize(("talked_at", "is_alive"), [(local(0.4), False), (local(0.6), True)])
