@@ -71,7 +71,7 @@ UtcMoment = Annotated[
 class NewShift(Body):
     name: PersonName
     start: WallTime
-    end: Annotated[WallTime, Field(description="At or before the start: on the next day.")]
+    end: Annotated[WallTime, Field(description="Before the start: on the next day. It is not the start itself.")]
     rule: Annotated[
         Word,
         StringConstraints(to_upper=True, strip_whitespace=True),

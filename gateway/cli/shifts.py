@@ -18,7 +18,7 @@ def add_to(commands: Commands) -> None:
     add = command(own, "add", add_shift, example="shift add night 22:00 06:00")
     add.add_argument("name", metavar="NAME", help="as the roster shows it")
     add.add_argument("start", type=wall_time, metavar="START", help="by the centre's wall clock, such as 06:00")
-    add.add_argument("end", type=wall_time, metavar="END", help="at or before START: on the next day")
+    add.add_argument("end", type=wall_time, metavar="END", help="before START: on the next day")
     add.add_argument(
         "--rule",
         metavar="RRULE",
@@ -58,8 +58,7 @@ async def list_shifts(desk: Desk, _: Namespace) -> Reply:
 
 
 async def add_shift(desk: Desk, arguments: Namespace) -> Reply:
-    """A new shift, by the wall clock of the centre's zone. One that ends at or before its start ends on the next
-    day."""
+    """A new shift, by the wall clock of the centre's zone. One that ends before its start ends on the next day."""
     first = arguments.first or desk.today
     body = {
         "name": arguments.name,

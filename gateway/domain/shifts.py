@@ -17,8 +17,7 @@ EVERY_DAY = "FREQ=DAILY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift(Kept):
-    """A pattern such as morning, 06:00 to 14:00 every day. One that ends at or before its start ends on the next
-    day."""
+    """A pattern such as morning, 06:00 to 14:00 every day. One that ends before its start ends on the next day."""
 
     KIND: ClassVar[str] = "shift"
 
