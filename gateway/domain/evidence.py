@@ -112,8 +112,14 @@ def of_dial(dial: Dial) -> Recording | None:
 
 
 def _talk_s(call: Call) -> float:
+    """Seconds with somebody of the centre's on the line; where there were two, they count once."""
     talks = ((each.answered_at, each.left_at or call.ended_at) for each in call.attempts)
-    return sum((left - answered).total_seconds() for answered, left in talks if answered and left)
+    seconds, until = 0.0, None
+    for answered, left in sorted((answered, left) for answered, left in talks if answered and left):
+        since = answered if until is None else max(answered, until)
+        seconds += max(0.0, (left - since).total_seconds())
+        until = max(since, left)
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)

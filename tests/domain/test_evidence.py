@@ -16,6 +16,7 @@ from gateway.domain.facts import (
     Entered,
     Fact,
     FellBack,
+    Joined,
     LegConnected,
     LegLeft,
     LegRung,
@@ -79,6 +80,13 @@ def test_a_recording_runs_from_its_start_to_the_end_of_its_call_and_is_to_be_as_
 
     _, known = told(STARTED, ANSWERED, QUEUED, RUNG, TALKING, LEFT, ENDED)
     assert known == {"112-1.0": a_recording(started_at=after(0.1))}
+
+
+def test_time_in_which_two_people_talked_with_the_caller_is_talked_once() -> None:
+    third = LegRung("112-1.0", after(9), "third", "1099"), Joined("112-1.0", after(10), "third", "1099", "1001")
+    stayed = LegLeft("112-1.0", after(16), "leg", "1001", 16)
+    _, known = told(STARTED, ANSWERED, QUEUED, RUNG, TALKING, *third, stayed, ENDED)
+    assert known["112-1.0"].talk_s == 12.0
 
 
 def test_a_call_that_was_cancelled_before_112_answered_need_have_no_sound() -> None:
