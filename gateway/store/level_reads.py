@@ -55,7 +55,8 @@ def _levels(dialect: Dialect, since: datetime, now: datetime, within_s: Mapping[
         )
     )
     is_answered = and_(calls.c.operator.is_not(None), calls.c.answered_at.is_not(None))
-    in_time = and_(is_answered, _wait_s(dialect) <= limit_s)
+    # where an agency or a last-resort number answered first, the one time is theirs, and not the operator's
+    in_time = and_(is_answered, calls.c.relieved_by.is_(None), _wait_s(dialect) <= limit_s)
     is_decided = or_(calls.c.answered_at.is_not(None), calls.c.ended_at.is_not(None), overdue)
     return (
         select(

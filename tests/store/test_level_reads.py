@@ -54,9 +54,10 @@ async def test_a_call_counts_as_answered_in_time_late_or_not_at_all(repository: 
         left(7, 90, Outcome.FELL_BACK, relieved_by="08123", answered_at=NOON + timedelta(seconds=8)),
         came(8, queue="fire", wait_s=6.0),
         came(9, queue="fire", wait_s=4.5),
+        came(10, 8.0, relieved_by="08123"),  # an agency was first, and an operator came later
     )
     assert await reads.levels.service_levels(NOON, NOW, WITHIN_S) == {
-        "emergency": ServiceLevel(offered=7, answered=4, in_time=2),
+        "emergency": ServiceLevel(offered=8, answered=5, in_time=2),
         "fire": ServiceLevel(offered=2, answered=2, in_time=1),
     }
 
