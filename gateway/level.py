@@ -79,11 +79,16 @@ class Level:
         """Whether the last look left the members alone, because the journal was not read to its end."""
         self.holds_until: datetime | None = None
         """When the roster next wants something else; None while nothing is known to come."""
+        self._level_at: tuple[Books, datetime] | None = None
+        """The books and the time of the last look at which all was known that operators had said."""
+        self._brought: set[tuple[str, str]] = set()
+        """The places that were given since then, by queue and phone."""
 
     async def look(self) -> None:
         """Compares what Asterisk should hold with what it holds, and carries out the difference.
 
-        A command that Asterisk refuses is kept in `applied.problems`, and tried again at the next look.
+        A command that Asterisk refuses is kept in `applied.problems`, and tried again at the next look. While it is not
+        known what operators dialled, their places stay as they are, but whose shift begins has his.
         Raises SwitchboardAway or StoreAway.
         """
         async with self._looking:
@@ -92,7 +97,13 @@ class Level:
             # it
             knows_all = await self._journal.catch_up()
             at = self._clock()
-            books = await self._bookkeeper.books()
+            try:
+                books = await self._bookkeeper.books()
+            except StoreAway:
+                await self._bring_newcomers(held, at)
+                raise
+            if not knows_all:
+                await self._bring_newcomers(held, at)
             want = wanted(books, self._always, at)
             commands = [each for each in difference(want, held) if knows_all or not isinstance(each, _OF_MEMBERS)]
             problems = await self._switchboard.carry_out(commands) if commands else {}
@@ -101,7 +112,22 @@ class Level:
             self.applied = Applied(at, problems)
             self.holds_until, self.is_behind = _next_change(books, at), not knows_all
             if knows_all:
+                self._level_at, self._brought = (books, at), set()
                 await self._settle_presences(want, held, at)
+
+    async def _bring_newcomers(self, held: Held, at: datetime) -> None:
+        """Gives those their places whom the roster, as it was read last, has brought since the last look at which all
+        was known: a store that is away keeps nobody out of his shift. Each once: who goes again has said so. Raises
+        SwitchboardAway."""
+        if self._level_at is None:
+            return
+        books, since = self._level_at
+        there, now = books.places(since), books.places(at)
+        keys = sorted(now.keys() - there.keys() - held.members.keys() - self._brought)
+        problems = await self._switchboard.carry_out([AddMember(now[key]) for key in keys]) if keys else {}
+        for subject, reason in problems.items():
+            log.warning("command_refused", extra={"about": about(subject), "reason": reason})
+        self._brought |= {key for key in keys if "/".join(key) not in problems}
 
     async def apply(self) -> None:
         """Applies a change that is already stored. Where Asterisk is away, the next look applies it."""

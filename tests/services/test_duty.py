@@ -10,14 +10,15 @@ from gateway.domain import duty
 from gateway.domain.audit import CENTRE
 from gateway.domain.change import Change
 from gateway.domain.duty import Step
-from gateway.domain.holding import Command, Member
+from gateway.domain.holding import Command, Member, RemoveMember
 from gateway.domain.presence import Said
 from gateway.level import Level
-from gateway.ports import SwitchboardAway
+from gateway.ports import StoreAway, SwitchboardAway
 from tests.domain.values import assigned, local, shift
 from tests.services.conftest import ANI
 from tests.services.test_office import hired, put
-from tests.told import Services
+from tests.services.test_watch import away
+from tests.told import Services, carried_out
 
 
 async def test_while_the_journal_is_not_read_to_its_end_nobody_is_put_in_or_taken_out(services: Services) -> None:
@@ -32,6 +33,42 @@ async def test_while_the_journal_is_not_read_to_its_end_nobody_is_put_in_or_take
     services.journal.knows_all = True
     await services.level.look()
     assert ("emergency", "1001") in services.switchboard.held.members
+
+
+@pytest.mark.parametrize(("is_away", "knows_all"), [(True, False), (True, True), (False, False)])
+async def test_a_shift_that_begins_while_the_store_is_away_brings_its_people_once(
+    services: Services, is_away: bool, knows_all: bool
+) -> None:
+    """As it was read last; who goes stays until it is known what was dialled meanwhile."""
+    for phone in ("1001", "1002"):
+        await hired(services, phone)
+    await put(services, shift())
+    await put(services, shift(2, "14:00", "22:00"))
+    await put(services, assigned(1))
+    await put(services, assigned(2, 2))
+    services.clock.at = local(13)
+    await services.level.look()
+    assert set(services.switchboard.held.members) == {("emergency", "1001")}
+
+    async def looked(hour: float) -> set[tuple[str, str]]:
+        services.clock.at = local(hour)
+        services.journal.knows_all = knows_all
+        if is_away:
+            with away(services.store, "audit_head"), pytest.raises(StoreAway):
+                await services.level.look()
+        else:
+            await services.level.look()
+        return set(services.switchboard.held.members)
+
+    assert await looked(13.9) == {("emergency", "1001")}
+    assert await looked(14) == {("emergency", "1001"), ("emergency", "1002")}
+    gone = RemoveMember("emergency", "1002")  # he dials *45: the dialplan takes him out
+    services.switchboard.held = carried_out(services.switchboard.held, gone)
+    assert await looked(14.1) == {("emergency", "1001")}
+
+    services.journal.knows_all = True
+    await services.level.look()
+    assert set(services.switchboard.held.members) == {("emergency", "1002")}
 
 
 async def test_what_is_dialled_while_a_supervisor_acts_is_not_undone(
