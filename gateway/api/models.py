@@ -231,7 +231,13 @@ class CallModel(Told):
     cause: Annotated[int | None, Field(description="The cause of the end, as in ITU-T Q.850.")]
     wait_s: Annotated[float | None, Field(description="Seconds from arrival to the first person's voice, or the end.")]
     ring_s: Annotated[float | None, Field(description="Seconds that the phone which answered had rung.")]
-    talk_s: Annotated[float | None, Field(description="Seconds with a person on the line; null while it lasts.")]
+    talk_s: Annotated[
+        float | None,
+        Field(
+            description="Seconds from the first person's voice to the end, with what the caller waited once more in "
+            "between; null while it lasts."
+        ),
+    ]
     disposition: Annotated[DispositionModel | None, Field(description="Null where nobody has said what it was.")]
     ministry_kind: Annotated[
         MinistryKind | None, Field(description="How the ministry counts that disposition: one of its four kinds.")

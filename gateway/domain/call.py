@@ -139,7 +139,8 @@ class Call:
 
     @property
     def talk_s(self) -> float | None:
-        """Seconds with a person on the line; None before that, or while it lasts."""
+        """Seconds from the first person's voice to the end, also where the caller waited once more in between; None
+        before that, or while it lasts."""
         return _seconds(self.answered_at, self.ended_at)
 
 
