@@ -113,7 +113,9 @@ def missing(found: Iterable[Undisposed], duties: Collection[Duty], ids_shown: in
     groups: dict[tuple[int | None, str, int | None, date | None], list[Undisposed]] = {}
     for each in found:
         own = by_operator.get(each.operator_id, ()) if each.operator_id is not None else ()
-        duty_then = next((duty for duty in own if duty.covers(each.answered_at)), None)
+        # as in a report: in the overlap after a shift an operator who works the next one, too, is in that
+        there = (duty for duty in own if duty.covers(each.answered_at))
+        duty_then = max(there, key=lambda duty: (duty.starts_at, duty.shift_id, duty.date), default=None)
         shift = (duty_then.shift_id, duty_then.date) if duty_then else (None, None)
         groups.setdefault((each.operator_id, each.phone, *shift), []).append(each)
     told = [

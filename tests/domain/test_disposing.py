@@ -115,3 +115,9 @@ def test_what_is_missing_is_told_by_operator_and_shift() -> None:
         (2, 2, DAY, 1, ("112-4",)),
         (None, None, None, 1, ("112-6",)),
     ]
+
+
+def test_in_the_overlap_after_his_shift_who_works_the_next_one_too_is_in_that_as_in_reports() -> None:
+    roster = plan([shift(overlap_min=30), shift(2, "14:00", "22:00")], assigned(1), assigned(1, shift_id=2))
+    [group] = missing([undisposed(1, local(14.2))], roster.duties, ids_shown=1)
+    assert group.shift_id == 2
