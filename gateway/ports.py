@@ -375,6 +375,21 @@ class LyingFile:
     is_sealed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of a day's recordings, in order of their ids, those after `after` and up to `until`; None is up to the last.
+    Nobody knows how many callers a day had: part by part it fits into memory."""
+
+    after: str = ""
+    until: str | None = None
+
+    def holds(self, recording_id: str) -> bool:
+        return self.after < recording_id and (self.until is None or recording_id <= self.until)
+
+
+ALL = Part()
+
+
 class Vault(Protocol):
     """What the services need of the vault's worker: a process of its own, of low priority, which alone writes there.
     Each call has a time limit and may raise VaultAway. All of them can be asked again after a crash: what was done
@@ -397,10 +412,13 @@ class Vault(Protocol):
         """Whether its destruction stands in its day's chain. Raises Unsealable, which says why, where something tells
         of it that cannot be believed."""
 
-    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
-        """The files of sound, raw and sealed, in the folders of those days (UTC). Raises Unsealable where one of them
-        cannot be read: then nobody knows what lies there. What lies in a bucket that cannot be listed is taken to be
-        there as its manifests say; `are_seen` raises VaultAway then, for whoever goes by what is not there."""
+    async def files(
+        self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False
+    ) -> list[LyingFile]:
+        """The files of sound, raw and sealed, of that part of the folders of those days (UTC). Raises Unsealable where
+        one of them cannot be read: then nobody knows what lies there. What lies in a bucket that cannot be listed is
+        taken to be there as its manifests say; `are_seen` raises VaultAway then, for whoever goes by what is not
+        there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,12 @@ from gateway.office import Office
 from gateway.on_call import OnCallList
 from gateway.past import Past
 from gateway.ports import (
+    ALL,
     Dialling,
     Listened,
     LyingFile,
     Moving,
+    Part,
     Refused,
     Ring,
     Sealed,
@@ -258,6 +260,8 @@ class ToldVault:
     unreadable: set[date] = field(default_factory=set)
     """Days whose folder cannot be read."""
     asked: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    """Which parts of a day were asked for."""
     changed_at: datetime = datetime(2026, 8, 16, tzinfo=UTC)
 
     async def seal(self, recording: Recording) -> Sealed:
@@ -296,8 +300,11 @@ class ToldVault:
             raise Unsealable(self.doubtful[recording.id])
         return recording.id in self.destroyed
 
-    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
+    async def files(
+        self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False
+    ) -> list[LyingFile]:
         self._answer()
+        self.parts.append(part)
         if since.date() in self.unreadable:
             raise Unsealable(f"the folder {since:%Y/%m/%d} cannot be read")
         raw = [(file, size, False) for file, size in self.sounds.files.items()]
@@ -305,7 +312,7 @@ class ToldVault:
         return [
             LyingFile(recording_id(file), file, size, self.changed_at, is_sealed)
             for file, size, is_sealed in raw + stored
-            if f"{since:%Y/%m/%d}" <= file[:10] <= f"{until:%Y/%m/%d}"
+            if f"{since:%Y/%m/%d}" <= file[:10] <= f"{until:%Y/%m/%d}" and part.holds(recording_id(file))
         ]
 
     def _answer(self) -> None:

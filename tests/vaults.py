@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.api.exports import Source
 from gateway.domain.recordings import Recording, Seal, State
-from gateway.ports import LyingFile, Sealed, Unsealable, VaultAway
+from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway
 from gateway.vault.recordings import NoRecording
 
 
@@ -58,12 +58,15 @@ class OwnVault:
     async def is_destroyed(self, recording: Recording) -> bool:
         raise NotImplementedError
 
-    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
+    async def files(
+        self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False
+    ) -> list[LyingFile]:
         if self.is_away or (are_seen and self.is_unlisted):
             raise VaultAway("nobody listens")
         return [
             LyingFile(path.stem, str(path.relative_to(self.root)), 3, since, is_sealed=True)
             for path in self.root.rglob("*.ogg")
+            if part.holds(path.stem)
         ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.ports import LyingFile, Unsealable
+from gateway.ports import ALL, LyingFile, Part, Unsealable
 from gateway.vault import manifest
 from gateway.vault.certificates import Certificates
 from gateway.vault.folders import RAW_ENDINGS, days, folder_of
@@ -27,21 +27,22 @@ def lying_files(
     certificates: Certificates,
     since: datetime,
     until: datetime,
+    part: Part = ALL,
     *,
     are_seen: bool = False,
 ) -> Iterator[LyingFile]:
-    """The sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket that does not
-    answer, it is taken to be there as its manifests say; `are_seen` raises ShelfAway then. Blocking; may raise OSError,
-    and Unsealable where one of the folders cannot be read: then nobody knows what lies there."""
+    """That part of the sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket
+    that does not answer, it is taken to be there as its manifests say; `are_seen` raises ShelfAway then. Blocking; may
+    raise OSError, and Unsealable where one of the folders cannot be read: then nobody knows what lies there."""
     for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
         folder = folder_of(day)
         try:
-            names = sorted((root / folder).iterdir())
+            names = sorted(path for path in (root / folder).iterdir() if part.holds(path.stem))
         except OSError as error:
             raise Unsealable(f"the folder {folder} cannot be read: {error.strerror}. Remedy: see whose it is") from None
-        for each in list(shelf.lying(folder)) if are_seen else _sealed(root, shelf, certificates, folder):
-            name = each.name.rpartition("/")[2]
-            found_id = name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
+        sealed = _on_shelf(shelf, folder, part) if are_seen else _sealed(root, shelf, certificates, folder, part)
+        for each in sealed:
+            found_id = _id(each)
             is_sealed = (root / folder / f"{found_id}.json").exists()
             yield LyingFile(found_id, each.name, each.bytes, each.changed_at, is_sealed)
         for path in names:
@@ -56,19 +57,28 @@ def lying_files(
                 yield LyingFile(path.stem, f"{folder}/{path.name}", status.st_size, changed_at, is_sealed=False)
 
 
-def _sealed(root: Path, shelf: Shelf, certificates: Certificates, folder: str) -> list[Lying]:
+def _sealed(root: Path, shelf: Shelf, certificates: Certificates, folder: str, part: Part) -> list[Lying]:
     try:
-        return list(shelf.lying(folder))
+        return _on_shelf(shelf, folder, part)
     except ShelfAway as error:
         log.warning("shelf_not_listed", extra={"folder": folder, "reason": str(error)})
-        return list(_as_manifests_say(root, certificates, folder))
+        return list(_as_manifests_say(root, certificates, folder, part))
 
 
-def _as_manifests_say(root: Path, certificates: Certificates, folder: str) -> Iterator[Lying]:
+def _on_shelf(shelf: Shelf, folder: str, part: Part) -> list[Lying]:
+    return [each for each in shelf.lying(folder) if part.holds(_id(each))]
+
+
+def _id(lying: Lying) -> str:
+    name = lying.name.rpartition("/")[2]
+    return name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
+
+
+def _as_manifests_say(root: Path, certificates: Certificates, folder: str, part: Part) -> Iterator[Lying]:
     """What is sealed, and not destroyed. What was only begun to be may lie there still: a hold may have stopped it."""
     destroyed = certificates.standing(folder)
     for path in sorted((root / folder).glob("*.json")):
-        if path.stem in destroyed:
+        if path.stem in destroyed or not part.holds(path.stem):
             continue
         with contextlib.suppress(NoManifest, OSError, KeyError, TypeError):
             stored = manifest.read(read_plain(path), path.stem)["stored"]

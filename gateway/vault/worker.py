@@ -23,7 +23,7 @@ from typing import Any
 
 from gateway import __version__, logs
 from gateway.domain.recordings import Recording
-from gateway.ports import Unsealable
+from gateway.ports import Part, Unsealable
 from gateway.settings import Settings
 from gateway.vault import messages, nightly
 from gateway.vault.certificates import Certificates
@@ -141,7 +141,13 @@ class Work:
                     log.info("vault_parts_cleared", extra={"count": cleared})
                 files = []
                 lying = lying_files(
-                    self._root, self._shelf, self._certificates, since, until, are_seen=asked["are_seen"]
+                    self._root,
+                    self._shelf,
+                    self._certificates,
+                    since,
+                    until,
+                    Part(**asked["part"]),
+                    are_seen=asked["are_seen"],
                 )
                 for each in lying:
                     files.append(messages.of_file(each))

@@ -9,11 +9,12 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from gateway.domain.recordings import Recording
-from gateway.ports import LyingFile, Sealed, Unsealable, VaultAway
+from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway
 from gateway.settings import Settings
 from gateway.vault import messages
 
@@ -109,8 +110,12 @@ class VaultWorker:
     async def is_destroyed(self, recording: Recording) -> bool:
         return bool(await self._ask("is_destroyed", recording=messages.of_recording(recording)))
 
-    async def files(self, since: datetime, until: datetime, *, are_seen: bool = False) -> list[LyingFile]:
-        told = await self._ask("files", since=since.isoformat(), until=until.isoformat(), are_seen=are_seen)
+    async def files(
+        self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False
+    ) -> list[LyingFile]:
+        told = await self._ask(
+            "files", since=since.isoformat(), until=until.isoformat(), part=asdict(part), are_seen=are_seen
+        )
         return [messages.file(each) for each in told]
 
     async def _ask(self, job: str, **what: Any) -> Any:

@@ -31,7 +31,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
 )
 from gateway.domain.recordings import Kind, Recording, State
-from gateway.ports import Moving, Reading, StoreAway, VaultAway
+from gateway.ports import Moving, Part, Reading, StoreAway, VaultAway
 from gateway.store import tables
 from gateway.store.database import writing
 from gateway.store.reads import Reads
@@ -580,6 +580,31 @@ async def test_a_day_that_could_not_be_read_at_the_start_is_tried_again_until_it
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert "recordings_not_recovered" not in caplog.messages  # it is an old day again
+
+
+async def test_a_day_of_many_callers_is_settled_part_by_part_each_file_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed sound that is gone, raw sound without a record before, between and after the others, and the rest is
+    well."""
+    monkeypatch.setattr("gateway.recovery.ROWS_AT_ONCE", 2)
+    ids = [f"112-{number}.0" for number in range(1, 6)]
+    for each in ids:
+        file = f"2026/08/16/{each}.raw"
+        await tell(services, *begins(each, file), *ends(call_id=each))
+        services.sounds.write(file, 20)
+    await sealed(services)
+    del services.vault.sealed[ids[3]]
+    strays = ["000", "112-2.5", "notes"]
+    for stray in strays:
+        services.sounds.write(f"2026/08/16/{stray}.raw", 3)
+    services.vault.changed_at = MONDAY - timedelta(hours=1)
+    asked = len(services.vault.parts)
+    assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1, "found": 3}
+    assert services.vault.parts[asked:] == [Part("", ids[1]), Part(ids[1], ids[3]), Part(ids[3], None)]
+    assert [(await row(services, each)).state is State.LOST for each in ids] == [False, False, False, True, False]
+    assert {(await row(services, stray)).kind for stray in strays} == {Kind.STRAY}
+    assert await services.recovery.settle([MONDAY.date()]) == {}
 
 
 async def test_what_the_worker_had_sealed_when_the_gateway_died_is_found_and_not_sealed_twice(

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.ports import LyingFile, Unsealable, VaultAway
+from gateway.ports import LyingFile, Part, Unsealable, VaultAway
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
 from gateway.vault.listing import lying_files
@@ -70,6 +70,18 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
         with pytest.raises(Unsealable, match="destroyed"):
             await vault.seal(made)
     assert house.findings() == []
+
+
+async def test_a_part_of_a_day_is_told_without_the_rest_of_it(house: House) -> None:
+    made = [house.recording(number, two_tones(0.1)) for number in range(1, 4)]
+    async with working(house) as vault:
+        await vault.seal(made[1])
+        whole = await vault.files(NOON, NOON)
+        first, second, third = (each.id for each in made)
+        assert {each.id for each in whole} == {first, second, third}
+        for part in (Part("", first), Part(first, second), Part(second), Part(first), Part(third)):
+            assert await vault.files(NOON, NOON, part) == [each for each in whole if part.holds(each.id)]
+        assert [each.is_sealed for each in await vault.files(NOON, NOON, Part(first, second))] == [True, False]
 
 
 async def test_a_disk_that_is_not_mounted_has_lost_nothing(house: House) -> None:
