@@ -66,6 +66,10 @@ class BackupFailed(Exception):
     """It cannot be made or restored; the message says why, and what to do."""
 
 
+class Unread(OSError):
+    """A file of the centre's that cannot be read; the words are the disk's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The page that says what a backup is. `schema` is the database's revision; `sums` the SHA-256 of SHA256SUMS."""
@@ -137,13 +141,20 @@ class Writing:
         self.files = self.bytes = 0
 
     def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
-        """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError."""
-        with open_file(source) as read:
-            return self.copy_open(read, name, tell, os.fstat(read.fileno()).st_size)
+        """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError; Unread, and then nothing of it
+        is there."""
+        try:
+            read = open_file(source)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unread(error.errno, error.strerror, str(source)) from error
+        with read:
+            return self.copy_open(read, source, name, tell, os.fstat(read.fileno()).st_size)
 
-    def copy_open(self, read: BufferedReader, name: str, tell: Tell, size_bytes: int) -> str:
-        """Copies the next bytes of an open file. Returns the SHA-256."""
-        return self._put(name, pieces(read, size_bytes), tell)
+    def copy_open(self, read: BufferedReader, source: Path, name: str, tell: Tell, size_bytes: int) -> str:
+        """Copies the next bytes of a file that is open. Returns the SHA-256. Raises Unread, as `copy` does."""
+        return self._put(name, _readable(read, source, size_bytes), tell)
 
     def write(self, data: bytes, name: str) -> str:
         """Writes a file of those bytes. Returns the SHA-256."""
@@ -187,7 +198,11 @@ class Writing:
     def _put(self, name: str, read: Iterator[bytes], tell: Tell) -> str:
         path = self.folder / safe(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = write_pieces(path, read, tell)
+        try:
+            digest = write_pieces(path, read, tell)
+        except Unread:
+            path.unlink(missing_ok=True)
+            raise
         self._add(name, digest, path.stat().st_size)
         return digest
 
@@ -236,6 +251,13 @@ def refuse_links(folder: Path) -> None:
 def open_file(file: Path) -> BufferedReader:
     """The file to read from, which is no link, and no pipe that one would wait at. Raises OSError."""
     return os.fdopen(open_plain(file), "rb")
+
+
+def _readable(file: BufferedReader, source: Path, size_bytes: int) -> Iterator[bytes]:
+    try:
+        yield from pieces(file, size_bytes)
+    except OSError as error:
+        raise Unread(error.errno, error.strerror, str(source)) from error
 
 
 def pieces(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:

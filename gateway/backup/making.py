@@ -6,7 +6,6 @@ beyond it is read after a restore as it is after a crash.
 """
 
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +22,7 @@ from gateway.backup.folder import (
     BackupFailed,
     Manifest,
     Tell,
+    Unread,
     Writing,
     is_safe,
     open_file,
@@ -43,7 +43,8 @@ PUBLIC = ".pub.pem"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that is whole."""
+    """A backup. `problems` tell, in words, what in it is not as it was sealed, and what cannot be read and is not in
+    it."""
 
     folder: Path
     manifest: Manifest
@@ -71,7 +72,7 @@ def make(
         database = writing.folder / DATABASES[kind]
         schema = _database(settings, kind, database)
         writing.took(database.name)
-        _journal(settings, writing, tell)
+        unread = _journal(settings, writing, tell)
         _plain_state(settings, writing)
         found = Found()
         if has_sound:
@@ -109,7 +110,7 @@ def make(
     except BaseException:
         writing.drop()
         raise
-    return Made(folder, Manifest.read(folder), tuple(found.problems))
+    return Made(folder, Manifest.read(folder), (*unread, *found.problems))
 
 
 def _database(settings: Settings, kind: str, target: Path) -> str:
@@ -128,33 +129,55 @@ def _database(settings: Settings, kind: str, target: Path) -> str:
     return schema
 
 
-def _journal(settings: Settings, writing: Writing, tell: Tell) -> None:
+def _journal(settings: Settings, writing: Writing, tell: Tell) -> list[str]:
     """Copies the segments, up to the last whole record of each. The one that Asterisk writes to gets the name that
-    rotation would give it: after a restore Asterisk begins another."""
+    rotation would give it: after a restore Asterisk begins another. Returns, in words, which of the others cannot be
+    read: as with the reader of the journal, what lies beside it holds up nothing."""
     copied: set[tuple[int, int]] = set()
+    unread: dict[str, str] = {}
     for _ in range(LOOKS):
         is_new = False
         for path in sorted(settings.journal_dir.glob("journal*")):
             try:
-                file = open_file(path)
+                is_new = _segment(path, copied, writing, tell) or is_new
             except FileNotFoundError:
                 is_new = True  # renamed under our eyes: it is found under its new name
-                continue
-            with file:
-                state = os.fstat(file.fileno())
-                key = segment_key(file) if stat.S_ISREG(state.st_mode) else None
-                name = f"journal-{key}.csv" if path.name == CURRENT else path.name
-                if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(f"{JOURNAL}/{name}"):
-                    continue
-                file.seek(0)
-                if (writing.folder / JOURNAL / name).exists():  # another one had that name a moment ago
-                    name = f"journal-{key}.csv"
-                # what is renamed from here on is the same file, and keeps its records
-                writing.copy_open(file, f"{JOURNAL}/{name}", tell, _whole_bytes(file.fileno(), state.st_size))
-            copied.add((state.st_ino, state.st_dev))
-            is_new = True
+            except Unread as error:
+                if path.name == CURRENT:
+                    raise
+                unread[path.name] = f"{path.name}: it cannot be read, and is left out: {error.strerror}"
         if not is_new:
-            return
+            break
+    return list(unread.values())
+
+
+def _segment(path: Path, copied: set[tuple[int, int]], writing: Writing, tell: Tell) -> bool:
+    """Copies a segment that was not copied yet; whether it did. Raises FileNotFoundError, Unread."""
+    try:
+        if path.is_dir() or path.is_fifo():
+            return False  # none of Asterisk's
+        file = open_file(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unread(error.errno, error.strerror, str(path)) from error
+    with file:
+        try:
+            state = os.fstat(file.fileno())
+            key = segment_key(file)
+            file.seek(0)
+            whole_bytes = _whole_bytes(file.fileno(), state.st_size)
+        except OSError as error:
+            raise Unread(error.errno, error.strerror, str(path)) from error
+        name = f"journal-{key}.csv" if path.name == CURRENT else path.name
+        if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(f"{JOURNAL}/{name}"):
+            return False
+        if (writing.folder / JOURNAL / name).exists():  # another one had that name a moment ago
+            name = f"journal-{key}.csv"
+        # what is renamed from here on is the same file, and keeps its records
+        writing.copy_open(file, path, f"{JOURNAL}/{name}", tell, whole_bytes)
+    copied.add((state.st_ino, state.st_dev))
+    return True
 
 
 def _whole_bytes(descriptor: int, size: int) -> int:

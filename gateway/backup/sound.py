@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.backup.folder import RECORDINGS, Tell, Writing, is_safe
+from gateway.backup.folder import RECORDINGS, Tell, Unread, Writing, is_safe
 from gateway.vault.certificates import Certificates
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
 from gateway.vault.folders import (
@@ -24,8 +24,12 @@ from gateway.vault.folders import (
     part_of,
     without_ending,
 )
+from gateway.vault.following import MANIFEST_ENDING
 from gateway.vault.keys import is_signed
+from gateway.vault.manifest import NoManifest
+from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM
+from gateway.vault.strays import named_by
 
 LOOKS, LOOK_AGAIN_S = 40, 0.05
 """A chain's line and its head are written a moment apart."""
@@ -35,7 +39,8 @@ DESTROYED_WITHIN_S = 10.0
 
 @dataclass(slots=True)
 class Found:
-    """What was copied. `problems` are recordings that are not as they were sealed: they are copied as they are."""
+    """What was copied. `problems` are recordings that are not as they were sealed, which are copied as they are, and
+    files that cannot be read, which are left out."""
 
     recordings: int = 0
     in_bucket: int = 0
@@ -44,10 +49,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """A day's chain up to its signed head: three files, and the hashes of what it names."""
+    """A day's chain up to its signed head: three files, and the hashes of what it names. One that is not as its head
+    says is as it lies, and names what anybody wrote there."""
 
     files: Mapping[str, bytes]
     entries: Mapping[str, str]
+    is_signed: bool = True
 
 
 def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tell, *, has_bucket: bool) -> Found:
@@ -60,6 +67,8 @@ def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tel
 
 
 _OF_SOUND = (*RAW_ENDINGS, *SOUND_ENDINGS, WAVEFORM)
+_OF_RECORDING = (MANIFEST_ENDING, *SOUND_ENDINGS, WAVEFORM, CERTIFICATE)
+"""Of sealed ones. The longest that fits a name is the last."""
 
 
 class _Day:
@@ -86,7 +95,12 @@ class _Day:
         self._in_bucket = 0
 
     def copy(self) -> None:
-        for path in sorted(self._folder.iterdir()):
+        try:
+            lying = sorted(self._folder.iterdir())
+        except OSError as error:
+            self._say("", f"the folder cannot be read, and is left out: {error.strerror}")
+            return
+        for path in lying:
             if path.suffix in RAW_ENDINGS and not path.name.startswith("."):
                 self._take(path.name)
         until = time.monotonic() + DESTROYED_WITHIN_S
@@ -106,14 +120,33 @@ class _Day:
             self._found.problems.append(f"{self._day}/{name}: it stands in the chain, and is not there")
         certificates = [name for name in {*chain.entries, *self._copied} if name.endswith(CERTIFICATE)]
         certified = {name.removesuffix(CERTIFICATE) for name in certificates}
-        for name in self._copied:  # sound that was copied a moment before its recording was destroyed
+        for name in self._copied if chain.is_signed else ():
+            # sound that was copied a moment before its recording was destroyed
             its = next((each for each in _OF_SOUND if name.endswith(each)), None)
             if its is not None and name.removesuffix(its) in certified:
                 self._writing.forget(f"{RECORDINGS}/{self._day}/{name}")
+        self._take_unchained(chain)
         for name, data in chain.files.items():
             self._writing.write(data, f"{RECORDINGS}/{self._day}/{name}")
         self._found.recordings += sum(not each.endswith(CERTIFICATE) for each in chain.entries)
         self._found.in_bucket += self._in_bucket
+
+    def _take_unchained(self, chain: _Chain) -> None:
+        """Takes sealed recordings that stand in no chain, as where a new one was begun in the place of one that
+        somebody changed; and all that lies there where nobody knows what the chain named."""
+        lying = {path.name for path in self._folder.iterdir() if not path.name.startswith(".")}
+        lying -= self._copied | {CHAIN, HEAD, SIGNATURE}
+        if chain.is_signed:
+            there = lying | self._copied
+            # what was sealed meanwhile stands in it by now, and has its raw sound here until then
+            ids = {name.removesuffix(CERTIFICATE).removesuffix(MANIFEST_ENDING) for name in self._chain().entries}
+            ids |= {name.removesuffix(ending) for name in there for ending in RAW_ENDINGS if name.endswith(ending)}
+            own = {name: each for name in lying for each in _OF_RECORDING if name.endswith(each)}
+            lying = {name for name, ending in own.items() if name.removesuffix(ending) not in ids}
+            if lying:
+                self._say("", f"{len(lying)} files stand in no chain; they are copied as they lie")
+        for name in sorted(lying):
+            self._take(name)
 
     def _take_sealed(self, chain: _Chain) -> list[str]:
         """Takes what the chain names; returns what is not there."""
@@ -126,12 +159,15 @@ class _Day:
         return gone
 
     def _take_sound_of(self, manifest: str) -> Iterator[str]:
+        found_id = manifest.removesuffix(MANIFEST_ENDING)
         try:
-            document = json.loads((self._writing.folder / RECORDINGS / self._day / manifest).read_bytes())
-            stored, peaks = document["stored"], document["waveform"]
-            named = [(str(each["file"]), str(each["sha256"])) for each in (stored, peaks)]
-        except (OSError, ValueError, KeyError, TypeError):
-            self._found.problems.append(f"{self._day}/{manifest}: it is no manifest")
+            data = (self._writing.folder / RECORDINGS / self._day / manifest).read_bytes()
+            named = list(named_by(json.loads(data), found_id).items())
+        except (OSError, ValueError, NoManifest):
+            self._say(manifest, "it is no manifest; what has its name is copied as it lies")
+            for ending in (*SOUND_ENDINGS, WAVEFORM):
+                if (name := f"{found_id}{ending}") not in self._copied:
+                    self._take(name)
             return
         for name, digest in named:
             if name in self._copied or self._take(name, digest):
@@ -151,10 +187,19 @@ class _Day:
             taken = self._writing.copy(self._folder / name, full, self._tell)
         except FileNotFoundError:
             return False
+        except Unread as error:  # a bad sector, or what somebody put in its place: it keeps no other file out
+            self._say(name, f"it cannot be read, and is left out: {error.strerror}")
+            return True
         self._copied.add(name)
         if digest not in (None, taken):
             self._found.problems.append(f"{self._day}/{name}: it is not what was sealed; it is copied as it is")
         return True
+
+    def _say(self, file: str, said: str) -> None:
+        """Once, however often it is looked at."""
+        problem = f"{self._day}{'/' if file else ''}{file}: {said}"
+        if problem not in self._found.problems:
+            self._found.problems.append(problem)
 
     def _chain(self) -> _Chain:
         """The chain as its head knows it. One that somebody changed is taken as it is, and told."""
@@ -166,9 +211,9 @@ class _Day:
             if (chain := self._signed(files)) is not None:
                 return chain
             time.sleep(LOOK_AGAIN_S)
-        self._found.problems.append(f"{self._day}/{CHAIN}: it is not as its signed head says; it is copied as it is")
+        self._found.problems.append(f"{self._day}/{CHAIN}: it is not as its signed head says; all is copied as it lies")
         there = {name: data for name, data in files.items() if data is not None}
-        return _Chain(there, _entries((there.get(CHAIN) or b"").splitlines()))
+        return _Chain(there, _entries((there.get(CHAIN) or b"").splitlines()), is_signed=False)
 
     def _signed(self, files: Mapping[str, bytes | None]) -> _Chain | None:
         head, signature, lines = files[HEAD], files[SIGNATURE], (files[CHAIN] or b"").splitlines(keepends=True)
@@ -184,8 +229,11 @@ class _Day:
 
     def _read(self, name: str) -> bytes | None:
         try:
-            return (self._folder / name).read_bytes()
+            return read_plain(self._folder / name)
         except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._say(name, f"it cannot be read, and is left out: {error.strerror}")
             return None
 
 

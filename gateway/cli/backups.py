@@ -60,7 +60,7 @@ def add_to(commands: Commands) -> None:
 def make_backup(settings: Settings, chosen: Namespace) -> int:
     """Writes the whole centre to a folder: database, journal, recordings, and keys, secrets and settings behind a
     passphrase. Calls go on meanwhile. Who did it and why stands in the audit log. Exit status 1 where it failed, or
-    where a recording is not as it was sealed."""
+    where a recording is not as it was sealed, or a file cannot be read: the rest is there then."""
     os.nice(NICE)
     told = {"folder": str(chosen.folder.absolute()), "has_sound": not chosen.without_sound}
     try:
@@ -85,7 +85,7 @@ def make_backup(settings: Settings, chosen: Namespace) -> int:
     if made.manifest.in_bucket:
         _say(f"The sound of {made.manifest.in_bucket} recordings lies in the bucket, and is not in it.")
     for problem in made.problems:
-        _say(f"NOT AS IT WAS SEALED  {problem}")
+        _say(f"NOT AS IT SHOULD BE  {problem}")
     is_logged = _log(settings, Step.MADE, chosen.reason, told | _told(made.manifest)) and is_logged
     return FAILED if made.problems or not is_logged else OK
 

@@ -1,6 +1,7 @@
 """A backup taken back into empty folders is the same centre; and nothing else is ever taken for one."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -8,14 +9,16 @@ import sqlite3
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
 from gateway import __main__
 from gateway.asterisk.claim import claim
+from gateway.backup import folder as backup_folder
 from gateway.backup.databases import copy_sqlite
 from gateway.backup.folder import DATABASES, MANIFEST, SUMS, BackupFailed, Manifest
 from gateway.backup.restoring import DUMP, MARK, refuse_unfinished
@@ -223,6 +226,63 @@ def test_sound_that_somebody_changed_is_told_and_copied_as_it_is(centre: Own, fr
         "2026/11/26/112-1795600000.1.ogg: it is not what was sealed; it is copied as it is",
         "2026/11/26/112-1795600000.3.ogg: it stands in the chain, and is not there",
     ]
+    fresh.restore(made.folder)
+    assert files(fresh.settings.paths.recordings) == files(centre.settings.paths.recordings)
+
+
+@ON_FILES
+def test_what_cannot_be_read_is_named_and_keeps_no_other_file_out_of_the_backup(
+    centre: Own, fresh: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in a recording's place, one on a bad sector, a folder that somebody made beside the journal."""
+    day = House(centre.folder).day
+    (day / "112-1795600000.1.ogg").unlink()
+    (day / "112-1795600000.1.ogg").symlink_to("/etc/passwd")
+    (day / "112-1795600000.9.raw").mkdir()
+    (centre.settings.journal_dir / "journal-kept").mkdir()
+    (centre.settings.journal_dir / "journal-linked.csv").symlink_to(centre.settings.journal_dir / "journal-old.csv")
+    a_read = backup_folder.pieces
+
+    def bad_sector(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:
+        read = a_read(file, size_bytes)
+        yield next(read)
+        if os.readlink(f"/proc/self/fd/{file.fileno()}").endswith("112-1795600000.3.ogg"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield from read
+
+    monkeypatch.setattr(backup_folder, "pieces", bad_sector)
+    made = centre.backup(tmp_path / "backup")
+    assert sorted(made.problems) == [
+        "2026/11/26/112-1795600000.1.ogg: it cannot be read, and is left out: it is no plain file",
+        "2026/11/26/112-1795600000.3.ogg: it cannot be read, and is left out: Input/output error",
+        "2026/11/26/112-1795600000.9.raw: it cannot be read, and is left out: it is no plain file",
+        "journal-linked.csv: it cannot be read, and is left out: it is no plain file",
+    ]
+    monkeypatch.undo()
+    fresh.restore(made.folder)
+    assert fresh.told() == centre.told()
+
+
+CHAIN = ("chain.jsonl", "chain.head", "chain.head.sig")
+
+
+@ON_FILES
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (CHAIN[:1], "2026/11/26/chain.jsonl: it is not as its signed head says; all is copied as it lies"),
+        (CHAIN, "2026/11/26: 8 files stand in no chain; they are copied as they lie"),
+    ],
+)
+def test_what_stands_in_no_chain_any_more_is_in_the_backup(
+    centre: Own, fresh: Own, tmp_path: Path, gone: tuple[str, ...], said: str
+) -> None:
+    """As after the remedy for a day whose chain somebody changed: it is moved away, and a new one begins."""
+    day = House(centre.folder).day
+    for name in gone:
+        (day / name).unlink()
+    made = centre.backup(tmp_path / "backup")
+    assert made.problems == (said,)
     fresh.restore(made.folder)
     assert files(fresh.settings.paths.recordings) == files(centre.settings.paths.recordings)
 
