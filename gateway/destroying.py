@@ -23,7 +23,7 @@ from gateway.domain.change import Change
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Recording, State
 from gateway.domain.retention import CLOCKS_APART, Lasting, Retention, RetentionRule, Trusted, Uptime, distrust
-from gateway.ports import Custody, StoreAway, Unsealable, Vault, VaultAway
+from gateway.ports import Custody, StoreAway, Unsealable, Vault, VaultAway, VaultHindered
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ AT_MOST = 1000
 """Recordings that one look destroys: a mistake in a rule is seen before it has gone far."""
 AT_ONCE = 25
 """Recordings between two transactions."""
+AWAY_IN_A_ROW = 3
+"""So many in a row for which the vault does not answer: then it is the vault, and not a file that the disk keeps."""
 READ_AT_ONCE = 500
 DAY = timedelta(days=1)
 CLOCK, STUCK = "retention_clock", "not_destroyed"
@@ -100,6 +102,8 @@ class Destroying:
         self._may_be_begun = True
         """Whether there may be recordings whose destruction was begun, and whose end nobody knows."""
         self._woken = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """Held by whoever destroys, and by whoever looks what was only begun: what is on its way is neither."""
         self._defects = Defects("destroying_broken")
 
     def wake(self) -> None:
@@ -140,7 +144,9 @@ class Destroying:
             self._alarms = [Alarm(CLOCK, "clock", detail, now)]
             return 0
         retention = await self._retention()
-        if (unsettled := await self._settle(retention, now)) is not None:
+        async with self._turn:
+            unsettled = await self._settle(retention, now)
+        if unsettled is not None:
             self._alarms = [Alarm(STUCK, "recordings", unsettled, now)]
             return 0
         wanted = await self._due(retention, now)
@@ -155,7 +161,8 @@ class Destroying:
         done, failures = 0, []
         for start in range(0, len(ids), AT_ONCE):
             try:
-                part_done, part_failures = await self._destroy_part(ids[start : start + AT_ONCE], decide)
+                async with self._turn:
+                    part_done, part_failures = await self._destroy_part(ids[start : start + AT_ONCE], decide)
             except VaultAway as error:
                 failures.append(_away(error))
                 break
@@ -174,19 +181,22 @@ class Destroying:
             doomed = {call_id for lasting, _ in lasting_of for call_id in lasting.call_ids} - self._doomed
             self._doomed |= doomed
         try:
-            return await self._give_up(begun)
+            return await self._give_up(begun, AWAY_IN_A_ROW)
         except BaseException:
             self._may_be_begun = True
             raise
         finally:
             self._doomed -= doomed
 
-    async def _give_up(self, begun: Sequence[tuple[Recording, str]]) -> tuple[int, list[str]]:
-        """Has the vault destroy them, and stores it: asked again after a crash in between, the vault finds it done."""
+    async def _give_up(self, begun: Sequence[tuple[Recording, str]], away_in_a_row: int = 1) -> tuple[int, list[str]]:
+        """Has the vault destroy them, and stores it: asked again after a crash in between, the vault finds it done. How
+        many, and in words what could not be destroyed. Raises VaultAway where it does not answer for so many."""
         gone: dict[str, tuple[str, str]] = {}
         refused: dict[str, str] = {}
+        unknown: dict[str, str] = {}
         untouched: list[str] = []
         away: VaultAway | None = None
+        in_a_row = 0
         for place, (recording, rule) in enumerate(begun):
             try:
                 certificate = await self._vault.destroy(recording, rule, recording.destroyed_at or self._clock())
@@ -195,15 +205,21 @@ class Destroying:
                 log.warning("recording_not_destroyed", extra=told)
                 refused[recording.id] = str(error)
             except VaultAway as error:
-                untouched = [each.id for each, _ in begun[place + 1 :]]
-                away = error
-                break
+                unknown[recording.id] = _away(error)
+                in_a_row += not isinstance(error, VaultHindered)
+                if in_a_row == away_in_a_row:
+                    untouched = [each.id for each, _ in begun[place + 1 :]]
+                    away = error
+                    break
+                continue
             else:
                 gone[recording.id] = certificate, rule
+            in_a_row = 0
+        self._may_be_begun = self._may_be_begun or bool(unknown)
         await self._store(gone, [*refused, *untouched])
         if away:
             raise away
-        return len(gone), [f"{recording_id}: {reason}" for recording_id, reason in refused.items()]
+        return len(gone), [f"{recording_id}: {reason}" for recording_id, reason in (refused | unknown).items()]
 
     async def _store(self, gone: Mapping[str, tuple[str, str]], there: Collection[str]) -> None:
         """Stores which recordings are gone, with their certificates and the rules, and which are there as before."""
@@ -227,20 +243,23 @@ class Destroying:
         asked for again in any case. Returns what keeps it from looking."""
         if not self._may_be_begun:
             return None
+        are_left = False
         try:
             for lasting, recording in await self._custody.begun():
                 if retention.due(lasting, now) is not None:
+                    are_left = True  # a hold may come before its turn does
                     continue
                 lying = await self._vault.files(recording.started_at - DAY, recording.started_at + DAY, are_seen=True)
                 if any(each.id == recording.id for each in lying):
                     await self._store({}, [recording.id])
                 else:
-                    await self._give_up([(recording, retention.named(lasting))])
+                    _, failures = await self._give_up([(recording, retention.named(lasting))])
+                    are_left = are_left or bool(failures)
         except VaultAway as error:
             return _away(error)
         except Unsealable as error:
             return str(error)
-        self._may_be_begun = False
+        self._may_be_begun = are_left
         return None
 
     async def _retention(self) -> Retention:

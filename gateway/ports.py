@@ -344,6 +344,11 @@ class VaultAway(Exception):
     """The vault's worker does not answer; nothing is known to be done. It is asked again."""
 
 
+class VaultHindered(VaultAway):
+    """The vault answers, and may not touch that one file or folder on the disk; what became of it nobody knows. Others
+    go on."""
+
+
 class Unsealable(Exception):
     """The sound cannot be sealed; the message says why in plain words, and the source is where it was. `is_lost` says
     that there is nothing that could ever be sealed."""

@@ -10,6 +10,7 @@ Counterparts: `worker_link.py` asks, `worker.py` answers.
     ← {"id": 1, "at": "converting"}                     now and then, while it works
     ← {"id": 1, "more": [["112-1.0", …], …]}            a long list, piece by piece
     ← {"id": 1, "done": {…}}  or  {"id": 1, "unsealable": "why", "is_lost": false}  or  {"id": 1, "away": "why"}
+      with "is_hindered": true where that is one file or folder that it may not touch
 """
 
 from dataclasses import asdict, fields

@@ -90,13 +90,15 @@ class Work:
             return {"done": self._do(asked)}
         except Unsealable as error:
             return {"unsealable": str(error), "is_lost": error.is_lost}
-        except (ShelfAway, KeyMissing, NoFfmpeg) as error:
+        except (KeyMissing, NoFfmpeg) as error:
             return {"away": str(error)}
+        except ShelfAway as error:
+            return {"away": str(error), "is_hindered": _is_forbidden(error.__cause__)}
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return {"away": f"no space is left in the recordings' folder{where}"}
-            return {"away": f"the disk refuses: {error.strerror or error}{where}"}
+            return {"away": f"the disk refuses: {error.strerror or error}{where}", "is_hindered": _is_forbidden(error)}
         except Exception as error:
             log.exception("vault_job_broken", extra={"job": asked.get("job")})
             return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
@@ -157,6 +159,11 @@ class Work:
                 return files
             case other:
                 raise Unsealable(f"there is no job {other}")
+
+
+def _is_forbidden(error: BaseException | None) -> bool:
+    """Whether it is about one file or folder that is another user's, as where root has put a day back."""
+    return isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM)
 
 
 def _recording(asked: dict[str, Any]) -> Recording:

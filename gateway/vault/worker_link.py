@@ -14,7 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.recordings import Recording
+<<<<<<< HEAD
 from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway
+=======
+from gateway.ports import LyingFile, Sealed, Unsealable, VaultAway, VaultHindered
+>>>>>>> 5c5a3d0 (A recording that the disk does not let go holds up no other's destruction; erasing and a look take turns)
 from gateway.settings import Settings
 from gateway.vault import messages
 
@@ -151,7 +155,8 @@ class VaultWorker:
             return answer["done"]
         if "unsealable" in answer:
             raise Unsealable(answer["unsealable"], is_lost=bool(answer.get("is_lost")))
-        raise VaultAway(str(answer.get("away", "the vault's worker answered something else")))
+        away = str(answer.get("away", "the vault's worker answered something else"))
+        raise VaultHindered(away) if answer.get("is_hindered") else VaultAway(away)
 
     async def _answer(self, asked: int) -> dict[str, Any]:
         """The answer to that question, all pieces of it. Raises TimeoutError when the worker has been silent for too

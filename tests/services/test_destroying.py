@@ -20,7 +20,7 @@ from gateway.domain.events import Event
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.domain.retention import LegalHold, RetentionRule, Trusted
-from gateway.ports import Taken, VaultAway
+from gateway.ports import Taken, VaultAway, VaultHindered
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.domain.values import MONDAY
@@ -314,6 +314,56 @@ async def test_what_cannot_be_destroyed_is_an_alarm_and_the_next_one_goes_on(
     services.own_vault.is_away, services.own_vault.refuses = False, {}
     assert await services.destroying.look() == 1
     assert services.destroying.alarms(()) == []
+
+
+async def test_what_the_disk_does_not_let_go_holds_up_no_other_and_a_vault_that_is_away_is_asked_thrice(
+    services: Services, tmp_path: Path
+) -> None:
+    """As in a day's folder that root has put back: nothing in it can be deleted."""
+    calls = tuple(a_call(number, LONG_AGO + number * DAY) for number in range(12))
+    await services.store.commit(Change(calls=calls, recordings=tuple(a_recording(each, tmp_path) for each in calls)))
+    await services.custody.trust(Trusted(MONDAY))
+    refuses: dict[str, VaultAway] = {f"112-{number}": VaultHindered("Permission denied") for number in range(5)}
+    asked: list[str] = []
+
+    async def refuse(recording: Recording) -> None:
+        asked.append(recording.id)
+        if recording.id in refuses:
+            raise refuses[recording.id]
+
+    services.own_vault.meanwhile = refuse
+    assert await services.destroying.look() == 7
+    assert {key for key, state in (await states(services)).items() if state is State.SEALED} == refuses.keys()
+    [alarm] = services.destroying.alarms(())
+    assert alarm.detail == "112-0: the vault does not answer: Permission denied, and 4 more"
+    refuses = dict.fromkeys(refuses, VaultAway("the bucket does not answer"))
+    asked.clear()
+    assert await services.destroying.look() == 0
+    assert asked == ["112-0", "112-1", "112-2"]
+    refuses = {}
+    assert await services.destroying.look() == 5
+    assert services.destroying.alarms(()) == []
+
+
+async def test_what_is_being_destroyed_on_a_persons_request_is_not_settled_by_a_look_meanwhile(
+    services: Services, tmp_path: Path
+) -> None:
+    """No rule has it go yet: a look that finds it half gone would take it for left over from a crash."""
+    call = a_call(1, MONDAY - DAY)
+    await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),)))
+    await services.custody.trust(Trusted(MONDAY))
+    looking: list[asyncio.Task[int]] = []
+
+    async def look_meanwhile(_: Recording) -> None:
+        looking.append(asyncio.create_task(services.destroying.look()))
+        await asyncio.wait(looking, timeout=0.3)
+
+    services.own_vault.meanwhile = look_meanwhile
+    assert await services.destroying.destroy(["112-1"], lambda _: "request of the person, erasure 1") == (1, "")
+    await asyncio.wait_for(looking[0], 5)
+    gone = await services.store.recording("112-1")
+    assert gone is not None
+    assert (gone.state, gone.destroyed_at) == (State.DESTROYED, MONDAY)
 
 
 async def test_a_defect_that_keeps_all_from_being_destroyed_is_an_alarm(

@@ -5,6 +5,7 @@ Counterparts: `gateway/vault/worker.py`, `worker_link.py`.
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.ports import LyingFile, Part, Unsealable, VaultAway
+from gateway.ports import LyingFile, Part, Unsealable, VaultAway, VaultHindered
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
 from gateway.vault.listing import lying_files
@@ -178,6 +179,40 @@ async def test_a_worker_that_hangs_is_killed(house: House) -> None:
         pid = vault.pid
         if pid is not None:
             await until_gone(pid)
+
+
+async def test_what_it_may_not_touch_is_told_from_a_vault_that_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording, unlink = house.sealed(raw=two_tones(0.2)), Path.unlink
+    refusal: OSError = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".ogg":
+            raise refusal
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    work = worker.Work(settings_of(house), house.shelf, lambda: NOON, tell=len, tell_more=len)
+    asked = {"job": "destroy", "recording": messages.of_recording(recording), "rule": "a year", "at": NOON.isoformat()}
+    answer = work.answer(asked)
+    said = f"{DAY}/{recording.id}.ogg cannot be deleted: Permission denied"
+    assert answer == {"away": said, "is_hindered": True}
+    refusal = OSError(errno.EIO, os.strerror(errno.EIO))
+    assert not work.answer(asked)["is_hindered"]
+    monkeypatch.undo()
+
+    says = (
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    told = json.loads(line)\n"
+        f"    said = json.loads({json.dumps(answer)!r})\n"
+        "    said = {'id': told['id'], **said} if 'id' in told else {'ready': {}}\n"
+        "    print(json.dumps(said), flush=True)\n"
+    )
+    async with working(house, command=(sys.executable, "-c", says)) as vault:
+        with pytest.raises(VaultHindered, match="Permission denied"):
+            await vault.destroy(recording, "a year", NOON)
 
 
 async def test_a_worker_that_is_stopped_is_told_and_started_anew_and_nothing_is_sealed_twice(
