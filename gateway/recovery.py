@@ -20,7 +20,18 @@ from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import CALL_SUFFIX, MESSAGE_SUFFIX, Kind, Recording, State
 from gateway.evidence import Evidence
-from gateway.ports import EvidenceReads, LyingFile, Part, RawSounds, Store, StoreAway, Unsealable, Vault, VaultAway
+from gateway.ports import (
+    EvidenceReads,
+    LyingFile,
+    Part,
+    RawSounds,
+    Store,
+    StoreAway,
+    Unsealable,
+    Vault,
+    VaultAway,
+    VaultHindered,
+)
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -28,6 +39,8 @@ log = logging.getLogger(__name__)
 EVERY_S = 3600.0
 RETRY_S = 5.0
 """Until the journal is read to its end, or the store and the vault are there again."""
+AWAY_IN_A_ROW = 3
+"""So many days in a row for which the vault does not answer: then it is the vault, and not a day's folder."""
 LAST_DAYS = 3
 """Days that are gone through every hour: today and those before it."""
 STRAY_AFTER = timedelta(minutes=10)
@@ -38,6 +51,10 @@ SAVED_AT_ONCE = 20
 """Few at a time: calls are stored between them."""
 
 RAW = (CALL_SUFFIX, MESSAGE_SUFFIX)
+
+
+class NotAllSettled(VaultAway):
+    """The vault gave no answer about some days; all others are settled."""
 
 
 class Recovery:
@@ -71,13 +88,16 @@ class Recovery:
 
     async def run(self) -> None:
         """Settles what lies there, at the start and every hour, for ever."""
-        defects, has_all = Defects("recordings_not_recovered"), False
+        defects, has_all, again_s = Defects("recordings_not_recovered"), False, RETRY_S
         while True:
             pause_s = RETRY_S
             try:
                 if self._is_told():
                     await self.settle(await self._all_days() if not has_all else self._next_days())
-                    has_all, pause_s = True, EVERY_S
+                    has_all, pause_s, again_s = True, EVERY_S, RETRY_S
+            except NotAllSettled as error:  # only those days are asked for again, and ever more seldom
+                log.warning("recordings_not_recovered", extra={"reason": str(error)})
+                has_all, pause_s, again_s = True, again_s, min(2 * again_s, EVERY_S)
             except (StoreAway, VaultAway, OSError) as error:
                 log.warning("recordings_not_recovered", extra={"reason": str(error)})
             except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
@@ -87,18 +107,28 @@ class Recovery:
 
     async def settle(self, days: Iterable[date]) -> Counter[str]:
         """Settles those days (UTC); returns how many recordings were `linked`, `found`, `again`, `lost`, `ended` or had
-        raw sound to be `discarded`. Raises StoreAway, VaultAway."""
+        raw sound to be `discarded`. Raises StoreAway, VaultAway; NotAllSettled after all the others."""
         done: Counter[str] = Counter()
+        away, in_a_row = "", 0
         for day in days:
             try:
                 done += await self._settle_day(day)
+            except VaultAway as error:  # it may be this day's folder: the others go on
+                self._unread.add(day)
+                away, in_a_row = away or f"{day}: {error}", in_a_row + (not isinstance(error, VaultHindered))
+                if in_a_row == AWAY_IN_A_ROW:
+                    raise
+                continue
             except Unsealable as error:  # it is this day's folder: the others go on
                 log.warning("recordings_not_recovered", extra={"day": day.isoformat(), "reason": str(error)})
                 self._unread.add(day)
             else:
                 self._unread.discard(day)
+            in_a_row = 0
         if done:
             log.info("recordings_settled", extra=dict(done))
+        if away:
+            raise NotAllSettled(away)
         return done
 
     def _next_days(self) -> list[date]:

@@ -14,11 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.recordings import Recording
-<<<<<<< HEAD
-from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway
-=======
-from gateway.ports import LyingFile, Sealed, Unsealable, VaultAway, VaultHindered
->>>>>>> 5c5a3d0 (A recording that the disk does not let go holds up no other's destruction; erasing and a look take turns)
+from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultHindered
 from gateway.settings import Settings
 from gateway.vault import messages
 

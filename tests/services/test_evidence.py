@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import delete
@@ -31,7 +31,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
 )
 from gateway.domain.recordings import Kind, Recording, State
-from gateway.ports import Moving, Part, Reading, StoreAway, VaultAway
+from gateway.ports import LyingFile, Moving, Part, Reading, StoreAway, VaultAway, VaultHindered
 from gateway.store import tables
 from gateway.store.database import writing
 from gateway.store.reads import Reads
@@ -552,6 +552,44 @@ async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_sett
     assert "cannot be read" in told.__dict__["reason"]
     services.vault.unreadable.add(MONDAY.date())  # what cannot be listed is not told to be lost
     assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_a_day_at_which_the_worker_gives_up_holds_up_no_other_and_is_tried_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where root has put a day's folder back: nothing in it can be deleted, and the worker says `away`."""
+    monkeypatch.setattr("gateway.recovery.RETRY_S", 0.01)
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+    first, days = MONDAY.date(), [MONDAY.date() + timedelta(days=number) for number in range(31)]
+    services.clock.at = MONDAY + timedelta(days=30)
+    stuck, asked, files = set(days[10:14]), [], services.vault.files
+    refusal: VaultAway = VaultHindered("the disk refuses: Permission denied")
+
+    async def folder_refuses(since: datetime, until: datetime) -> list[LyingFile]:
+        asked.append(since.date())
+        if since.date() in stuck:
+            raise refusal
+        return await files(since, until)
+
+    monkeypatch.setattr(services.vault, "files", folder_refuses)
+    running = asyncio.create_task(services.recovery.run())
+    try:
+        async with asyncio.timeout(5):
+            while asked.count(days[10]) < 4:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (await row(services)).state is State.LOST
+    assert asked.count(first) == asked.count(days[20]) == 1, "what was settled is not gone through again and again"
+    # where it answers for no day it is the vault: nothing is asked of all the others
+    stuck, asked, refusal = set(days), [], VaultAway("the worker ended")
+    with pytest.raises(VaultAway):
+        await services.recovery.settle(days)
+    assert asked == days[:3]
 
 
 async def test_a_day_that_could_not_be_read_at_the_start_is_tried_again_until_it_can(
