@@ -39,7 +39,7 @@ from gateway.vault.folders import MANIFEST, LeavesTheVault, inside
 from gateway.vault.keys import KeyMissing
 from gateway.vault.plain_files import read_plain
 from gateway.vault.recordings import NoRecording
-from gateway.vault.shelf import ShelfAway
+from gateway.vault.shelf import FileUnreadable, ShelfAway
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,9 @@ CALLBACKS_AT_MOST = 100
 AT_ONCE = 2
 DAMAGED = "Damaged-Recordings"
 """The header of an answer that says how many recordings in it are not as they were sealed, or cannot be read."""
-UNREADABLE = (NoRecording, KeyMissing, Unopenable)
-"""What a sealed sound may raise that is not there, or cannot be decrypted; each with the reason in plain words."""
+UNREADABLE = (NoRecording, KeyMissing, Unopenable, FileUnreadable)
+"""What a sealed sound may raise that is not there, or cannot be read or decrypted; each with the reason in plain
+words."""
 CHAIN_TRIES, CHAIN_PAUSE_S = 5, 0.05
 """The vault takes a moment to put a new line, its head and its signature in their places."""
 WRITE_TIMEOUT_S = 30.0

@@ -33,6 +33,10 @@ class FolderUnreadable(ShelfAway):
     """One day's folder cannot be listed; the others may be."""
 
 
+class FileUnreadable(ShelfAway):
+    """The disk does not give one file, as where it lies on a bad sector; the others may be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lying:
     """A file of stored sound as it lies on the shelf."""
@@ -102,7 +106,7 @@ class LocalShelf:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise ShelfAway(f"{name} cannot be looked at: {error.strerror}") from error
+            raise FileUnreadable(f"{name} cannot be looked at: {error.strerror}") from error
         if not stat.S_ISREG(status.st_mode):
             raise ShelfAway(f"{name} is a link, a pipe or a folder, and no plain file")
         return status
@@ -115,7 +119,7 @@ class LocalShelf:
         except (FileNotFoundError, NotADirectoryError):
             raise NotThere(f"{name} is not in the recordings' folder") from None
         except OSError as error:
-            raise ShelfAway(f"{name} cannot be read: {error.strerror}") from error
+            raise FileUnreadable(f"{name} cannot be read: {error.strerror}") from error
 
     def delete(self, name: str) -> None:
         path = inside(self._root, name)

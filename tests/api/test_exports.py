@@ -1,6 +1,7 @@
 """What the police gets: checked by following its own page, with sha256sum and openssl alone, where nothing of this
 software is."""
 
+import errno
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import aiohttp
@@ -18,8 +20,11 @@ from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import Kind, Recording, State
+from gateway.vault import shelf as shelves
+from gateway.vault.shelf import LocalShelf, ShelfAway
 from tests.api.house import House, Reply
 from tests.store.values import ended
+from tests.vaults import PlainSound
 
 ASKED = {"reason": "LP/B/112/2026", "recipient": "Ipda Dewi, Polresta Sidoarjo"}
 EVIL = "<script>alert(1)</script>\x1b[2J"
@@ -158,6 +163,36 @@ async def test_a_sound_that_is_not_there_is_told_and_the_others_are_handed_out(h
     assert "the sound cannot be read: There is no sound" in (unpacked / "calls/001_112-1.txt").read_text()
     assert (unpacked / "recordings/2026/11/23/112-1-1-message.ogg").is_file()
     assert failing(unpacked) == []
+
+
+async def test_a_sound_on_a_bad_sector_is_told_and_the_others_are_handed_out(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It will not be readable later either: nobody is told to come back for all of it."""
+    await with_calls(house)
+    shelf, plain_file = LocalShelf(house.sounds), shelves.plain_file
+
+    def bad_sector(path: Path) -> FileIO:
+        if path.name == "112-1.ogg":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return plain_file(path)
+
+    def read(sound: PlainSound, start: int, stop: int) -> bytes:
+        return shelf.read(str(sound.path.relative_to(house.sounds)), start, stop)
+
+    monkeypatch.setattr(shelves, "plain_file", bad_sector)
+    monkeypatch.setattr(PlainSound, "read", read)
+    unpacked = await exported(house, tmp_path / "police", "112-1")
+    told = (unpacked / "calls/001_112-1.txt").read_text()
+    assert "the sound cannot be read: 2026/11/23/112-1.ogg cannot be read: Input/output error" in told
+    assert (unpacked / "recordings/2026/11/23/112-1-1-message.ogg").is_file()
+    assert failing(unpacked) == []
+
+    def away(*_: object) -> bytes:
+        raise ShelfAway("the bucket did not answer in time")
+
+    monkeypatch.setattr(PlainSound, "read", away)
+    assert (await house.post("/v1/exports", {"calls": ["112-1"], **ASKED})).status == 503
 
 
 def _zeroed(sound: Path, _secret: Path) -> None:
