@@ -90,17 +90,20 @@ class Entry:
         return hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
-def entry(seq: int, previous: str, deed: Deed, clean: Callable[[str], str] = str) -> Entry:
-    """The deed as the entry that follows the one with the hash `previous`. `clean` makes text as the store keeps it."""
+def entry(
+    seq: int, previous: str, deed: Deed, clean: Callable[[str], str] = str, clean_key: Callable[[str], str] = str
+) -> Entry:
+    """The deed as the entry that follows the one with the hash `previous`. `clean` makes text as the store keeps it,
+    `clean_key` what it looks entries up by: who, what, about what."""
     about = deed.after or deed.before
     bare = Entry(
         seq=seq,
         at=deed.at,
-        actor=clean(deed.actor.name),
+        actor=clean_key(deed.actor.name),
         role=clean(deed.actor.role),
         address=clean(deed.actor.address),
-        action=deed.action,
-        subject=clean(f"{about.KIND}/{about.id}" if about else deed.subject),
+        action=clean_key(deed.action),
+        subject=clean_key(f"{about.KIND}/{about.id}" if about else deed.subject),
         before=clean(_text(deed.before, deed.was)),
         after=clean(_text(deed.after, deed.became)),
         note=clean(deed.note),

@@ -16,7 +16,7 @@ from gateway.domain.callbacks import Callback
 from gateway.domain.kept import Kept
 from gateway.ports import Stale, Taken, Unknown
 from gateway.store import rows, tables
-from gateway.store.columns import storable
+from gateway.store.columns import storable, storable_key
 from gateway.store.shelves import Shelf
 
 AUDIT_HEAD = select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1)
@@ -76,7 +76,7 @@ def log_deeds(connection: Connection, deeds: Sequence[Deed]) -> None:
     seq, previous = (head.seq, head.hash) if head else (0, audit.GENESIS)
     entries = []
     for deed in deeds:
-        entry = audit.entry(seq + 1, previous, deed, storable)
+        entry = audit.entry(seq + 1, previous, deed, storable, storable_key)
         seq, previous = entry.seq, entry.hash
         entries.append(rows.entry_row(entry))
     connection.execute(tables.audit.insert(), entries)

@@ -67,6 +67,16 @@ async def test_a_change_that_fails_leaves_no_entry(repository: Repository, reads
     assert await reads.kept.verify_audit() == (3, (await reads.kept.audit(2, 1))[0].hash, None)
 
 
+async def test_however_long_a_name_is_the_chain_is_whole(repository: Repository, reads: Reads) -> None:
+    """A stray file among the recordings may have a name of 251 characters, and somebody may listen to it."""
+    subject = f"recording/{'a' * 251}"
+    deed = Deed(NOON, Actor("b" * 300, "machine"), "recording.heard", subject=subject)
+    await repository.commit(Change(deeds=(deed,)))
+    await three_changes(repository)
+    assert (await reads.kept.verify_audit())[2] is None
+    assert [each.seq for each in await reads.kept.audit(0, 10, subject=subject)] == [1]
+
+
 async def test_whatever_a_name_holds_the_chain_is_whole(repository: Repository, reads: Reads) -> None:
     new = an_operator("1001", name="a\0b\ud83dc\u2028'\"\\")
     await repository.commit(
