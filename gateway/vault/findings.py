@@ -33,8 +33,13 @@ class Finding:
 
     day: date | None
     file: str
+    """A byte in a name that is no UTF-8 stands as `\\xff`: nobody can hinder by it that this is told."""
     what: What
     said: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", _tellable(self.file))
+        object.__setattr__(self, "said", _tellable(self.said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +62,7 @@ class Verified:
     findings: list[Finding] = field(default_factory=list)
     tells_rollbacks: bool = True
     """Whether what was signed last is kept here: without it an older copy of a day is as good as the day."""
+
+
+def _tellable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -175,6 +175,16 @@ def test_what_somebody_lays_there_is_named_and_nothing_else(house: House, added:
     ]
 
 
+def test_a_name_that_is_no_text_does_not_hinder_that_it_is_told(house: House) -> None:
+    """Whoever tells it writes UTF-8: to a terminal, into a file at 3 a.m., to the API."""
+    for name in (b"112-\xff.ogg", b"\xff"):
+        (house.day / os.fsdecode(name)).touch()
+    (house.root / os.fsdecode(b"\xfe")).touch()
+    found = house.findings()
+    assert [each.file for each in found] == [f"{DAY}/112-\\xff.ogg", f"{DAY}/\\xff", "\\xfe"]
+    assert json.dumps([each.said for each in found], ensure_ascii=False).encode()
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("file", [f"{ONE}.ogg", f"{ONE}.json", f"{ONE}.peaks.json", "chain.jsonl", "chain.head"])
 @pytest.mark.parametrize("is_link", [True, False], ids=["link", "pipe"])
