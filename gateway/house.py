@@ -335,7 +335,7 @@ class House:
                 settings.paths.recordings,
                 self.sealed.open,
                 self.signing.sign,
-                self.signing.has_signed,
+                self.signing.signed_by,
                 self.signing.public_pem,
             ),
             sounds=self.sealed,

@@ -4,6 +4,7 @@ its worker.
 Counterpart: `gateway/vault/`; what the worker itself does is shown in `tests/vault/`.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -90,7 +91,7 @@ class OwnSeals:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._key = Ed25519PrivateKey.generate()
+        self._keys = [Ed25519PrivateKey.generate()]
         self._chains: dict[Path, list[bytes]] = {}
         self.breaks_off_at: int | None = None
         """After so many bytes sound ends, though it should not, when it is opened once more."""
@@ -101,8 +102,17 @@ class OwnSeals:
     @property
     def source(self) -> Source:
         """What an export needs of it."""
-        public = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return Source(self.root, self._open, self._key.sign, self._has_signed, lambda: public)
+        return Source(
+            self.root,
+            self._open,
+            lambda data: self._keys[-1].sign(data),
+            self._signed_by,
+            lambda: _public_pem(self._keys[-1]),
+        )
+
+    def lose_key(self) -> None:
+        """From here on another one signs."""
+        self._keys.append(Ed25519PrivateKey.generate())
 
     def seal(self, recording: Recording, sound: bytes) -> Recording:
         """The recording, sealed, with that as its sound."""
@@ -140,7 +150,7 @@ class OwnSeals:
         head = json.dumps({"entries": len(lines), "last": hashlib.sha256(lines[-1]).hexdigest()}).encode() + b"\n"
         (file.parent / "chain.jsonl").write_bytes(b"".join(lines))
         (file.parent / "chain.head").write_bytes(head)
-        (file.parent / "chain.head.sig").write_bytes(self._key.sign(head))
+        (file.parent / "chain.head.sig").write_bytes(self._keys[-1].sign(head))
         return hashlib.sha256(data).hexdigest()
 
     def _open(self, recording: Recording) -> PlainSound:
@@ -153,9 +163,13 @@ class OwnSeals:
         self._opened.add(recording.id)
         return PlainSound(path, ends_at)
 
-    def _has_signed(self, data: bytes, signature: bytes) -> bool:
-        try:
-            self._key.public_key().verify(signature, data)
-        except InvalidSignature:
-            return False
-        return True
+    def _signed_by(self, data: bytes, signature: bytes) -> bytes | None:
+        for key in self._keys:
+            with contextlib.suppress(InvalidSignature):
+                key.public_key().verify(signature, data)
+                return _public_pem(key)
+        return None
+
+
+def _public_pem(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

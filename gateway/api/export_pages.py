@@ -189,15 +189,21 @@ def _fault(export: Export, recording: Recording) -> str:
 # ---------------------------------------------------------------- how to check
 
 
-def readme_text(export: Export, public: bytes) -> str:
-    return as_text(list(_readme(export, public)))
+def name_of_key(pem: bytes) -> str:
+    """The file of a public key that the centre had before."""
+    return f"public-{hashlib.sha256(pem).hexdigest()[:16]}.pem"
 
 
-def readme_html(export: Export, public: bytes) -> str:
-    return as_html("112: cara memeriksa / how to check", list(_readme(export, public)))
+def readme_text(export: Export, public: bytes, signers: Mapping[str, bytes]) -> str:
+    """`signers` are the keys of the days that a key signed which the centre had before, by the day's folder."""
+    return as_text(list(_readme(export, public, signers)))
 
 
-def _readme(export: Export, public: bytes) -> Iterator[Block]:
+def readme_html(export: Export, public: bytes, signers: Mapping[str, bytes]) -> str:
+    return as_html("112: cara memeriksa / how to check", list(_readme(export, public, signers)))
+
+
+def _readme(export: Export, public: bytes, signers: Mapping[str, bytes]) -> Iterator[Block]:
     yield Heading("Rekaman panggilan 112 / Recordings of 112 calls", 1)
     yield Rows(
         ("Keterangan / what", ""),
@@ -230,7 +236,7 @@ def _readme(export: Export, public: bytes) -> Iterator[Block]:
         "en",
     )
     yield from _handed_out(public)
-    yield from _sealed(export)
+    yield from _sealed(export, signers)
     yield from _limits()
 
 
@@ -265,7 +271,7 @@ def _handed_out(public: bytes) -> Iterator[Block]:
         "proves that this list was signed with the key of this 112 centre.",
         "en",
     )
-    yield Commands((f"echo '{hashlib.sha256(public).hexdigest()}  {PUBLIC}' | sha256sum --check",))
+    yield Commands((_is_key(public, PUBLIC),))
     yield Words(
         "Bandingkan angka dalam perintah itu dengan yang diumumkan pusat 112 lewat jalan lain (surat, telepon, "
         "kunjungan): hanya dengan begitu diketahui bahwa kuncinya benar milik pusat itu."
@@ -277,7 +283,7 @@ def _handed_out(public: bytes) -> Iterator[Block]:
     )
 
 
-def _sealed(export: Export) -> Iterator[Block]:
+def _sealed(export: Export, signers: Mapping[str, bytes]) -> Iterator[Block]:
     yield Heading("2. Suara sama dengan saat disegel / The sound is as it was sealed")
     yield Words(
         "Untuk setiap rekaman: hash suara tercantum dalam manifesnya, dan hash manifes (atau sertifikat pemusnahan) "
@@ -289,12 +295,13 @@ def _sealed(export: Export) -> Iterator[Block]:
         "raw sound.",
         "en",
     )
-    folders: dict[str, None] = {}
+    folders: dict[str, str] = {}
     for recording in export.recordings:
         if recording.state not in ENDINGS:
             continue
         folder = f"recordings/{folder_of(recording)}"
-        folders[folder] = None
+        signer = signers.get(folder_of(recording))
+        folders[folder] = PUBLIC if signer is None else name_of_key(signer)
         file = f"{folder}/{recording.id}"
         ending = MANIFEST if recording.state is State.SEALED else CERTIFICATE
         name = f"{recording.id}{ending}"
@@ -314,8 +321,24 @@ def _sealed(export: Export) -> Iterator[Block]:
         "signed. So no recording of that day can be changed, taken out or put in without being noticed.",
         "en",
     )
-    for folder in folders:
-        yield Commands((_VERIFY.format(key=PUBLIC, file=f"{folder}/chain.head"), *_whole(folder)))
+    older = sorted(set(signers.values()))
+    if older:
+        yield Words(
+            "Sebagian hari ditandatangani dengan kunci yang dahulu dipakai pusat ini. Kunci itu tercantum dalam "
+            "SHA256SUMS, yang ditandatangani dengan kunci sekarang; bandingkan juga angkanya seperti di atas."
+        )
+        yield Words(
+            "Some days were signed with a key that this centre had before. It stands in SHA256SUMS, which is signed "
+            "with the key of now; compare its number, too, as above.",
+            "en",
+        )
+        yield Commands(tuple(_is_key(pem, name_of_key(pem)) for pem in older))
+    for folder, key in folders.items():
+        yield Commands((_VERIFY.format(key=key, file=f"{folder}/chain.head"), *_whole(folder)))
+
+
+def _is_key(pem: bytes, file: str) -> str:
+    return f"echo '{hashlib.sha256(pem).hexdigest()}  {file}' | sha256sum --check"
 
 
 def _grep(before: str, file: str, other: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
@@ -74,12 +74,13 @@ class Sound(Protocol):
 @dataclass(frozen=True, slots=True)
 class Source:
     """What an export needs of the vault: the recordings' folder, a recording's sound (raises where there is none; may
-    block), the signature of what is handed out, whether that key has signed something, and its public half."""
+    block), the signature of what is handed out, which of the centre's keys has signed something (its public half; None
+    for none), and the public half of the one that signs now."""
 
     root: Path
     open: Callable[[Recording], Sound]
     sign: Callable[[bytes], bytes]
-    has_signed: Callable[[bytes, bytes], bool]
+    signed_by: Callable[[bytes, bytes], bytes | None]
     public_pem: Callable[[], bytes]
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -273,6 +274,9 @@ def _parts(source: Source, export: Export) -> Iterator[Part]:
             if name not in export.left_out:
                 chain = chains[export_pages.folder_of(recording)].get(CHAIN, b"")
                 yield bundle.of_bytes(name, _paper(source, recording, ending, chain))
+    signers = _signers(source, chains, public)
+    for pem in sorted(set(signers.values())):
+        yield bundle.of_bytes(export_pages.name_of_key(pem), pem)
     for folder, found in chains.items():
         for name, data in found.items():
             yield bundle.of_bytes(f"recordings/{folder}/{name}", data)
@@ -280,8 +284,18 @@ def _parts(source: Source, export: Export) -> Iterator[Part]:
         yield bundle.of_bytes(f"calls/{each.name}.json", _json(export, each))
         yield bundle.of_bytes(f"calls/{each.name}.txt", export_pages.call_text(export, each).encode())
         yield bundle.of_bytes(f"calls/{each.name}.html", export_pages.call_html(export, each).encode())
-    yield bundle.of_bytes("README.txt", export_pages.readme_text(export, public).encode())
-    yield bundle.of_bytes("README.html", export_pages.readme_html(export, public).encode())
+    yield bundle.of_bytes("README.txt", export_pages.readme_text(export, public, signers).encode())
+    yield bundle.of_bytes("README.html", export_pages.readme_html(export, public, signers).encode())
+
+
+def _signers(source: Source, chains: Mapping[str, Mapping[str, bytes]], public: bytes) -> dict[str, bytes]:
+    """The key that signed a day, as PEM, where it is one that the centre had before, by the day's folder."""
+    found = {}
+    for folder, files in chains.items():
+        pem = source.signed_by(files[CHAIN[1]], files[CHAIN[2]]) if len(files) == len(CHAIN) else None
+        if pem is not None and pem != public:
+            found[folder] = pem
+    return found
 
 
 def _sound(source: Source, recording: Recording) -> Callable[[], Iterator[bytes]]:
@@ -311,7 +325,7 @@ def _chain(source: Source, folder: str) -> dict[str, bytes]:
             break
         chain, head, signature = (found[name] for name in FILES)
         lines = chain.splitlines(keepends=True)[: _entries(head)]
-        if source.has_signed(head, signature) and lines and hashlib.sha256(lines[-1]).hexdigest().encode() in head:
+        if source.signed_by(head, signature) and lines and hashlib.sha256(lines[-1]).hexdigest().encode() in head:
             return found | {CHAIN: b"".join(lines)}
         time.sleep(CHAIN_PAUSE_S)
     log.warning("export_of_unsigned_chain", extra={"folder": folder})

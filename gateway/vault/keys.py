@@ -58,8 +58,13 @@ class SigningKey:
     def has_signed(self, data: bytes, signature: bytes) -> bool:
         """Whether the signature is this key's, or one's that this centre had before, of exactly that. Raises
         KeyMissing."""
+        return self.signed_by(data, signature) is not None
+
+    def signed_by(self, data: bytes, signature: bytes) -> bytes | None:
+        """The public half, as PEM, of the key that signed exactly that: this one, or one that this centre had before;
+        None where none of them did. Raises KeyMissing."""
         self._load()
-        return any(is_signed(data, signature, each) for each in public_pems(self._folder))
+        return next((each for each in public_pems(self._folder) if is_signed(data, signature, each)), None)
 
     def _load(self) -> Ed25519PrivateKey:
         if self._key is None:

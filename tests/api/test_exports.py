@@ -93,6 +93,20 @@ async def test_the_page_is_followed_with_sha256sum_and_openssl_alone(house: Hous
     assert not (day / "112-2.ogg").exists()
 
 
+async def test_a_day_that_an_older_key_signed_is_checked_with_that_key(house: House, tmp_path: Path) -> None:
+    """The signing key was lost for good, and a new one signs since."""
+    await with_calls(house)
+    house.seals.lose_key()
+    unpacked = await exported(house, tmp_path / "police", "112-1")
+    assert failing(unpacked) == []
+    [older] = unpacked.glob("public-*.pem")
+    assert sum(older.name in command for command in commands(unpacked)) == 2
+    assert older.name in (unpacked / "SHA256SUMS").read_text()
+    head = unpacked / "recordings/2026/11/23/chain.head"
+    head.write_bytes(head.read_bytes() + b" ")
+    assert any("chain.head" in command for command in failing(unpacked))
+
+
 async def test_one_flipped_bit_is_found_by_the_pages_commands(house: House, tmp_path: Path) -> None:
     await with_calls(house)
     unpacked = await exported(house, tmp_path / "police", "112-1")

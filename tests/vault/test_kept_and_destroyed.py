@@ -46,7 +46,7 @@ def call_of(recording: Recording) -> Change:
 
 def source_of(house: House) -> Source:
     opened = Sounds(house.root, house.shelf, house.ring).open
-    return Source(house.root, opened, house.signing.sign, house.signing.has_signed, house.signing.public_pem)
+    return Source(house.root, opened, house.signing.sign, house.signing.signed_by, house.signing.public_pem)
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])
