@@ -162,7 +162,11 @@ class KeyRing:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "ring.json"
+        self._lock = folder / ".ring.lock"
+        """Held by whoever adds a key. What stands in it says that there was a ring once."""
         self._keys: dict[str, bytes] = {}
+        self._is_known = False
+        """Whether it stands there by now."""
 
     @property
     def names(self) -> list[str]:
@@ -171,8 +175,9 @@ class KeyRing:
         return list(self._keys)
 
     def newest(self, now: datetime) -> Key:
-        """The key to encrypt with, made on first use. Raises KeyMissing. Blocking: disk."""
-        if not self._file.exists():
+        """The key to encrypt with, made on first use. Raises KeyMissing, also where there was a ring: whoever then put
+        that back would lose a new one. Blocking: disk."""
+        if not self._file.exists() or not self._is_known:
             self._add(now)
         self._read()
         name = next(reversed(self._keys))
@@ -193,19 +198,27 @@ class KeyRing:
         return self._add(now, always=True)
 
     def _add(self, now: datetime, *, always: bool = False) -> str:
-        """Adds a key, unless there is one by now and nobody asked for another. Two that add at once take turns."""
+        """Adds a key, unless there is one by now and nobody asked for another. Two that add at once take turns. Raises
+        KeyMissing."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._file.with_name(".ring.lock"), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, _PRIVATE)
+        descriptor = os.open(self._lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, _PRIVATE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if self._file.exists():
+            is_there = self._file.exists()
+            if is_there:
                 self._read()
-                if not always:
-                    return next(reversed(self._keys))
-            text, name = _ring_text(self._keys, now)
-            write_whole(self._file, text, mode=_PRIVATE)
-            self._read()
-            return name
+            elif os.fstat(descriptor).st_size:
+                raise KeyMissing(
+                    f"the key ring {self._file} is not there, and was. Remedy: put it back from the backup; where it "
+                    f"is lost for good, and with it all that it encrypted, remove {self._lock}, and a new one is made."
+                )
+            if always or not is_there:
+                write_whole(self._file, _ring_text(self._keys, now), mode=_PRIVATE)
+                self._read()
+            os.pwrite(descriptor, b"made\n", 0)
+            os.fsync(descriptor)
+            self._is_known = True
+            return next(reversed(self._keys))
         finally:
             os.close(descriptor)
 
@@ -227,9 +240,9 @@ class KeyRing:
         self._keys = keys
 
 
-def _ring_text(keys: dict[str, bytes], now: datetime) -> tuple[bytes, str]:
-    """The ring with one more key, as it is written, and that key's name."""
+def _ring_text(keys: dict[str, bytes], now: datetime) -> bytes:
+    """The ring with one more key, the last, as it is written."""
     name = f"{now:%Y%m%d}-{secrets.token_hex(3)}"
     everything = {**keys, name: secrets.token_bytes(KEY_BYTES)}
     listed = [{"name": each, "key": base64.b64encode(secret).decode()} for each, secret in everything.items()]
-    return (json.dumps({"keys": listed}, indent=2) + "\n").encode(), name
+    return (json.dumps({"keys": listed}, indent=2) + "\n").encode()

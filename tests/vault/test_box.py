@@ -89,6 +89,36 @@ def test_sealed_sound_reads_the_same_in_a_box_and_plain(house: House, locked_hou
     assert json.loads(sounds.waveform(recording))["window_ms"] == 100
 
 
+def test_a_ring_that_is_gone_is_not_made_anew(locked_house: House) -> None:
+    """Whoever then put the old one back from the backup would lose the new one, and all that it encrypted."""
+    locked_house.sealed(1)
+    ring = locked_house.keys / "ring.json"
+    kept, locked = ring.read_bytes(), locked_house.keys / ".ring.lock"
+    ring.unlink()
+    for is_started_anew in (False, True):
+        if is_started_anew:
+            locked_house.start()
+        with pytest.raises(KeyMissing, match=r"ring\.json is not there, and was\. Remedy: put it back from the backup"):
+            locked_house.sealer.seal(locked_house.recording(2))
+        with pytest.raises(KeyMissing, match="is not there, and was"):
+            locked_house.ring.rotate(locked_house.now)
+    assert not ring.exists()
+    assert (locked_house.day / f"{a_recording(2).id}.raw").exists()
+    ring.write_bytes(kept)
+    locked_house.sealed(2)
+    assert locked_house.findings() == []
+    # of one that an older version made it is known as soon as it is used
+    locked.write_bytes(b"")
+    locked_house.start()
+    locked_house.sealed(3)
+    ring.unlink()
+    with pytest.raises(KeyMissing, match="is not there, and was"):
+        locked_house.ring.newest(locked_house.now)
+    # who has lost it for good says so
+    locked.unlink()
+    assert locked_house.ring.newest(locked_house.now).name not in kept.decode()
+
+
 def test_a_rotated_ring_still_opens_what_was_sealed_before(locked_house: House) -> None:
     old = locked_house.sealed(1)
     sounds = Sounds(locked_house.root, locked_house.shelf, locked_house.ring)
