@@ -92,6 +92,7 @@ class _Day:
         self._found = found
         self._has_bucket = has_bucket
         self._copied: set[str] = set()
+        self._said: set[str] = set()
         self._in_bucket = 0
 
     def copy(self) -> None:
@@ -198,7 +199,8 @@ class _Day:
     def _say(self, file: str, said: str) -> None:
         """Once, however often it is looked at."""
         problem = f"{self._day}{'/' if file else ''}{file}: {said}"
-        if problem not in self._found.problems:
+        if problem not in self._said:
+            self._said.add(problem)
             self._found.problems.append(problem)
 
     def _chain(self) -> _Chain:
