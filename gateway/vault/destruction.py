@@ -51,7 +51,7 @@ class Destroyer:
                 digest = None
                 self._delete_raw(place, recording, rule, at)
             else:
-                document, digest, _ = self._sealer.checked_manifest(place)
+                document, digest = self._sealer.checked_manifest(place)
                 self._delete(place, document, digest, rule, at)
             certificate = self._certificate(place, digest)
             if certificate is None:  # somebody was at it while the sound was deleted

@@ -20,7 +20,7 @@ from typing import Any
 from gateway.domain.recordings import Recording, State
 from gateway.ports import Sealed, Unsealable
 from gateway.vault import manifest, opus
-from gateway.vault.chain import ChainBroken, Chains, Entry
+from gateway.vault.chain import ChainBroken, Chains
 from gateway.vault.folders import (
     LeavesTheVault,
     Place,
@@ -130,16 +130,20 @@ class Sealer:
             raise Unsealable(f"its sound is {recording.file}, which is another recording's name")
         return place
 
-    def checked_manifest(self, place: Place) -> tuple[dict[str, Any], str, Entry]:
-        """The manifest, its SHA-256 and its entry in the chain. Raises Unsealable where it is not sealed or changed."""
+    def checked_manifest(self, place: Place) -> tuple[dict[str, Any], str]:
+        """The manifest and its SHA-256: one that stands in the chain, or that this vault signed and no line speaks of,
+        as where a new chain was begun since. Raises Unsealable where it is not sealed or changed."""
         found = self._manifest(place)
         if found is None:
             raise Unsealable("it is not sealed: its manifest is not there")
         document, digest = found
         entry = self._chains.find(place.day, place.manifest.name)
-        if entry is None or entry.sha256 != digest:
+        is_its = entry is not None and entry.sha256 == digest
+        if entry is None:
+            is_its = manifest.is_signed(document, _relative(place, place.manifest), self._key.has_signed)
+        if not is_its:
             raise Unsealable("its manifest is not the one that stands in the chain: it was changed")
-        return document, digest, entry
+        return document, digest
 
     def written(self, place: Place, path: Path, document: dict[str, Any]) -> dict[str, Any]:
         """The document, signed, with which that file's part is written, and durable."""

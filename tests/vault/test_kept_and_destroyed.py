@@ -12,6 +12,7 @@ from gateway.api.exports import Source
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, State
 from gateway.domain.retention import Trusted
+from gateway.ports import Unsealable
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
 from gateway.vault.disk_and_bucket import BucketNotNamed, DiskAndBucket
@@ -22,7 +23,7 @@ from tests.api.house import open_house
 from tests.api.test_exports import exported, failing
 from tests.store.values import ended
 from tests.told import Clock, Services
-from tests.vault.sound import CALLER_HZ, CENTRE_HZ, DAY, NOON, House, decoded, level_db
+from tests.vault.sound import CALLER_HZ, CENTRE_HZ, DAY, NOON, House, decoded, level_db, tones
 from tests.vaults import OwnVault
 
 RULE = "the centre's own rule: 365 days"
@@ -112,6 +113,29 @@ async def test_the_true_vault_destroys_what_is_due_sealed_raw_or_lost_and_leaves
     assert vault.chains.find(NOON.date(), f"{lost.id}.destroyed.json") is not None
     assert vault.destroyer.destroy(raw, "another", services.clock()) == f"{DAY}/{raw.id}.destroyed.json"
     await services.store.close()
+
+
+def test_what_stands_in_no_chain_since_a_new_one_was_begun_is_destroyed_if_this_vault_sealed_it(house: House) -> None:
+    """The remedy for a day whose chain somebody changed: the chain and its kept head are moved away. Its recordings
+    have their time, too, and whoever is in them may ask to be erased."""
+    ours, foreign = house.sealed(1, tones(0.1, 300, 500)), house.sealed(2, tones(0.1, 300, 500))
+    for name in ("chain.jsonl", "chain.head", "chain.head.sig"):
+        (house.day / name).unlink()
+    (house.keys / "heads" / "2026-11-26.json").unlink()
+    path = house.day / f"{foreign.id}.json"
+    path.write_bytes(path.read_bytes().replace(b'"kind": "call"', b'"kind": "CALL"'))
+    house.start()
+    with pytest.raises(Unsealable, match="it was changed"):
+        house.destroyer.destroy(foreign, "365 days", house.now)
+    assert (house.day / f"{foreign.id}.ogg").exists()
+    certificate = house.destroyer.destroy(ours, "365 days", house.now)
+    assert not (house.day / f"{ours.id}.ogg").exists()
+    assert house.destroyer.is_destroyed(ours)
+    assert certificate in {
+        f"{DAY}/{json.loads(line)['file']}" for line in (house.day / "chain.jsonl").read_text().splitlines()
+    }
+    told = {each.file.rpartition("/")[2] for each in house.findings()}
+    assert told == {f"{ours.id}.json", *(f"{foreign.id}{ending}" for ending in (".json", ".ogg", ".peaks.json"))}
 
 
 def test_what_was_only_begun_to_be_destroyed_in_a_bucket_that_is_away_is_not_told_to_be_gone(house: House) -> None:
