@@ -171,6 +171,7 @@ class Mover:
         stored = self._stored(each.name)
         if stored is None or self._certificates.have_begun(each.name):
             return False  # since it was looked at
+        self._refuse_forbidden(each)  # it could not be deleted here afterwards, and would be sent anew each time
         if self._sha256_here(each.name) != stored["sha256"]:
             raise _Stays(f"{_OTHER}, and stays on the disk. Remedy: `gateway112 vault verify`")
         if not self._is_in_use:
@@ -203,7 +204,13 @@ class Mover:
         the bucket has it, it comes home; whoever destroys it looks at the disk again after the bucket."""
         return self._certificates.have_begun(name) and self._bucket.size_bytes(name) is None
 
+    def _refuse_forbidden(self, each: Lying) -> None:
+        folder = each.name.rpartition("/")[0]
+        if not os.access(self._root / folder, os.W_OK | os.X_OK):
+            raise _Stays(f"{folder} may not be written to by this user. Remedy: give it back to the gateway's user")
+
     def _fetch(self, each: Lying, stored: dict[str, Any]) -> None:
+        self._refuse_forbidden(each)
         path = self._root / each.name
         part, digest = path.with_name(f".{path.name}{_COMING}"), hashlib.sha256()
         try:

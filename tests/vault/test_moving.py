@@ -1,8 +1,10 @@
 """Sealed sound on its way to a bucket and back: whole in one of both places at every moment, and heard from either."""
 
 import asyncio
+import errno
 import hashlib
 import json
+import os
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -280,6 +282,33 @@ def test_a_folder_that_cannot_be_listed_is_told_and_other_days_are_moved(
     assert (came.moved, came.waiting) == (1, 1)
     assert came.problem == "the folder 2026/11/25 cannot be read: Permission denied"
     assert plain.hears(made)
+
+
+def test_a_day_that_we_may_not_write_to_holds_up_no_other_and_is_not_sent_again_and_again(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that root has put back: nothing could be deleted there once it is in the bucket."""
+    for number in range(1, 5):
+        plain.sealed(number, two_tones(0.1), day="2026/11/25")
+    made = plain.sealed(5)
+    unlink, may = Path.unlink, os.access
+    sent: list[str] = []
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "25" and path.suffix == ".ogg":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    monkeypatch.setattr(os, "access", lambda path, mode: may(path, mode) and Path(path).name != "25")
+    monkeypatch.setattr(Bucket, "then", lambda _: sent.append("one"))
+    came = plain.round()
+    assert (came.moved, came.waiting, len(sent)) == (1, 4, 1)
+    assert came.problem
+    assert "2026/11/25 may not be written to by this user. Remedy: give it back" in came.problem
+    assert plain.hears(made)
+    assert made.seal
+    assert made.seal.stored not in plain.on_disk()
 
 
 def test_what_our_own_disk_refuses_of_a_day_is_told_and_ends_no_round(plain: Centre) -> None:
