@@ -10,9 +10,12 @@ import stat
 from io import FileIO
 from pathlib import Path
 
+MOST_READ_BYTES = 64 * 1024 * 1024
+"""The chain of a day with 100,000 recordings has half of that, the waveform of a whole day's sound a sixth."""
+
 
 class NotPlain(OSError):
-    """What has the name is a link, a pipe or a folder, and no file."""
+    """What has the name is a link, a pipe or a folder, and no file; or larger than any that is read as a whole."""
 
 
 def open_plain(path: Path) -> int:
@@ -36,8 +39,11 @@ def plain_file(path: Path) -> FileIO:
 
 
 def read_plain(path: Path) -> bytes:
-    """All of the file. Blocking: disk. Raises what `open_plain` does."""
+    """All of the file. Blocking: disk. Raises what `open_plain` does, and NotPlain where it has more than
+    MOST_READ_BYTES: it would take the memory that calls need."""
     with os.fdopen(open_plain(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > MOST_READ_BYTES:
+            raise NotPlain(errno.EINVAL, "it is larger than any file of the vault's", str(path))
         return file.read()
 
 

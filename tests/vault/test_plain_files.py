@@ -1,11 +1,14 @@
 """Files of the vault that somebody else put there."""
 
+import contextlib
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.ports import Unsealable
 from gateway.vault.plain_files import open_plain, read_plain
 from gateway.vault.recordings import NoRecording
 from gateway.vault.sounds import Sounds
@@ -32,6 +35,25 @@ def test_what_is_no_plain_file_is_not_opened_and_nobody_waits_for_it(
     make(tmp_path / "odd")
     with pytest.raises(OSError, match="no plain file"):
         open_plain(tmp_path / "odd")
+
+
+@pytest.mark.parametrize("name", ["{}.json", "{}.peaks.json", "{}.destroyed.json", "chain.jsonl", "chain.head"])
+def test_a_file_without_end_is_told_and_its_bytes_are_nobodys_memory(tmp_path: Path, name: str) -> None:
+    house = House(tmp_path)
+    made = house.sealed(1, tones(0.1, 300, 500))
+    if "destroyed" in name:
+        house.destroyer.destroy(made, "a year", house.now)
+    path = house.day / name.format(made.id)
+    os.truncate(path, 1 << 40)
+    tracemalloc.start()
+    try:
+        assert path.name in {each.file.rpartition("/")[2] for each in house.findings()}
+        house.start()
+        with contextlib.suppress(Unsealable):
+            house.sealer.seal(house.recording(2, tones(0.1, 300, 500)))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_link_in_the_place_of_stored_sound_is_not_read(tmp_path: Path) -> None:
