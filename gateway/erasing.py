@@ -202,11 +202,7 @@ class Erasing:
         if left.free_calls:
             return False
         now, held = self._clock(), left.held
-        destroyed = [
-            each
-            for each in await self._custody.recordings_of(person.free_calls, _dials(person))
-            if each.state is SoundState.DESTROYED
-        ]
+        destroyed = [each for each in await self._recordings_of(person) if each.state is SoundState.DESTROYED]
         done = replace(
             erasure,
             number=erasure.number if held else "",
@@ -220,11 +216,15 @@ class Erasing:
         )
         return True
 
+    async def _recordings_of(self, person: Person) -> list[Recording]:
+        """All that are free, destroyed ones too."""
+        return await self._custody.recordings_of(person.free_calls, [task.id for task in person.free_callbacks])
+
     async def _touched(self, erasure: Erasure, until: datetime) -> Touched:
         # what goes on may have erased some already; what only waits for a hold has
         names = forms(erasure.number) if erasure.left_out else (*forms(erasure.number), erasure.pseudonym)
         person = await self._custody.person(names, until)
-        found = await self._custody.recordings_of(person.free_calls, _dials(person))
+        found = await self._recordings_of(person)
         left = (SoundState.RUNNING, SoundState.OVER, SoundState.SEALED, SoundState.LOST)
         return Touched(person, tuple(each for each in found if each.state in left and each.call_id not in person.held))
 
@@ -241,7 +241,3 @@ def hindrance(person: Person) -> str | None:
     if person.is_flooding:
         return "an alarm stands that the number calls too often: wait for its end"
     return None
-
-
-def _dials(person: Person) -> frozenset[str]:
-    return frozenset(dial.id for task in person.free_callbacks for dial in task.dials)

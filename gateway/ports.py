@@ -128,6 +128,8 @@ class Person:
     running: tuple[str, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict)
     callbacks: tuple[Callback, ...] = ()
+    held_callbacks: frozenset[int] = frozenset()
+    """Those one of whose tries a hold keeps."""
     dispositions: int = 0
     blocks: tuple[int, ...] = ()
     """Those that are over."""
@@ -144,11 +146,7 @@ class Person:
     @property
     def free_callbacks(self) -> tuple[Callback, ...]:
         """Those that are over, and in which no call is held."""
-        return tuple(
-            task
-            for task in self.callbacks
-            if not task.is_open and not any(each.call_id in self.held for each in task.tries)
-        )
+        return tuple(task for task in self.callbacks if not task.is_open and task.id not in self.held_callbacks)
 
     @property
     def open_callbacks(self) -> tuple[int, ...]:
@@ -169,8 +167,8 @@ class Custody(Protocol):
     async def begun(self) -> list[tuple[Lasting, Recording]]:
         """Those whose destruction was begun and did not end."""
 
-    async def recordings_of(self, call_ids: Collection[str], dial_ids: Collection[str] = ()) -> list[Recording]:
-        """The recordings of those calls and dials, destroyed ones too."""
+    async def recordings_of(self, call_ids: Collection[str], callback_ids: Collection[int] = ()) -> list[Recording]:
+        """The recordings of those calls, and of all calls back of those tasks, destroyed ones too."""
 
     async def trusted(self) -> Trusted | None:
         """When the clock was believed last, before the first time the end of the newest recording; None where there is

@@ -25,12 +25,11 @@ from gateway.api.models import PRINTABLE, Body, CallModel, Word
 from gateway.api.problems import Problem, conflict
 from gateway.api.retention import Reason
 from gateway.api.routes import route
+from gateway.api.tracks import callbacks_of
 from gateway.domain.audit import Actor, Deed
 from gateway.domain.call import Call
-from gateway.domain.callbacks import number_of
 from gateway.domain.recordings import Recording, State
 from gateway.domain.tokens import May
-from gateway.store.callback_reads import CallbackFilter
 from gateway.vault import bundle
 from gateway.vault.box import Unopenable
 from gateway.vault.bundle import Part
@@ -46,7 +45,6 @@ log = logging.getLogger(__name__)
 CALLS_AT_MOST = 100
 EVENTS_AT_MOST = 2000
 """Of one call; the page says where there are more."""
-CALLBACKS_AT_MOST = 100
 AT_ONCE = 2
 DAMAGED = "Damaged-Recordings"
 """The header of an answer that says how many recordings in it are not as they were sealed, or cannot be read."""
@@ -133,21 +131,10 @@ async def _gather(context: Context, body: NewExport, actor: Actor) -> Export:
 async def _exported(context: Context, call: Call, place: int) -> Exported:
     events = await context.reads.events(0, EVENTS_AT_MOST + 1, call.id)
     said = (await context.reads.dispositions.of_calls([call.id])).get(call.id)
-    recordings = await context.custody.recordings_of((call.id,), await _dials(context, call))
+    recordings = await context.custody.recordings_of((call.id,), await callbacks_of(context, call))
     name = f"{place:03}_{bundle.word(call.id)}"
     shown = tuple(stored.event for stored in events[:EVENTS_AT_MOST])
     return Exported(name, call, said, shown, tuple(recordings), is_cut=len(events) > EVENTS_AT_MOST)
-
-
-async def _dials(context: Context, call: Call) -> frozenset[str]:
-    """The calls back to whoever was not heard in this call."""
-    number = number_of(call.caller)
-    if number is None:
-        return frozenset()
-    tasks, _ = await context.reads.callbacks.page(CallbackFilter(number=number), after=None, limit=CALLBACKS_AT_MOST)
-    return frozenset(
-        dial.id for task in tasks if any(each.call_id == call.id for each in task.tries) for dial in task.dials
-    )
 
 
 def _checked(source: Source, export: Export) -> Export:

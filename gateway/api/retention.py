@@ -24,6 +24,7 @@ from gateway.api.resources import (
     version_of,
 )
 from gateway.api.routes import Answer, route
+from gateway.api.tracks import callbacks_of
 from gateway.domain.audit import Actor
 from gateway.domain.dispositions import Disposition
 from gateway.domain.recordings import Kind, State
@@ -109,7 +110,8 @@ class Lift(Body):
 
 
 class HeldRecording(Told):
-    """A recording of the call, and where it is on its way: what was destroyed before cannot be held any more."""
+    """A recording of the call, or of a call back after it, and where it is on its way: what was destroyed before cannot
+    be held any more."""
 
     id: str
     kind: Kind
@@ -194,7 +196,9 @@ async def confirm_lift(
 
 
 async def _tell_hold(context: Context, hold: LegalHold) -> LegalHoldModel:
-    found = await context.custody.recordings_of((hold.call_id,))
+    call = await context.reads.call(hold.call_id)
+    callbacks = [] if call is None else await callbacks_of(context, call)
+    found = await context.custody.recordings_of((hold.call_id,), callbacks)
     return LegalHoldModel.of(
         hold,
         lift_confirm_until=hold.lift_until if hold.is_to_be_lifted(context.clock()) else None,

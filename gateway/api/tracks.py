@@ -7,18 +7,22 @@ runs and until it is sealed, then Ogg/Opus on its shelf.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from gateway.api.context import Context
 from gateway.api.problems import Problem
 from gateway.domain.call import Call
-from gateway.domain.callbacks import Dial
+from gateway.domain.callbacks import Dial, number_of
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
+from gateway.store.callback_reads import CallbackFilter
 from gateway.vault import recordings as raw
 from gateway.vault.playing import RawTrack, StoredTrack, Track
 from gateway.vault.recordings import NoRecording
 
 AUDIBLE = frozenset({State.RUNNING, State.OVER, State.SEALED})
 """The states in which there may be something to hear."""
+CALLBACKS_AT_MOST = 10
+"""A number has one open at a time: of those that were opened by a call's end the newest is the one."""
 
 
 @asynccontextmanager
@@ -70,6 +74,16 @@ async def of_dial(context: Context, dial: Dial) -> Recording:
         dial_id=dial.id,
         expected_s=dial.talk_s,
     )
+
+
+async def callbacks_of(context: Context, call: Call) -> list[int]:
+    """The callbacks by which whoever was not heard in this call was called back. Raises StoreAway."""
+    number = number_of(call.caller)
+    if number is None or call.ended_at is None:
+        return []
+    opened = CallbackFilter(number=number, opened_until=call.ended_at + timedelta(microseconds=1))
+    tasks, _ = await context.reads.callbacks.page(opened, after=None, limit=CALLBACKS_AT_MOST)
+    return [task.id for task in tasks if task.has_tried(call.id, call.ended_at)]
 
 
 def unknown_of_call(call: Call, file: str) -> Recording:

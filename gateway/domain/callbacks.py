@@ -139,6 +139,13 @@ class Callback:
     def is_open(self) -> bool:
         return self.closed_at is None
 
+    def has_tried(self, call_id: str, ended_at: datetime | None) -> bool:
+        """Whether that call of the number is one of its tries: also one that is not kept any more."""
+        if any(each.call_id == call_id for each in self.tries):
+            return True
+        are_all = self.try_count <= len(self.tries)
+        return not are_all and ended_at is not None and self.opened_at <= ended_at <= (self.closed_at or ended_at)
+
     @property
     def trunks(self) -> frozenset[str]:
         """The lines that the tries which nobody heard came on."""

@@ -21,9 +21,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.domain.blocks import Block
-from gateway.domain.callbacks import callback_id_of
+from gateway.domain.callbacks import Callback, callback_id_of
 from gateway.domain.erasing import PERSONAL, Redaction
 from gateway.domain.flow import FLOOD_NUMBER
+from gateway.domain.numbers import one_spelling
 from gateway.domain.recordings import Recording
 from gateway.domain.retention import Lasting, LegalHold, Trusted, Uptime
 from gateway.ports import Person
@@ -95,14 +96,16 @@ class StoredCustody:
             found = (await connection.execute(query)).mappings().all()
             return list(zip(await _all_lasting(connection, found), map(_recording_of, found), strict=True))
 
-    async def recordings_of(self, call_ids: Collection[str], dial_ids: Collection[str] = ()) -> list[Recording]:
+    async def recordings_of(self, call_ids: Collection[str], callback_ids: Collection[int] = ()) -> list[Recording]:
         """See ports.Custody."""
         found: list[Recording] = []
+        conditions: list[ColumnElement[bool]] = [recordings.c.call_id.in_(part) for part in _parts(sorted(call_ids))]
+        # a task keeps its latest dials alone; each dial's id begins with the task's
+        conditions += [or_(*map(_is_dial_of, part)) for part in _parts(sorted(callback_ids))]
         async with reading(self._engine) as connection:
-            for column, ids in ((recordings.c.call_id, call_ids), (recordings.c.dial_id, dial_ids)):
-                for part in _parts(sorted(ids)):
-                    query = select(recordings).where(column.in_(part)).order_by(recordings.c.started_at)
-                    found += [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
+            for condition in conditions:
+                query = select(recordings).where(condition).order_by(recordings.c.started_at)
+                found += [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
         return list({each.id: each for each in found}.values())
 
     async def trusted(self) -> Trusted | None:
@@ -153,11 +156,15 @@ class StoredCustody:
                 said += (await connection.execute(counted)).scalar_one()
             listed = (await connection.execute(tasks)).mappings()
             their_tasks = tuple(rows.callback_of(row) for row in listed)
+            ends = [(row.id, row.ended_at) for row in found if row.id in held]
             return Person(
                 calls=tuple(ids),
                 running=tuple(row.id for row in found if row.ended_at is None),
                 held=held,
                 callbacks=their_tasks,
+                held_callbacks=frozenset(
+                    task.id for task in their_tasks if any(task.has_tried(*each) for each in ends)
+                ),
                 dispositions=said,
                 blocks=tuple((await connection.execute(blocked)).scalars()),
                 is_blocked=(await connection.execute(in_force.limit(1))).first() is not None,
@@ -280,13 +287,23 @@ async def _all_lasting(connection: AsyncConnection, found: Sequence[RowMapping])
 
 
 async def _tried(connection: AsyncConnection, dial_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The calls of each dial's task, in their order, by the dial."""
+    """The calls of each dial's task, in their order, by the dial; of those which the task does not keep any more only
+    what a hold keeps."""
     tasks = {dial_id: callback_id_of(dial_id) for dial_id in dial_ids}
-    found: dict[int, tuple[str, ...]] = {}
+    known: list[Callback] = []
     for part in _parts(sorted(set(tasks.values()))):
         query = select(callbacks).where(callbacks.c.id.in_(part))
-        for row in (await connection.execute(query)).mappings():
-            found[row["id"]] = tuple(each.call_id for each in rows.callback_of(row).tries)
+        known += [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
+    held: Sequence[Any] = ()
+    if any(task.try_count > len(task.tries) for task in known):
+        are_held = _holds.c.retired_at.is_(None)
+        query = select(calls.c.id, calls.c.caller, calls.c.ended_at).join(_holds, _holds.c.call_id == calls.c.id)
+        held = (await connection.execute(query.where(are_held).order_by(calls.c.arrived_at))).all()
+    found: dict[int, tuple[str, ...]] = {}
+    for task in known:
+        number, tried = one_spelling(task.number), [each.call_id for each in task.tries]
+        its = [row.id for row in held if one_spelling(row.caller) == number and task.has_tried(row.id, row.ended_at)]
+        found[task.id] = tuple(dict.fromkeys((*(each for each in its if each not in tried), *tried)))
     return {dial_id: found.get(task, ()) for dial_id, task in tasks.items()}
 
 
@@ -335,6 +352,12 @@ def _redact(connection: Connection, condition: ColumnElement[bool], redaction: R
         redacted = redaction.of_data(row.data, is_theirs=is_theirs)
         if redacted != row.data:
             connection.execute(update(events).where(events.c.seq == row.seq).values(data=redacted))
+
+
+def _is_dial_of(callback_id: int) -> ColumnElement[bool]:
+    """Whether a recording is of a call back of that task."""
+    # what follows the number is a hyphen, and the sign after that is a full stop
+    return recordings.c.dial_id.between(f"{callback_id}-", f"{callback_id}.")
 
 
 def _names(column: ColumnElement[Any], numbers: Sequence[str]) -> ColumnElement[bool]:

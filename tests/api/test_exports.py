@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from io import FileIO
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pytest
 
 from gateway.api.pages import PROMPT
 from gateway.domain.call import Call
+from gateway.domain.callbacks import Callback, Try, Update, Why
+from gateway.domain.callbacks import State as Told
 from gateway.domain.change import Change
 from gateway.domain.events import Event
 from gateway.domain.recordings import Kind, Recording, State
@@ -168,6 +171,29 @@ async def test_who_handed_what_to_whom_and_why_is_written_down_before_the_first_
     assert first["note"] == "for Ipda Dewi, Polresta Sidoarjo: LP/B/112/2026"
     events = (await house.get("/v1/calls/112-1/events")).json["items"]
     assert events[-1]["data"]["recordings"] == ["112-1", "112-1-1-message"]
+
+
+async def test_a_call_back_is_handed_out_however_often_the_number_called_since(house: House, tmp_path: Path) -> None:
+    call = ended(1, caller="0812345678")
+    assert call.ended_at
+
+    def task(opened_at: datetime, call_id: str) -> Update:
+        tried = Try(call_id, opened_at, Why.ABANDONED, call.trunk)
+        times = dict.fromkeys(("opened_at", "due_at", "first_due_at", "last_try_at", "closed_at"), opened_at)
+        return Update(
+            Callback(number=call.caller, trunk=call.trunk, state=Told.GIVEN_UP, tries=(tried,), try_count=1, **times)
+        )
+
+    back = replace(recording_of(call), id="callback-1-a", kind=Kind.CALLBACK, call_id=None, dial_id="1-a")
+    back = house.seals.seal(replace(back, file="2026/11/23/callback-1-a.raw"), b"Ogg of the call back")
+    since = [task(call.ended_at + timedelta(hours=number), f"112-{number}") for number in range(2, 120)]
+    callbacks = (task(call.ended_at, call.id), *since)
+    await house.context.store.commit(Change(calls=(call,), recordings=(back,), callbacks=callbacks))
+    unpacked = await exported(house, tmp_path / "police", call.id)
+    assert (unpacked / "recordings/2026/11/23/callback-1-a.ogg").read_bytes() == b"Ogg of the call back"
+    assert failing(unpacked) == []
+    held = await house.post("/v1/legal-holds", {"call_id": call.id, "reason": "LP/B/112/2026"})
+    assert [each["id"] for each in held.json["recordings"]] == ["callback-1-a"]
 
 
 async def test_a_sound_that_is_not_there_is_told_and_the_others_are_handed_out(house: House, tmp_path: Path) -> None:

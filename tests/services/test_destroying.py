@@ -57,7 +57,7 @@ async def rule(services: Services, name: str, keep_days: int, place: int = 1, **
 
 
 async def states(services: Services) -> dict[str, State]:
-    found = await services.custody.recordings_of([f"112-{number}" for number in range(20)], ["1-a"])
+    found = await services.custody.recordings_of([f"112-{number}" for number in range(20)], [1])
     return {each.id: each.state for each in found}
 
 
@@ -203,6 +203,38 @@ async def test_a_call_back_follows_the_last_call_that_was_tried_and_any_of_them_
     assert await services.destroying.look() == 1
     [told] = [stored.event for stored in services.feed.after(0) or () if stored.event.type == "recording.destroyed"]
     assert told.call_id == "112-2"
+
+
+async def test_a_hold_keeps_the_call_back_though_its_call_is_not_among_the_tries_that_are_kept(
+    services: Services, tmp_path: Path
+) -> None:
+    """Whoever calls more than fifty times is the one of whom the police will ask."""
+    first, last = (
+        replace(a_call(number, LONG_AGO + timedelta(minutes=minutes)), caller="0812-3456-7890")
+        for number, minutes in ((1, 0), (2, 30))
+    )
+    task = Callback(
+        number="+6281234567890",
+        trunk="telkomsel",
+        state=TaskState.REACHED,
+        opened_at=first.ended_at or LONG_AGO,
+        due_at=LONG_AGO,
+        first_due_at=LONG_AGO,
+        tries=(Try(last.id, last.arrived_at, Why.ABANDONED, last.trunk),),
+        try_count=60,
+        last_try_at=last.arrived_at,
+        dials=(Dial("1-a", 1, last.arrived_at),),
+        closed_at=LONG_AGO + timedelta(hours=1),
+    )
+    recording = replace(a_recording(last, tmp_path), id="callback-1-0", kind=Kind.CALLBACK, call_id=None, dial_id="1-0")
+    await services.store.commit(Change(calls=(first, last), callbacks=(Update(task),), recordings=(recording,)))
+    hold = await services.office.create(LegalHold(call_id=first.id, reason="LP", set_by="Ani", created_at=MONDAY), ANI)
+    await services.custody.trust(Trusted(MONDAY))
+    [(lasting, _)] = await services.custody.lasting_of([recording.id])
+    assert (lasting.call_ids, lasting.is_held) == ((first.id, last.id), True)
+    assert await services.destroying.look() == 0
+    await services.office.retire(replace(hold, lifted_by="Budi"), ANI)
+    assert await services.destroying.look() == 1
 
 
 async def test_killed_between_the_vault_and_the_store_it_is_asked_again_and_found_done(

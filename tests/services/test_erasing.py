@@ -244,6 +244,24 @@ async def test_what_a_legal_hold_keeps_stays_whole_and_goes_when_it_is_lifted(se
     assert not _names_the_person(await _everything(services))
 
 
+async def test_calls_back_are_destroyed_though_the_task_keeps_its_latest_dials_alone(
+    services: Services, tmp_path: Path
+) -> None:
+    old = replace(a_recording(_theirs(3, NUMBER), tmp_path), kind=Kind.CALLBACK, call_id=None)
+    dials = {"1-0": SoundState.DESTROYED, "12-a": SoundState.SEALED}  # of the same task, and of another one
+    await services.store.commit(
+        Change(recordings=tuple(replace(old, id=f"callback-{each}", dial_id=each) for each in dials))
+    )
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    assert "callback-1-0" in {each.id for each in (await services.erasing.touched(asked)).recordings}
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 1
+    for dial_id, state in dials.items():
+        there = await services.store.recording(f"callback-{dial_id}")
+        assert there is not None
+        assert there.state is state
+
+
 async def test_a_hold_that_is_lifted_while_another_one_stands_frees_its_own_call(services: Services) -> None:
     holds = [
         await services.office.create(LegalHold(call_id=call, reason="LP", set_by="Ani", created_at=MONDAY), ANI)
