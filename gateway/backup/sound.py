@@ -35,6 +35,7 @@ LOOKS, LOOK_AGAIN_S = 40, 0.05
 """A chain's line and its head are written a moment apart."""
 DESTROYED_WITHIN_S = 10.0
 """The worker has the lowest priority."""
+STANDS_WITHIN_S = 0.5
 
 
 @dataclass(slots=True)
@@ -138,16 +139,23 @@ class _Day:
         lying = {path.name for path in self._folder.iterdir() if not path.name.startswith(".")}
         lying -= self._copied | {CHAIN, HEAD, SIGNATURE}
         if chain.is_signed:
-            there = lying | self._copied
-            # what was sealed meanwhile stands in it by now, and has its raw sound here until then
-            ids = {name.removesuffix(CERTIFICATE).removesuffix(MANIFEST_ENDING) for name in self._chain().entries}
-            ids |= {name.removesuffix(ending) for name in there for ending in RAW_ENDINGS if name.endswith(ending)}
-            own = {name: each for name in lying for each in _OF_RECORDING if name.endswith(each)}
-            lying = {name for name, ending in own.items() if name.removesuffix(ending) not in ids}
-            if lying:
-                self._say("", f"{len(lying)} files stand in no chain; they are copied as they lie")
+            # what is sealed or destroyed meanwhile stands in the chain a moment later
+            for pause_s in (0.0, STANDS_WITHIN_S):
+                time.sleep(pause_s)
+                lying = self._unchained(lying)
+                if not lying:
+                    return
+            self._say("", f"{len(lying)} files stand in no chain; they are copied as they lie")
         for name in sorted(lying):
             self._take(name)
+
+    def _unchained(self, lying: set[str]) -> set[str]:
+        """Which of these files are of recordings that are in no chain now, and of which no raw sound is here."""
+        there = lying | self._copied
+        ids = {name.removesuffix(CERTIFICATE).removesuffix(MANIFEST_ENDING) for name in self._chain().entries}
+        ids |= {name.removesuffix(ending) for name in there for ending in RAW_ENDINGS if name.endswith(ending)}
+        own = {name: each for name in lying for each in _OF_RECORDING if name.endswith(each)}
+        return {name for name, ending in own.items() if name.removesuffix(ending) not in ids}
 
     def _take_sealed(self, chain: _Chain) -> list[str]:
         """Takes what the chain names; returns what is not there."""
