@@ -18,6 +18,8 @@ NUMBER_PATTERN = r"^\+?[0-9]{6,20}$"
 """Whole numbers alone: what is shorter would be found in what has nothing to do with the person."""
 CONFIRM_WITHIN = timedelta(days=7)
 COUNTRY = "62"
+SEPARATORS = "[-.]*"
+"""What a trunk's filter may leave between two digits of a number."""
 PERSONAL = ("caller_name", "sip_call_id", "diversion", "access_network", "geolocation", "location")
 """What a call and its events tell of the person beside the number."""
 SAID = "note"
@@ -92,7 +94,8 @@ class Redaction:
 
     def __init__(self, numbers: tuple[str, ...], pseudonym: str) -> None:
         longest_first = sorted(numbers, key=len, reverse=True)
-        self._pattern = re.compile(rf"(?<![0-9+])(?:{'|'.join(map(re.escape, longest_first))})(?![0-9])")
+        spelt = (SEPARATORS.join(map(re.escape, number)) for number in longest_first)
+        self._pattern = re.compile(rf"(?<![0-9+])(?:{'|'.join(spelt)})(?![0-9])")
         self._pseudonym = pseudonym
 
     def of_text(self, text: str) -> str:

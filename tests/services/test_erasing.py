@@ -181,6 +181,30 @@ async def test_two_people_erase_a_person_and_the_number_stands_nowhere_any_more(
     assert rules == {f"request of the person, erasure {asked.id}"}
 
 
+async def test_a_number_that_a_carrier_wrote_with_separators_is_the_persons_too(
+    services: Services, tmp_path: Path
+) -> None:
+    """What a trunk's filter leaves of a number may have hyphens and full stops in it."""
+    spelt = ("0812-3456-789", "+62.812.3456.789", "0812-3456-78.90")
+    called = [_theirs(number, caller) for number, caller in enumerate(spelt, 10)]
+    told = [Event("call.arrived", call.arrived_at, call.id, {"caller": call.caller}) for call in called]
+    recordings = tuple(a_recording(call, tmp_path) for call in called)
+    await services.store.commit(Change(calls=tuple(called), events=tuple(told), recordings=recordings))
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    touched = await services.erasing.touched(asked)
+    assert touched.person.calls == ("112-1", "112-2", "112-3", "112-10", "112-11")
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 1
+    everything = await _everything(services)
+    assert [caller in everything for caller in spelt] == [False, False, True]
+    for number in (10, 11):
+        gone = await services.store.recording(f"112-{number}")
+        assert gone is not None
+        assert gone.state is SoundState.DESTROYED
+    with pytest.raises(Invalid, match="names the number"):
+        await services.erasing.ask(NUMBER, "letter of 0812-3456-789", ANI)
+
+
 async def test_the_history_of_everybody_else_and_the_count_of_events_stay(services: Services) -> None:
     async def seqs() -> list[int]:
         async with reading(services.store._engine) as connection:
