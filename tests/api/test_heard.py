@@ -265,6 +265,7 @@ async def test_what_is_gone_says_why(house: House) -> None:
     gone: list[tuple[State, dict[str, Any], int, str]] = [
         (State.LOST, {"problem": "the file is empty"}, 404, "the file is empty"),
         (State.DESTROYED, {"destroyed_at": START, "certificate": certificate}, 410, f"certificate {certificate}"),
+        (State.OVER, {"destroyed_at": START}, 410, "is being destroyed since"),
         (State.SEALED, {}, 404, ""),
     ]
     for state, what, status, said in gone:
