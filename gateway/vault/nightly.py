@@ -99,7 +99,8 @@ class Nightly:
         for day in self._known.keys() - {*there, None}:
             self._looks.forget(day)
             del self._known[day]
-        newest = set(there[-NEWEST:])
+        today = self._clock().date()  # days are named by UTC, too
+        newest = set([day for day in there if day <= today][-NEWEST:])
         suspect = {day for day in there if _is_suspect(verifier, day)}
         due = [day for day in there if self._is_due(day, night, in_any_case=day in newest or day in suspect)]
         due.sort(key=lambda day: (day not in newest, self._looked_at(day), -day.toordinal()))

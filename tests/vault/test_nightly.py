@@ -115,6 +115,18 @@ def test_each_night_the_newest_days_are_read_whole_and_every_other_one_once_a_we
     assert night.stands.days == 6
 
 
+def test_days_that_are_yet_to_come_do_not_take_the_newest_ones_turn(night: Night) -> None:
+    """Of a clock that was ahead, or made by somebody who would change what was said yesterday."""
+    night.goes_on(hours=1)
+    for day in ("2099/01/01", "2099/01/02"):
+        (night.house.root / day).mkdir(parents=True)
+    night.goes_on(days=1)
+    assert {DAYS[-1], DAYS[-2]} <= set(night.goes_on(days=1))
+    night.flip(-1)
+    night.goes_on(days=1)
+    assert night.stands.findings == 1
+
+
 def test_a_changed_file_is_found_in_its_week_and_stands_until_it_is_put_back(night: Night) -> None:
     night.goes_on(hours=1)
     night.flip(0)
