@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
 
@@ -153,10 +153,10 @@ class Recovery:
         while after is not None:
             records = {each.id: each for each in await self._reads.of_day(day, after, ROWS_AT_ONCE)}
             until = max(records) if len(records) == ROWS_AT_ONCE else None
-            raw, sealed = _sorted(await self._vault.files(*_whole(day), Part(after, until)), day)
+            lying = _Lying.of(await self._vault.files(*_whole(day), Part(after, until)), day)
             for recording in records.values():
-                done[await self._settle(recording, raw, sealed)] += 1
-            for file in (*raw.values(), *sealed.values()):
+                done[await self._settle(recording, lying)] += 1
+            for file in (*lying.raw.values(), *lying.sealed.values()):
                 if file.id not in records:
                     done[await self._adopt(file)] += 1
             after = until
@@ -185,9 +185,9 @@ class Recovery:
 
     # ---------------------------------------------------------------- records, held against the files
 
-    async def _settle(self, recording: Recording, raw: Mapping[str, LyingFile], sealed: Mapping[str, LyingFile]) -> str:
+    async def _settle(self, recording: Recording, lying: "_Lying") -> str:
         """Settles one record; returns what was done, nothing where all is well."""
-        raw_file, is_sealed = raw.get(recording.id), recording.id in sealed
+        raw_file, is_sealed = lying.raw.get(recording.id), recording.id in lying.sealed
         has_sound = is_sealed or (raw_file is not None and raw_file.bytes > 0)
         match recording.state:
             case State.RUNNING:
@@ -202,6 +202,9 @@ class Recovery:
                 return "discarded"
             case State.SEALED if not is_sealed and raw_file is not None and has_sound:
                 return await self._look_again(recording)
+            case State.SEALED if recording.seal is not None and recording.seal.stored in lying.names:
+                # its manifest is gone, of which the night's look tells: it is heard, and held against its seal
+                return ""
             case State.SEALED if not is_sealed:
                 return await self._lose(recording)
         return ""
@@ -304,11 +307,22 @@ def _raw_name(file: LyingFile, kind: Kind) -> str:
     return str(PurePosixPath(file.file).parent / f"{file.id}{suffix}")
 
 
-def _sorted(files: Iterable[LyingFile], day: date) -> tuple[dict[str, LyingFile], dict[str, LyingFile]]:
-    """The raw ones and the sealed ones of that day, by id."""
-    of_day = [each for each in files if each.file.startswith(f"{day:%Y/%m/%d}/")]
-    raw = {each.id: each for each in of_day if not each.is_sealed and each.file.endswith(RAW)}
-    return raw, {each.id: each for each in of_day if each.is_sealed}
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """What lies in a day's folder, by the recordings' ids, and the names of all of it."""
+
+    raw: Mapping[str, LyingFile]
+    sealed: Mapping[str, LyingFile]
+    names: Collection[str]
+
+    @classmethod
+    def of(cls, files: Iterable[LyingFile], day: date) -> "_Lying":
+        of_day = [each for each in files if each.file.startswith(f"{day:%Y/%m/%d}/")]
+        return cls(
+            {each.id: each for each in of_day if not each.is_sealed and each.file.endswith(RAW)},
+            {each.id: each for each in of_day if each.is_sealed},
+            {each.file for each in of_day},
+        )
 
 
 def _whole(day: date) -> tuple[datetime, datetime]:

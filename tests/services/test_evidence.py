@@ -538,6 +538,26 @@ async def test_a_certificate_that_somebody_planted_does_not_hide_that_sound_is_l
     )
 
 
+async def test_stored_sound_whose_manifest_is_gone_is_not_lost(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was sealed with stands in its record: it is heard and held against that. That a file is missing beside
+    it is told by the night's look."""
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    files = services.vault.files
+
+    async def without_manifest(since: datetime, until: datetime) -> list[LyingFile]:
+        return [replace(each, is_sealed=False) for each in await files(since, until)]
+
+    monkeypatch.setattr(services.vault, "files", without_manifest)
+    assert await services.recovery.settle([MONDAY.date()]) == {}
+    assert (await row(services)).state is State.SEALED
+    services.vault.sealed.clear()
+    assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
+
+
 async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_settled(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
