@@ -43,6 +43,8 @@ GROUP_A_FACT_S = 0.003
 GROUP_LIMIT_S = 0.06
 """After a reading that took all there was, more is let come, the longer the more that reading brought: a single call is
 told at once, and under load one commit serves many records, where each commit costs as much as its records do."""
+SET_BACK_S = 2
+"""Records are written in their order, but for less than that: what is earlier is by another clock."""
 LAST_BYTES = 256
 """So much of what was read last is kept in mind, to be found in its place again."""
 SCAN_EVERY_S = 1.0
@@ -423,17 +425,31 @@ def _ends_a_record(path: Path, position: Position) -> bool:
 
 
 def _after(path: Path, tail: str) -> int:
-    """Where the last record ends that is not later than `tail`; the file's end where no time is known."""
+    """Where the last record ends that is not later than `tail`; the file's end where no time is known.
+
+    A machine that comes back from a power cut may have a clock that is behind: what it has written since then is not
+    later either, and was not read. So nothing counts from where the clock was set back, unless `tail` itself is from
+    after that: then it is less than what the clock had shown, or the clock has passed that since."""
     if not tail:
         return path.stat().st_size
-    place = end = 0
+    last, place, end = _number(tail), 0, 0
+    newest = (0, 0)
+    set_back: tuple[int, tuple[int, int]] | None = None
     with path.open("rb") as file:
         for line in file:
-            place += len(line)
             time = _last_time(line)
-            if line.endswith(b"\n") and time and _number(time) <= _number(tail):
+            at = _number(time) if time else newest
+            if at[0] < newest[0] - SET_BACK_S:
+                if set_back is None or last < set_back[1]:
+                    set_back = place, newest
+                newest = at
+            place += len(line)
+            if line.endswith(b"\n") and time and at <= last:
                 end = place
-    return end
+            newest = max(newest, at)
+            if set_back is not None and set_back[1] < at <= last:
+                set_back = None
+    return end if set_back is None or last < set_back[1] else min(end, set_back[0])
 
 
 def _last_time(lines: bytes) -> str:

@@ -295,6 +295,36 @@ def test_a_journal_that_lost_its_end_is_read_on_after_the_last_record_that_is_st
     assert Reader(tmp_path, reader.positions).read_all()[-1:] == ["200"]
 
 
+def at(hours: int, record: bytes) -> bytes:
+    """The same by a clock that shows so many hours more."""
+    return record.replace(b"CEL1,1795476254.", b"CEL1,%d." % (1795476254 + 3600 * hours))
+
+
+@pytest.mark.parametrize("gateway", ["sees it later", "was started anew"])
+@pytest.mark.parametrize(
+    ("before", "new"),
+    [
+        pytest.param((0,), (-1,), id="a machine whose clock is behind until a time service sets it"),
+        pytest.param((0,), (-1, 1), id="the same once that has set it"),
+        pytest.param((0,), (-1, -2), id="two power cuts, one after the other"),
+        pytest.param((1, 0), (-1,), id="a clock that was set back, and is behind now"),
+        pytest.param((1, 0, 2), (3,), id="a clock that was set back long before"),
+        pytest.param((1, 0), (2,), id="a clock that was set back just before"),
+        pytest.param((1, 0, 2), (1,), id="one that was, and is behind now"),
+    ],
+)
+def test_after_a_power_cut_no_call_is_passed_over_whatever_the_clock_shows(
+    tmp_path: Path, current: Path, before: tuple[int, ...], new: tuple[int, ...], gateway: str
+) -> None:
+    reader = Reader(tmp_path)
+    append(current, *(at(hours, row(10 * place + n)) for place, hours in enumerate(before) for n in range(8)))
+    reader.read_all()
+    os.truncate(current, current.stat().st_size - 3 * len(row(10)) - 20)
+    append(current, *(at(hours, row(100 + 10 * place + n)) for place, hours in enumerate(new) for n in range(2)))
+    ids = (Reader(tmp_path, reader.positions) if gateway == "was started anew" else reader).read_all()
+    assert ids == [str(100 + 10 * place + n) for place in range(len(new)) for n in range(2)]
+
+
 def test_a_loss_is_told(tmp_path: Path, current: Path) -> None:
     reader = Reader(tmp_path)
     append(current, row(1), row(2), row(3))
