@@ -162,7 +162,8 @@ class Custody(Protocol):
         those after that one."""
 
     async def lasting_of(self, ids: Sequence[str]) -> list[tuple[Lasting, Recording]]:
-        """Those of these recordings that are over and not destroyed, as they are now."""
+        """Those of these recordings that are over and not destroyed, as they are now; none of them older than what the
+        ledger had told before its call."""
 
     async def begun(self) -> list[tuple[Lasting, Recording]]:
         """Those whose destruction was begun and did not end."""

@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -48,6 +49,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 IDS_AT_ONCE = 400
 """Ids that one query asks for: both databases have a limit."""
+LOOKED_BACK = (0, *(2**power for power in range(18)))
+"""So many events before a call's first one it is looked what the clock had shown: whenever it was put behind, one of
+these is from before that."""
 EVENTS_AT_ONCE = 5000
 """Events of the ledger that one transaction goes through."""
 
@@ -83,7 +87,10 @@ class StoredCustody:
 
     async def lasting_of(self, ids: Sequence[str]) -> list[tuple[Lasting, Recording]]:
         """See ports.Custody."""
-        return await self._lasting_whole(recordings.c.id.in_(ids))
+        found = await self._lasting_whole(recordings.c.id.in_(ids))
+        async with reading(self._engine) as connection:
+            told = await _told_before(connection, {lasting.call_ids[-1] for lasting, _ in found if lasting.call_ids})
+        return [(_not_older(lasting, told), recording) for lasting, recording in found]
 
     async def begun(self) -> list[tuple[Lasting, Recording]]:
         """See ports.Custody."""
@@ -289,6 +296,25 @@ async def _all_lasting(connection: AsyncConnection, found: Sequence[RowMapping])
     tried = await _tried(connection, {row["dial_id"] for row in found if row["dial_id"] is not None})
     facts = await _facts_of(connection, sorted({each for ids in tried.values() for each in ids}))
     return [_lasting_of(row, tried, facts) for row in found]
+
+
+async def _told_before(connection: AsyncConnection, call_ids: Collection[str]) -> dict[str, datetime]:
+    """The newest time that stands in the ledger with the first event of each of these calls or LOOKED_BACK before."""
+    before = events.alias()
+    found: dict[str, datetime] = {}
+    for part in _parts(sorted(call_ids)):
+        first = select(events.c.call_id, func.min(events.c.seq).label("seq")).where(events.c.call_id.in_(part))
+        its = first.group_by(events.c.call_id).subquery()
+        is_near = or_(*(before.c.seq == its.c.seq - back for back in LOOKED_BACK))
+        query = select(its.c.call_id, func.max(before.c.at).label("at")).join(before, is_near).group_by(its.c.call_id)
+        found |= {row.call_id: row.at for row in await connection.execute(query)}
+    return found
+
+
+def _not_older(lasting: Lasting, told: Mapping[str, datetime]) -> Lasting:
+    """The recording, as old as the ledger says: what came after something newer was made by a clock that was behind."""
+    newest = told.get(lasting.call_ids[-1]) if lasting.call_ids else None
+    return lasting if newest is None or newest <= lasting.over_at else replace(lasting, over_at=newest)
 
 
 async def _tried(connection: AsyncConnection, dial_ids: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.destroying import KINDS
@@ -21,8 +22,10 @@ from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.domain.retention import LegalHold, RetentionRule, Trusted
 from gateway.ports import Taken, VaultAway, VaultHindered
+from gateway.store.database import writing
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
+from gateway.store.tables import events
 from tests.domain.values import MONDAY
 from tests.services.conftest import ANI
 from tests.store.values import disposed, ended
@@ -462,6 +465,29 @@ async def test_a_clock_that_creeps_ahead_destroys_nothing_early_through_restarts
     assert await anew.destroying.look() == 1
 
 
+async def test_what_was_recorded_while_the_clock_was_behind_is_not_as_old_as_it_says(
+    services: Services, tmp_path: Path
+) -> None:
+    """A machine that comes back from a power cut shows a year ago, until a time service sets it: its calls of then are
+    of today, and stand in the ledger after those of today."""
+    old = [a_call(number, LONG_AGO) for number in range(3)]
+    today = [a_call(number, MONDAY - DAY) for number in range(3, 15)]
+    behind = [a_call(number, LONG_AGO) for number in range(15, 20)]
+    async with writing(services.store._engine) as connection:  # of the centre's first start
+        await connection.execute(update(events).values(at=LONG_AGO - DAY))
+    for call in (*old, *today, *behind):
+        told = Event("call.arrived", call.arrived_at, call.id)
+        await services.store.commit(Change(calls=(call,), recordings=(a_recording(call, tmp_path),), events=(told,)))
+    await services.custody.trust(Trusted(MONDAY))
+    assert await services.destroying.look() == 3
+    kept = {key for key, state in (await states(services)).items() if state is State.SEALED}
+    assert kept == {call.id for call in (*today, *behind)}
+    assert services.destroying.alarms(()) == []
+    services.clock.at = MONDAY + 365 * DAY
+    await services.custody.trust(Trusted(services.clock.at))
+    assert await services.destroying.look() == 17
+
+
 async def test_a_gateway_that_was_away_for_weeks_goes_on_where_the_machine_was_not(
     services: Services, tmp_path: Path
 ) -> None:
@@ -489,8 +515,9 @@ async def test_a_clock_that_was_ahead_at_the_first_look_is_held_against_the_newe
 async def test_of_a_thousand_recordings_two_on_hold_stay_and_each_other_one_has_its_certificate(
     tmp_path: Path, engine_of_both: AsyncEngine
 ) -> None:
-    services = Services(Repository(engine_of_both), clock=Clock(MONDAY), own_vault=OwnVault(tmp_path))
+    services = Services(Repository(engine_of_both), clock=Clock(LONG_AGO - DAY), own_vault=OwnVault(tmp_path))
     await services.set_up()
+    services.clock.at = MONDAY
     calls = tuple(a_call(number, LONG_AGO + timedelta(seconds=number)) for number in range(1000))
     history = tuple(Event("call.arrived", each.arrived_at, each.id, {"caller": each.caller}) for each in calls)
     recordings = await asyncio.to_thread(lambda: tuple(a_recording(each, tmp_path) for each in calls))

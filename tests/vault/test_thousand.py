@@ -76,8 +76,9 @@ def typed(laid: Laid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 async def services(database_url: str, laid: Laid) -> AsyncIterator[Services]:
     """A centre whose recordings these are, a year later, and what it knows of their calls."""
     engine = await open_database(database_url)
-    services = Services(Repository(engine), clock=Clock(DUE_AT))
+    services = Services(Repository(engine), clock=Clock(min(each.started_at for each in laid.recordings)))
     await services.set_up()
+    services.clock.at = DUE_AT
     changes = [call_of(each) for each in laid.recordings]
     calls = tuple(call for change in changes for call in change.calls)
     history = tuple(Event("call.arrived", each.arrived_at, each.id, {"caller": each.caller}) for each in calls)
