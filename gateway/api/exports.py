@@ -33,7 +33,7 @@ from gateway.domain.tokens import May
 from gateway.vault import bundle
 from gateway.vault.box import Unopenable
 from gateway.vault.bundle import Part
-from gateway.vault.chain import CHAIN, FILES
+from gateway.vault.chain import CHAIN, FILES, HEAD, SIGNATURE
 from gateway.vault.folders import MANIFEST, LeavesTheVault, inside
 from gateway.vault.keys import KeyMissing
 from gateway.vault.plain_files import read_plain
@@ -279,7 +279,7 @@ def _signers(source: Source, chains: Mapping[str, Mapping[str, bytes]], public: 
     """The key that signed a day, as PEM, where it is one that the centre had before, by the day's folder."""
     found = {}
     for folder, files in chains.items():
-        pem = source.signed_by(files[CHAIN[1]], files[CHAIN[2]]) if len(files) == len(CHAIN) else None
+        pem = source.signed_by(files[HEAD], files[SIGNATURE]) if len(files) == len(FILES) else None
         if pem is not None and pem != public:
             found[folder] = pem
     return found

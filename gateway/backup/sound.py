@@ -18,13 +18,13 @@ from gateway.vault.certificates import Certificates
 from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
 from gateway.vault.folders import (
     CERTIFICATE,
+    MANIFEST,
     RAW_ENDINGS,
     days,
     folder_of,
     part_of,
     without_ending,
 )
-from gateway.vault.following import MANIFEST_ENDING
 from gateway.vault.keys import is_signed
 from gateway.vault.manifest import NoManifest
 from gateway.vault.plain_files import read_plain
@@ -68,7 +68,7 @@ def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tel
 
 
 _OF_SOUND = (*RAW_ENDINGS, *SOUND_ENDINGS, WAVEFORM)
-_OF_RECORDING = (MANIFEST_ENDING, *SOUND_ENDINGS, WAVEFORM, CERTIFICATE)
+_OF_RECORDING = (MANIFEST, *SOUND_ENDINGS, WAVEFORM, CERTIFICATE)
 """Of sealed ones. The longest that fits a name is the last."""
 
 
@@ -152,7 +152,7 @@ class _Day:
     def _unchained(self, lying: set[str]) -> set[str]:
         """Which of these files are of recordings that are in no chain now, and of which no raw sound is here."""
         there = lying | self._copied
-        ids = {name.removesuffix(CERTIFICATE).removesuffix(MANIFEST_ENDING) for name in self._chain().entries}
+        ids = {name.removesuffix(CERTIFICATE).removesuffix(MANIFEST) for name in self._chain().entries}
         ids |= {name.removesuffix(ending) for name in there for ending in RAW_ENDINGS if name.endswith(ending)}
         own = {name: each for name in lying for each in _OF_RECORDING if name.endswith(each)}
         return {name for name, ending in own.items() if name.removesuffix(ending) not in ids}
@@ -163,12 +163,12 @@ class _Day:
         for name, digest in chain.entries.items():
             if name not in self._copied and not self._take(name, digest):
                 gone.append(name)
-            elif not name.endswith(CERTIFICATE) and f"{name.removesuffix('.json')}{CERTIFICATE}" not in chain.entries:
+            elif not name.endswith(CERTIFICATE) and f"{name.removesuffix(MANIFEST)}{CERTIFICATE}" not in chain.entries:
                 gone += self._take_sound_of(name)
         return gone
 
     def _take_sound_of(self, manifest: str) -> Iterator[str]:
-        found_id = manifest.removesuffix(MANIFEST_ENDING)
+        found_id = manifest.removesuffix(MANIFEST)
         try:
             data = (self._writing.folder / RECORDINGS / self._day / manifest).read_bytes()
             named = list(named_by(json.loads(data), found_id).items())

@@ -305,7 +305,7 @@ async def _told_before(connection: AsyncConnection, call_ids: Collection[str]) -
     for part in _parts(sorted(call_ids)):
         first = select(events.c.call_id, func.min(events.c.seq).label("seq")).where(events.c.call_id.in_(part))
         its = first.group_by(events.c.call_id).subquery()
-        is_near = or_(*(before.c.seq == its.c.seq - back for back in LOOKED_BACK))
+        is_near = before.c.seq.in_([its.c.seq - back for back in LOOKED_BACK])
         query = select(its.c.call_id, func.max(before.c.at).label("at")).join(before, is_near).group_by(its.c.call_id)
         found |= {row.call_id: row.at for row in await connection.execute(query)}
     return found
