@@ -548,8 +548,8 @@ async def test_stored_sound_whose_manifest_is_gone_is_not_lost(
     await sealed(services)
     files = services.vault.files
 
-    async def without_manifest(since: datetime, until: datetime) -> list[LyingFile]:
-        return [replace(each, is_sealed=False) for each in await files(since, until)]
+    async def without_manifest(since: datetime, until: datetime, part: Part) -> list[LyingFile]:
+        return [replace(each, is_sealed=False) for each in await files(since, until, part)]
 
     monkeypatch.setattr(services.vault, "files", without_manifest)
     assert await services.recovery.settle([MONDAY.date()]) == {}
@@ -588,11 +588,11 @@ async def test_a_day_at_which_the_worker_gives_up_holds_up_no_other_and_is_tried
     stuck, asked, files = set(days[10:14]), [], services.vault.files
     refusal: VaultAway = VaultHindered("the disk refuses: Permission denied")
 
-    async def folder_refuses(since: datetime, until: datetime) -> list[LyingFile]:
+    async def folder_refuses(since: datetime, until: datetime, part: Part) -> list[LyingFile]:
         asked.append(since.date())
         if since.date() in stuck:
             raise refusal
-        return await files(since, until)
+        return await files(since, until, part)
 
     monkeypatch.setattr(services.vault, "files", folder_refuses)
     running = asyncio.create_task(services.recovery.run())
