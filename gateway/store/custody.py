@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, func, literal, or_, select, update
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -388,7 +388,7 @@ def _redact(connection: Connection, condition: ColumnElement[bool], redaction: R
 def _is_dial_of(callback_id: int) -> ColumnElement[bool]:
     """Whether a recording is of a call back of that task."""
     # what follows the number is a hyphen, and the sign after that is a full stop
-    return recordings.c.dial_id.between(f"{callback_id}-", f"{callback_id}.")
+    return and_(recordings.c.dial_id > f"{callback_id}-", recordings.c.dial_id < f"{callback_id}.")
 
 
 def _names(column: ColumnElement[Any], numbers: Sequence[str]) -> ColumnElement[bool]:
