@@ -36,11 +36,27 @@ _LOST_AND_FOUND = "lost+found"
 
 
 @dataclass(frozen=True, slots=True)
-class Chained:
-    """What a day's chain speaks of: the files, and the manifests among them that are as they were, by recording."""
+class Raw:
+    """The raw sound that a manifest was made of."""
 
-    files: frozenset[str]
-    documents: Mapping[str, Mapping[str, Any]]
+    file: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Raw":
+        """What a manifest says of it, in which `named_by` found nothing wrong."""
+        raw = document["raw"]
+        return cls(raw["file"], raw["bytes"], raw["sha256"])
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """What a day's chain speaks of: the files, and the raw sound of those manifests among them that are as they were,
+    by recording."""
+
+    files: Collection[str]
+    raws: Mapping[str, Raw]
 
     def is_destroyed(self, found_id: str) -> bool:
         return f"{found_id}{CERTIFICATE}" in self.files
@@ -103,10 +119,9 @@ def _wrong_with_raw(path: Path, size_bytes: int, chained: Chained) -> str | None
     """Raw sound of a call that runs, waits to be sealed, or was sealed and not discarded yet, is in order."""
     if chained.is_destroyed(path.stem):
         return "its destruction was certified, and there is raw sound of it"
-    if (document := chained.documents.get(path.stem)) is None:
+    if (raw := chained.raws.get(path.stem)) is None:
         return None
-    raw = document["raw"]
-    is_its = path.name == raw["file"] and size_bytes == raw["bytes"] and _is(path, raw["sha256"])
+    is_its = path.name == raw.file and size_bytes == raw.bytes and _is(path, raw.sha256)
     return None if is_its else "it is not the raw sound that was sealed"
 
 
@@ -138,7 +153,7 @@ def _is_at_work(path: Path, size_bytes: int, chained: Chained, here: Collection[
         for half in (".part", ".coming"):
             if name.endswith(f"{ending}{half}"):
                 found_id = name.removeprefix(".").removesuffix(f"{ending}{half}")
-                is_sealed = found_id in chained.documents and not chained.is_destroyed(found_id)
+                is_sealed = found_id in chained.raws and not chained.is_destroyed(found_id)
                 return is_sealed or _has_raw(found_id, here)
     return False
 

@@ -152,21 +152,28 @@ class _Day:
         self._away_in_a_row = 0
         self._chain = DayChain(verifier.trust, day, self._found)
         self._known: set[str] = {CHAIN, HEAD, SIGNATURE}
+        # of each recording no more is kept than the end needs: nobody knows how many callers a day had
+        self._raws: dict[str, strays.Raw] = {}
+        self._owners: dict[str, str] = {}
+        """By the hash of the stored sound."""
+        self._others: list[tuple[str, str, str]] = []
+        """Stored sound that is not what was sealed: the recording, the file, and the hash that it has."""
 
     def verify(self) -> Verified:
         try:
             self._verify()
         except (LeavesTheVault, OSError) as error:
             self._say_unreadable(f"it cannot be looked at to the end: {error}")
+        self._tell_of_others()
         return self._found
 
     def _verify(self) -> None:
         self._chain.follow()
-        documents = dict(self._documents())
-        owners = {document["stored"]["sha256"]: each for each, document in documents.items()}
-        for found_id, document in documents.items():
-            self._look_at_recording(found_id, document, owners)
-        self._look_for_more(documents)
+        for found_id, document in self._documents():
+            self._raws[found_id] = strays.Raw.of(document)
+            self._owners[document["stored"]["sha256"]] = found_id
+            self._look_at_recording(found_id, document)
+        self._look_for_more()
 
     def _say(self, file: str, what: What, said: str) -> None:
         self._found.findings.append(Finding(self._day, f"{folder_of(self._day)}/{file}", what, said))
@@ -215,7 +222,7 @@ class _Day:
         found_id = file.removesuffix(MANIFEST)
         self._known.update(f"{found_id}{ending}" for ending in (*SOUND_ENDINGS, WAVEFORM))
 
-    def _look_at_recording(self, found_id: str, document: Mapping[str, Any], owners: Mapping[str, str]) -> None:
+    def _look_at_recording(self, found_id: str, document: Mapping[str, Any]) -> None:
         self._found.recordings += 1
         stored, peaks = document["stored"], document["waveform"]
         name = f"{folder_of(self._day)}/{stored['file']}"
@@ -234,7 +241,7 @@ class _Day:
                     what, said = What.UNFINISHED, "it was being destroyed, and that was interrupted"
                 self._say(stored["file"], what, said)
             else:
-                self._look_at_sound(found_id, stored, name, size_bytes, owners)
+                self._look_at_sound(found_id, stored, name, size_bytes)
         except (ShelfAway, LeavesTheVault) as error:
             self._say(stored["file"], What.UNREADABLE, str(error))
             self._away_in_a_row += 1
@@ -253,22 +260,25 @@ class _Day:
             return False
         return self._chain.files.get(file) == hashlib.sha256(data).hexdigest()
 
-    def _look_at_sound(
-        self, found_id: str, stored: Mapping[str, Any], name: str, size_bytes: int, owners: Mapping[str, str]
-    ) -> None:
+    def _look_at_sound(self, found_id: str, stored: Mapping[str, Any], name: str, size_bytes: int) -> None:
         self._found.bytes += size_bytes
         is_known = name in self._in_order
         found = stored["sha256"] if is_known else sha256_on(self._verifier.shelf, name, size_bytes, self._tell)
         if found != stored["sha256"]:
-            owner = owners.get(found)
-            if owner is not None and owner != found_id:
-                self._say(stored["file"], What.SWAPPED, f"it holds the sound of {owner}")
-            else:
-                self._say(stored["file"], What.CHANGED, "it is not the sound that was sealed")
+            self._others.append((found_id, stored["file"], found))
             return
         self._in_order.add(name)
         if stored["key"] is not None and stored["key"] not in self._verifier.key_names:
             self._say(stored["file"], What.LOCKED, f"its key {stored['key']} is not in the ring: nobody can hear it")
+
+    def _tell_of_others(self) -> None:
+        """Tells what stored sound was changed, and what is another recording's: of the whole day that is known now."""
+        for found_id, file, found in self._others:
+            owner = self._owners.get(found)
+            if owner is not None and owner != found_id:
+                self._say(file, What.SWAPPED, f"it holds the sound of {owner}")
+            else:
+                self._say(file, What.CHANGED, "it is not the sound that was sealed")
 
     def _look_at_waveform(self, peaks: Mapping[str, Any]) -> None:
         try:
@@ -281,13 +291,13 @@ class _Day:
             if hashlib.sha256(data).hexdigest() != peaks["sha256"]:
                 self._say(peaks["file"], What.CHANGED, "it is not the waveform that was sealed")
 
-    def _look_for_more(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+    def _look_for_more(self) -> None:
         names: set[str] = set()
         try:
             names = {each.name.rpartition("/")[2] for each in self._verifier.shelf.lying(folder_of(self._day))}
         except (FolderUnreadable, LeavesTheVault) as error:
             self._say_unreadable(str(error))
             return
-        chained = strays.Chained(frozenset(self._chain.files), documents)
+        chained = strays.Chained(self._chain.files.keys(), self._raws)
         for name, said in strays.in_day(self._folder, names, self._known, chained):
             self._say(name, What.ADDED, said)
