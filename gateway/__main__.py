@@ -22,7 +22,7 @@ from rich.console import Console
 
 from gateway import __version__, foreground, logs
 from gateway.app import App
-from gateway.asterisk import ears, installation, priority, site
+from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
@@ -77,7 +77,6 @@ def asterisk(settings: Settings) -> int:
     etc = site.prepare(settings, found, _tell)
     ears.leave_watch(settings.sip, found.command(etc, "-rx"), claimed)
     command = found.command(etc, "-f")
-    priority.come_first(_tell)
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk
 
 

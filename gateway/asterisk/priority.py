@@ -5,41 +5,14 @@ get a little, in no order: callers are answered and rung as it happens, all of t
 meanwhile. Scheduled in real time (SCHED_RR) the first in line runs until he waits for something, and those behind him
 after him: callers are served in the order of their arrival, and more of them (decision 42).
 
-Counterparts: `setup/systemd/gateway112-asterisk.service` and `compose.yaml` allow it; `gateway/doctor/machine.py` tells
-whether it is had.
+Counterparts: `setup/systemd/gateway112-asterisk.service` gives it, for Asterisk gives up one that it is started with;
+`gateway/doctor/machine.py` tells whether it is had.
 """
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-
-LEAST = 1
-"""Of the real-time priorities: before all ordinary processes, behind whatever else of the kind the machine has."""
-RUNTIME = Path("/proc/sys/kernel/sched_rt_runtime_us")
-"""How much of each second real time may take; -1 is all of it."""
 
 ORDINARY = "Asterisk has an ordinary priority: under overload callers are not served in their order"
-REMEDY = "start it as a service (setup/systemd.sh), or allow its user a real-time priority (`ulimit -r 1`)"
-_BOUND = "sysctl kernel.sched_rt_runtime_us=950000, which is its default"
-
-
-def come_first(tell: Callable[[str], object]) -> None:
-    """Gives this process, and what it becomes, that priority. Where it may not have it, all goes on without, and `tell`
-    hears why."""
-    if _may_take_all():
-        tell(f"{ORDINARY}: this kernel would let it take the whole machine. Remedy: {_BOUND}.")
-        return
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(LEAST))
-    except (OSError, AttributeError) as error:
-        tell(f"{ORDINARY} ({error}). Remedy: {REMEDY}.")
-
-
-def _may_take_all() -> bool:
-    try:
-        return RUNTIME.read_text(encoding="utf-8").strip() == "-1"
-    except OSError:  # a kernel that has another way to keep something for everybody else
-        return False
+REMEDY = "start it as a service (setup/systemd.sh), or give it, as root: `chrt --all-tasks --rr --pid 1 {pid}`"
 
 
 def comes_first(pid: int) -> bool:

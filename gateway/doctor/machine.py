@@ -167,7 +167,7 @@ def _priority(settings: Settings) -> Iterator[Finding]:
         if priority.comes_first(pid):
             yield ok("priority", "Asterisk comes before everybody else, and each call in its turn")
         else:
-            yield warning("priority", priority.ORDINARY, priority.REMEDY)
+            yield warning("priority", priority.ORDINARY, priority.REMEDY.format(pid=pid))
     except (OSError, ValueError):
         return
 

@@ -206,7 +206,7 @@ async def test_each_voice_is_in_its_channel_from_the_answer_to_the_end(
 
 
 BEGINS_WITHIN_S = 0.6
-"""SIPp speaks so soon after 112's answer, beside an Asterisk that comes before it."""
+"""SIPp speaks so soon after 112's answer, on busy processors."""
 MAY_BE_TOLD = ("held", "resumed", "joined")
 
 
@@ -236,7 +236,8 @@ async def judged(centre: RealCentre, api: Api, call: Json, busy: Iterable[tuple[
     left, right = samples[0::2], samples[1::2]
     began = moment(call["greeted_at"])
     length_s = moment(call["ended_at"]) - began
-    assert len(left) / tones.SAMPLE_RATE_HZ == pytest.approx(length_s, abs=0.3)
+    # what does not flow is not written (decision 7): on busy processors neither SIPp nor the phone speaks at once
+    assert -0.3 <= length_s - len(left) / tones.SAMPLE_RATE_HZ <= BEGINS_WITHIN_S
     on_line: set[int] = set()
     changes: list[tuple[float, set[int]]] = []
     for event in sorted(events, key=lambda event: moment(event["at"])):
