@@ -118,12 +118,12 @@ def frames_of(recording: Recording) -> tuple[int, int]:
 
 
 async def _open(context: Context, recording: Recording) -> Track:
-    if recording.destroyed_at is not None and recording.state is not State.DESTROYED:
-        begun = f"{recording.destroyed_at:%Y-%m-%dT%H:%MZ}"
-        raise Problem(410, f"This recording is being destroyed since {begun}, and nobody knows yet what came of it.")
     if recording.destroyed_at is not None:
+        at = f"{recording.destroyed_at:%Y-%m-%dT%H:%MZ}"
+        if recording.state is not State.DESTROYED:
+            raise Problem(410, f"This recording is being destroyed since {at}, and nobody knows yet what came of it.")
         certificate = f": certificate {recording.certificate}" if recording.certificate else ""
-        raise Problem(410, f"This recording was destroyed at {recording.destroyed_at:%Y-%m-%dT%H:%MZ}{certificate}.")
+        raise Problem(410, f"This recording was destroyed at {at}{certificate}.")
     if recording.state not in AUDIBLE:
         raise NoRecording(recording.problem or NoRecording.__doc__)
     if recording.state is State.SEALED and recording.seal is not None:

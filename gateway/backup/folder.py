@@ -21,6 +21,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -143,12 +144,8 @@ class Writing:
     def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
         """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError; Unread, and then nothing of it
         is there."""
-        try:
+        with reading(source):
             read = open_file(source)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise Unread(error.errno, error.strerror, str(source)) from error
         with read:
             return self.copy_open(read, source, name, tell, os.fstat(read.fileno()).st_size)
 
@@ -253,11 +250,20 @@ def open_file(file: Path) -> BufferedReader:
     return os.fdopen(open_plain(file), "rb")
 
 
-def _readable(file: BufferedReader, source: Path, size_bytes: int) -> Iterator[bytes]:
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """What the disk refuses meanwhile is raised as Unread, save FileNotFoundError: what is gone is not there."""
     try:
-        yield from pieces(file, size_bytes)
+        yield
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise Unread(error.errno, error.strerror, str(source)) from error
+
+
+def _readable(file: BufferedReader, source: Path, size_bytes: int) -> Iterator[bytes]:
+    with reading(source):
+        yield from pieces(file, size_bytes)
 
 
 def pieces(file: BufferedReader, size_bytes: int) -> Iterator[bytes]:

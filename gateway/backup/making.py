@@ -26,6 +26,7 @@ from gateway.backup.folder import (
     Writing,
     is_safe,
     open_file,
+    reading,
     sums_without_the_box,
 )
 from gateway.backup.sound import Found, copy_sound
@@ -153,22 +154,16 @@ def _journal(settings: Settings, writing: Writing, tell: Tell) -> list[str]:
 
 def _segment(path: Path, copied: set[tuple[int, int]], writing: Writing, tell: Tell) -> bool:
     """Copies a segment that was not copied yet; whether it did. Raises FileNotFoundError, Unread."""
-    try:
+    with reading(path):
         if path.is_dir() or path.is_fifo():
             return False  # none of Asterisk's
         file = open_file(path)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Unread(error.errno, error.strerror, str(path)) from error
     with file:
-        try:
+        with reading(path):
             state = os.fstat(file.fileno())
             key = segment_key(file)
             file.seek(0)
             whole_bytes = _whole_bytes(file.fileno(), state.st_size)
-        except OSError as error:
-            raise Unread(error.errno, error.strerror, str(path)) from error
         name = f"journal-{key}.csv" if path.name == CURRENT else path.name
         if key is None or (state.st_ino, state.st_dev) in copied or not is_safe(f"{JOURNAL}/{name}"):
             return False
