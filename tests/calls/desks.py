@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import baresip
 
 from gateway.probe import tones
+from tests.calls.phones import answered
 from tests.centre import Api, RealCentre
 
 FRAME = 160
@@ -49,8 +50,7 @@ class Desk:
 
     async def dial(self, code: str) -> baresip.Call:
         """Calls, waits for the answer, and speaks."""
-        call = await self.agent.dial(self.uri(code))
-        await call.wait_established(20)
+        call = await answered(self.agent, self.uri(code))
         self._speak(call)
         return call
 

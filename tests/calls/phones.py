@@ -24,11 +24,14 @@ class Softphone:
 
     async def dial(self, code: str) -> None:
         """Dials a code of the centre's and listens until it hangs up."""
-        call = await self.agent.dial(f"sip:{code}@127.0.0.1:{self.centre.sip_port}")
         async with asyncio.timeout(30):
-            await call.wait_established()
+            call = await self.answered(code)
             while call.state is not baresip.CallState.CLOSED:
                 await asyncio.sleep(0.05)
+
+    async def answered(self, code: str) -> baresip.Call:
+        """Dials a code of the centre's; the call, once it is answered."""
+        return await answered(self.agent, f"sip:{code}@127.0.0.1:{self.centre.sip_port}")
 
     async def refused(self, code: str) -> str:
         """Dials a code that is not answered; returns with what words the call ended."""
@@ -53,6 +56,25 @@ class Softphone:
             await call.answer()
             await call.wait_established()
         return call
+
+
+async def answered(agent: baresip.UserAgent, uri: str) -> baresip.Call:
+    """Dials; the call, once it is answered.
+
+    Raises: CallFailed, CallTimeout (after 30 s)
+    """
+    # what came of it may come before `dial` returns (this process was held up), and then the call itself does not hear
+    # of it, and waits until it is over: the agent does
+    early: list[baresip.StackEvent] = []
+    agent.on(early.append)
+    try:
+        call = await agent.dial(uri)
+        for event in early:
+            call._on_stack_event(event)
+    finally:
+        agent.off(early.append)
+    await call.wait_established()
+    return call
 
 
 @asynccontextmanager

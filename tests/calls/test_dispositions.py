@@ -45,8 +45,7 @@ async def test_a_phone_says_after_a_call_what_it_was_and_corrects_it_by_key(
     call = await the_call(api, mark)
     await phone.dial("*483")
     assert (await said(api, call["id"], "prank"))["ministry_kind"] == "prank"
-    asked = await phone.agent.dial(f"sip:*48@127.0.0.1:{centre.sip_port}")
-    await asked.wait_established()
+    asked = await phone.answered("*48")
     for key in "12":
         await asyncio.sleep(0.5)  # each key has a question of its own
         await asked.send_dtmf(key)

@@ -94,8 +94,7 @@ async def test_the_reason_of_a_pause_can_be_chosen_by_key(
 ) -> None:
     phone, operator = siti
     await api.send("POST", f"/v1/operators/{operator['id']}/login")
-    call = await phone.agent.dial(f"sip:*46@127.0.0.1:{own_centre.sip_port}")
-    await call.wait_established()
+    call = await phone.answered("*46")
     await call.send_dtmf("2")
     await within(lambda: "paused:Makan" in own_centre.cli("queue show emergency"))
     await told(api, lambda duty: duty["pause"] == "Makan", f"/v1/operators/{operator['id']}/duty")

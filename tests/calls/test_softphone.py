@@ -1,6 +1,7 @@
 """A phone that nobody here wrote: baresip registers with the secret from the API, is rung, hears and is heard."""
 
 import asyncio
+import time
 from array import array
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gateway.probe import tones
 from gateway.probe.recording import Sound
 from gateway.vault.recordings import HEADER_BYTES
 from tests import sip
+from tests.calls.phones import a_phone
 from tests.calls.test_stories import since, the_call
 from tests.centre import Api, RealCentre
 from tests.sip import Sipp
@@ -93,3 +95,11 @@ async def test_a_wrong_secret_does_not_register(centre: RealCentre, api: Api) ->
             await phone.register()
     finally:
         await runtime.close()
+
+
+async def test_an_answer_that_comes_while_the_tests_are_held_up_is_heard_of(centre: RealCentre, api: Api) -> None:
+    operator = await api.operator("1001", None)
+    async with a_phone(centre, "1001", operator["secret"]) as phone:
+        asyncio.get_running_loop().call_soon(time.sleep, 1)
+        call = await phone.answered("*48")
+        assert call.state is baresip.CallState.ESTABLISHED
