@@ -1,7 +1,8 @@
 """Erasing: carries out what one person asked for and a second one confirmed: the recordings of a number are destroyed
 with certificates, and its calls are made nobody's.
 
-Counterparts: `domain/erasing.py` says what goes; `destroying.py` destroys; `gateway/api/erasures.py` asks.
+Counterparts: `domain/erasing.py` says what goes; `destroying.py` destroys; `gateway/api/erasures.py` asks; `watch.py`
+keeps the alarms.
 
 The order makes it safe to die at any moment: recordings first, while the calls can still be found by the number; then
 the calls; then the rest of the ledger; and the number itself is forgotten last. Who starts again does all of it again.
@@ -12,12 +13,13 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.defects import Defects
 from gateway.destroying import Destroying
+from gateway.domain.alarms import Alarm
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.change import Change
 from gateway.domain.erasing import CONFIRM_WITHIN, Erasure, Redaction, State, forms
@@ -34,6 +36,10 @@ from gateway.saving import Saving
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 600.0
+NOT_ERASED = "not_erased"
+"""The alarm that this raises."""
+DONE_WITHIN = timedelta(hours=1)
+"""From the second person's word on: a recording may have to be sealed first, or the vault be away for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Erasing:
         self._clock = clock
         self._woken = asyncio.Event()
         self._defects = Defects("erasing_broken")
+        self._alarms: list[Alarm] | None = None
+        """None before the first look."""
 
     async def ask(self, number: str, reason: str, actor: Actor) -> Erasure:
         """A new request, which nothing comes of before another person confirms it. Raises Invalid for a number that is
@@ -133,6 +141,8 @@ class Erasing:
                 log.warning("erasing_waits", extra={"reason": str(error)})
             except Exception as error:  # noqa: BLE001  # a defect here must not end the history of calls
                 self._defects.tell(error)
+                said = f"a defect, which is in the gateway's log: {type(error).__name__}"
+                self._alarms = [Alarm(NOT_ERASED, "erasures", said, self._clock())]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._woken.wait()
@@ -141,16 +151,35 @@ class Erasing:
     async def look(self) -> int:
         """Carries out what is confirmed and not done. What nobody confirmed in time is forgotten. Returns how many are
         done now. Raises StoreAway."""
-        done = 0
+        done, late = 0, []
         for erasure in await self._store.kept(Erasure):
             match erasure.state(self._clock()):
                 case State.CONFIRMED:
-                    done += await self._carry_out(erasure)
+                    why = await self._carry_out(erasure)
                 case State.HELD if await self._is_free(erasure):
-                    done += await self._carry_out(await self._begin_anew(erasure))
+                    why = await self._carry_out(await self._begin_anew(erasure))
                 case State.EXPIRED:
                     await self.withdraw(erasure, CENTRE)
+                    continue
+                case _:
+                    continue
+            done += not why
+            late += self._late(erasure, why)
+        self._alarms = late
         return done
+
+    def alarms(self, standing: Iterable[Alarm]) -> list[Alarm]:
+        """What should be alarming now: a person waits for what two people have promised. Before the first look what
+        stood stands."""
+        if self._alarms is None:
+            return [alarm for alarm in standing if alarm.kind == NOT_ERASED]
+        return self._alarms
+
+    def _late(self, erasure: Erasure, why: str) -> list[Alarm]:
+        now = self._clock()
+        if not why or now < (erasure.confirmed_at or now) + DONE_WITHIN:
+            return []
+        return [Alarm(NOT_ERASED, f"erasure/{erasure.id}", why, now)]
 
     async def _is_free(self, erasure: Erasure) -> bool:
         """Whether there is something to erase of one that waited for legal holds."""
@@ -165,8 +194,9 @@ class Erasing:
         """What still stands under the number itself."""
         return await self._custody.person(forms(erasure.number), erasure.confirmed_at or self._clock())
 
-    async def _carry_out(self, erasure: Erasure) -> bool:
-        """Whether it is done, but for what a legal hold keeps; else it is tried again, as where the vault is away."""
+    async def _carry_out(self, erasure: Erasure) -> str:
+        """Empty where it is done, but for what a legal hold keeps; else why it is tried again, as where the vault is
+        away."""
         until = erasure.confirmed_at or self._clock()
         touched = await self._touched(erasure, until)
         free = set(touched.ready)
@@ -177,8 +207,7 @@ class Erasing:
         _, failed = await self._destroying.destroy(touched.ready, decide)
         touched = await self._touched(erasure, until)
         if failed or touched.recordings:
-            log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": failed or "recordings are not sealed"})
-            return False
+            return _waits(erasure, failed or f"{len(touched.recordings)} recordings are not sealed")
         person, numbers = touched.person, forms(erasure.number)
         redaction = Redaction(numbers, erasure.pseudonym)
         await self._custody.erase(person, redaction, erasure.pseudonym)
@@ -189,11 +218,10 @@ class Erasing:
         await self._custody.redact_alarms(numbers, redaction)
         await self._custody.redact_set_aside(numbers, redaction)
         if not await self._finish(erasure, person):
-            log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": "a legal hold was lifted meanwhile"})
             self.wake()
-            return False
+            return _waits(erasure, "a legal hold was lifted meanwhile")
         await self._custody.scrub()
-        return True
+        return ""
 
     async def _finish(self, erasure: Erasure, person: Person) -> bool:
         """The audit log is told what was done; the number is forgotten, if no call of it is left. False, and nothing is
@@ -227,6 +255,11 @@ class Erasing:
         found = await self._recordings_of(person)
         left = (SoundState.RUNNING, SoundState.OVER, SoundState.SEALED, SoundState.LOST)
         return Touched(person, tuple(each for each in found if each.state in left and each.call_id not in person.held))
+
+
+def _waits(erasure: Erasure, why: str) -> str:
+    log.warning("erasure_waits", extra={"erasure": erasure.id, "reason": why})
+    return why
 
 
 def hindrance(person: Person) -> str | None:

@@ -249,6 +249,7 @@ class House:
                 is_hearing=self._is_hearing,
             ),
             destroying=self.destroying,
+            erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
             is_seeing=lambda: self.switchboard.is_seeing,

@@ -1,7 +1,7 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
 that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
-nobody called back in time; floods and silent trunks; sound that is not being kept, or not destroyed on time. Each is an
-alarm while it lasts.
+nobody called back in time; floods and silent trunks; sound that is not being kept, or not destroyed on time; a person
+who is not erased as promised. Each is an alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
 come, `evidence.py` their recordings and `blindness.py` the gateway itself; the live board says who is there.
@@ -33,6 +33,7 @@ from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
 from gateway.domain.sight import BLIND
+from gateway.erasing import NOT_ERASED, Erasing
 from gateway.evidence import Evidence
 from gateway.flow import Flow
 from gateway.line import Line
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 HOLES_EVERY_S = 60.0
 LONE = "lone"
 OVERDUE = "callbacks_overdue"
-OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
+OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, NOT_ERASED, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
 KINDS = OF_THE_STORE | {"short", "lone_silent"}
 """All alarms that there are."""
@@ -83,6 +84,7 @@ class Watch:
         on_call: OnCallList,
         flow: Flow,
         destroying: Destroying,
+        erasing: Erasing,
         evidence: Evidence,
         blindness: Blindness,
         is_seeing: Callable[[], bool],
@@ -100,6 +102,7 @@ class Watch:
         self._on_call = on_call
         self._flow = flow
         self._destroying = destroying
+        self._erasing = erasing
         self._evidence = evidence
         self._blindness = blindness
         self._is_seeing = is_seeing
@@ -137,6 +140,7 @@ class Watch:
         should = list(self._hole_alarms(books, now))
         should += await self._flow.alarms(books, self._standing.values(), now)
         should += self._destroying.alarms(self._standing.values())
+        should += self._erasing.alarms(self._standing.values())
         should += self._of_sound(now)
         should += self._blindness.alarms(now)
         if not self._is_seeing():

@@ -456,6 +456,14 @@ class Services:
             clock=clock,
             clock_s=clock.seconds,
         )
+        self.erasing = Erasing(
+            custody=self.custody,
+            store=store,
+            saving=self.saving,
+            office=self.office,
+            destroying=self.destroying,
+            clock=clock,
+        )
         self.watch = Watch(
             store=store,
             saving=self.saving,
@@ -471,6 +479,7 @@ class Services:
                 is_hearing=lambda: not switchboard.is_away and self.journal.knows_all,
             ),
             destroying=self.destroying,
+            erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
             is_seeing=lambda: not switchboard.is_away,
@@ -478,14 +487,6 @@ class Services:
             last_talks=lambda: self.centre.last_talks,
             clock_s=clock.seconds,
             own_phones=frozenset(self.always.phones),
-        )
-        self.erasing = Erasing(
-            custody=self.custody,
-            store=store,
-            saving=self.saving,
-            office=self.office,
-            destroying=self.destroying,
-            clock=clock,
         )
         self.centre = Centre(
             store=store,

@@ -225,6 +225,24 @@ async def test_the_history_of_everybody_else_and_the_count_of_events_stay(servic
     assert kept.state is SoundState.SEALED
 
 
+async def test_one_that_is_not_done_within_the_hour_is_an_alarm_until_it_is(services: Services) -> None:
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    services.own_vault.refuses["112-2"] = "its manifest was edited"
+    assert await services.erasing.look() == 0
+    assert services.erasing.alarms(()) == []
+    services.clock.at = MONDAY + timedelta(hours=1)
+    assert await services.erasing.look() == 0
+    [alarm] = services.erasing.alarms(())
+    assert (alarm.kind, alarm.subject) == ("not_erased", f"erasure/{asked.id}")
+    assert alarm.detail == "112-2: its manifest was edited"
+    await services.watch.tick(services.clock())
+    assert "not_erased" in {each.kind for each in await services.store.standing_alarms()}
+    services.own_vault.refuses = {}
+    assert await services.erasing.look() == 1
+    assert services.erasing.alarms([alarm]) == []
+
+
 async def test_what_a_legal_hold_keeps_stays_whole_and_goes_when_it_is_lifted(services: Services) -> None:
     hold = LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY)
     hold = await services.office.create(hold, ANI)
