@@ -56,9 +56,11 @@ class Look:
 
 @dataclass(slots=True)
 class Course:
-    """What came of it. Times are seconds since the epoch; `rate` is what is carried."""
+    """What came of it. Times are seconds since the epoch; `rate` is what is carried, `comes_first` whether Asterisk had
+    its real-time priority."""
 
     rate: int
+    comes_first: bool
     began_at: float = 0.0
     loaded_at: float = 0.0
     whole_at: float = nan
@@ -257,6 +259,7 @@ def block(course: Course, patience_s: float) -> Block:
             ),
         ),
         (
+            f"Asterisk's priority: {'real-time, as its service has it' if course.comes_first else 'ordinary'}",
             f"refused: {_counts(refused)}. Callers leave after {patience_s:.0f} s without a person",
             f"waiting: {_words(most)}; told: {_words(course.told)}",
             f"health: {_words(sorted({words for look in after for words in look.problems}))}",
