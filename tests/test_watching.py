@@ -1,5 +1,5 @@
 """The rules and the dashboard of setup/watching/: each metric that they name is one that the gateway serves, each alert
-says what to do, and a real Prometheus takes all of it.
+says what to do, a real Prometheus takes all of it, and Grafana knows all that is in the dashboard.
 
 Counterparts: `gateway/api/metrics.py`; `setup/prometheus.sh` fetches Prometheus for the tests that need it.
 """
@@ -17,6 +17,9 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as dashboards
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.api.reasons import CODES
@@ -154,6 +157,39 @@ def test_each_panel_of_the_dashboard_says_what_it_shows_in_which_unit_and_overla
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
         assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
         assert [target["refId"] for target in panel["targets"]] == list("ABCDEFGH"[: len(panel["targets"])])
+
+
+OF_THE_DATA_SOURCE = {"definition", "step", "titleFormat"}
+"""What Prometheus' plugin reads of a variable and an annotation, and Grafana's own schema does not have."""
+
+
+def test_grafana_knows_all_that_is_in_the_dashboard() -> None:
+    """By the types that Grafana makes of its own schema: what it does not know it drops."""
+    plugins.register_default_plugins()
+    written = json.loads((WATCHING / "dashboard.json").read_text())
+    known = json.loads(JSONEncoder().encode(dashboards.Dashboard.from_json(written)))
+    assert set(unknown(written, known)) == OF_THE_DATA_SOURCE
+    written["panels"][1]["gridpos"] = written["panels"][1].pop("gridPos")
+    known = json.loads(JSONEncoder().encode(dashboards.Dashboard.from_json(written)))
+    assert "gridpos" in set(unknown(written, known))
+
+
+def unknown(written: object, known: object) -> Iterator[str]:
+    """The names in `written` of which `known` has nothing, or something else."""
+    if isinstance(written, dict) and isinstance(known, dict):
+        for name, value in written.items():
+            if name not in known:
+                yield name
+            elif isinstance(value, dict | list):
+                yield from unknown(value, known[name])
+            elif value != known[name]:
+                yield name
+    elif isinstance(written, list) and isinstance(known, list):
+        assert len(written) == len(known)
+        for one, other in zip(written, known, strict=True):
+            yield from unknown(one, other)
+    else:
+        assert written == known
 
 
 def test_each_alert_is_fired_by_the_unit_tests_of_the_rules() -> None:
