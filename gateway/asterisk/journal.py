@@ -1,7 +1,7 @@
 """Reads Asterisk's journal: each record once, in order, through rotation, whatever dies when.
 
-Counterparts: `asterisk-config/cel_custom.conf` writes it; `gateway/centre.py` stores each reading together with the
-positions that it brought, in one transaction.
+Counterparts: `asterisk-config/cel_custom.conf` writes it; `segments.py` knows one file of it; `gateway/centre.py`
+stores each reading together with the positions that it brought, in one transaction.
 
 The journal is a folder of segments: `journal.csv`, which Asterisk appends to, and what it was renamed to before
 (`journal.csv.1`, `journal-20261123.csv`, any name that begins with `journal`). A segment's name for itself is its first
@@ -10,20 +10,17 @@ file that was truncated and begun anew is a new segment.
 """
 
 import asyncio
-import hashlib
 import logging
-import re
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
-from gateway.asterisk.record import FORM, MAX_RECORD_BYTES, Unreadable, parse, split
+from gateway.asterisk.record import MAX_RECORD_BYTES, Unreadable, parse, split
 from gateway.asterisk.reserve import Reserve
+from gateway.asterisk.segments import Last, Segment, begins_with, end_after, ends_a_record, head_of, last_time
 from gateway.asterisk.translator import translate
 from gateway.domain.change import Position, SetAside
 from gateway.domain.facts import AnyFact
@@ -43,8 +40,6 @@ GROUP_A_FACT_S = 0.003
 GROUP_LIMIT_S = 0.06
 """After a reading that took all there was, more is let come, the longer the more that reading brought: a single call is
 told at once, and under load one commit serves many records, where each commit costs as much as its records do."""
-SET_BACK_S = 2
-"""Records are written in their order, but for less than that: what is earlier is by another clock."""
 LAST_BYTES = 256
 """So much of what was read last is kept in mind, to be found in its place again."""
 SCAN_EVERY_S = 1.0
@@ -55,35 +50,6 @@ STORE_RETRY_S = 0.5
 UNREAD = "the journal cannot be read"
 """What `waits` begins with where it is not the store that keeps calls from being stored."""
 CATCH_UP_LIMIT_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One file of the journal. `key` names it by its first record; `begins` is that record, for the order."""
-
-    path: Path
-    key: str
-    begins: bytes
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The last bytes that were read of a segment, up to `end`."""
-
-    end: int
-    data: bytes
-
-    def is_there(self, segment: Segment, position: Position) -> bool:
-        """Whether they still are. Where the position is another one, or nothing was added, nobody needs to know."""
-        if position.offset != self.end or segment.size_bytes == self.end:
-            return True
-        try:
-            with segment.path.open("rb") as file:
-                file.seek(self.end - len(self.data))
-                return file.read(len(self.data)) == self.data
-        except FileNotFoundError:
-            return True  # renamed under our eyes: it is found under its new name at the next look
 
 
 class Journal:
@@ -109,7 +75,7 @@ class Journal:
         """Files that cannot be read, and were told."""
         self._trusted: set[str] = set()
         """Segments that were seen to hold what was read of them."""
-        self._lasts: dict[str, _Last] = {}
+        self._lasts: dict[str, Last] = {}
         """What was read last, by segment."""
         self.waits = ""
         """Why what was read cannot be stored, or nothing be read; empty where all is well."""
@@ -249,7 +215,7 @@ class Journal:
             chunk = self._whole_lines(segment, start)
             if chunk:
                 self._taken_bytes = len(chunk)
-                self._lasts[segment.key] = _Last(start + len(chunk), chunk[-LAST_BYTES:])
+                self._lasts[segment.key] = Last(start + len(chunk), chunk[-LAST_BYTES:])
                 self._rotate_if_large(segment, start + len(chunk))
                 return self._reading(segment, positions.get(segment.key, Position(0)), chunk)
         # what is left is the beginning of a record that is being written
@@ -274,12 +240,12 @@ class Journal:
         self._trusted.add(segment.key)
         if segment.size_bytes >= position.offset:
             last = self._lasts.get(segment.key)
-            if not is_trusted and _ends_a_record(segment.path, position):
+            if not is_trusted and ends_a_record(segment.path, position):
                 return None
             if is_trusted and (last is None or last.is_there(segment, position)):
                 return None
         self._lasts.pop(segment.key, None)
-        start = _after(segment.path, position.tail)
+        start = end_after(segment.path, position.tail)
         if start >= position.offset:
             return None
         log.warning("journal_lost_its_end", extra={"segment": segment.key, "from": start, "to": position.offset})
@@ -313,8 +279,8 @@ class Journal:
                 if not stat.S_ISREG(state.st_mode):
                     continue  # a folder or a pipe is none of Asterisk's
                 head = self._heads.get((state.st_ino, state.st_dev))
-                if head is None or state.st_size < len(head[1]) or not _begins_with(path, head[1]):
-                    head = _head(path)
+                if head is None or state.st_size < len(head[1]) or not begins_with(path, head[1]):
+                    head = head_of(path)
                     if head is None:
                         continue
                     self._heads[(state.st_ino, state.st_dev)] = head
@@ -369,7 +335,7 @@ class Journal:
                 else:
                     if fact is not None:
                         facts.append(fact)
-        tail = _last_time(chunk) or position.tail
+        tail = last_time(chunk) or position.tail
         return Reading(tuple(facts), tuple(aside), {segment.key: Position(position.offset + len(chunk), tail)})
 
     def _aside(self, part: bytes, reason: str) -> SetAside:
@@ -390,84 +356,3 @@ class Journal:
                 self._not_rotated.add(segment.key)
         else:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
-
-
-def segment_key(file: BinaryIO) -> str | None:
-    """What a segment is known by: its first record; None while that is not whole. Blocking: disk."""
-    head = _head_of(file)
-    return None if head is None else head[0]
-
-
-def _head(path: Path) -> tuple[str, bytes] | None:
-    """A segment's key and first line; None while its first line is not whole."""
-    with path.open("rb") as file:
-        return _head_of(file)
-
-
-def _head_of(file: BinaryIO) -> tuple[str, bytes] | None:
-    first = file.readline(MAX_RECORD_BYTES)
-    if not first.endswith(b"\n") and len(first) < MAX_RECORD_BYTES:
-        return None
-    return hashlib.sha256(first).hexdigest()[:32], first
-
-
-def _begins_with(path: Path, head: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(head)) == head
-
-
-def _ends_a_record(path: Path, position: Position) -> bool:
-    """Whether a record of the position's time ends there."""
-    with path.open("rb") as file:
-        file.seek(max(0, position.offset - MAX_RECORD_BYTES))
-        before = file.read(min(position.offset, MAX_RECORD_BYTES))
-    return not position.tail or (before.endswith(b"\n") and _last_time(before) == position.tail)
-
-
-def _after(path: Path, tail: str) -> int:
-    """Where the last record ends that is not later than `tail`; the file's end where no time is known.
-
-    A machine that comes back from a power cut may have a clock that is behind: what it has written since then is not
-    later either, and was not read. So nothing counts from where the clock was set back, unless `tail` itself is from
-    after that: then it is less than what the clock had shown, or the clock has passed that since."""
-    if not tail:
-        return path.stat().st_size
-    last, place, end = _number(tail), 0, 0
-    newest = (0, 0)
-    set_back: tuple[int, tuple[int, int]] | None = None
-    with path.open("rb") as file:
-        for line in file:
-            time = _last_time(line)
-            at = _number(time) if time else newest
-            if at[0] < newest[0] - SET_BACK_S:
-                if set_back is None or last < set_back[1]:
-                    set_back = place, newest
-                newest = at
-            place += len(line)
-            if line.endswith(b"\n") and time and at <= last:
-                end = place
-            newest = max(newest, at)
-            if set_back is not None and set_back[1] < at <= last:
-                set_back = None
-    return end if set_back is None or last < set_back[1] else min(end, set_back[0])
-
-
-def _last_time(lines: bytes) -> str:
-    """The time of the last record in these lines, as it stands there; empty where there is none."""
-    end = len(lines)
-    while end > 0:
-        start = lines.rfind(b"\n", 0, end) + 1
-        for part in reversed(split(lines[start:end])):
-            time = part[len(FORM) :].partition(b",")[0] if part.startswith(FORM) else b""
-            if _TIME.fullmatch(time):
-                return time.decode()
-        end = start - 1
-    return ""
-
-
-_TIME = re.compile(rb"[0-9]{1,11}\.[0-9]{1,6}")
-
-
-def _number(time: str) -> tuple[int, int]:
-    seconds, _, micros = time.partition(".")
-    return int(seconds), int(micros.ljust(6, "0"))

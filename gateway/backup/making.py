@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway import __version__
-from gateway.asterisk.journal import CURRENT, segment_key
+from gateway.asterisk.journal import CURRENT
+from gateway.asterisk.segments import segment_key
 from gateway.backup import databases, secrets_box
 from gateway.backup.folder import (
     BOX,
