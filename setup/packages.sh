@@ -3,7 +3,8 @@
 # needs neither root nor a network.
 #
 #   setup/packages.sh         what a centre needs
-#   setup/packages.sh test    also what only the tests need: the PostgreSQL server's programs, a clock that can be set
+#   setup/packages.sh test    also what only the tests need: the PostgreSQL server's programs, a clock that can be set,
+#                             and what looks at shell scripts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
@@ -32,6 +33,7 @@ missing_packages() {
         printf '%s\n' postgresql
     fi
     if [ "$1" = test ] && ! is_installed faketime; then printf '%s\n' faketime; fi
+    if [ "$1" = test ] && ! command -v shellcheck >/dev/null; then printf '%s\n' shellcheck; fi
 }
 
 python_packages() {

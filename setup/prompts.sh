@@ -121,7 +121,7 @@ done < <(sha256sum "${sources[@]}")
 # Asterisk plays whatever lies in a class's folder: what has no source any more goes.
 for made in "$TARGETS"/music/*/*.made-from; do
     stem=${made%.made-from}
-    [ -e "$made" ] && [ -z "${sources[${stem#"$TARGETS/"}]:-}" ] || continue
+    if [ ! -e "$made" ] || [ -n "${sources[${stem#"$TARGETS/"}]:-}" ]; then continue; fi
     rm -f "$stem".*
     rmdir --ignore-fail-on-non-empty "${stem%/*}"
 done
