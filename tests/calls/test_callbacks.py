@@ -9,6 +9,10 @@ import pytest
 
 from gateway.probe import tones
 from tests import sip
+from tests.calls.ears import listening
+from tests.calls.phones import a_phone
+from tests.calls.test_roster import within
+from tests.calls.test_silent_calls import by_code, hears_the_prompt
 from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
 
@@ -172,6 +176,28 @@ async def test_who_is_busy_does_not_answer_or_cannot_be_called_stays_a_task(
         told, dial = await over(api, task)
     assert (told["state"], dial["result"], dial["answered_at"]) == ("claimed", result, None)
     assert told["first_dialled_at"] is not None
+
+
+async def test_who_is_called_back_and_does_not_speak_is_asked_for_a_key(centre: RealCentre, api: Api) -> None:
+    """Over a trunk whose name has an x in it, too."""
+    carrier = "127.0.0.213"
+    [trunk] = [each["id"] for each in (await api.get("/v1/trunks"))["items"] if each["name"] == "xlsmart"]
+    await api.send("PATCH", f"/v1/trunks/{trunk}", {"addresses": [carrier]})
+    caller = sip.caller_talks(hold_ms=0, caller="<sip:0812345100@127.0.0.11>")
+    await sip.call(caller, centre.sip_port, address=carrier)
+    task = await the_task(api, "0812345100")
+    siti = await api.operator("1001", None, queue="")
+    async with (
+        listening(carrier) as ear,
+        Sipp(sip.phone_answers(media=ear.media), address=carrier, port=5060),
+        a_phone(centre, "1001", siti["secret"]) as phone,
+    ):
+        await api.send("POST", f"/v1/callbacks/{task['id']}/dial", {"operator_id": siti["id"]}, status=202)
+        call = await phone.take()
+        await within(lambda: ear.heard_s > 0.2, 5)
+        await hears_the_prompt(ear, lambda: by_code(call), to_its_end=False)
+        await call.hangup()
+        await over(api, task)
 
 
 async def test_an_operator_who_does_not_pick_up_has_called_nobody(centre: RealCentre, api: Api) -> None:
