@@ -82,6 +82,7 @@ async def test_a_carriers_text_is_refused_and_is_no_call(centre: RealCentre, api
         ('"Budi" <sip:0811000111@x>, "Budi" <tel:+62899>', "0811000111"),
         ("<sip:0811000111@x>, <tel:+62899>", "0811000111"),
         ("Budi <sip:0811000111@x>, <tel:+62899>", "0811000111"),
+        ("<tel:+62811000111;cpc=ordinary>, <sip:+62811000111;cpc=ordinary@x>", "+62811000111"),
     ],
 )
 async def test_a_name_is_no_number(centre: RealCentre, api: Api, asserted: str, caller: str) -> None:
