@@ -31,3 +31,10 @@ async def test_a_carrier_that_offers_fax_beside_the_sound_makes_nobody_deaf(cent
     assert caller.ear.heard_s > 0.3
     assert tones.holds(heard[-tones.WINDOW_SAMPLES :], CALLER_HZ)
     assert (await the_call(api, mark))["outcome"] == "answered"
+
+
+async def test_a_number_is_told_without_what_the_carrier_says_about_it(centre: RealCentre, api: Api) -> None:
+    mark = await since(api)
+    dialled = "+62112;phone-context=ims.mnc010.mcc510.3gppnetwork.org;cic=+621"
+    await sip.call(sip.caller_talks(hold_ms=200, dialled=dialled), centre.sip_port)
+    assert (await the_call(api, mark))["dialled"] == "+62112"
