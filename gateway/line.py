@@ -30,6 +30,10 @@ class Line(Protocol):
         """Whether each trunk answers that is asked whether it is there."""
 
     @property
+    def trunks_registered(self) -> Mapping[str, bool]:
+        """Whether the carrier holds the registration of each trunk that has one."""
+
+    @property
     def changes(self) -> int:
         """Grows with every change of the picture."""
 

@@ -17,7 +17,7 @@ from gateway.line import Line
 from gateway.past import Past
 
 UNANSWERED = timedelta(minutes=1)
-"""How long a carrier may leave OPTIONS unanswered."""
+"""How long a carrier may leave OPTIONS unanswered, and a registration not taken."""
 DEAF = timedelta(minutes=1)
 """Where the centre itself heard nothing for longer than this, calls may have failed to come for that reason."""
 PROBES_READ = 40
@@ -36,7 +36,8 @@ class Silence:
         self._asked_for: frozenset[str] = frozenset()
         self._heard_since: datetime | None = None
         self._heard_at = _EVER
-        self._unanswered_since: dict[str, datetime] = {}
+        self._amiss_since: dict[tuple[str, str], datetime] = {}
+        """Since when something is not as it should be, by the trunk and what it is."""
         self._told: dict[str, tuple[datetime, str]] = {}
         """What is said of each silence, by its beginning: the words stay while it lasts."""
         self._probes: list[ProbeCall] = []
@@ -93,7 +94,11 @@ class Silence:
             if stands and not (self._past.is_read(trunk.name) and trunk.name in self._asked_for):
                 yield stands  # until it is known what came before the start
                 continue
-            said = [self._silent(trunk.name, heard_since, now, least), self._unanswered(trunk, now)]
+            said = [
+                self._silent(trunk.name, heard_since, now, least),
+                self._unanswered(trunk, now),
+                self._unregistered(trunk, now),
+            ]
             if any(said):
                 yield Alarm(QUIET_TRUNK, trunk.name, "; ".join(filter(None, said)), now)
 
@@ -118,15 +123,28 @@ class Silence:
 
     def _unanswered(self, trunk: Trunk, now: datetime) -> str | None:
         """The same of one that does not answer when it is asked whether it is there."""
-        if not trunk.is_asked or self._line.trunks_up.get(trunk.name) is not False:
-            self._unanswered_since.pop(trunk.name, None)
-            return None
-        since = min(self._unanswered_since.get(trunk.name, now), now)
-        self._unanswered_since[trunk.name] = since
-        # one that stood when the gateway was started anew stands on
-        if now - since < UNANSWERED and trunk.name not in self._alarms:
+        is_amiss = trunk.is_asked and self._line.trunks_up.get(trunk.name) is False
+        if (since := self._amiss(trunk, "answer", now, is_amiss=is_amiss)) is None:
             return None
         return f"{trunk.carrier} has not answered since {clock(since, self._past.zone)} when asked (SIP OPTIONS)"
+
+    def _unregistered(self, trunk: Trunk, now: datetime) -> str | None:
+        """The same of one that does not take the centre's registration, and sends its calls elsewhere."""
+        is_amiss = trunk.registration is not None and self._line.trunks_registered.get(trunk.name) is False
+        if (since := self._amiss(trunk, "registration", now, is_amiss=is_amiss)) is None:
+            return None
+        at = clock(since, self._past.zone)
+        return f"{trunk.carrier} has not taken the registration since {at}: server, username or password, or its line"
+
+    def _amiss(self, trunk: Trunk, what: str, now: datetime, *, is_amiss: bool) -> datetime | None:
+        """Since when it is so; None where it is not, or not for long."""
+        key = trunk.name, what
+        if not is_amiss:
+            self._amiss_since.pop(key, None)
+            return None
+        since = self._amiss_since[key] = min(self._amiss_since.get(key, now), now)
+        # one that stood when the gateway was started anew stands on
+        return None if now - since < UNANSWERED and trunk.name not in self._alarms else since
 
     def _failed_probe(self, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
         stands = self._alarms.get(PROBE_TRUNK)

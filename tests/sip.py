@@ -320,6 +320,12 @@ def phone_refuses(status: str) -> str:
     return _scenario("phone_refuses", '<recv request="INVITE"/>\n', _answer(status), '<recv request="ACK"/>\n')
 
 
+def carrier_answers(method: str) -> str:
+    """A carrier that takes every request of that method outside a call (`OPTIONS`, `REGISTER`)."""
+    taken = _answer("200 OK").replace("Contact:", "Expires: 3600\nContact:")
+    return _scenario("carrier_answers", f'<recv request="{method}"/>\n', taken)
+
+
 def phone_rings() -> str:
     """A phone that rings until the other side gives up."""
     return _scenario(

@@ -176,6 +176,7 @@ class ToldLine:
     def __init__(self) -> None:
         self.places: list[Place] = []
         self.trunks_up: dict[str, bool] = {}
+        self.trunks_registered: dict[str, bool] = {}
         self.changes = 0
 
     def stand(self, phone: str, line: str, queue: str = "emergency", **fields: object) -> None:

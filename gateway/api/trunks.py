@@ -85,6 +85,10 @@ class TrunkModel(KeptModel):
     applied: Annotated[bool, Field(description="Whether Asterisk holds the trunk as it stands here.")]
     problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
     is_up: Annotated[bool | None, Field(description="Whether the carrier answers; null where it is not asked.")]
+    is_registered: Annotated[
+        bool | None,
+        Field(description="Whether the carrier holds the registration; null where there is none, or nobody knows yet."),
+    ]
     calls: Annotated[int, Field(description="How many calls came in, ever.")]
     running: int
     last_arrived_at: Annotated[datetime | None, Field(description="Null before the first call.")]
@@ -102,6 +106,7 @@ async def _tell(context: Context, trunk: Trunk) -> TrunkModel:
         applied=problem is None,
         problem=problem,
         is_up=context.board.trunks_up.get(trunk.name),
+        is_registered=context.board.trunks_registered.get(trunk.name),
         calls=seen.calls if seen else 0,
         running=seen.running if seen else 0,
         last_arrived_at=seen.last_arrived_at if seen else None,

@@ -41,6 +41,7 @@ class Board:
         self._clock = clock
         self._places: dict[tuple[str, str], Place] = {}
         self._trunks_up: dict[str, bool] = {}
+        self._registered: dict[str, bool] = {}
         self.phone_addresses: frozenset[str] = frozenset()
         """Where phones are registered, as of the last full look."""
         self._heard: set[tuple[str, str]] = set()
@@ -52,7 +53,7 @@ class Board:
         """Grows with every change of a place."""
 
     def begin_look(self) -> None:
-        """To be called before Asterisk is asked for what `look` and `look_at_contacts` take: events that are heard
+        """To be called before Asterisk is asked for what `look` and `look_at_trunks` take: events that are heard
         until then tell of something newer than the answer does, or are followed by one that does."""
         self._heard.clear()
         self._heard_trunks.clear()
@@ -91,14 +92,21 @@ class Board:
         )
 
     def look_at_contacts(self, contacts: Iterable[Message]) -> None:
-        """Takes a whole PJSIPShowContacts."""
-        self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
-        contacts = list(contacts)
+        """Takes a whole PJSIPShowContacts: what is registered, which no trunk is."""
         self.phone_addresses = frozenset(filter(None, map(_phone_host, contacts)))
-        for event in contacts:
-            aor = event.get("ObjectName").partition("/")[0].partition(";@")[0]
-            if event.name == "ContactList" and aor not in self._heard_trunks:
-                self._contact(aor, event.get("Status"))
+
+    def look_at_trunks(self, told: Iterable[Message]) -> None:
+        """Takes a PJSIPShowEndpoint of each trunk that is asked whether it is there, and a whole
+        PJSIPShowRegistrationsOutbound."""
+        before = self._trunks_up, self._registered
+        self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
+        self._registered = {}
+        for event in told:
+            if event.name == "ContactStatusDetail" and event.get("AOR") not in self._heard_trunks:
+                self._contact(event.get("AOR"), event.get("Status"))
+            elif event.name == "OutboundRegistrationDetail":
+                self._registered[event.get("ObjectName").rpartition("-reg-")[0]] = event.get("Status") == "Registered"
+        self.changes += before != (self._trunks_up, self._registered)
 
     @property
     def places(self) -> list[Place]:
@@ -117,6 +125,10 @@ class Board:
     @property
     def trunks_up(self) -> Mapping[str, bool]:
         return self._trunks_up
+
+    @property
+    def trunks_registered(self) -> Mapping[str, bool]:
+        return self._registered
 
     def phones_there(self, queue: str | None = None) -> frozenset[str]:
         """The phones with an operator who takes calls of that queue, or of any."""

@@ -7,7 +7,7 @@ how Asterisk writes things.
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -36,6 +36,7 @@ from gateway.domain.holding import (
     SetPause,
     SetPenalty,
 )
+from gateway.domain.trunks import Trunk
 from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class AsteriskSwitchboard:
             self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
+            self._board.look_at_trunks(await self._told_of(trunks.values()))
             return Held(
                 phones=phones,
                 trunks=trunks,
@@ -238,8 +240,22 @@ class AsteriskSwitchboard:
         return True
 
     async def _contacts(self) -> list[Message]:
+        return await self._list("PJSIPShowContacts")
+
+    async def _told_of(self, trunks: Collection[Trunk]) -> list[Message]:
+        """What Asterisk knows of the carriers' ends: who answers, and who took a registration. A contact that stands
+        in the configuration is in no list of contacts, so each trunk is asked for."""
+        found: list[Message] = []
+        for trunk in trunks:
+            if trunk.is_asked:
+                found += await self._list("PJSIPShowEndpoint", ("Endpoint", trunk.name))
+        if any(trunk.registration for trunk in trunks):
+            found += await self._list("PJSIPShowRegistrationsOutbound")
+        return found
+
+    async def _list(self, action: str, *pairs: tuple[str, str]) -> list[Message]:
         try:
-            return await self._link.ask_list("PJSIPShowContacts", timeout_s=LIST_TIMEOUT_S)
+            return await self._link.ask_list(action, *pairs, timeout_s=LIST_TIMEOUT_S)
         except AsteriskRefused:
             return []  # Asterisk says so where there is none
 

@@ -68,6 +68,8 @@ async def add_trunk(desk: Desk, arguments: Namespace) -> Reply:
 def _state(trunk: dict[str, Any]) -> Text:
     if not trunk["applied"]:
         return tables.held(trunk)
+    if trunk["is_registered"] is False:
+        return tables.alert("NOT REGISTERED: the carrier does not take the registration")
     if trunk["is_up"] is None:
         return Text("ready")
     return Text("up") if trunk["is_up"] else tables.alert("DOWN: the carrier does not answer")

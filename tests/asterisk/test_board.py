@@ -71,17 +71,33 @@ def test_what_is_heard_while_a_look_goes_on_is_newer_than_what_it_finds() -> Non
 
 def test_a_trunk_that_is_heard_of_while_a_look_goes_on_stands_as_it_was_heard() -> None:
     def contact(trunk: str, status: str) -> Message:
-        return Message((("Event", "ContactList"), ("ObjectName", f"{trunk};@abc"), ("Status", status)))
+        return Message((("Event", "ContactStatusDetail"), ("AOR", trunk), ("Status", status)))
 
     board = Board(Clock())
-    board.look_at_contacts([contact("telkomsel", "Unreachable"), contact("indosat", "Unreachable")])
+    board.look_at_trunks([contact("telkomsel", "Unreachable"), contact("indosat", "Unreachable")])
     board.begin_look()
     board.hear(Message((("Event", "ContactStatus"), ("AOR", "telkomsel"), ("ContactStatus", "Reachable"))))
-    board.look_at_contacts([contact("telkomsel", "Unreachable")])
+    board.look_at_trunks([contact("telkomsel", "Unreachable")])
     assert board.trunks_up == {"telkomsel": True}
     board.begin_look()
-    board.look_at_contacts([contact("telkomsel", "Unreachable")])
+    board.look_at_trunks([contact("telkomsel", "Unreachable")])
     assert board.trunks_up == {"telkomsel": False}
+    board.begin_look()
+    board.look_at_trunks([contact("telkomsel", "NonQualified")])
+    assert board.trunks_up == {}
+
+
+def test_a_registration_is_the_trunks_whose_carrier_was_asked() -> None:
+    def registration(name: str, status: str) -> Message:
+        return Message((("Event", "OutboundRegistrationDetail"), ("ObjectName", name), ("Status", status)))
+
+    board = Board(Clock())
+    before = board.changes
+    board.look_at_trunks([registration("telkom-reg-0", "Registered"), registration("a-reg-b-reg-0", "Rejected")])
+    assert board.trunks_registered == {"telkom": True, "a-reg-b": False}
+    assert board.changes > before
+    board.look_at_trunks([])
+    assert board.trunks_registered == {}
 
 
 def test_changes_grow_with_a_look_only_where_it_changes_something() -> None:

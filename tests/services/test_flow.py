@@ -10,7 +10,7 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.call import PROBE_TRUNK, Outcome
 from gateway.domain.change import Change
 from gateway.domain.facts import CallerLeft, Described, Entered, Side
-from gateway.domain.trunks import Trunk
+from gateway.domain.trunks import Registration, Trunk
 from gateway.store.flow_reads import FlowReads
 from tests.domain.values import MONDAY
 from tests.services.conftest import ANI
@@ -347,6 +347,27 @@ async def test_a_carrier_that_does_not_answer_for_a_minute_is_an_alarm_if_it_is_
     assert alarm.key == ("quiet_trunk", "telkomsel")
     assert alarm.detail == "Telkomsel has not answered since 2026-08-17 00:01 when asked (SIP OPTIONS)"
     services.line.trunks_up["telkomsel"] = True
+    await after(services)
+    assert not await alarms(services)
+
+
+async def test_a_carrier_that_does_not_take_the_registration_for_a_minute_is_an_alarm(services: Services) -> None:
+    trunk = next(each for each in await services.store.kept(Trunk) if each.name == "telkomsel")
+    services.line.trunks_registered = {"telkomsel": False, "indosat": False}
+    await after(services)
+    await after(services, 61)
+    assert not await alarms(services)
+    account = Registration("10.0.0.1", "sidoarjo", "secret")
+    await services.office.change(trunk, replace(trunk, registration=account), ANI)
+    await after(services)
+    await after(services, 59)
+    assert not await alarms(services)
+    await after(services, 1)
+    [alarm] = (await alarms(services)).values()
+    assert alarm.key == ("quiet_trunk", "telkomsel")
+    assert alarm.detail.startswith("Telkomsel has not taken the registration since 2026-08-17 00:01: ")
+    assert "secret" not in alarm.detail
+    services.line.trunks_registered["telkomsel"] = True
     await after(services)
     assert not await alarms(services)
 
