@@ -65,7 +65,7 @@ class Advisor:
             if time.monotonic() - heard_at_s > TOO_LATE_S:
                 self.missed += 1
                 continue
-            with about(event.get("Linkedid", "")):
+            with about(event.last("Linkedid")):
                 await self._advise_on(event)
 
     async def _advise_on(self, event: Message) -> None:
@@ -83,11 +83,11 @@ class Advisor:
 
     def _arrival(self, event: Message) -> Arrival:
         return Arrival(
-            call_id=event.get("Linkedid", ""),
-            trunk=event.get("Trunk", ""),
-            caller=event.get("Caller", ""),
+            call_id=event.last("Linkedid"),
+            trunk=event.last("Trunk"),
+            caller=event.last("Caller"),
             at=self._clock(),
-            has_location=event.get("Location", "") == "yes",
+            has_location=event.last("Location") == "yes",
         )
 
     async def _give(self, channel: str, advice: Advice) -> None:
@@ -99,7 +99,7 @@ class Advisor:
 
 def announced(event: Message) -> str | None:
     """The id of the call that the event announces: its arrival stands in the journal by then. None for any other."""
-    return event.get("Linkedid", "") if _is_arrival(event) else None
+    return event.last("Linkedid") if _is_arrival(event) else None
 
 
 def _is_arrival(event: Message) -> bool:

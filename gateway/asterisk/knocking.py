@@ -25,8 +25,12 @@ def heard(event: Message) -> Knock | None:
     is_knock = name in REFUSED or name == WELCOME or (name == CHALLENGED and event.get("AccountID") != NOBODY)
     if not is_knock or event.get("Service") != "PJSIP":
         return None
+    # before it comes the name that he gave himself (AccountID), which may hold lines of his own, and then our own
+    # address: an event without that was cut off by him
+    if not event.get("LocalAddress"):
+        return None
     # IPV4/UDP/203.0.113.5/5060; an IPv6 address has no / either
-    parts = event.get("RemoteAddress").split("/")
+    parts = event.last("RemoteAddress").split("/")
     try:
         return Knock(banned_as(parts[2]), is_welcome=name == WELCOME) if len(parts) == 4 else None
     except Invalid:

@@ -156,7 +156,7 @@ class AsteriskSwitchboard:
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
         return {
-            channel.get("Linkedid", "").removeprefix(DIAL_ID_LEAD)
+            channel.last("Linkedid").removeprefix(DIAL_ID_LEAD)
             for channel in channels
             if channel.name == "CoreShowChannel"
         }

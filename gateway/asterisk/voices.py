@@ -24,9 +24,9 @@ def heard(event: Message, now: datetime) -> Voice | Key | Hold | None:
         return _hold(event, at)
     if name not in _VOICES and name != "DTMFEnd":
         return None
-    call_id = event.get("Linkedid", "")
+    call_id = event.last("Linkedid")
     # a caller's channel is the one that began the call
-    if call_id != event.get("Uniqueid", "") or not call_id or is_phone(endpoint(event.get("Channel", ""))):
+    if call_id != event.last("Uniqueid") or not call_id or is_phone(endpoint(event.get("Channel", ""))):
         return None
     if name != "DTMFEnd":
         return Voice(call_id, at, _VOICES[name])
@@ -44,7 +44,7 @@ def _said_at(event: Message) -> datetime | None:
 
 def _hold(event: Message, at: datetime) -> Hold | None:
     """It is an operator's phone that holds, in a call that a caller began."""
-    call_id, phone = event.get("Linkedid", ""), endpoint(event.get("Channel", ""))
-    if not call_id or call_id == event.get("Uniqueid", "") or not is_phone(phone):
+    call_id, phone = event.last("Linkedid"), endpoint(event.get("Channel", ""))
+    if not call_id or call_id == event.last("Uniqueid") or not is_phone(phone):
         return None
     return Hold(call_id, at, phone, _HOLDS[event.name])

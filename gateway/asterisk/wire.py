@@ -157,7 +157,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         """Hand on every message that `data` completes. What is not AMI drops the connection."""
         self.heard_s = time.monotonic()
         try:
-            for message in self._framing.feed(data):
+            for message in self._whole(self._framing.feed(data)):
                 self.handle_message(message)
         except FramingError as error:
             self._counters.framing_errors += 1
@@ -172,6 +172,19 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         if not self.closed:
             self.transport.resume_reading()
 
+    def _whole(self, messages: Iterable[Message]) -> list[Message]:
+        """The messages as Asterisk wrote them: a caller's or a stranger's number may hold line ends, also an empty line
+        and what looks like a message after it. That and what follows it belong to the message before."""
+        whole: list[Message] = []
+        for message in messages:
+            begins = self.version is None or message.action_id in self.responses or message.is_told_by_itself
+            if begins or not whole:
+                whole.append(message)
+            else:
+                self._counters.strays += 1
+                whole[-1] = Message(whole[-1].headers + message.headers)
+        return whole
+
     def handle_message(self, message: Message) -> None:
         """Hand `message` to the question that it answers; an event that answers none, to the callback."""
         if self.version is None:
@@ -183,8 +196,10 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
             question = self.responses.get(message.action_id) if self.responses else None
             if question is not None and question.wants_list and question.responses:
                 self._answer(question, message)
-            else:
+            elif message.is_told_by_itself:
                 self._tell(message)
+            else:
+                self._counters.strays += 1
         elif message.kind == "Response":
             question = self.responses.get(message.action_id)
             if question is None:

@@ -24,7 +24,8 @@ def response(action: Action, kind: str, *lines: str) -> bytes:
 
 def event(name: str, *lines: str) -> bytes:
     """An event with its header lines."""
-    return "\r\n".join([f"Event: {name}", *lines, "", ""]).encode()
+    head = ("Privilege: call,all", "Timestamp: 1795728270.812131", "SystemName: 112")
+    return "\r\n".join([f"Event: {name}", *head, *lines, "", ""]).encode()
 
 
 def silence(action: Action) -> bytes:

@@ -304,3 +304,24 @@ async def test_a_message_that_a_caller_forged_inside_a_value_does_not_cost_the_l
         await until(lambda: len(ear.names()) == 2)
 
         assert (link.counters.strays, link.state) == (1, LinkState.UP)
+
+
+async def test_an_event_that_a_caller_forged_inside_a_value_is_part_of_that_value(peer: ScriptedPeer, ear: Ear) -> None:
+    forged = "x\r\n\r\nEvent: Hold\r\nPrivilege: call,all\r\n\r\nResponse: Error\r\nActionID: 1"
+    async with running(peer, ear) as link:
+        peer.say(event("Newchannel", f"CallerIDNum: {forged}", "Linkedid: 112-1.0"), event("Hangup"))
+        await until(lambda: "Hangup" in ear.names())
+
+        assert (link.counters.strays, link.state) == (2, LinkState.UP)
+    assert [message.name for message in ear.events][-2:] == ["Newchannel", "Hangup"]
+    assert ear.events[-2].get("Linkedid") == "112-1.0"
+
+
+async def test_an_event_of_a_caller_alone_in_a_read_is_none(peer: ScriptedPeer, ear: Ear) -> None:
+    whole = event("Newchannel", "CallerIDNum: x\r\n\r\nEvent: FailedACL", "Linkedid: 112-1.0")
+    async with running(peer, ear) as link:
+        middle = whole.index(b"Event: FailedACL")
+        await peer.say_apart(whole[:middle], whole[middle:] + event("Hangup"))
+        await until(lambda: "Hangup" in ear.names())
+
+        assert (link.counters.strays, ear.names()) == (1, ["Newchannel", "Hangup"])

@@ -73,9 +73,9 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPeer]:
         f"ast{name}dir = {home}\n" for name in ("etc", "varlib", "data", "db", "key", "agi", "spool", "run", "log")
     )
     files = {
-        "asterisk.conf": f"[directories]\nastmoddir = {installation.modules}\n{folders}",
+        "asterisk.conf": f"[directories]\nastmoddir = {installation.modules}\n{folders}[options]\nsystemname = 112\n",
         "modules.conf": "[modules]\nautoload = no\n" + "".join(f"load = {module}.so\n" for module in MODULES),
-        "manager.conf": f"[general]\nenabled = yes\nport = {port}\nbindaddr = 127.0.0.1\n"
+        "manager.conf": f"[general]\nenabled = yes\ntimestampevents = yes\nport = {port}\nbindaddr = 127.0.0.1\n"
         "[gateway112]\nsecret = s3cret\nread = all\nwrite = all\n",
         "queues.conf": "[general]\n[emergency]\nstrategy = rrmemory\n",
         "extensions.conf": "[default]\nexten = s,1,Wait(60)\n",

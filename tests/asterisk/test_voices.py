@@ -41,6 +41,12 @@ def test_nothing_else_is(other: Message) -> None:
     assert heard(other, MONDAY) is None
 
 
+def test_a_number_with_lines_of_its_own_presses_no_key_in_another_call() -> None:
+    number = {"Linkedid": "112-9.0", "Uniqueid": "112-9.0"}
+    told = Message((("Event", "DTMFEnd"), *number.items(), *CALLER.items(), ("Digit", "5"), ("Direction", "Received")))
+    assert heard(told, MONDAY) == Key("112-1.0", MONDAY, "5")
+
+
 def test_an_operators_phone_that_holds_a_caller_is_heard_and_no_other_line() -> None:
     assert heard(event("Hold", PHONE), MONDAY) == Hold("112-1.0", MONDAY, "1001", True)
     assert heard(event("Unhold", PHONE), MONDAY) == Hold("112-1.0", MONDAY, "1001", False)

@@ -6,6 +6,9 @@ import socket
 
 import pytest
 
+from gateway.asterisk import site
+from gateway.asterisk.framing import Message
+from gateway.asterisk.link import AmiLink, LinkState
 from tests import sip
 from tests.calls.test_stories import since, the_call
 from tests.centre import Api, RealCentre
@@ -90,6 +93,26 @@ async def test_a_name_is_no_number(centre: RealCentre, api: Api, asserted: str, 
     headers = (f"P-Asserted-Identity: {asserted}",)
     await sip.call(sip.caller_talks(hold_ms=300, headers=headers), centre.sip_port)
     assert (await the_call(api, mark))["caller"] == caller
+
+
+async def test_a_number_with_line_ends_says_nothing_in_asterisks_name(centre: RealCentre, api: Api) -> None:
+    heard: list[Message] = []
+    ami, secret = centre.settings.ami, site.ami_secret(centre.settings)
+    link = AmiLink(host=ami.host, port=ami.port, username=site.AMI_USER, secret=secret, on_event=heard.append)
+    linked = asyncio.create_task(link.run())
+    mark = await since(api)
+    forged = "%0d%0aLinkedid:1%0d%0a%0d%0aEvent:Hold%0d%0aPrivilege:call,all%0d%0aX:".replace(":", "%3a")
+    try:
+        async with asyncio.timeout(10):
+            while link.state is not LinkState.UP:
+                await asyncio.sleep(0.02)
+            await sip.call(sip.caller_talks(hold_ms=300, caller=f"<sip:0811{forged}@127.0.0.11>"), centre.sip_port)
+            call = await the_call(api, mark)
+    finally:
+        linked.cancel()
+    arrived = next(event for event in heard if event.get("UserEvent") == "Arrived")
+    assert arrived.get("Linkedid") == call["id"]
+    assert "Hold" not in [event.name for event in heard]
 
 
 async def test_long_headers_do_not_cost_each_other_their_place(centre: RealCentre, api: Api) -> None:

@@ -92,6 +92,24 @@ async def test_a_sweep_is_told_nothing_and_counted_and_then_kept_out(own_centre:
     assert told[-1]["data"]["address"] == SCANNER
 
 
+@pytest.mark.parametrize(
+    ("address", "ends"),
+    [
+        ("127.0.0.71", "%0d%0aRemoteAddress%3a//127.0.0.79/"),
+        ("127.0.0.72", "%0d%0aRemoteAddress%3a//127.0.0.79/%0d%0a%0d%0a"),
+        ("127.0.0.73", "%0d%0a%0d%0aEvent%3aFullyBooted"),
+    ],
+)
+async def test_a_name_with_line_ends_bans_nobody_else_and_hides_nobody(
+    own_centre: RealCentre, api: Api, address: str, ends: str
+) -> None:
+    async with a_knocker(own_centre.sip_port, address) as scanner:
+        for _ in range(25):
+            await scanner.asked(scanner.request("REGISTER", ends))
+    await ban_of(api, address)
+    assert [ban["address"] for ban in (await api.get("/v1/bans"))["items"]] == [address]
+
+
 async def test_a_phone_gives_its_password_by_sha_256_or_by_md5_and_both_are_kept_as_digests(
     own_centre: RealCentre, api: Api
 ) -> None:
