@@ -34,6 +34,8 @@ from gateway.systemd import Manager
 gc.enable()
 
 OK, FAILED, UNUSABLE = 0, 1, 2
+OTHERS = 0o027
+"""What of what is made here is for nobody but the gateway's user, and what for its group alone."""
 
 
 def serve(settings: Settings) -> int:
@@ -129,6 +131,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = settings_for(chosen.command)
         if chosen.command in COMMANDS:
+            # callers' voices are for no others on this machine: as systemd's units have it
+            os.umask(os.umask(OTHERS) | OTHERS)
             return COMMANDS[chosen.command](settings)
         return int(import_module("gateway.cli").run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:

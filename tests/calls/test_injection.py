@@ -101,6 +101,13 @@ def test_none_reaches_a_shell_or_a_files_name(running_centre: RealCentre, harmed
     assert not spooled
 
 
+def test_what_callers_say_is_for_no_other_user_of_the_machine(running_centre: RealCentre, harmed: list[Json]) -> None:
+    recordings = running_centre.settings.paths.recordings
+    there = [recordings, *recordings.rglob("*")]
+    assert [file.name for file in there if file.suffix == ".raw"]
+    assert not [file for file in there if file.stat().st_mode & 0o027]
+
+
 def test_none_reaches_ami_or_is_run_by_the_dialplan(running_centre: RealCentre, harmed: list[Json]) -> None:
     assert MARK not in running_centre.cli("dialplan show globals")
     assert MARK not in running_centre.cli("database show")
