@@ -3,6 +3,7 @@
 Counterpart: Asterisk's queue events over AMI keep it between two full looks (QueueStatus).
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from gateway.asterisk.knocking import REFUSED
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
 from gateway.domain.holding import SHIFT_OVER
 from gateway.domain.places import Place
+from gateway.domain.trunks import has_address
 
 STATES: Mapping[str, str] = {
     "1": "free",
@@ -30,6 +32,8 @@ one call at a time is busy from the first ring on, which is called talking here:
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
 _TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"}
 _CONTACT_HOST = re.compile(r"^sips?:[^@]*@(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?=[:;>]|$)")
+_LEADS_ON = re.compile(r";maddr=|\?", re.IGNORECASE)
+"""What in an address names another one to send to: RFC 3261, 19.1.1."""
 _CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}
 
 
@@ -42,6 +46,8 @@ class Board:
         self._places: dict[tuple[str, str], Place] = {}
         self._trunks_up: dict[str, bool] = {}
         self._registered: dict[str, bool] = {}
+        self.carriers: tuple[str, ...] = ()
+        """Where the trunks' calls come from, as of the last full look."""
         self.phone_addresses: frozenset[str] = frozenset()
         """Where phones are registered, as of the last full look."""
         self._heard: set[tuple[str, str]] = set()
@@ -84,9 +90,12 @@ class Board:
         elif event.name in REFUSED and event.get("Service") == "PJSIP":
             self.refused_requests[event.name] = self.refused_requests.get(event.name, 0) + 1
 
-    @staticmethod
-    def is_touched_by(event: Message) -> bool:
-        """Whether the event tells that somebody changed the members, or that one who was to leave is off the line."""
+    def is_touched_by(self, event: Message) -> bool:
+        """Whether the event tells that somebody changed the members, that one who was to leave is off the line, or that
+        a phone would be rung elsewhere."""
+        if event.name == "ContactStatus":
+            is_there = is_phone(event.get("AOR")) and event.get("ContactStatus") != "Removed"
+            return is_there and leads_elsewhere(event.get("URI"), self.carriers)
         return event.name in _TOUCHES or (
             event.name == "QueueMemberStatus" and event.get("PausedReason") == SHIFT_OVER and event.get("Status") == "1"
         )
@@ -169,6 +178,20 @@ class Board:
             line_since=before.line_since if before and before.line == line else self._clock(),
             resumed_at=resumed_at,
         )
+
+
+def leads_elsewhere(uri: str, carriers: tuple[str, ...]) -> bool:
+    """Whether a phone that is registered at that address would be rung where it did not register from: Asterisk puts
+    the address that it came from into the first one of a REGISTER alone, and leaves there what names another.
+    `carriers` are the addresses of the trunks: nobody registers from there, and what is sent there is a call at the
+    centre's cost."""
+    found = _CONTACT_HOST.search(uri)
+    return found is None or _LEADS_ON.search(uri) is not None or _is_a_carriers(carriers, found[1] or found[2])
+
+
+@functools.lru_cache(1024)
+def _is_a_carriers(carriers: tuple[str, ...], host: str) -> bool:
+    return has_address(carriers, host)
 
 
 def _phone_host(contact: Message) -> str:

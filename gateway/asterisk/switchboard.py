@@ -4,15 +4,16 @@ Counterparts: `gateway/ports.py` names this port (`Switchboard`); the domain com
 how Asterisk writes things.
 """
 
+import contextlib
 import logging
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from gateway.asterisk import sections
-from gateway.asterisk.board import Board, member_phone
+from gateway.asterisk.board import Board, leads_elsewhere, member_phone
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import AmiLink, LinkState
@@ -60,6 +61,9 @@ LEAST_ROOM_BYTES = 4_000_000
 a full disk every trunk and phone would be gone with the next reload. The largest of the files has a few hundred
 kilobytes."""
 NO_ROOM = "the disk of its configuration is full: nothing is written there before there is room again"
+
+REGISTERED = "registrar/contact"
+"""The family in AstDB in which Asterisk keeps where phones are registered."""
 
 Edit = tuple[tuple[str, str], ...]
 
@@ -118,12 +122,15 @@ class AsteriskSwitchboard:
             self._board.begin_look()
             status = await self._link.ask_list("QueueStatus", timeout_s=LIST_TIMEOUT_S)
             self._board.look(status)
-            self._board.look_at_contacts(await self._contacts())
+            contacts = await self._contacts()
+            self._board.look_at_contacts(contacts)
             self._seen_in_login = login
             self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             self._board.look_at_trunks(await self._told_of(trunks.values()))
+            self._board.carriers = tuple(address for trunk in trunks.values() for address in trunk.addresses)
+            await self._forget_elsewhere(contacts)
             return Held(
                 phones=phones,
                 trunks=trunks,
@@ -137,6 +144,17 @@ class AsteriskSwitchboard:
             )
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
+
+    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> None:
+        """Has Asterisk forget each phone that would be rung where it did not register from. Those whose address an
+        admin wrote (1001@@…) stay as they are."""
+        for contact in contacts:
+            name, uri = contact.get("ObjectName"), contact.get("Uri")
+            phone, is_registered, _ = name.partition(";@")
+            if is_registered and is_phone(phone) and leads_elsewhere(uri, self._board.carriers):
+                log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
+                with contextlib.suppress(AsteriskRefused):  # gone by itself meanwhile
+                    await self._link.ask("DBDel", ("Family", REGISTERED), ("Key", name))
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there
