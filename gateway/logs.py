@@ -76,7 +76,8 @@ def _time(record: logging.LogRecord) -> str:
 
 def _value(value: object) -> str:
     text = str(value)
-    return repr(text) if not text or set(text) & set(" \r\n\t=\"'") else text
+    # what a terminal obeys, or shows as another line, is no printable sign
+    return repr(text) if not text.isprintable() or not text or set(text) & set(" =\"'") else text
 
 
 def set_up(form: Form = "text", level: str = "info") -> None:

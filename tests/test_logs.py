@@ -36,6 +36,16 @@ def test_a_line_for_people_has_its_time_in_utc_its_name_and_what_identifies_it(l
     assert rest == "warning advice_missed call=112-1.1 reason='no answer in time'"
 
 
+def test_a_line_for_people_holds_nothing_that_a_terminal_obeys_or_shows_as_another_line(
+    lines: Callable[[], list[str]],
+) -> None:
+    logs.set_up()
+    log.warning("file_set_aside", extra={"file": "a\x1b]0;x\x07\x9b31m", "folder": "b\u2028c", "about": "d\x85e\x0bf"})
+    [line] = lines()
+    assert line.isprintable()
+    assert line.endswith(r"file='a\x1b]0;x\x07\x9b31m' folder='b\u2028c' about='d\x85e\x0bf'")
+
+
 def test_a_line_for_machines_is_one_object_whatever_is_in_it(lines: Callable[[], list[str]]) -> None:
     logs.set_up("json")
     try:
