@@ -98,9 +98,10 @@ async def test_a_sweep_is_told_nothing_and_counted_and_then_kept_out(own_centre:
         ("127.0.0.71", "%0d%0aRemoteAddress%3a//127.0.0.79/"),
         ("127.0.0.72", "%0d%0aRemoteAddress%3a//127.0.0.79/%0d%0a%0d%0a"),
         ("127.0.0.73", "%0d%0a%0d%0aEvent%3aFullyBooted"),
+        ("127.0.0.74", "%ff%fe"),
     ],
 )
-async def test_a_name_with_line_ends_bans_nobody_else_and_hides_nobody(
+async def test_a_name_with_line_ends_or_in_no_text_bans_nobody_else_and_hides_nobody(
     own_centre: RealCentre, api: Api, address: str, ends: str
 ) -> None:
     async with a_knocker(own_centre.sip_port, address) as scanner:
