@@ -92,6 +92,10 @@ class Banning:
         if await self._put(come):
             self.banned += len(come)
             self.in_force += len(come)
+            for _, ban in come:
+                # it may be a carrier's whose address nobody wrote into a trunk: who looks for its calls must find it
+                until = ban.until.isoformat(timespec="seconds")
+                log.warning("address_banned", extra={"about": ban.address, "until": until, "reason": ban.reason})
 
     def _ban(self, address: str, now: datetime) -> Ban:
         limit, within_s = self._knocks.limit, self._knocks.within_s

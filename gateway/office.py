@@ -19,7 +19,7 @@ from gateway.domain.advice_rules import AdviceRule, first_rules
 from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
-from gateway.domain.books import Books, PauseReason, Rules, first_pause_reasons, never_banned
+from gateway.domain.books import Books, PauseReason, Rules, addresses_of, first_pause_reasons, never_banned
 from gateway.domain.call import PROBE_TRUNK, Call
 from gateway.domain.change import Change
 from gateway.domain.dispositions import Disposed, Verdict
@@ -96,7 +96,7 @@ class Office:
         self, changes: Sequence[tuple[Thing | None, Thing]], actor: Actor, *, allow_gaps: bool = True
     ) -> list[Thing]:
         """Stores all of the changes (before, None for what is new, and after) or none. Raises what each of them
-        would."""
+        would. An address that is a trunk's or a phone's from then on is banned no more."""
         now = self._clock()
         async with self._saving.turn:
             books = await self._bookkeeper.books()
@@ -111,19 +111,21 @@ class Office:
                     self._refuse_ban(books, after, now)
             if not allow_gaps:
                 await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
+            every: list[tuple[Kept | None, Kept]] = [*changes, *_lifted(books, [after for _, after in changes], now)]
             committed = await self._saving.save_in_turn(
                 Change(
-                    kept=tuple(after for _, after in changes),
+                    kept=tuple(after for _, after in every),
                     members_removed=tuple(
                         member.key for _, after in changes for member in rulings.places_that_end(books, after)
                     ),
-                    deeds=tuple(_deed(now, actor, before, after) for before, after in changes),
+                    deeds=tuple(_deed(now, actor, before, after) for before, after in every),
                 )
             )
             self._bookkeeper.forget()
         if any(rulings.matters_to_asterisk(after) for _, after in changes):
             await self._level.apply()
-        return list(committed.kept)  # type: ignore[arg-type]  # as many, and of the same kinds, as went in
+        # the first ones are as many, and of the same kinds, as went in
+        return list(committed.kept[: len(changes)])  # type: ignore[arg-type]
 
     async def import_roster(
         self, sheet: Sheet, actor: Actor, *, sha256: str, replaces: bool, allow_gaps: bool, dry_run: bool
@@ -341,6 +343,16 @@ def _has_place(books: Books, operator: Operator, at: datetime) -> bool:
 def _deed(at: datetime, actor: Actor, before: Kept | None, after: Kept) -> Deed:
     verb = "created" if before is None else "changed" if after.is_active else "retired"
     return Deed(at, actor, f"{after.KIND}.{verb}", before, after)
+
+
+def _lifted(books: Books, things: Collection[Kept], now: datetime) -> list[tuple[Ban, Ban]]:
+    """The bans that end, as they were and as they become, because their addresses are a trunk's or a phone's now."""
+    hosts = [address for thing in things if thing.is_active for address in addresses_of(thing)]
+    return [
+        (ban, replace(ban, retired_at=now))
+        for ban in books.bans
+        if hosts and bans.is_among(ban.address, hosts)
+    ]
 
 
 def _admin(tokens: Iterable[Token], secret: str, now: datetime) -> list[tuple[Kept | None, Kept]]:

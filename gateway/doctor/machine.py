@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import certificates
 from gateway.asterisk import installation, music, priority, site
-from gateway.doctor.finding import Finding, ok, warning, wrong
+from gateway.doctor.finding import Finding, Level, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
 from gateway.vault.keys import SigningKey
@@ -36,6 +36,15 @@ LITTLE_SPACE_BYTES = 50 * BYTES_AN_HOUR
 NO_SPACE_BYTES = 5 * BYTES_AN_HOUR
 JOURNAL_BEHIND_S = 60.0
 OLD_TOKEN_DAYS = 365
+DOOR_BYTES = 2_000_000
+"""How much of the end of Asterisk's security log is read."""
+DOOR_SINCE = timedelta(hours=1)
+DOOR_NAMED = 5
+_TURNED_AWAY = re.compile(
+    r'\] SECURITY\[\d+\] res_security_log\.c: SecurityEvent="InvalidAccountID",EventTV="([^"]+)",Severity="Error",'
+    r'Service="PJSIP",.*,RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f.:]+)/\d+"$'
+)
+"""The last word of the line is Asterisk's own; what the sender chose stands before it."""
 
 
 def look(settings: Settings) -> Iterator[Finding]:
@@ -54,6 +63,7 @@ def look(settings: Settings) -> Iterator[Finding]:
 def look_at_traces(settings: Settings) -> Iterator[Finding]:
     """What running leaves behind, and the clock that dates it."""
     yield from _priority(settings)
+    yield from _door(settings)
     yield _recordings(settings)
     yield _vault(settings)
     yield _verified(settings)
@@ -170,6 +180,33 @@ def _priority(settings: Settings) -> Iterator[Finding]:
             yield warning("priority", priority.ORDINARY, priority.REMEDY.format(pid=pid))
     except (OSError, ValueError):
         return
+
+
+def _door(settings: Settings) -> Iterator[Finding]:
+    """Who was turned away at the SIP door lately, being no trunk and no phone: a carrier may be among them whose address
+    stands in no trunk. Nothing where nobody was."""
+    since = datetime.now(UTC) - DOOR_SINCE
+    counts: dict[str, int] = {}
+    try:
+        with open(settings.asterisk_dir / "log/security", "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - DOOR_BYTES))
+            for line in file.read(DOOR_BYTES).decode(errors="replace").splitlines():
+                found = _TURNED_AWAY.search(line)
+                if found and datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S.%f%z") >= since:
+                    # the newest last
+                    counts[found[2]] = counts.pop(found[2], 0) + 1
+    except (OSError, ValueError):
+        return
+    if counts:
+        newest = [f"{address} ({count} times)" for address, count in reversed(counts.items())]
+        more = f" and {len(newest) - DOOR_NAMED} more addresses" if len(newest) > DOOR_NAMED else ""
+        yield Finding(
+            "SIP door",
+            Level.OK,
+            f"turned away in the last hour, as no trunk's: {', '.join(newest[:DOOR_NAMED])}{more}",
+            "where one of those addresses is a carrier's, its calls do not come in: `gateway112 trunk add NAME CARRIER "
+            "ADDRESS`, which lifts its ban, too; all others are to stay outside",
+        )
 
 
 def _recordings(settings: Settings) -> Finding:

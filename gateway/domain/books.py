@@ -110,8 +110,8 @@ class Books:
 
     def known_addresses(self) -> tuple[str, ...]:
         """Where trunks and phones with a fixed address are: nobody bans them."""
-        trunks = (address for trunk in self.trunks.values() for address in trunk.addresses)
-        return (*trunks, *(host for operator in self.operators.values() if (host := _host(operator))))
+        things = (*self.trunks.values(), *self.operators.values())
+        return tuple(address for thing in things for address in addresses_of(thing))
 
     def operator_at(self, phone: str) -> Operator | None:
         """The active operator with that phone."""
@@ -217,12 +217,17 @@ def never_banned(books: Books, always: Holding) -> tuple[str, ...]:
     return (*books.known_addresses(), *own, *always.never_banned)
 
 
-def _host(operator: Operator) -> str:
-    """The host of the phone's fixed address; empty where it has none."""
+def addresses_of(thing: Kept) -> tuple[str, ...]:
+    """The addresses and networks from which a trunk's calls come, and where a phone with a fixed address is."""
+    if isinstance(thing, Trunk):
+        return thing.addresses
+    if not isinstance(thing, Operator) or thing.contact is None:
+        return ()
     try:
-        return contact_host(operator.contact) if operator.contact is not None else ""
+        host = contact_host(thing.contact)
     except BadContact:
-        return ""
+        return ()
+    return (host,) if host else ()
 
 
 def as_held(thing: Held) -> Held:

@@ -42,6 +42,35 @@ def about(findings: list[Finding], subject: str) -> Finding:
 # ---------------------------------------------------------------- everything down
 
 
+def turned_away(address: str, at: datetime, account: str = "0812") -> str:
+    return (
+        f'[{at:%F %T}.440] SECURITY[29044] res_security_log.c: SecurityEvent="InvalidAccountID",EventTV="{at:%FT%T}'
+        f'.439+0000",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="{account}",SessionID="1",'
+        f'LocalAddress="IPV4/UDP/127.0.0.1/5060",RemoteAddress="IPV4/UDP/{address}/5060"\n'
+    )
+
+
+def test_a_carrier_whose_address_is_no_trunks_is_found_among_those_who_were_turned_away(nowhere: Settings) -> None:
+    log, now = nowhere.asterisk_dir / "log/security", datetime.now(UTC)
+    log.parent.mkdir(parents=True)
+    forged = '",RemoteAddress="IPV4/UDP/198.51.100.9/5060"'
+    lines = [
+        turned_away("203.0.113.1", now - timedelta(hours=2)),
+        turned_away("203.0.113.7", now),
+        turned_away("203.0.113.7", now, forged),
+        turned_away("203.0.113.8", now),
+    ]
+    log.write_text("".join(lines))
+    finding = about([*machine.look_at_traces(nowhere)], "SIP door")
+    assert "203.0.113.8 (1 times), 203.0.113.7 (2 times)" in finding.said
+    assert "198.51" not in finding.said
+    assert "203.0.113.1 " not in finding.said
+    assert "gateway112 trunk add" in finding.remedy
+    assert finding.level is Level.OK
+    log.unlink()
+    assert "SIP door" not in [each.subject for each in machine.look_at_traces(nowhere)]
+
+
 def test_of_a_centre_that_never_ran_each_part_is_told_with_its_remedy_and_nothing_is_changed(nowhere: Settings) -> None:
     findings = doctor.examine(nowhere)
     wrong = [finding.subject for finding in findings if finding.is_wrong]

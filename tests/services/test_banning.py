@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from gateway.banning import Banning
 from gateway.domain.bans import Ban
 from gateway.domain.books import never_banned
@@ -81,6 +83,32 @@ async def test_a_ban_that_a_person_lifted_is_not_made_again_without_new_knocks(s
     assert not services.switchboard.held.banned
     await banning.tick()
     assert not services.switchboard.held.banned
+
+
+async def test_a_carrier_that_was_banned_is_let_in_by_its_trunk_and_its_ban_is_over(services: Services) -> None:
+    banning = banning_of(services)
+    for address in (SCANNER, "203.0.113.17", "203.0.113.21"):
+        knock(banning, address)
+    await banning.tick()
+    [smartfren] = await services.office.put(
+        [(None, Trunk(name="smartfren", carrier="S", addresses=("203.0.113.16/30",), created_at=MONDAY))], ANI
+    )
+    assert services.switchboard.held.banned == {SCANNER, "203.0.113.21"}
+    assert {ban.address for ban in await services.store.kept(Ban)} == {SCANNER, "203.0.113.21"}
+    await services.office.change(smartfren, replace(smartfren, addresses=("203.0.113.21",)), ANI)
+    assert {ban.address for ban in await services.store.kept(Ban)} == {SCANNER}
+    # a trunk that goes lets nobody in
+    [smartfren] = [each for each in await services.store.kept(Trunk) if each.name == "smartfren"]
+    await services.office.retire(smartfren, ANI)
+    assert services.switchboard.held.banned == {SCANNER}
+
+
+async def test_whoever_is_banned_is_named_in_the_log(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    banning = banning_of(services)
+    knock(banning, SCANNER)
+    await banning.tick()
+    [line] = [each for each in caplog.records if each.getMessage() == "address_banned"]
+    assert (vars(line)["about"], vars(line)["reason"]) == (SCANNER, "3 requests within 60 s were refused")
 
 
 async def test_a_flood_from_many_addresses_makes_no_more_than_some_bans_at_once(services: Services) -> None:
