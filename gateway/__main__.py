@@ -141,17 +141,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def settings_for(command: str) -> Settings:
-    """The settings. Asterisk starts whatever is wrong with those that are the gateway's alone, and says so. Raises
+    """The settings. Asterisk starts, and its console opens, whatever is wrong with those that are the gateway's
+    alone. Raises
     SettingsError."""
     # a token stands beside the settings in the environment, and is none of them
     environ = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     try:
         return load(environ=environ)
     except SettingsError as error:
-        if command != "asterisk":
+        if command not in ("asterisk", "console"):
             raise
         settings = load(environ=environ, only=ASTERISKS_OWN)
-        _tell(f"{error}\nNone of this is Asterisk's own: it starts all the same.")
+        if command == "asterisk":
+            _tell(f"{error}\nNone of this is Asterisk's own: it starts all the same.")
         return settings
 
 

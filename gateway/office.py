@@ -348,11 +348,7 @@ def _deed(at: datetime, actor: Actor, before: Kept | None, after: Kept) -> Deed:
 def _lifted(books: Books, things: Collection[Kept], now: datetime) -> list[tuple[Ban, Ban]]:
     """The bans that end, as they were and as they become, because their addresses are a trunk's or a phone's now."""
     hosts = [address for thing in things if thing.is_active for address in addresses_of(thing)]
-    return [
-        (ban, replace(ban, retired_at=now))
-        for ban in books.bans
-        if hosts and bans.is_among(ban.address, hosts)
-    ]
+    return [(ban, replace(ban, retired_at=now)) for ban in books.bans if hosts and bans.is_among(ban.address, hosts)]
 
 
 def _admin(tokens: Iterable[Token], secret: str, now: datetime) -> list[tuple[Kept | None, Kept]]:

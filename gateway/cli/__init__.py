@@ -2,7 +2,8 @@
 how long they are kept, legal holds, exports, erasures, tokens, the audit log.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
-logged and told as if anybody had asked. Only those of `vault`, and backups, look at files: gateway or not.
+logged and told as if anybody had asked. Only those of `vault`, backups and Asterisk's console are about this machine:
+gateway or not.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from gateway.cli import (
     bans,
     blocks,
     callbacks,
+    command,
+    console,
     erasures,
     exports,
     holds,
@@ -64,6 +67,7 @@ SUBJECTS = (
     alarms,
     vault,
     backups,
+    console,
 )
 
 
@@ -76,6 +80,8 @@ def add_to(commands: Commands) -> None:
 def run(settings: Settings, chosen: argparse.Namespace) -> int:
     """Does what was chosen. Returns the exit status: 0 when it was done, 1 with a sentence on stderr when not."""
     if "act" in chosen:
+        if chosen.writes and (stranger := command.stranger(settings, chosen.prog)):
+            return command.failed(chosen, stranger)
         status: int = chosen.act(settings, chosen)
         return status
     try:

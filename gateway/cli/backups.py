@@ -33,6 +33,7 @@ def add_to(commands: Commands) -> None:
         "backup",
         make_backup,
         example="backup /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
+        writes=True,
     )
     backup.add_argument("folder", type=Path, help="a folder that is not there yet")
     backup.add_argument(
@@ -47,6 +48,7 @@ def add_to(commands: Commands) -> None:
         "restore",
         restore_backup,
         example="restore /mnt/backup/2026-11-26 --passphrase-file /etc/gateway112/passphrase",
+        writes=True,
     )
     restore.add_argument("folder", type=Path, help="the backup")
     for parser in (backup, restore):

@@ -7,6 +7,7 @@ one.
 import argparse
 import inspect
 import os
+import pwd
 import re
 import sys
 import textwrap
@@ -22,7 +23,7 @@ from rich.console import Console, RenderableType
 
 from gateway.cli import tables
 from gateway.cli.client import Api, Failed
-from gateway.settings import TOKEN_VARIABLE, Settings
+from gateway.settings import CONFIG_VARIABLE, PROJECT, TOKEN_VARIABLE, Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -91,14 +92,39 @@ def command(commands: Commands, name: str, serve: Serve, *, example: str) -> arg
     return parser
 
 
-def act_here(commands: Commands, name: str, act: Act, *, example: str) -> argparse.ArgumentParser:
-    """A command that `act` carries out at this machine. Its help is that function's docstring, and the example."""
+def act_here(commands: Commands, name: str, act: Act, *, example: str, writes: bool = False) -> argparse.ArgumentParser:
+    """A command that `act` carries out at this machine. Its help is that function's docstring, and the example. One
+    that `writes` to the centre's run-time state is for whoever owns that."""
     said = " ".join((act.__doc__ or "").split())
     parser = commands.add_parser(
         name, help=said.partition(". ")[0].rstrip(".") + ".", description=said, epilog=f"example: gateway112 {example}"
     )
-    parser.set_defaults(act=act, prog=parser.prog)
+    parser.set_defaults(act=act, prog=parser.prog, writes=writes)
     return parser
+
+
+def stranger(settings: Settings, prog: str) -> Failed | None:
+    """Why this user is not to write to the centre's run-time state: another one owns it, who could not read what this
+    one leaves there. None where that is this user or root, or it is not there yet."""
+    try:
+        owner = settings.paths.var.stat().st_uid
+    except OSError:
+        return None
+    if owner in (0, os.geteuid()):
+        return None
+    config = os.environ.get(CONFIG_VARIABLE)
+    named = f"{CONFIG_VARIABLE}={Path(config).absolute()} " if config else ""
+    return Failed(
+        f"{settings.paths.var} belongs to {_user(owner)}, and you are {_user(os.geteuid())}: what you write there the "
+        f"gateway could not read. Remedy: sudo -u {_user(owner)} {named}{PROJECT}/.venv/bin/{prog} …"
+    )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"  # sudo takes it so
 
 
 def failed(chosen: argparse.Namespace, error: Exception) -> int:

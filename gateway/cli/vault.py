@@ -33,8 +33,8 @@ def add_to(commands: Commands) -> None:
     verify.add_argument("--since", type=day, default=date.min, metavar="DATE", help="from that day (UTC) on")
     verify.add_argument("--json", action="store_true", help="print what was found as JSON")
     act_here(words, "key", show_key, example="vault key > signing.pub.pem")
-    act_here(words, "rotate", rotate_key, example="vault rotate")
-    act_here(words, "move", move_sound, example="vault move")
+    act_here(words, "rotate", rotate_key, example="vault rotate", writes=True)
+    act_here(words, "move", move_sound, example="vault move", writes=True)
 
 
 def verify_vault(settings: Settings, chosen: Namespace) -> int:

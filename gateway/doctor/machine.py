@@ -183,8 +183,8 @@ def _priority(settings: Settings) -> Iterator[Finding]:
 
 
 def _door(settings: Settings) -> Iterator[Finding]:
-    """Who was turned away at the SIP door lately, being no trunk and no phone: a carrier may be among them whose address
-    stands in no trunk. Nothing where nobody was."""
+    """Who was turned away at the SIP door lately, being no trunk and no phone: perhaps a carrier whose address stands
+    in no trunk. Nothing where nobody was."""
     since = datetime.now(UTC) - DOOR_SINCE
     counts: dict[str, int] = {}
     try:

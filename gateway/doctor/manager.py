@@ -44,7 +44,7 @@ def look(settings: Settings) -> Iterator[Finding]:
             MANAGER,
             str(error),
             f"start Asterisk (`gateway112 asterisk`); if it runs, compare ami.port "
-            f"({ami.port}) with `manager show settings` on its console, and read var/asterisk/log/messages",
+            f"({ami.port}) with `gateway112 console manager show settings`, and read var/asterisk/log/messages",
         )
 
 
@@ -58,7 +58,7 @@ def _log_in(line: Hotline, secret: str) -> Finding:
             MANAGER,
             f"the login as {site.AMI_USER} is refused: {refusal}",
             "Asterisk runs with another password than var/asterisk/ami-secret: restart Asterisk, which reads it anew "
-            "(`manager reload` on its console does too)",
+            "(`gateway112 console manager reload` does too)",
         )
     return ok(MANAGER, f"logged in; Asterisk {version}, {calls} calls now")
 

@@ -274,7 +274,7 @@ def _remedy(status: int | None) -> str:
         case 401 | 403:
             return "Asterisk does not know the probe's address: compare probe.host with [probe] in pjsip_wizard.conf"
         case 404 | 484:
-            return "the dialplan has no way for 112: `asterisk -rx 'dialplan show from-carrier'`"
+            return "the dialplan has no way for 112: `gateway112 console dialplan show from-carrier`"
         case 488:
             return "the trunk takes no PCMU: see `allow` in pjsip_wizard.conf, and that codec_ulaw is loaded"
         case _:

@@ -109,7 +109,7 @@ async def _call(
         "rung",
         RING_S,
         lambda: "112 answered, and the phone was not rung",
-        f"is {PHONE} in queue {QUEUE}? `asterisk -rx 'queue show {QUEUE}'`; the gateway puts it there when it starts",
+        f"is {PHONE} in queue {QUEUE}? `gateway112 console queue show {QUEUE}`; the gateway puts it there at its start",
     )
     course.good(RINGS, phone.at("rung"), f"out of queue {QUEUE}")
     await phone.await_event("answered", PICK_UP_S, lambda: "the phone rang and could not answer", _DOCTOR)

@@ -115,3 +115,9 @@ async def test_asterisk_comes_back_at_night_whatever_is_wrong_with_what_112_can_
     told = own_centre.log("asterisk")
     for words in ("NOT recorded", "over UDP and TCP alone", "without a greeting", "vault: bucket needs access_key"):
         assert words in told, words
+
+
+def test_asterisks_console_takes_a_command_whichever_asterisk_it_is(own_centre: RealCentre) -> None:
+    argv = [sys.executable, "-m", "gateway", "--config", str(own_centre.folder / "gateway.toml"), "console"]
+    said = subprocess.run([*argv, "core show version"], capture_output=True, text=True, timeout=20, check=False)
+    assert (said.returncode, said.stdout[:9]) == (0, "Asterisk "), said.stderr

@@ -1,5 +1,7 @@
 """What goes wrong is one sentence on stderr with what to do about it, and a status that a script can use."""
 
+import os
+import pwd
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -243,3 +245,28 @@ class _Quicker:
         return web.Response(
             body=answer.raw, status=answer.status, headers={"Content-Type": answer.headers["Content-Type"]}
         )
+
+
+async def test_what_writes_to_the_centres_state_is_for_its_owner_alone(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root would leave keys and words behind that the gateway's user cannot read."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    var = tmp_path / "var"
+    owner = pwd.getpwuid(var.stat().st_uid)
+    if owner.pw_uid == 0:
+        owner = pwd.getpwnam("nobody")
+        os.chown(var, owner.pw_uid, -1)
+    before = sorted(var.iterdir())
+    for line in ("vault rotate", "vault move", f"backup {tmp_path}/copy --without-keys", f"restore {tmp_path}/copy"):
+        said = await typed(line)
+        assert said.status == 1
+        assert f"{var} belongs to {owner.pw_name}" in said.words
+        assert f"Remedy: sudo -u {owner.pw_name} GATEWAY112_CONFIG={tmp_path}/gateway.toml" in said.words
+    assert sorted(var.iterdir()) == before
+
+
+async def test_the_console_of_an_asterisk_that_never_ran_says_what_to_do(typed: Typed, tmp_path: Path) -> None:
+    said = await typed("console core show channels")
+    assert said.status == 1
+    assert f"no Asterisk was ever started here ({tmp_path}/var/asterisk/etc" in said.words
