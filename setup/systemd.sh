@@ -44,6 +44,7 @@ esac
 if ! id "$USER_NAME" >/dev/null 2>&1; then
     useradd --system --user-group --home-dir "$HOME_DIR" --shell /usr/sbin/nologin "$USER_NAME"
 fi
+setup/runs-as.sh "$USER_NAME"
 install -d -o "$USER_NAME" -g "$USER_NAME" -m 0750 "$HOME_DIR"
 write_settings
 write_units /etc/systemd/system

@@ -1,8 +1,11 @@
 """The services' units: systemd takes each word of them, and finds them shut well enough."""
 
+import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ MOST_EXPOSED = 2.0
 """Of 10, as `systemd-analyze security` counts; both talk to the network, which alone is 0.5 of it."""
 UNITS = ("gateway112.service", "gateway112-asterisk.service")
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +33,14 @@ def analyze(*words: str | Path) -> str:
     return ended.stdout + ended.stderr
 
 
+@needs_systemd
 def test_systemd_understands_every_line_of_them(units: Path) -> None:
     # it warns of a word that it does not know, and goes on
     said = analyze("verify", "--man=no", *(units / name for name in UNITS))
     assert not [line for line in said.splitlines() if any(name in line for name in UNITS)], said
 
 
+@needs_systemd
 @pytest.mark.parametrize("name", UNITS)
 def test_what_a_service_does_not_need_is_shut(units: Path, name: str) -> None:
     said = analyze("security", "--offline=true", "--no-pager", units / name)
@@ -49,3 +54,40 @@ def test_neither_service_is_stopped_or_started_with_the_other(units: Path) -> No
         text = (units / name).read_text()
         assert not re.search(r"^(Requires|BindsTo|PartOf|Requisite|Conflicts)=", text, re.MULTILINE)
         assert str(PROJECT) in text
+
+
+@pytest.fixture
+def clone() -> Iterator[Path]:
+    """A clone that everybody may enter, whose Python lies in a home folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        shutil.copytree(PROJECT / "setup", root / "clone/setup")
+        home, programs = root / "home", root / "clone/.venv/bin"
+        home.mkdir(mode=0o700)
+        programs.mkdir(parents=True)
+        (home / "python").write_text("#!/bin/sh\n")
+        (home / "python").chmod(0o755)
+        (programs / "python").symlink_to(home / "python")
+        (programs / "gateway112").write_text(f"#!{programs}/python\n")
+        (programs / "gateway112").chmod(0o755)
+        for path in (root / "clone").rglob("*/"):
+            path.chmod(0o755)
+        (root / "clone").chmod(0o755)
+        yield root
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try what another user may")
+def test_a_python_that_the_services_user_cannot_reach_is_told_before_anything_is_made(clone: Path) -> None:
+    def tried() -> subprocess.CompletedProcess[str]:
+        argv = [clone / "clone/setup/runs-as.sh", "nobody"]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+
+    said = tried()
+    assert said.returncode == 1
+    assert f"cannot run this clone's Python, {clone}/home/python: {clone}/home is shut to that user" in said.stderr
+    assert "Remedy: install the machine's own Python" in said.stderr
+    (clone / "home").chmod(0o711)
+    assert tried().returncode == 0, tried().stderr
+    (clone / "clone").chmod(0o700)
+    assert f"{clone}/clone is shut to that user (root, mode 0700)" in tried().stderr
