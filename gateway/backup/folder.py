@@ -5,6 +5,7 @@
     database.sqlite or database.dump
     journal/        the segments
     recordings/     by day, as in the vault
+    dialplan/       what prompts and music are made of: texts, the studio's recordings
     var/            what lies in paths.var under the same name and is no secret
     secrets.box     keys, secrets and settings, behind a passphrase; and the proof of all the rest
 
@@ -32,7 +33,7 @@ from gateway.vault.plain_files import open_plain
 FORMAT = "gateway112-backup-1"
 MANIFEST, SUMS, BOX = "manifest.json", "SHA256SUMS", "secrets.box"
 DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
-JOURNAL, RECORDINGS, VAR = "journal", "recordings", "var"
+JOURNAL, RECORDINGS, VAR, DIALPLAN = "journal", "recordings", "var", "dialplan"
 PIECE_BYTES = 1 << 20
 PRIVATE = 0o600
 """Callers' numbers and sound are in it: for this user alone."""
@@ -47,6 +48,7 @@ _KNOWN = re.compile(
             rf"{JOURNAL}/journal[A-Za-z0-9_.+-]*",
             # a crash in the middle of a destruction leaves the certificate under its unfinished name
             rf"{RECORDINGS}/\d{{4}}/\d{{2}}/\d{{2}}/({_PLAIN}|\.{_PLAIN}\.destroyed\.json\.part)",
+            rf"{DIALPLAN}/(prompts/[a-z]{{2}}(/[a-z0-9-]{{1,40}})?|music/[a-z0-9-]{{1,40}})/[a-z0-9-]{{1,100}}\.(txt|wav|tones)",
             rf"{VAR}/asterisk/lib/astdb\.sqlite3",
             rf"{VAR}/vault/{_PLAIN}\.pub\.pem",
             rf"{VAR}/vault/bucket(-in-use)?\.json",

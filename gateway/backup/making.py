@@ -18,6 +18,7 @@ from gateway.backup import databases, secrets_box
 from gateway.backup.folder import (
     BOX,
     DATABASES,
+    DIALPLAN,
     JOURNAL,
     VAR,
     BackupFailed,
@@ -32,7 +33,7 @@ from gateway.backup.folder import (
 )
 from gateway.backup.sound import Found, copy_sound
 from gateway.charge import FILE as CHARGE
-from gateway.settings import Settings
+from gateway.settings import PROJECT, Settings
 from gateway.vault import looks
 from gateway.vault.keys import public_pems
 
@@ -62,9 +63,11 @@ def make(
     has_sound: bool,
     clock: Callable[[], datetime],
     tell: Tell = lambda _: None,
+    dialplan: Path = PROJECT / DIALPLAN,
 ) -> Made:
     """Makes the backup `target`, a folder that is not there yet. Without a passphrase no keys, secrets and settings
-    are in it. Raises BackupFailed; nothing is left of it then."""
+    are in it. In `dialplan` lies what prompts and music are made of. Raises BackupFailed; nothing is left of it
+    then."""
     made_at = clock()
     kind = databases.kind_of(settings)
     if passphrase is not None:
@@ -74,7 +77,7 @@ def make(
         database = writing.folder / DATABASES[kind]
         schema = _database(settings, kind, database)
         writing.took(database.name)
-        unread = _journal(settings, writing, tell)
+        unread = [*_journal(settings, writing, tell), *_what_callers_hear(dialplan, writing, tell)]
         _plain_state(settings, writing)
         found = Found()
         if has_sound:
@@ -181,6 +184,19 @@ def _whole_bytes(descriptor: int, size: int) -> int:
     window = min(size, 1 << 20)
     end = os.pread(descriptor, window, size - window).rfind(b"\n")
     return size - window + end + 1 if end >= 0 else size
+
+
+def _what_callers_hear(dialplan: Path, writing: Writing, tell: Tell) -> Iterator[str]:
+    """Copies what prompts and music are made of: a centre may have its own. Returns, in words, what cannot be read."""
+    for path in sorted(dialplan.rglob("*")):
+        name = f"{DIALPLAN}/{path.relative_to(dialplan)}"
+        try:
+            if is_safe(name):
+                writing.copy(path, name, tell)
+        except FileNotFoundError:
+            continue
+        except Unread as error:
+            yield f"{name}: it cannot be read, and is left out: {error.strerror}"
 
 
 def _plain_state(settings: Settings, writing: Writing) -> None:

@@ -21,6 +21,7 @@ from gateway.backup import databases, secrets_box
 from gateway.backup.folder import (
     BOX,
     DATABASES,
+    DIALPLAN,
     JOURNAL,
     PIECE_BYTES,
     PRIVATE,
@@ -46,6 +47,8 @@ from gateway.vault.folders import FOR_US, days, fsync_folder
 
 MARK = "restore-unfinished"
 SETTINGS_NAME = "gateway.toml.restored"
+WORDS_NAME = "dialplan.restored"
+"""What prompts and music were made of: a person compares it with the clone's, which is of another version perhaps."""
 DUMP = "restored.dump"
 """In paths.var, while the database is restored from it."""
 FOLDER = 0o750
@@ -59,6 +62,8 @@ class Restored:
     manifest: Manifest
     is_proven: bool
     settings_file: Path | None
+    words: Path | None
+    """The folder of what prompts and music were made of."""
 
 
 def refuse_unfinished(settings: Settings) -> None:
@@ -111,7 +116,13 @@ def restore(
             ) from error
         mark.unlink()
     has_settings = "gateway.toml" in secrets
-    return Restored(manifest, with_keys, settings.paths.var / SETTINGS_NAME if has_settings else None)
+    words = settings.paths.var / WORDS_NAME
+    return Restored(
+        manifest,
+        with_keys,
+        settings.paths.var / SETTINGS_NAME if has_settings else None,
+        words if words.exists() else None,
+    )
 
 
 @contextmanager
@@ -146,7 +157,14 @@ def _refuse_full(settings: Settings) -> None:
     found += [str(settings.paths.recordings / str(day).replace("-", "/")) for day in days(settings.paths.recordings)][
         :1
     ]
-    own = (settings.vault_dir, var / ASTDB, var / MARK, var / "admin-token", settings.asterisk_dir / "ami-secret")
+    own = (
+        settings.vault_dir,
+        var / WORDS_NAME,
+        var / ASTDB,
+        var / MARK,
+        var / "admin-token",
+        settings.asterisk_dir / "ami-secret",
+    )
     found += [str(path) for path in own if path.exists()]
     found += [str(path) for path in var.glob("*-secret")][:1]
     if found:
@@ -213,7 +231,7 @@ def _secrets(source: Path, manifest: Manifest, sums: bytes, passphrase: str | No
 def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[str, bytes], tell: Tell) -> None:
     """The database last: without one no gateway finds anything to go on with."""
     var = settings.paths.var
-    homes = {JOURNAL: settings.journal_dir, RECORDINGS: settings.paths.recordings, VAR: var}
+    homes = {JOURNAL: settings.journal_dir, RECORDINGS: settings.paths.recordings, VAR: var, DIALPLAN: var / WORDS_NAME}
     database = ""
     for name, digest in names.items():
         top, _, rest = name.partition("/")

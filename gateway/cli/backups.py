@@ -108,6 +108,11 @@ def restore_backup(settings: Settings, chosen: Namespace) -> int:
     _say(f"Restored: {_in_words(restored.manifest)}")
     if restored.settings_file is not None:
         _say(f"The settings of then lie in {restored.settings_file}: compare them with those of now, and remove it.")
+    if restored.words is not None:
+        _say(
+            f"The prompts and music of then lie in {restored.words}: compare them with dialplan/ of the clone (`diff "
+            f"-rq`), copy what is yours there, run setup/prompts.sh, and remove them."
+        )
     if not restored.is_proven:
         _say(
             f"NOT PROVEN  Without its keys nothing shows that this is the backup that was made: whoever could write to "

@@ -48,6 +48,7 @@ class Own:
             passphrase=passphrase,
             has_sound=has_sound,
             clock=lambda: datetime.now(UTC),
+            dialplan=self.folder / "dialplan",
         )
 
     def restore(

@@ -360,3 +360,16 @@ def test_a_database_that_is_changed_after_it_was_checked_is_not_restored(
     assert not (fresh.settings.paths.var / DUMP).exists()
     with pytest.raises(SettingsError, match="its restore did not come to its end"):
         refuse_unfinished(fresh.settings)
+
+
+def test_a_centres_own_prompts_and_music_come_back_beside_the_clones(centre: Own, fresh: Own, tmp_path: Path) -> None:
+    own = {"prompts/id/greeting.txt": b"Selamat", "prompts/id/digits/1.wav": b"RIFF", "music/gamelan/1-suara.wav": b"W"}
+    for name, data in {**own, "extensions.conf": b"exten", "music/README.md": b"what it is"}.items():
+        path = centre.folder / "dialplan" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (centre.folder / "dialplan/prompts/id/elsewhere.wav").symlink_to("/etc/hostname")
+    made = centre.backup(tmp_path / "b")
+    assert len([problem for problem in made.problems if "dialplan/prompts/id/elsewhere.wav" in problem]) == 1
+    fresh.restore(tmp_path / "b")
+    assert files(fresh.settings.paths.var / "dialplan.restored") == own

@@ -113,6 +113,8 @@ def test_the_box_of_one_backup_does_not_prove_another(
         "var/gateway112.db-wal",
         "var/.hidden",
         "var/vault/signing.key",
+        "dialplan/extensions.conf",
+        "dialplan/prompts/id/greeting.conf",
         "var/vault/bucket/more/x.json",
         "var/admin-token",
         "x",
