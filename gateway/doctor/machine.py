@@ -41,10 +41,10 @@ DOOR_BYTES = 2_000_000
 DOOR_SINCE = timedelta(hours=1)
 DOOR_NAMED = 5
 _TURNED_AWAY = re.compile(
-    r'\] SECURITY\[\d+\] res_security_log\.c: SecurityEvent="InvalidAccountID",EventTV="([^"]+)",Severity="Error",'
-    r'Service="PJSIP",.*,RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f.:]+)/\d+"$'
+    r'\] SECURITY\[\d+\] res_security_log\.c: SecurityEvent="ChallengeSent",EventTV="([^"]+)",Severity="\w+",'
+    r'Service="PJSIP",EventVersion="1",AccountID="<unknown>",.*,RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f.:]+)/\d+",Challenge=""$'
 )
-"""The last word of the line is Asterisk's own; what the sender chose stands before it."""
+"""The challenge that a stranger is sent, as in `gateway/asterisk/knocking.py`: its last words are Asterisk's own."""
 
 
 def look(settings: Settings) -> Iterator[Finding]:

@@ -42,11 +42,12 @@ def about(findings: list[Finding], subject: str) -> Finding:
 # ---------------------------------------------------------------- everything down
 
 
-def turned_away(address: str, at: datetime, account: str = "0812") -> str:
+def turned_away(address: str, at: datetime, call_id: str = "1-4605@127.0.0.77") -> str:
     return (
-        f'[{at:%F %T}.440] SECURITY[29044] res_security_log.c: SecurityEvent="InvalidAccountID",EventTV="{at:%FT%T}'
-        f'.439+0000",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="{account}",SessionID="1",'
-        f'LocalAddress="IPV4/UDP/127.0.0.1/5060",RemoteAddress="IPV4/UDP/{address}/5060"\n'
+        f'[{at:%F %T}.440] SECURITY[29044] res_security_log.c: SecurityEvent="ChallengeSent",EventTV="{at:%FT%T}'
+        f'.439+0000",Severity="Informational",Service="PJSIP",EventVersion="1",AccountID="<unknown>",'
+        f'SessionID="{call_id}",LocalAddress="IPV4/UDP/127.0.0.1/5060",RemoteAddress="IPV4/UDP/{address}/5060",'
+        f'Challenge=""\n'
     )
 
 
