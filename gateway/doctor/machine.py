@@ -162,10 +162,11 @@ def _greeting(settings: Settings) -> Iterator[Finding]:
 def _music() -> Finding:
     subject = "prompts (music)"
     named = {path.name for path in (PROJECT / "dialplan/music").glob("*/")}
-    if missing := sorted({*named, music.DEFAULT} - {*music.classes()}):
+    folder = PROJECT / "var/music"
+    if missing := sorted({*named, music.DEFAULT} - {*music.made(folder)}):
         remedy = "`make setup` makes it; then start Asterisk and the gateway anew"
-        return warning(subject, f"not in {music.FOLDER}: {', '.join(missing)}", remedy)
-    return ok(subject, ", ".join(music.classes()))
+        return warning(subject, f"not in {folder}: {', '.join(missing)}", remedy)
+    return ok(subject, ", ".join(music.classes(folder)))
 
 
 def _priority(settings: Settings) -> Iterator[Finding]:

@@ -177,6 +177,19 @@ def test_an_admins_token_tells_its_age_and_that_it_is_old_or_open_to_others(nowh
     assert told().remedy == f"chmod 600 {file}"
 
 
+def test_music_that_was_made_of_every_folder_is_well_and_what_was_not_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "PROJECT", tmp_path)
+    for name in ("default", "ringing"):
+        (tmp_path / "dialplan/music" / name).mkdir(parents=True)
+        (tmp_path / "var/music" / name).mkdir(parents=True)
+        (tmp_path / "var/music" / name / "1.sln16").touch()
+    assert machine._music() == Finding("prompts (music)", Level.OK, "default")
+    (tmp_path / "dialplan/music/gamelan").mkdir()
+    assert machine._music().said == f"not in {tmp_path / 'var/music'}: gamelan"
+
+
 def recorded(settings: Settings, began_at: int) -> Path:
     """A recording of a call that began then."""
     folder = settings.paths.recordings / "2026/11/24"
