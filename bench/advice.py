@@ -97,7 +97,9 @@ async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
         await store.commit(Change(kept=tuple(first_rules(now))))
         advising = Advising(
             trunk_rules={},
-            bookkeeper=Bookkeeper(store, zone=ZoneInfo("Asia/Jakarta"), default_queue="emergency", clock=lambda: now),
+            bookkeeper=Bookkeeper(
+                store, zone=ZoneInfo("Asia/Jakarta"), default_queues=("emergency",), clock=lambda: now
+            ),
             past=past,
             is_loaded=lambda queue: False,
             is_deserted=lambda queue: False,

@@ -234,7 +234,7 @@ async def _looks(centre: RealCentre) -> float:
             level = Level(
                 switchboard=AsteriskSwitchboard(link, board),
                 bookkeeper=Bookkeeper(
-                    store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
+                    store, zone=ZoneInfo(settings.centre.timezone), default_queues=(settings.call.queue,), clock=_now
                 ),
                 saving=Saving(store, Feed()),
                 journal=_NoJournal(),

@@ -4,7 +4,7 @@ Counterparts: `domain/books.py` says what is in them; every service that decides
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,12 +28,15 @@ further ahead."""
 
 
 class Bookkeeper:
-    """`clock` returns the time now, in UTC; `default_queue` is where a login without any other queue leads."""
+    """`clock` returns the time now, in UTC; `default_queues` names the centre's own queue, and behind it those that are
+    it where there is no such queue."""
 
-    def __init__(self, store: Store, *, zone: ZoneInfo, default_queue: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, *, zone: ZoneInfo, default_queues: Sequence[str], clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self.zone = zone
-        self._default_queue = default_queue
+        self._default_queues = default_queues
         self._clock = clock
         self._books: Books | None = None
         self._read_as: tuple[int, str, date, int] | None = None
@@ -64,12 +67,13 @@ class Bookkeeper:
         store = self._store
         rules = next(iter(await store.kept(Rules)), None) or Rules(created_at=self._clock())
         ahead = timedelta(days=max(DAYS_AHEAD, rules.gap_horizon_days + 1))
+        queues = {each.name: each for each in await store.kept(Queue)}
         return Books(
             plan=await self.plan(today - timedelta(days=DAYS_BACK), today + ahead),
-            default_queue=self._default_queue,
+            default_queue=next(filter(queues.__contains__, self._default_queues), self._default_queues[0]),
             rules=rules,
             operators={each.id: each for each in await store.kept(Operator)},
-            queues={each.name: each for each in await store.kept(Queue)},
+            queues=queues,
             trunks={each.name: each for each in await store.kept(Trunk)},
             standing=tuple(await store.members()),
             presences=await store.presences(),

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from rich.console import Console
@@ -163,11 +164,15 @@ async def _run(settings: Settings, children: Sequence[Child]) -> int:
         for child in children:
             await child.start()
             stays.append(asyncio.create_task(child.stay()))
-        if not await _ready(settings, stopping):
+        health = await _ready(settings, stopping)
+        if health is None:
             for child in children:
                 console.print(f"[red]The centre did not come up.[/] Read {child.log}, or run `gateway112 doctor`.")
             return 1
         console.print(f"[green]112 is open[/] after {time.monotonic() - began:.1f} s. A probe call shows it:\n")
+        for reason in health.get("reasons", []):
+            if reason["code"] == "setting_in_vain":
+                console.print(f"[yellow]{escape(reason['words'])}[/] {escape(reason['remedy'])}\n")
         probing = asyncio.create_task(_show_probe(settings))
         ended = asyncio.create_task(stopping.wait())
         await asyncio.wait({probing, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -203,18 +208,19 @@ def _token(settings: Settings) -> str:
     return site.kept_secret(settings.paths.var / "admin-token")
 
 
-async def _ready(settings: Settings, stopping: asyncio.Event) -> bool:
-    """True once the API answers and its link to Asterisk is up; False when that takes too long."""
+async def _ready(settings: Settings, stopping: asyncio.Event) -> dict[str, Any] | None:
+    """What health says once the API answers and its link to Asterisk is up; None when that takes too long."""
     connector = aiohttp.TCPConnector(ssl=client_context(settings.api))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession(connector=connector) as session:
             while not stopping.is_set():
                 with contextlib.suppress(aiohttp.ClientError):
                     async with session.get(f"{settings.api_url}/v1/health") as response:
-                        if (await response.json())["asterisk"]["up"]:
-                            return True
+                        health: dict[str, Any] = await response.json()
+                        if health["asterisk"]["up"]:
+                            return health
                 await asyncio.sleep(0.1)
-    return False
+    return None
 
 
 def _say_where(settings: Settings) -> None:

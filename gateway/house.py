@@ -38,7 +38,7 @@ from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.certificates import Watched
 from gateway.destroying import Destroying
-from gateway.domain.advice import TrunkRule, in_vain, unreachable
+from gateway.domain.advice import TrunkRule, in_vain, no_such_queue, unreachable
 from gateway.domain.books import never_banned
 from gateway.domain.duty import Told
 from gateway.domain.knocks import Knocks
@@ -90,7 +90,10 @@ class House:
         self.feed, self.board = Feed(), Board(_now)
         self.saving = Saving(stores.store, self.feed)
         self.bookkeeper = Bookkeeper(
-            stores.store, zone=ZoneInfo(settings.centre.timezone), default_queue=settings.call.queue, clock=_now
+            stores.store,
+            zone=ZoneInfo(settings.centre.timezone),
+            default_queues=site.own_queues(settings),
+            clock=_now,
         )
         self.journal = Journal(settings.journal_dir, rotate_at_bytes=settings.journal.rotate_at_bytes, clock=_now)
         self.shedding = Shedding(
@@ -383,6 +386,7 @@ class House:
         books = await self.bookkeeper.books()
         phones = {operator.phone for operator in books.operators.values()}
         for reason in (
+            *no_such_queue(settings.call.queue, books.queues, books.default_queue),
             *in_vain(self.rules, books.trunks, books.queues),
             *unreachable(settings.call.last_resort, books.trunks, phones),
         ):
@@ -445,6 +449,7 @@ class House:
             advice_is_blind=self.advising.is_blind,
             advice_rule_faults=self.advising.faults,
             trunk_rules=self.rules,
+            queue=settings.call.queue,
             last_resort=settings.call.last_resort,
             sip_host=settings.sip.host,
             recordings=self.evidence.standing,

@@ -256,13 +256,14 @@ class Office:
     # ---------------------------------------------------------------- the first start
 
     async def set_up(self, default_queue: str, admin_token: str) -> None:
-        """What a centre needs from the start, as far as it is not there: the carriers' trunks, the queue, the rules,
-        those of the advice, reasons to pause, and the admin's token as its file has it. Raises StoreAway."""
+        """What a centre needs from the start, as far as it is not there: the carriers' trunks, a queue, the rules,
+        those of the advice, reasons to pause, and the admin's token as its file has it. Where there are queues, and
+        none of that name, none is made: nobody would be in it. Raises StoreAway."""
         now = self._clock()
         missing: list[tuple[Kept | None, Kept]] = []
         if not await self._store.kept(Trunk, include_retired=True):
             missing += [(None, trunk) for trunk in first_trunks(now)]
-        if default_queue not in {queue.name for queue in await self._store.kept(Queue)}:
+        if not await self._store.kept(Queue):
             missing.append((None, first_queue(default_queue, now)))
         if not await self._store.kept(Rules):
             missing.append((None, Rules(created_at=now)))

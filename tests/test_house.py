@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.api.reasons import of_the_store
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import LinkState
 from gateway.asterisk.switchboard import LEAST_ROOM_BYTES
@@ -58,6 +59,29 @@ async def test_who_is_there_is_told_while_it_is_seen_and_not_as_it_was_seen_last
     assert house.status().operators_available == 2
     house.link.state = LinkState.DOWN
     assert house.status().operators_available is None
+
+
+async def test_a_queue_that_was_misspelled_is_told_and_logins_lead_where_calls_wait(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.set_up()
+    settings = house._settings
+    etc = settings.asterisk_dir / "etc/site"
+    etc.mkdir(parents=True)
+    (etc / "globals.conf").write_text("QUEUE = emergancy\nQUEUE_BEFORE = emergency\n")
+    misspelled = settings.model_copy(update={"call": settings.call.model_copy(update={"queue": "emergancy"})})
+    stores = await Stores.open(settings.database_url)
+    try:
+        again = House(misspelled, stores, None, offers_sha256=False)
+        await again.set_up()
+        books = await again.bookkeeper.books()
+        assert (list(books.queues), books.default_queue) == (["emergency"], "emergency")
+        [reason] = [each for each in await of_the_store(again.context) if each.code == "setting_in_vain"]
+    finally:
+        await stores.close()
+    assert "there is no queue emergancy; known are emergency: calls wait in emergency" in reason.words
+    assert "gateway112 queue add emergancy" in reason.remedy
+    assert "setting_in_vain" in [record.message for record in caplog.records]
 
 
 async def test_a_disk_of_recordings_that_hangs_is_not_waited_for_by_whoever_asks_how_it_stands(

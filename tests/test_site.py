@@ -89,6 +89,22 @@ def test_before_the_first_gateway_the_four_carriers_the_queue_and_the_probe_stan
     assert "[probe](kept-queue)" in queues
 
 
+def test_where_the_centres_queue_is_not_there_calls_wait_in_the_one_that_was_it_before(settings: Settings) -> None:
+    def told(queue: str) -> tuple[str, tuple[str, ...]]:
+        own = settings.model_copy(update={"call": settings.call.model_copy(update={"queue": queue})})
+        text = (site.prepare(own, installation.find()) / "site/globals.conf").read_text()
+        [before] = [line for line in text.splitlines() if line.startswith("QUEUE_BEFORE = ")]
+        return before, site.own_queues(own)
+
+    assert site.own_queues(settings) == ("emergency",)
+    assert told("emergency") == ("QUEUE_BEFORE = emergency", ("emergency",))
+    assert told("emergancy") == ("QUEUE_BEFORE = emergency", ("emergancy", "emergency"))
+    assert told("emergencies") == ("QUEUE_BEFORE = emergency", ("emergencies", "emergency"))
+    kept = settings.asterisk_dir / "etc/queues_kept.conf"
+    kept.write_text(kept.read_text() + "\n[medical](kept-queue)\n")
+    assert told("medical") == ("QUEUE_BEFORE = medical", ("medical",))
+
+
 def test_a_template_has_the_sites_values_in_it_and_only_codecs_that_this_asterisk_transcodes(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -373,7 +373,7 @@ class Services:
     def __post_init__(self) -> None:
         store, clock, switchboard = self.store, self.clock, self.switchboard
         self.saving = Saving(store, self.feed)
-        self.bookkeeper = Bookkeeper(store, zone=self.zone, default_queue="emergency", clock=clock)
+        self.bookkeeper = Bookkeeper(store, zone=self.zone, default_queues=("emergency",), clock=clock)
         self.level = Level(
             switchboard=switchboard,
             bookkeeper=self.bookkeeper,

@@ -77,6 +77,8 @@ class Status:
     advice_rule_faults: int = 0
     trunk_rules: Mapping[str, TrunkRule] = field(default_factory=dict)
     """What the settings say about trunks, by their names."""
+    queue: str = ""
+    """The centre's own, as the settings name it."""
     last_resort: str = ""
     sip_host: str = ""
     recordings: Standing = field(default_factory=Standing)

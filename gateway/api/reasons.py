@@ -10,7 +10,7 @@ from datetime import datetime
 from gateway.api import tls
 from gateway.api.context import Context
 from gateway.asterisk.journal import FAR_BEHIND_BYTES, UNREAD
-from gateway.domain.advice import in_vain, out_of_reach, unreachable
+from gateway.domain.advice import in_vain, no_such_queue, out_of_reach, unreachable
 from gateway.domain.evidence import Verification
 from gateway.domain.holding import about
 from gateway.domain.sight import REMEDIES, WORDS, Why
@@ -273,4 +273,14 @@ async def _in_vain(context: Context) -> list[Reason]:
         *out_of_reach(status.sip_host, {trunk.name: trunk.addresses for trunk in books.trunks.values()}),
     ]
     remedy = "Correct gateway.toml and start the gateway (and Asterisk) again, or correct the trunk in the API."
-    return [Reason("setting_in_vain", words, remedy, subject=words) for words in said]
+    of_queue = (
+        "Correct gateway.toml and start Asterisk and the gateway again, or make that queue: `gateway112 queue add "
+        f"{status.queue}`."
+    )
+    return [
+        *(
+            Reason("setting_in_vain", words, of_queue, subject=words)
+            for words in no_such_queue(status.queue, books.queues, books.default_queue)
+        ),
+        *(Reason("setting_in_vain", words, remedy, subject=words) for words in said),
+    ]

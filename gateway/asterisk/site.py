@@ -7,8 +7,9 @@ for the three files that the gateway keeps over AMI.
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway import certificates
@@ -16,6 +17,7 @@ from gateway.asterisk import installation as installations
 from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
 from gateway.asterisk.journal import CURRENT
+from gateway.asterisk.sections import QUEUES_FILE
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.holding import PROBE_PHONE, PROBE_QUEUE, Holding, Member, Phone
 from gateway.domain.kept import NEVER
@@ -81,12 +83,15 @@ def prepare(settings: Settings, installation: Installation, tell: Tell | None = 
         "MD5_ALONE": f"{sections.ALGORITHMS} = MD5" if sha256 else "",
         "SHA256_TOO": f"{sections.ALGORITHMS} = SHA-256,MD5" if sha256 else "",
     }
-    for name, text in kept.texts(etc, settings.call.queue, always(settings), values).items():
+    texts = kept.texts(etc, settings.call.queue, always(settings), values)
+    queue_before = _known(own_queues(settings), texts[QUEUES_FILE])
+    for name, text in texts.items():
         _write(etc / name, text, tell)
 
     secret = ami_secret(settings)
     asked = "default_auth_algorithms_uas = SHA-256,MD5\n" if sha256 else ""
-    for name, text in {**_site_files(settings, installation, secret), "site/sip.conf": asked}.items():
+    site_files = _site_files(settings, installation, secret, queue_before)
+    for name, text in {**site_files, "site/sip.conf": asked}.items():
         _write(etc / name, text, tell)
     return etc
 
@@ -112,6 +117,25 @@ def always(settings: Settings) -> Holding:
         notes={f"login/{PROBE_PHONE}": f"{PROBE_QUEUE}=0"},
         never_banned=settings.sip.never_banned,
     )
+
+
+def own_queues(settings: Settings) -> tuple[str, ...]:
+    """The centre's own queue, and behind it those that were it at Asterisk's starts before: where the first is not
+    there, calls wait in the next one that is (`dialplan/queue.conf`). Blocking: disk."""
+    file = settings.asterisk_dir / "etc/site/globals.conf"
+    try:
+        told = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # Asterisk was never started here
+        told = ""
+    values = dict(re.findall(r"^(QUEUE|QUEUE_BEFORE) = (\w+)$", told, re.MULTILINE))
+    before = (values[name] for name in ("QUEUE", "QUEUE_BEFORE") if name in values)
+    return tuple(dict.fromkeys((settings.call.queue, *before)))
+
+
+def _known(queues: Sequence[str], text: str) -> str:
+    """The first of them that has a section in that file, or else the first one."""
+    there = set(re.findall(r"^\[(\w+)\]", text, re.MULTILINE))
+    return next(filter(there.__contains__, queues), queues[0])
 
 
 def offers_sha256(settings: Settings) -> bool:
@@ -222,7 +246,7 @@ def _link(name: Path, target: Path) -> None:
     name.symlink_to(target)
 
 
-def _site_files(settings: Settings, installation: Installation, secret: str) -> Mapping[str, str]:
+def _site_files(settings: Settings, installation: Installation, secret: str, queue_before: str) -> Mapping[str, str]:
     home = settings.asterisk_dir
     sip, call = settings.sip, settings.call
     return {
@@ -266,6 +290,7 @@ def _site_files(settings: Settings, installation: Installation, secret: str) -> 
             for name, value in {
                 "RECORDINGS": settings.paths.recordings,
                 "QUEUE": call.queue,
+                "QUEUE_BEFORE": queue_before,
                 "GREETING": call.greeting,
                 "RING_BEFORE_ANSWER_S": call.ring_before_answer_s,
                 "QUEUE_MAX_WAIT_S": call.queue_max_wait_s,

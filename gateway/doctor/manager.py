@@ -4,7 +4,7 @@ Counterpart: `hotline.py` carries the questions. What should be there is read fr
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.asterisk import site
 from gateway.doctor.finding import Finding, ok, warning, wrong
@@ -38,7 +38,7 @@ def look(settings: Settings) -> Iterator[Finding]:
             yield login
             if not login.is_wrong:
                 yield _modules(line)
-                yield from _queue(line, settings.call.queue)
+                yield from _queue(line, site.own_queues(settings))
     except HotlineDead as error:
         yield wrong(
             MANAGER,
@@ -96,20 +96,32 @@ def _is_loaded(line: Hotline, name: str) -> bool:
     return True
 
 
-def _queue(line: Hotline, name: str) -> Iterator[Finding]:
-    subject = f"{QUEUE} {name}"
-    try:
-        status = line.ask_list("QueueStatus", Queue=name)
-    except Refused as refusal:
-        yield wrong(subject, f"Asterisk refuses to tell: {refusal}", "read var/asterisk/log/messages")
-        return
-    if not any(event == "QueueParams" for event, _ in status):
+def _queue(line: Hotline, names: Sequence[str]) -> Iterator[Finding]:
+    """The centre's own queue; where that is not there, the next of `names` that is: calls wait there."""
+    for name in names:
+        subject = f"{QUEUE} {name}"
+        try:
+            status = line.ask_list("QueueStatus", Queue=name)
+        except Refused as refusal:
+            yield wrong(subject, f"Asterisk refuses to tell: {refusal}", "read var/asterisk/log/messages")
+            return
+        if any(event == "QueueParams" for event, _ in status):
+            break
+    else:
         yield wrong(
-            subject,
+            f"{QUEUE} {names[0]}",
             "Asterisk has no such queue: callers go to the fallback",
-            "start the gateway, which makes it; or mend call.queue",
+            "start the gateway, which makes the first one; where there are others, correct call.queue in gateway.toml, "
+            f"or make it: `gateway112 queue add {names[0]}`",
         )
         return
+    if name != names[0]:
+        yield wrong(
+            f"{QUEUE} {names[0]}",
+            f"Asterisk has no such queue: calls wait in {name} meanwhile",
+            "correct call.queue in gateway.toml and start Asterisk and the gateway again, or make that queue: "
+            f"`gateway112 queue add {names[0]}`",
+        )
     members = [headers for event, headers in status if event == "QueueMember"]
     yield _members(subject, members)
     yield _phones(members)

@@ -61,6 +61,15 @@ def unreachable(dial: str, trunks: Collection[str], phones: Collection[str]) -> 
     return found
 
 
+def no_such_queue(named: str, queues: Collection[str], used: str) -> list[str]:
+    """That the centre's own queue, as the settings name it, is not there, in a sentence, with the one that is `used`
+    in its place; empty where it is."""
+    if not named or named in queues:
+        return []
+    instead = f"calls wait in {used} meanwhile" if used in queues else "callers hear the fallback"
+    return [f"gateway.toml, call.queue: there is no queue {named}; known are {', '.join(sorted(queues))}: {instead}."]
+
+
 def out_of_reach(listens_at: str, addresses: Mapping[str, Collection[str]]) -> list[str]:
     """The trunks, by name with the addresses that they come from, whose calls cannot come to where Asterisk listens, a
     sentence each: it listens to this machine alone."""

@@ -107,6 +107,7 @@ async def test_asterisk_comes_back_at_night_whatever_is_wrong_with_what_112_can_
             GATEWAY112_SIP_TLS_CERTIFICATE="/nonexistent/sip.pem",
             GATEWAY112_SIP_TLS_KEY="/nonexistent/sip-key.pem",
             GATEWAY112_CALL_GREETING="selamat",
+            GATEWAY112_CALL_QUEUE="emergancy",
             GATEWAY112_VAULT_BUCKET="s3://sound",
         )
         result = await sip.call(sip.caller_talks(hold_ms=500), own_centre.sip_port)

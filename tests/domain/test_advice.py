@@ -1,6 +1,6 @@
 """Advice on arriving calls, and what in it is in vain."""
 
-from gateway.domain.advice import Advice, TrunkRule, advise, in_vain, out_of_reach, unreachable
+from gateway.domain.advice import Advice, TrunkRule, advise, in_vain, no_such_queue, out_of_reach, unreachable
 
 RULES = {"indosat": TrunkRule("medical", 2), "telkom": TrunkRule()}
 
@@ -31,6 +31,15 @@ def test_a_last_resort_that_nobody_has_is_named() -> None:
         "gateway.toml, call.last_resort: there is no trunk nope; known are telkom.",
     ]
     assert unreachable("", (), ()) == []
+
+
+def test_a_queue_of_the_centre_that_is_not_there_is_named_with_where_calls_wait() -> None:
+    assert no_such_queue("emergancy", {"emergency", "medical"}, "emergency") == [
+        "gateway.toml, call.queue: there is no queue emergancy; known are emergency, medical: calls wait in emergency "
+        "meanwhile."
+    ]
+    assert no_such_queue("emergancy", {"medical"}, "emergancy")[0].endswith("medical: callers hear the fallback.")
+    assert no_such_queue("emergency", {"emergency"}, "emergency") == no_such_queue("", (), "") == []
 
 
 def test_a_trunk_from_outside_does_not_reach_an_asterisk_that_listens_to_its_own_machine() -> None:

@@ -294,6 +294,27 @@ async def test_modules_and_queue_that_are_missing_are_wrong(nowhere: Settings, p
     assert "no such queue" in queue.said
 
 
+async def test_a_queue_that_was_misspelled_is_wrong_and_the_one_where_calls_wait_is_looked_at(
+    nowhere: Settings, peer: ScriptedPeer
+) -> None:
+    def only_emergency(action: dict[str, list[str]]) -> bytes:
+        own = f"ActionID: {action['ActionID'][0]}\r\n"
+        there = f"Event: QueueParams\r\n{own}Queue: emergency\r\n\r\n" if action["Queue"] == ["emergency"] else ""
+        end = f"Event: QueueStatusComplete\r\n{own}EventList: Complete\r\n\r\n"
+        return response(action, "Success", "EventList: start") + (there + end).encode()
+
+    peer.answers["QueueStatus"] = only_emergency
+    etc = nowhere.asterisk_dir / "etc/site"
+    etc.mkdir(parents=True)
+    (etc / "globals.conf").write_text("QUEUE = emergancy\nQUEUE_BEFORE = emergency\n")
+    misspelled = nowhere.model_copy(update={"call": nowhere.call.model_copy(update={"queue": "emergancy"})})
+    found = await talked(misspelled, peer)
+    queue = about(found, "queue emergancy")
+    assert (queue.is_wrong, queue.said) == (True, "Asterisk has no such queue: calls wait in emergency meanwhile")
+    assert "correct call.queue" in queue.remedy
+    assert "nobody is in it" in about(found, "queue emergency").said
+
+
 async def test_a_value_with_a_line_end_is_refused_and_not_sent(peer: ScriptedPeer) -> None:
     def inject() -> None:
         with Hotline("127.0.0.1", peer.port, 1.0) as line:
