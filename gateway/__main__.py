@@ -28,6 +28,7 @@ from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
 from gateway.settings import ASTERISKS_OWN, CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
+from gateway.store import usable
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
 
@@ -43,6 +44,7 @@ def serve(settings: Settings) -> int:
     this one waits, and takes over the moment that one ends."""
     logs.set_up(settings.logs.form, settings.logs.level)
     refuse_unfinished(settings)
+    usable.refuse_unusable(settings)
     faulthandler.enable()  # a watchdog's SIGABRT tells where everything stood
     # what the start made stays to the end: the collector need not look through it over and over
     gc.collect()
@@ -61,7 +63,10 @@ def serve(settings: Settings) -> int:
             await app.run()
         charge.give_up()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except StoreAway as away:  # while it runs, the journal waits for the database: this is its start
+        raise usable.refusal(settings, str(away)) from away
     return OK
 
 

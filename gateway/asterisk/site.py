@@ -148,11 +148,21 @@ def offers_sha256(settings: Settings) -> bool:
 
 
 def kept_secret(file: Path) -> str:
-    """The secret in `file`, made on first use (mode 0600), and anew where the file is empty: that is none."""
-    if not file.exists() or not file.read_text().strip():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_private(file, secrets.token_urlsafe(24) + "\n")
-    return file.read_text().strip()
+    """The secret in `file`, made on first use (mode 0600), and anew where the file is empty: that is none. Raises
+    SettingsError where it cannot be read or made."""
+    try:
+        if not file.exists() or not file.read_text().strip():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_private(file, secrets.token_urlsafe(24) + "\n")
+        return file.read_text().strip()
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            remedy = f"give it to the user that this runs as (chown and chmod 600 {file}), or run it as its owner"
+        else:
+            remedy = "look at that disk: its space, and whether it can be written to"
+        raise SettingsError(
+            f"settings: paths.var: {file} cannot be read or made: {error.strerror}. Remedy: {remedy}."
+        ) from error
 
 
 def write_private(file: Path, text: str) -> None:

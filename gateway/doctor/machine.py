@@ -267,6 +267,9 @@ def _admin_token(settings: Settings) -> Finding:
     subject, file = "admin's token", settings.paths.var / "admin-token"
     if not file.exists():
         return ok(subject, "none yet: `gateway112 serve` makes it when it starts")
+    if not os.access(file, os.R_OK):
+        remedy = f"run the gateway as its owner, or give it to this user: chown {os.getuid()} {file}"
+        return wrong(subject, f"{file} cannot be read", remedy)
     state = file.stat()
     if stat.S_IMODE(state.st_mode) & 0o077:
         return warning(subject, f"others can read {file}", f"chmod 600 {file}")

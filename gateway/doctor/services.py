@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from gateway.api.tls import client_context
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.settings import ApiSettings, Settings, SettingsError
+from gateway.store import usable
 
 ANSWER_S = 3.0
 SIP_ANSWER_S = 1.0
@@ -107,14 +108,16 @@ def look_at_gateway(settings: Settings) -> Iterator[Finding]:
 
 
 def _sqlite(settings: Settings) -> Finding:
-    file = settings.paths.var / "gateway112.db"
+    file = usable.file_of(settings)
+    if (found := usable.problem(settings)) is not None:
+        return wrong(DATABASE, found.said, found.remedy)
     if not file.exists():
         return warning(DATABASE, f"{file} is not there yet", "start the gateway once: `gateway112 serve` makes it")
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=ANSWER_S)) as database:
             tables = database.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]
     except sqlite3.Error as error:
-        return wrong(DATABASE, f"{file} cannot be read: {error}", "check its permissions and the disk; else restore it")
+        return wrong(DATABASE, f"{file} cannot be read: {error}", "see which program holds it, and look at its disk")
     if not tables:
         return warning(DATABASE, f"{file} is empty", "start the gateway once: `gateway112 serve` fills it")
     return ok(DATABASE, f"SQLite, {tables} tables, {file.stat().st_size / 1e3:.0f} kB")

@@ -162,7 +162,9 @@ def test_whether_asterisk_comes_first_is_told_of_the_one_that_runs_here(nowhere:
     assert told() == []
 
 
-def test_an_admins_token_tells_its_age_and_that_it_is_old_or_open_to_others(nowhere: Settings) -> None:
+def test_an_admins_token_tells_its_age_and_that_it_is_old_open_to_others_or_cannot_be_read(
+    nowhere: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def told() -> Finding:
         return about(list(machine.look_at_traces(nowhere)), "admin's token")
 
@@ -175,6 +177,8 @@ def test_an_admins_token_tells_its_age_and_that_it_is_old_or_open_to_others(nowh
     assert (told().level, "400 days old" in told().said) == (Level.WARNING, True)
     file.chmod(0o644)
     assert told().remedy == f"chmod 600 {file}"
+    monkeypatch.setattr(os, "access", lambda path, mode: path != file)
+    assert (told().is_wrong, told().said) == (True, f"{file} cannot be read")
 
 
 def test_music_that_was_made_of_every_folder_is_well_and_what_was_not_made_is_named(

@@ -1,0 +1,109 @@
+"""Whether the database can be used at all by this user, and if not, why and what to do, in words. Nothing is changed.
+
+Counterparts: `gateway112 serve` ends its start with these words, and the doctor tells them. What a database that is
+away while the gateway runs means is `database.py`'s.
+"""
+
+import os
+import pwd
+import sqlite3
+import stat
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.settings import Settings, SettingsError
+
+LOCK_LIMIT_S = 2.0
+
+DAMAGED = "put it aside with the files beside it (-wal, -shm), and restore a backup: `gateway112 restore`"
+_BESIDE = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why it cannot be used, and what to do about it."""
+
+    said: str
+    remedy: str
+
+
+def problem(settings: Settings) -> Problem | None:
+    """What keeps this user from SQLite's file, or makes it none; None where nothing does, and for PostgreSQL. Blocking:
+    disk."""
+    if settings.database.url != "sqlite":
+        return None
+    file = file_of(settings)
+    folder = file.parent
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        return _not_ours(folder, f"the folder {folder} cannot be written to")
+    for each in (Path(f"{file}{ending}") for ending in _BESIDE):
+        try:
+            mode = each.stat().st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return Problem(f"{each} cannot be read ({error.strerror})", "look at the disk of paths.var")
+        if not stat.S_ISREG(mode):
+            return Problem(f"{each} is no file", "put it aside: the database is to be there")
+        if not os.access(each, os.R_OK | os.W_OK):
+            return _not_ours(each, f"{each} cannot be {'written to' if os.access(each, os.R_OK) else 'read'}")
+    return _unreadable(file) if file.exists() else None
+
+
+def file_of(settings: Settings) -> Path:
+    """SQLite's file."""
+    return settings.paths.var / "gateway112.db"
+
+
+def refuse_unusable(settings: Settings) -> None:
+    """Raises SettingsError where the database's file cannot be used."""
+    if (found := problem(settings)) is not None:
+        raise _refusal(found)
+
+
+def refusal(settings: Settings, words: str) -> SettingsError:
+    """What to say where the database could not be opened, and it said these words."""
+    if settings.database.url == "sqlite":
+        what, remedy = f"{file_of(settings)} cannot be used", "look at its disk, and at what else works on that file"
+    else:
+        parts = urlsplit(settings.database.url)
+        host = f"{parts.hostname or 'its socket'}{f':{parts.port}' if parts.port else ''}"
+        what = f"PostgreSQL at {host}{parts.path} cannot be used"
+        remedy = "see that it runs, and takes user, password and name as they stand there: `gateway112 doctor` asks it"
+    return _refusal(problem(settings) or Problem(f"{what}: {words}", remedy))
+
+
+def _refusal(found: Problem) -> SettingsError:
+    return SettingsError(f"settings: database.url: {found.said}. Remedy: {found.remedy}.")
+
+
+def _not_ours(path: Path, said: str) -> Problem:
+    """Of what this user may not touch."""
+    owner, user = _name(path.stat().st_uid), _name(os.geteuid())
+    if not os.statvfs(path).f_flag & os.ST_RDONLY:
+        own = f"chmod u+rw{'x' if path.is_dir() else ''} {path}" if owner == user else f"chown -R {user} {path}"
+        return Problem(f"{said} by {user}: it is {owner}'s", f"run the gateway as its owner, or: {own}")
+    return Problem(f"{said}: its disk can only be read", "mount it so that it can be written to")
+
+
+def _name(user_id: int) -> str:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
+
+
+def _unreadable(file: Path) -> Problem | None:
+    """What SQLite itself says of the file; one that is held by another program is no problem of the file."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=LOCK_LIMIT_S)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            return None
+        return Problem(f"{file} cannot be read: {error}", "look at the disk of paths.var, and at the file's rights")
+    except sqlite3.DatabaseError as error:  # no database, or a damaged one
+        return Problem(f"{file} cannot be read: {error}", DAMAGED)
+    return None

@@ -1,0 +1,115 @@
+"""A database that cannot be used ends a start in words, and the doctor has the same words."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.asterisk import site
+from gateway.doctor import services
+from gateway.settings import Settings, SettingsError, load
+from gateway.store import usable
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "gateway.toml").write_text("")
+    settings = load(tmp_path / "gateway.toml", {})
+    settings.paths.var.mkdir()
+    return settings
+
+
+def made(settings: Settings) -> Path:
+    """A database in WAL mode."""
+    file = usable.file_of(settings)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE calls (id)")
+    return file
+
+
+def refused(settings: Settings) -> str:
+    with pytest.raises(SettingsError) as refusal:
+        usable.refuse_unusable(settings)
+    told = services._sqlite(settings)
+    assert told.is_wrong
+    assert str(refusal.value) == f"settings: database.url: {told.said}. Remedy: {told.remedy}."
+    return str(refusal.value)
+
+
+def test_a_database_that_is_there_or_not_yet_there_can_be_used(settings: Settings) -> None:
+    usable.refuse_unusable(settings)
+    file = made(settings)
+    usable.refuse_unusable(settings)
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        usable.refuse_unusable(settings)
+    settings.paths.var.rename(settings.paths.var.with_name("elsewhere"))
+    usable.refuse_unusable(settings)
+
+
+def test_a_file_that_is_no_database_is_told_with_the_backup_as_its_remedy(settings: Settings) -> None:
+    usable.file_of(settings).write_bytes(b"\0garbage" * 1000)
+    said = refused(settings)
+    assert f"{usable.file_of(settings)} cannot be read: file is not a database. Remedy: put it aside" in said
+    assert "gateway112 restore" in said
+    usable.file_of(settings).unlink()
+    usable.file_of(settings).mkdir()
+    assert "is no file" in refused(settings)
+
+
+@pytest.mark.parametrize(
+    ("ending", "mode", "said"),
+    [
+        ("", os.W_OK, "cannot be written to by"),
+        ("", os.R_OK, "cannot be read by"),
+        ("-wal", os.W_OK, "-wal cannot be written to by"),
+        ("folder", os.W_OK, "the folder"),
+    ],
+)
+def test_what_this_user_may_not_touch_is_told_with_whose_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, ending: str, mode: int, said: str
+) -> None:
+    file, access = made(settings), os.access
+    Path(f"{file}-wal").touch()
+    closed = file.parent if ending == "folder" else Path(f"{file}{ending}")
+    monkeypatch.setattr(
+        usable.os, "access", lambda path, asked: False if Path(path) == closed and asked & mode else access(path, asked)
+    )
+    told = refused(settings)
+    assert said in told
+    assert f": it is {usable._name(os.geteuid())}'s. Remedy: run the gateway as its owner" in told
+
+
+def test_a_start_on_a_corrupt_database_ends_in_words_with_the_status_of_wrong_settings(settings: Settings) -> None:
+    usable.file_of(settings).write_bytes(b"\0garbage" * 1000)
+    config = settings.paths.var.parent / "gateway.toml"
+    command = [sys.executable, "-m", "gateway", "--config", str(config), "serve"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("settings: database.url: ")
+    assert "Remedy: " in line
+
+
+def test_what_a_database_said_when_it_could_not_be_opened_has_a_remedy_and_no_password(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[database]\nurl = "postgresql://gateway:geheim@127.0.0.1:1/calls"\n')
+    told = str(usable.refusal(load(tmp_path / "gateway.toml", {}), "it refuses"))
+    assert "settings: database.url: PostgreSQL at 127.0.0.1:1/calls cannot be used: it refuses. Remedy: see" in told
+    assert "geheim" not in told
+
+
+def test_a_secret_that_cannot_be_read_ends_a_start_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "admin-token"
+    file.write_text("secret\n")
+
+    def denied(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(SettingsError, match=rf"paths\.var: {file} cannot be read .* Remedy: give it to the user"):
+        site.kept_secret(file)
