@@ -47,6 +47,11 @@ class Bookkeeper:
         """Something was changed here: the books must be read again."""
         self._changes += 1
 
+    @property
+    def read_last(self) -> Books | None:
+        """The books as they were read last; None before the first time."""
+        return self._books
+
     async def books(self) -> Books:
         """The books of today. Whoever else writes to the store is noticed by the audit log's head. Raises StoreAway."""
         async with self._reading:

@@ -6,6 +6,7 @@ Counterpart: `app.py` opens the stores, has this built, starts the parts and sto
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -426,6 +427,7 @@ class House:
     def status(self) -> Status:
         """How it all stands now. It asks no disk but that of `paths.var`, without which nothing goes on anyhow."""
         settings = self._settings
+        available, deserted = self._operators_there()
         return Status(
             asterisk_up=self.link.state is LinkState.UP,
             asterisk_reason=self.link.reason,
@@ -434,7 +436,8 @@ class House:
             journal_lag_bytes=self.journal.lag_bytes,
             journal_waits=self.journal.waits,
             free_bytes=self._free_bytes(),
-            operators_available=self._operators_available(),
+            operators_available=available,
+            deserted=deserted if available else {},
             version=__version__,
             started_at=self._started_at,
             sip_refused=self.board.refused_requests,
@@ -459,11 +462,17 @@ class House:
             overloaded_since=self.shedding.since,
         )
 
-    def _operators_available(self) -> int | None:
-        """None while nobody sees who is there: what the board showed last is old by then, and nothing before that."""
-        if not self.switchboard.is_seeing:
-            return None
-        return len(self.board.phones_there(self._settings.call.queue))
+    def _operators_there(self) -> tuple[int | None, Mapping[str, tuple[str, ...]]]:
+        """How many are there in all the queues that calls come to, and those of them where nobody is, with the trunks
+        whose calls come there. None while nobody sees who is there: what the board showed last is old by then, and
+        nothing before that."""
+        books = self.bookkeeper.read_last
+        if not self.switchboard.is_seeing or books is None:
+            return None, {}
+        trunks = books.trunks_by_queue({name: rule.queue for name, rule in self.rules.items()})
+        there = {queue: self.board.phones_there(queue) for queue in trunks}
+        deserted = {queue: trunks[queue] for queue, phones in there.items() if trunks[queue] and not phones}
+        return len(frozenset().union(*there.values())), deserted
 
     def _free_bytes(self) -> dict[str, int]:
         """The space that is left where calls are written down, by the setting that names the place. That of the

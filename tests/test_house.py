@@ -2,15 +2,19 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from gateway.api.reasons import of_the_store
+from gateway.api.reasons import at_hand, of_the_store
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import LinkState
 from gateway.asterisk.switchboard import LEAST_ROOM_BYTES
+from gateway.domain.audit import CENTRE
 from gateway.domain.evidence import Space
+from gateway.domain.queues import Queue
+from gateway.domain.trunks import Trunk
 from gateway.house import House
 from gateway.settings import Settings, load
 from gateway.stores import Stores
@@ -41,17 +45,18 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await stores.close()
 
 
-def see(house: House, *phones: str) -> None:
+def see(house: House, *phones: str, queue: str = "emergency") -> None:
     """All is looked at, and these operators are there."""
     house.link.state = LinkState.UP
     house.switchboard._seen_in_login = house.link.counters.logins = house.link.counters.logins + 1
     house.board.look(
-        Message((("Event", "QueueMember"), ("Queue", "emergency"), ("Location", f"PJSIP/{phone}"), ("Status", "1")))
+        Message((("Event", "QueueMember"), ("Queue", queue), ("Location", f"PJSIP/{phone}"), ("Status", "1")))
         for phone in phones
     )
 
 
 async def test_who_is_there_is_told_while_it_is_seen_and_not_as_it_was_seen_last(house: House) -> None:
+    await house.set_up()
     assert house.status().operators_available is None, "nobody has looked yet: that is no 0, which is an alarm"
     see(house)
     assert house.status().operators_available == 0
@@ -59,6 +64,28 @@ async def test_who_is_there_is_told_while_it_is_seen_and_not_as_it_was_seen_last
     assert house.status().operators_available == 2
     house.link.state = LinkState.DOWN
     assert house.status().operators_available is None
+
+
+async def test_who_is_there_in_any_queue_that_calls_come_to_counts_and_one_without_anybody_is_told(
+    house: House,
+) -> None:
+    await house.set_up()
+    now = datetime.now(UTC)
+    for name in ("medical", "drill"):
+        await house.office.create(Queue(name=name, created_at=now), CENTRE)
+    see(house, "1003", queue="medical")
+    assert house.status().operators_available == 0, "no call comes there"
+    trunk = Trunk(name="smartfren", carrier="Smartfren", addresses=("127.0.0.77",), queue="medical", created_at=now)
+    await house.office.create(trunk, CENTRE)
+    await house.bookkeeper.books()
+    assert house.status().operators_available == 1
+    [told] = [each for each in at_hand(house.context) if each.code in ("no_operator", "nobody_in_queue")]
+    assert (told.code, told.subject) == ("nobody_in_queue", "emergency")
+    assert "the calls of indosat, telkom, telkomsel, xlsmart go to the fallback" in told.words
+    see(house, "1001")
+    assert house.status().deserted == {"medical": ("smartfren",)}
+    see(house, "1001", queue="drill")
+    assert (house.status().operators_available, house.status().deserted) == (0, {}), "that is told by no_operator"
 
 
 async def test_a_queue_that_was_misspelled_is_told_and_logins_lead_where_calls_wait(

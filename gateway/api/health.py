@@ -41,7 +41,8 @@ Verdict = Literal["ok", "impaired", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the house stands. `asterisk_reason` says why AMI is not up; `operators_available` is None while unknown."""
+    """How the house stands. `asterisk_reason` says why AMI is not up; `operators_available` counts those of all queues
+    that calls come to, and is None while unknown."""
 
     asterisk_up: bool
     asterisk_reason: str
@@ -49,6 +50,8 @@ class Status:
     operators_available: int | None
     version: str
     started_at: datetime
+    deserted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Queues where nobody is while others have somebody, and the trunks whose calls come there."""
     journal_waits: str = ""
     """Why what Asterisk wrote cannot be stored now; empty where it can."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)

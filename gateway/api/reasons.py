@@ -23,9 +23,9 @@ NO_SPACE_BYTES = 100_000_000
 
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
-    *("database_slow", "no_operator", "overloaded", "journal_behind", "little_space", "advice_blind"),
-    *("recordings_stalled", "vault_away", "recordings_not_moved", "recordings_failing", "recordings_changed"),
-    *("recordings_not_verified", "asterisk_refused", "setting_in_vain"),
+    *("database_slow", "no_operator", "nobody_in_queue", "overloaded", "journal_behind", "little_space"),
+    *("advice_blind", "recordings_stalled", "vault_away", "recordings_not_moved", "recordings_failing"),
+    *("recordings_changed", "recordings_not_verified", "asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
 """All that there are."""
@@ -152,8 +152,15 @@ def _of_people(context: Context) -> Iterator[Reason]:
     if status.operators_available == 0:
         yield Reason(
             "no_operator",
-            "No operator is available: calls go to the fallback.",
+            "No operator is available in any queue that calls come to: callers hear the fallback.",
             "Look at the board for lost phones and pauses; have somebody log in with *45.",
+        )
+    for queue, trunks in status.deserted.items():
+        yield Reason(
+            "nobody_in_queue",
+            f"Nobody is available in queue {queue}: the calls of {', '.join(trunks)} go to the fallback.",
+            "Have somebody of that queue log in with *45, roster somebody for it, or name another queue for the trunk.",
+            subject=queue,
         )
     if status.advice_is_blind:
         yield Reason(

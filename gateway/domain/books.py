@@ -140,6 +140,21 @@ class Books:
         starts = (duty.starts_at for duty in self.plan.of_operator(operator_id))
         return min((start for start in starts if start > after), default=None)
 
+    def trunks_by_queue(self, of_settings: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
+        """Every queue that calls may come to, with the trunks whose calls come there first: by what the settings say of
+        a trunk, else its own queue, else the centre's. A queue of an advice rule has none of its own."""
+        found: dict[str, list[str]] = {self.default_queue: []}
+        for trunk in self.trunks.values():
+            own = trunk.queue if trunk.queue in self.queues else None
+            named = of_settings.get(trunk.name)
+            first = named if named in self.queues else None
+            found.setdefault(own or self.default_queue, [])
+            found.setdefault(first or own or self.default_queue, []).append(trunk.name)
+        for rule in self.advice_rules:
+            if rule.queue is not None and rule.queue in self.queues:
+                found.setdefault(rule.queue, [])
+        return {queue: tuple(sorted(trunks)) for queue, trunks in found.items()}
+
     def home_queues(self, operator: Operator) -> tuple[str, ...]:
         """Where a login leads outside of any shift."""
         return tuple(name for name in operator.home_queues if name in self.queues) or (self.default_queue,)
