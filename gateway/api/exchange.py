@@ -35,6 +35,7 @@ SHOWN = 100
 class CsvBody(TextBody):
     MEDIA_TYPE = CSV
     LIMIT_BYTES = 4 * 2**20
+    HOW_TO_SAVE = "Save it in the spreadsheet as CSV in UTF-8 (no workbook such as .xlsx)."
 
 
 class SomeDaysQuery(Parameters):

@@ -111,6 +111,8 @@ class TextBody:
 
     MEDIA_TYPE: ClassVar[str]
     LIMIT_BYTES: ClassVar[int]
+    HOW_TO_SAVE: ClassVar[str]
+    """What to do where it is not text in UTF-8."""
 
     def __init__(self, raw: bytes) -> None:
         """Raises UnicodeDecodeError where it is not UTF-8; a byte order mark is no part of the text."""

@@ -242,7 +242,8 @@ async def _text(kind: type[TextBody], request: web.Request) -> TextBody:
     try:
         return kind(bytes(raw))
     except UnicodeDecodeError as error:
-        raise Problem(400, f"The body is not text in UTF-8: its byte {error.start + 1} cannot be read.") from None
+        said = f"The body is not text in UTF-8: its byte {error.start + 1} cannot be read. {kind.HOW_TO_SAVE}"
+        raise Problem(400, said) from None
 
 
 def _refuse_packed(request: web.Request) -> None:

@@ -87,7 +87,7 @@ async def import_roster(desk: Desk, arguments: Namespace) -> Reply:
             raise
         answer = await desk.api.ask("POST", "/v1/roster/import", query={**query, "dry_run": True}, csv=content)
     leaves_gaps = bool(answer["holes"]) and not arguments.allow_gaps
-    shown = _imported(desk, arguments.file.name, answer)
+    shown = _imported(desk, arguments.file.name, answer, was_asked=arguments.dry_run)
     if not leaves_gaps:
         return Reply(answer, shown)
     return Reply(
@@ -127,11 +127,15 @@ async def _hard_on_people(desk: Desk, covered: Json) -> list[Text]:
     return [tables.alert(each) for each in said]
 
 
-def _imported(desk: Desk, name: str, told: Json) -> RenderableType:
-    """What became of the file, or would: a sentence for each thing that there is to say, and the holes as a table."""
+def _imported(desk: Desk, name: str, told: Json, *, was_asked: bool) -> RenderableType:
+    """What became of the file, or would: a sentence for each thing that there is to say, and the holes as a table. A
+    dry run `was_asked` for, or is all that there is of a file that was refused."""
     dry = told["dry_run"]
     said = f"{name}: {_count(told['lines'], 'line')}. "
-    said += "Nothing was changed, this was a dry run. It would add " if dry else "Added "
+    if dry:
+        said += f"Nothing was changed{', this was a dry run' if was_asked else ''}. It would add "
+    else:
+        said += "Added "
     said += f"{_count(told['added'], 'assignment')} and {'retire' if dry else 'retired'} {told['retired']}"
     if told["cut"]:
         said += f" ({told['cut']} of them {'would ' if dry else ''}go on outside of the file's days)"

@@ -27,6 +27,7 @@ _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _INDONESIAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_OTHER_SEPARATOR = re.compile(r"[\t|:]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
@@ -151,6 +152,9 @@ def _header_faults(number: int, names: Sequence[str]) -> list[Fault]:
     known = ", ".join(COLUMNS)
     if not names:
         return [Fault(number, "", f"is empty: the first line names the columns, {known}")]
+    if len(names) == 1 and (other := _OTHER_SEPARATOR.search(names[0])):
+        separator = "tabs" if other[0] == "\t" else other[0]
+        return [Fault(number, "", f"has its cells separated by {separator}: separate them by , or ; instead")]
     found = [Fault(number, shown(name) or "?", f"is not among {known}") for name in names if name not in COLUMNS]
     found += [Fault(number, name, "is there twice") for name in COLUMNS if names.count(name) > 1]
     found += [Fault(number, name, "is missing") for name in COLUMNS if name in NEEDED and name not in names]

@@ -90,7 +90,10 @@ async def test_holes_are_a_refusal_and_with_allow_gaps_a_table(typed: Typed, fil
 
     assert (tried.status, refused.status) == (1, 1)
     assert "would have holes that it has not now, so it is refused; nothing was imported." in refused.err
-    assert (tried.out, tried.err) == (refused.out, refused.err)
+    assert "0 lines changed nothing" in tried.words
+    assert "Nothing was changed, this was a dry run. It would add 2 assignments" in tried.words
+    assert "Nothing was changed. It would add 2 assignments and retire 1; 0 lines" in refused.words
+    assert tried.err == refused.err
     assert "take them with --allow-gaps" in refused.err
     assert refused.row("emergency") == ["emergency", "2026-11-26", "06:00", "2026-11-26", "14:00", "0", "of", "1"]
     assert "New holes in the roster: 1 (times of Asia/Jakarta)" in taken.out
@@ -121,6 +124,23 @@ async def test_an_export_is_printed_as_it_is_or_written_to_a_file_and_both_can_b
     assert (tmp_path / "out.csv").read_bytes().decode().splitlines() == printed.out.splitlines()
     assert written.words.startswith("The roster of 1 to 31 December 2026 stands in ")
     assert "Added 0 assignments and retired 0; 2 lines changed nothing." in again.words
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("date,shift,phone,queue,name\n2026-12-01,pagi,1001,emergency,José\n".encode("latin-1"), "its byte 63 cannot"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08\x00\xb5", "its byte 11 cannot"),
+    ],
+    ids=["latin-1", "xlsx"],
+)
+async def test_a_file_in_another_encoding_is_told_with_how_to_save_it(
+    typed: Typed, file: Planned, tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "other.csv").write_bytes(content)
+    told = await typed("roster import", str(tmp_path / "other.csv"))
+    assert (told.status, said in told.words) == (1, True), told.words
+    assert "cannot be read. Save it in the spreadsheet as CSV in UTF-8 (no workbook such as .xlsx)." in told.words
 
 
 async def test_a_place_that_cannot_be_written_to_is_said(typed: Typed, file: Planned, tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def test_a_file_of_a_header_alone_is_an_empty_roster() -> None:
         ("date,shift,phone,queue,wage", "line 1, column wage", "is not among date, until"),
         ("date,shift,phone,queue,date", "line 1, column date", "is there twice"),
         ("date,shift,phone", "line 1, column queue", "is missing"),
+        ("date\tshift\tphone\tqueue", "line 1", "has its cells separated by tabs: separate them by , or ; instead"),
+        ("date|shift|phone|queue", "line 1", "has its cells separated by |: separate them by , or ; instead"),
     ],
 )
 def test_a_header_that_cannot_be_is_named_and_no_line_is_read(header: str, place: str, reason: str) -> None:
