@@ -307,7 +307,9 @@ class Office:
             return
         if not isinstance(before, Queue) or before.music != after.music:
             known = f"known are {', '.join(sorted(self._music))}" if self._music else "there is none yet"
-            raise Unfitting("music", f"there is no class {after.music}: {known}")
+            # Asterisk and the gateway each look once, when they start
+            anew = "one that was made since is known once Asterisk and the gateway are started anew"
+            raise Unfitting("music", f"there is no class {after.music}: {known}; {anew}")
 
     def _refuse_ban(self, books: Books, ban: Ban, now: datetime) -> None:
         bans.check(ban, books.bans, now)

@@ -8,7 +8,10 @@ from gateway.domain.audit import CENTRE
 from gateway.domain.queues import Queue
 from tests.api.house import House
 
-REASON = "there is no class calm: known are default, tenang"
+REASON = (
+    "there is no class calm: known are default, tenang; one that was made since is known once Asterisk and the gateway "
+    "are started anew"
+)
 
 
 async def test_a_queue_has_a_class_that_is_there_or_rings(house: House) -> None:
