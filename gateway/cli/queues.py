@@ -7,6 +7,7 @@ import json
 from argparse import SUPPRESS, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from gateway.cli import tables
@@ -47,6 +48,11 @@ def add_to(commands: Commands) -> None:
     change.add_argument(
         "settings", nargs="+", type=setting, metavar="KEY=VALUE", help=f"what is to change: {', '.join(SETTINGS)}"
     )
+    for name in SETTINGS:
+        # those of `queue add`: whoever writes one here is told how it is written
+        change.add_argument(
+            f"--{name.replace('_', '-')}", type=partial(_refuse_option, name), dest=SUPPRESS, help=SUPPRESS
+        )
 
 
 async def list_queues(desk: Desk, _: Namespace) -> Reply:
@@ -110,6 +116,10 @@ def setting(text: str) -> tuple[str, Any]:
     if not key or not equals:
         raise ArgumentTypeError(f"{text} is not KEY=VALUE, such as minimum=2")
     return key, value(written)
+
+
+def _refuse_option(name: str, text: str) -> None:
+    raise ArgumentTypeError(f"write {name}={text} here, without the dashes")
 
 
 def value(text: str) -> Any:

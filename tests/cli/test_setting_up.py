@@ -41,6 +41,20 @@ async def test_each_setting_that_a_queue_cannot_have_is_named(typed: Typed) -> N
     assert sorted(line.split(":")[0] for line in said.err.splitlines()[1:]) == ["  colour", "  ring_s"]
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("queue set emergency --minimum 1", "argument --minimum: write minimum=1 here, without the dashes"),
+        ("queue set emergency ring_s=20 --wrap-up-s=5", "argument --wrap-up-s: write wrap_up_s=5 here"),
+        ("queue set emergency minimum 1", "minimum is not KEY=VALUE, such as minimum=2"),
+    ],
+)
+async def test_who_changes_a_queue_by_options_is_told_how_it_is_written(typed: Typed, line: str, said: str) -> None:
+    told = await typed(line)
+    assert told.status == 2
+    assert said in told.words
+
+
 async def test_the_list_of_queues_tells_who_is_there_now(house: House, typed: Typed) -> None:
     await typed.good("operator add Siti 1001 --queue emergency")
     house.services.line.stand("1001", "free")
