@@ -4,6 +4,7 @@ Counterpart: `gateway/api/reports.py` and `monthly.py`, which count.
 """
 
 import re
+import sys
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from gateway.cli import tables
+from gateway.cli.client import Failed
 from gateway.cli.command import Commands, Desk, Reply, command, day, subject, write_file
 from gateway.domain.report_groups import By
 
@@ -38,7 +40,13 @@ def add_to(commands: Commands) -> None:
     month.add_argument("month", type=_month, nargs="?", metavar="MONTH", help="such as 2026-11 (default: this month)")
     month.add_argument("--csv", action="store_true", help="the tables behind the page, for a spreadsheet")
     month.add_argument("--lang", choices=("id", "en"), default="id", help="the page's language (default: id)")
-    month.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write it (default: this terminal)")
+    month.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to write it (without: standard output, if no terminal)",
+    )
 
 
 async def show_report(desk: Desk, arguments: Namespace) -> Reply:
@@ -65,11 +73,21 @@ async def show_report(desk: Desk, arguments: Namespace) -> Reply:
 async def write_month(desk: Desk, arguments: Namespace) -> Reply:
     """Writes the regency's month as a page that a browser opens and prints, or as CSV."""
     query = {"month": arguments.month, "lang": arguments.lang, "format": "csv" if arguments.csv else "html"}
+    if arguments.output is None and not arguments.csv and _is_terminal():
+        month = arguments.month or f"{desk.today:%Y-%m}"
+        raise Failed(
+            f"A page for a browser is nothing for a terminal. Remedy: name a file, `gateway112 report month {month} -o "
+            f"{month}.html`, or --csv."
+        )
     text = await desk.api.ask("GET", "/v1/reports/monthly", query=query, also="text/html")
     if arguments.output is None:
         return Reply(text, text)
     write_file(arguments.output, text)
     return Reply(text, tables.plain(f"The month stands in {arguments.output}."))
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _row(name: str, figures: dict[str, Any]) -> list[str | Text]:

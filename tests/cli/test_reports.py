@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from gateway.cli import reports
 from tests.api.house import House
 from tests.cli.typed import Typed
 
@@ -28,6 +31,16 @@ async def test_a_report_and_a_month_are_files(house: House, typed: Typed, tmp_pa
     assert (await typed.good("report month 2026-11 -o", str(page))).words == f"The month stands in {page}."
     assert page.read_text().startswith("<!doctype html>")
     assert (await typed.good("report month --csv")).out.startswith("table,group,")
+
+
+async def test_a_page_is_not_written_to_a_terminal(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_is_terminal", lambda: True)
+    said = await typed("report month 2026-11")
+    assert (said.status, said.out) == (1, "")
+    assert "Remedy: name a file, `gateway112 report month 2026-11 -o 2026-11.html`, or --csv." in said.words
+    assert (await typed.good("report month 2026-11 --csv")).out.startswith("table,group,")
+    monkeypatch.setattr(reports, "_is_terminal", lambda: False)
+    assert (await typed.good("report month 2026-11")).out.startswith("<!doctype html>")
 
 
 async def test_what_cannot_be_written_or_is_no_month_is_said(typed: Typed, tmp_path: Path) -> None:
