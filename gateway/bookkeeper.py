@@ -4,7 +4,7 @@ Counterparts: `domain/books.py` says what is in them; every service that decides
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -75,7 +75,7 @@ class Bookkeeper:
         queues = {each.name: each for each in await store.kept(Queue)}
         return Books(
             plan=await self.plan(today - timedelta(days=DAYS_BACK), today + ahead),
-            default_queue=next(filter(queues.__contains__, self._default_queues), self._default_queues[0]),
+            default_queue=self._default_queue(queues),
             rules=rules,
             operators={each.id: each for each in await store.kept(Operator)},
             queues=queues,
@@ -90,6 +90,13 @@ class Bookkeeper:
             blocks=tuple(await store.blocks(self._clock())),
             bans=tuple(await store.kept(Ban)),
         )
+
+    def _default_queue(self, queues: Mapping[str, Queue]) -> str:
+        """The first of those named that is there; where none is, the one that was made first, so that calls and logins
+        meet somewhere."""
+        named = self._default_queues
+        oldest = min(queues, key=lambda name: queues[name].id, default=named[0])
+        return next(filter(queues.__contains__, named), oldest)
 
     async def plan(self, first: date, last: date) -> Plan:
         """The roster of those days. Raises StoreAway."""

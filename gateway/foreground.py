@@ -169,10 +169,10 @@ async def _run(settings: Settings, children: Sequence[Child]) -> int:
             for child in children:
                 console.print(f"[red]The centre did not come up.[/] Read {child.log}, or run `gateway112 doctor`.")
             return 1
-        console.print(f"[green]112 is open[/] after {time.monotonic() - began:.1f} s. A probe call shows it:\n")
         for reason in health.get("reasons", []):
             if reason["code"] == "setting_in_vain":
                 console.print(f"[yellow]{escape(reason['words'])}[/] {escape(reason['remedy'])}\n")
+        console.print(f"[green]112 is open[/] after {time.monotonic() - began:.1f} s. A probe call shows it:\n")
         probing = asyncio.create_task(_show_probe(settings))
         ended = asyncio.create_task(stopping.wait())
         await asyncio.wait({probing, ended}, return_when=asyncio.FIRST_COMPLETED)

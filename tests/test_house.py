@@ -103,6 +103,9 @@ async def test_a_queue_that_was_misspelled_is_told_and_logins_lead_where_calls_w
         await again.set_up()
         books = await again.bookkeeper.books()
         assert (list(books.queues), books.default_queue) == (["emergency"], "emergency")
+        (etc / "globals.conf").unlink()
+        elsewhere = await House(misspelled, stores, None, offers_sha256=False).bookkeeper.books()
+        assert elsewhere.default_queue == "emergency"
         [reason] = [each for each in await of_the_store(again.context) if each.code == "setting_in_vain"]
     finally:
         await stores.close()

@@ -255,7 +255,8 @@ def as_held(thing: Held) -> Held:
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
     """What the dialplan looks up at call time: where a login leads, what a pause's digit means, how long to wait and
-    how many may, how many calls a trunk is to carry, whom an agency's key rings, until when a number is blocked."""
+    how many may, which queue is the centre's own, how many calls a trunk is to carry, whom an agency's key rings, until
+    when a number is blocked."""
     for phone, places in books.logins(at).items():
         yield f"login/{phone}", "&".join(f"{queue}={penalty}" for queue, penalty in sorted(places.items()))
     for reason in books.pause_reasons:
@@ -264,6 +265,8 @@ def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:
         yield f"wait/{queue.name}", str(queue.max_wait_s)
         if queue.max_waiting:
             yield f"full/{queue.name}", str(queue.max_waiting)
+    if books.default_queue in books.queues:
+        yield "queue/own", books.default_queue
     for trunk in books.trunks.values():
         if trunk.channels is not None:
             yield f"channels/{trunk.name}", str(trunk.channels)

@@ -111,8 +111,11 @@ async def test_asterisk_comes_back_at_night_whatever_is_wrong_with_what_112_can_
             GATEWAY112_VAULT_BUCKET="s3://sound",
         )
         result = await sip.call(sip.caller_talks(hold_ms=500), own_centre.sip_port)
+        # and where nothing is known of an earlier start, as on another machine
+        own_centre.cli("dialplan set global QUEUE_BEFORE emergancy")
+        again = await sip.call(sip.caller_talks(hold_ms=500), own_centre.sip_port)
 
-    assert result.succeeded == 1, result.output
+    assert (result.succeeded, again.succeeded) == (1, 1), result.output + again.output
     told = own_centre.log("asterisk")
     for words in ("NOT recorded", "over UDP and TCP alone", "without a greeting", "vault: bucket needs access_key"):
         assert words in told, words

@@ -168,6 +168,7 @@ def test_asterisk_should_hold_phones_places_queues_trunks_and_the_notes_of_the_d
         "pause/1": "lunch",
         "wait/emergency": "60",
         "wait/fire": "90",
+        "queue/own": "emergency",
         "channels/telkom": "30",
         "agency/fire/phones": "0811@telkom&1001",
         "agency/fire/name": "Damkar",
