@@ -328,8 +328,10 @@ async def _tried(connection: AsyncConnection, dial_ids: Collection[str]) -> dict
     held: Sequence[Any] = ()
     if any(task.try_count > len(task.tries) for task in known):
         are_held = _holds.c.retired_at.is_(None)
-        query = select(calls.c.id, calls.c.caller, calls.c.ended_at).join(_holds, _holds.c.call_id == calls.c.id)
-        held = (await connection.execute(query.where(are_held).order_by(calls.c.arrived_at))).all()
+        columns = (calls.c.id, calls.c.caller, calls.c.ended_at, calls.c.arrived_at)
+        query = select(*columns).join(_holds, _holds.c.call_id == calls.c.id).where(are_held)
+        # sorted here: SQLite would go through all calls there are, for these few in their order
+        held = sorted((await connection.execute(query)).all(), key=lambda row: row.arrived_at)
     found: dict[int, tuple[str, ...]] = {}
     for task in known:
         number, tried = one_spelling(task.number), [each.call_id for each in task.tries]

@@ -193,10 +193,10 @@ class Repository:
         async with reading(self._engine) as connection:
             # first the number: what is stored while the calls are being read makes the next commit fail, rightly
             newest: int = (await connection.execute(_NEWEST_SEQ)).scalar_one()
-            found = await connection.execute(running.order_by(tables.calls.c.arrived_at, tables.calls.c.id))
-            open_calls = [rows.call_of(row) for row in found.mappings()]
+            # sorted here: SQLite would go through all calls there are, for these few in their order
+            open_calls = [rows.call_of(row) for row in (await connection.execute(running)).mappings()]
         self._seen = newest
-        return open_calls
+        return sorted(open_calls, key=lambda call: (call.arrived_at, call.id))
 
     async def newest_arrival(self) -> datetime | None:
         """When the newest call arrived; None before the first. Raises StoreAway."""
@@ -375,7 +375,8 @@ class Repository:
         """The recordings whose sound is being written, oldest first. Raises StoreAway."""
         table = tables.recordings
         query = select(table).where(tables.IS_UNSEALED, table.c.state == SoundState.RUNNING)
-        return await self._recordings(query.order_by(table.c.started_at, table.c.id))
+        # by the time alone, as the index of these few has it: by the id too, SQLite would go through all recordings
+        return await self._recordings(query.order_by(table.c.started_at))
 
     async def _recordings(self, query: Any) -> list[Recording]:
         found = await self._ledger.read(lambda connection: connection.execute(query).mappings().all())

@@ -7,23 +7,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 @contextmanager
-def asked(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that it is asked meanwhile, each with its values."""
+def asked(engine: AsyncEngine | None = None) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that it is asked meanwhile, each with its values; without an engine those of all."""
     statements: list[tuple[str, Any]] = []
 
     def remember(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> None:
         statements.append((statement, parameters))
 
-    event.listen(engine.sync_engine, "before_cursor_execute", remember)
+    at: Any = Engine if engine is None else engine.sync_engine
+    event.listen(at, "before_cursor_execute", remember)
     try:
         yield statements
     finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", remember)
+        event.remove(at, "before_cursor_execute", remember)
 
 
 async def plan_of(

@@ -14,6 +14,7 @@ from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import RecordingCounts
 from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.repository import Repository
+from tests.store.plans import asked, plan_of
 from tests.store.test_round_trip import on_one_database
 from tests.store.values import NOON, ended, keys, small, times, words
 
@@ -58,6 +59,30 @@ any_recording = st.builds(
 @pytest.fixture
 def stored(engine: AsyncEngine) -> StoredEvidence:
     return StoredEvidence(engine)
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda stored, _: stored.unchecked(20), "ix_recordings_unsealed"),
+        (lambda stored, _: stored.sealable(NOON, 20), "ix_recordings_unsealed"),
+        (lambda stored, _: stored.counts(NOON), "ix_recordings_unsealed"),
+        (lambda _, repository: repository.running_recordings(), "ix_recordings_unsealed"),
+        (lambda _, repository: repository.open_calls(), "ix_calls_running"),
+    ],
+)
+async def test_what_is_asked_at_each_start_and_all_the_time_goes_through_the_few_that_it_is_about(
+    engine: AsyncEngine, stored: StoredEvidence, repository: Repository, ask: Any, index: str
+) -> None:
+    """Not through all calls and recordings that there ever were: with millions no gateway would come up again."""
+    with asked() as statements:
+        await ask(stored, repository)
+    plans = [
+        await plan_of(engine, statement, parameters)
+        for statement, parameters in statements
+        if statement.startswith("SELECT") and ("FROM calls" in statement or "FROM recordings" in statement)
+    ]
+    assert index in plans[0], plans
 
 
 def a_recording(number: int, state: State = State.OVER, **fields: Any) -> Recording:
