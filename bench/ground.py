@@ -38,11 +38,14 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(folder: Path, say: Say, *, operators: int, longest_ms: int, talk_ms: int) -> AsyncIterator[Ground]:
+async def ground(
+    folder: Path, say: Say, *, operators: int, longest_ms: int, talk_ms: int, shortest_ms: int = 0
+) -> AsyncIterator[Ground]:
     """The centre with its gateway and so many operators, who talk for `talk_ms`; nobody calls yet."""
     with real_centre({"call": {"queue_max_wait_s": 60}, "rtp": RTP}) as centre:
         luck = random.Random(112)  # noqa: S311  # the same lengths each time
-        traffic = Traffic(folder, centre.sip_port, luck, longest_ms=longest_ms, patience_ms=talk_ms)
+        lengths = {"shortest_ms": shortest_ms, "longest_ms": longest_ms}
+        traffic = Traffic(folder, centre.sip_port, luck, **lengths, patience_ms=talk_ms)
         async with traffic.phones:
             say("starting a centre")
             await asyncio.to_thread(centre.start_asterisk)

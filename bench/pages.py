@@ -200,6 +200,8 @@ async def _served(url: str) -> AsyncIterator[Api]:
                         break
                     await asyncio.sleep(0.1)
         async with centre.api() as api:
+            village = {"name": VILLAGE, "carrier": "Desa", "addresses": ["127.0.0.19"]}
+            await api.send("POST", "/v1/trunks", village)
             yield api
 
 

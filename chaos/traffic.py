@@ -39,10 +39,18 @@ _ANSWER = '<recv response="200" rrs="true" rtd="true"/>'
 
 
 class Traffic:
-    """All carriers and phones of one campaign. `longest_ms` bounds the calls' length, `patience_ms` an operator's."""
+    """All carriers and phones of one campaign. `shortest_ms` and `longest_ms` bound the calls' length, `patience_ms` an
+    operator's."""
 
     def __init__(
-        self, folder: Path, sip_port: int, luck: random.Random, *, longest_ms: int, patience_ms: int = PATIENCE_MS
+        self,
+        folder: Path,
+        sip_port: int,
+        luck: random.Random,
+        *,
+        longest_ms: int,
+        shortest_ms: int = 0,
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
         self.folder = folder
         self.phones = Sipp(
@@ -52,6 +60,7 @@ class Traffic:
         )
         self._sip_port = sip_port
         self._luck = luck
+        self._shortest_ms = shortest_ms
         self._longest_ms = longest_ms
         self._background = AsyncExitStack()
         self._running: list[Sipp] = []
@@ -137,7 +146,7 @@ class Traffic:
     def _length_ms(self) -> int:
         parts = [part for part, _, _ in LENGTHS_MS]
         [(_, low, high)] = self._luck.choices(LENGTHS_MS, parts)
-        return min(self._longest_ms, round(self._luck.uniform(low, high)))
+        return min(self._longest_ms, max(self._shortest_ms, round(self._luck.uniform(low, high))))
 
     def _next_lead(self) -> str:
         return f"08{len(self._carriers) + 1:03}"
