@@ -147,8 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def settings_for(command: str) -> Settings:
     """The settings. Asterisk starts, and its console opens, whatever is wrong with those that are the gateway's
-    alone. Raises
-    SettingsError."""
+    alone. Raises SettingsError."""
     # a token stands beside the settings in the environment, and is none of them
     environ = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     try:
