@@ -225,7 +225,9 @@ async def test_a_real_prometheus_reads_a_gateway_and_answers_every_query_of_the_
             while True:
                 found = (await ask("query", query='rate(gateway112_events_total{job="gateway112"}[1m])'))["result"]
                 evaluated = [rule for group in (await ask("rules"))["groups"] for rule in group["rules"]]
-                if found and all(rule["health"] == "ok" for rule in evaluated):
+                told = (await ask("alerts"))["alerts"]
+                # one that was looked for before the gateway was read for the first time goes with the next look
+                if found and all(rule["health"] == "ok" for rule in evaluated) and _named(told) <= MAY_FIRE:
                     break
                 assert not [rule for rule in evaluated if rule["health"] == "err"]
                 await asyncio.sleep(0.2)
@@ -233,8 +235,15 @@ async def test_a_real_prometheus_reads_a_gateway_and_answers_every_query_of_the_
         assert len(evaluated) == len(rules())
         # nothing waits for a bucket where there is none: unknown, which is left out of the sum of all centres
         assert [query for query in empty if "recordings_not_moved" not in query] == []
-        firing = {alert["labels"]["alertname"] for alert in (await ask("alerts"))["alerts"]}
-        assert firing <= {"NoOperator", "WebhookFailing", "RecordingsNotMoved"}
+        assert _named((await ask("alerts"))["alerts"]) <= MAY_FIRE
+
+
+MAY_FIRE = {"NoOperator", "WebhookFailing", "RecordingsNotMoved"}
+"""In a house without operators, with a webhook that nobody takes, and where what waits for a bucket is not known."""
+
+
+def _named(alerts: list[Json]) -> set[str]:
+    return {alert["labels"]["alertname"] for alert in alerts}
 
 
 @contextlib.asynccontextmanager

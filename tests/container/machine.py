@@ -117,14 +117,21 @@ def _once_empty(folder: Path, until_s: float) -> None:
             return
 
 
+BASE = Path(sys.base_prefix).resolve()
+IS_AT_HOME = f"{BASE}/".startswith(HOMES)
+
+
+def open_home(own: Machine) -> None:
+    """Where this clone's Python lies in a home folder, as developers have it, every user there may run it."""
+    if IS_AT_HOME:
+        own("chmod", "a+x", *(each for each in BASE.parents if each != Path("/")))
+
+
 def show(own: Machine, services: tuple[str, ...]) -> None:
-    """Where this clone's Python lies in a home folder, as developers have it, or the clone in /tmp, the services and
-    their user may see it all the same."""
-    base = Path(sys.base_prefix).resolve()
+    """Where this clone's Python lies in a home folder, or the clone in /tmp, the services may see it all the same."""
     lines = "[Service]\n"
-    if f"{base}/".startswith(HOMES):
-        own("chmod", "a+x", *(each for each in base.parents if each != Path("/")))
-        lines += f"ProtectHome=tmpfs\nBindReadOnlyPaths={base}\n"
+    if IS_AT_HOME:
+        lines += f"ProtectHome=tmpfs\nBindReadOnlyPaths={BASE}\n"
     if PROJECT.is_relative_to("/tmp"):
         lines += f"BindReadOnlyPaths={PROJECT}\n"
     for service in services:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.settings import PROJECT
-from tests.container.machine import Machine, machine, show, why_not
+from tests.container.machine import Machine, machine, open_home, show, why_not
 
 ASTERISK, GATEWAY = SERVICES = ("gateway112-asterisk", "gateway112")
 USER, SETTINGS = "gateway112", "/etc/gateway112/gateway.toml"
@@ -26,6 +26,7 @@ pytestmark = [
 def on() -> Iterator[Machine]:
     """A machine where both were set up and started as docs/operations.md says."""
     with machine() as own:
+        open_home(own)
         own(PROJECT / "setup/systemd.sh")
         show(own, SERVICES)
         own("systemctl", "start", *SERVICES, timeout_s=180)
