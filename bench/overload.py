@@ -47,6 +47,8 @@ LOOK_S = 1.0
 T1_LONGEST_S = 16.0
 """Between two INVITEs of one call at most; one that was not repeated for longer was given up."""
 STRAIN = "gateway112_strain_ratio"
+ASTERISK, SIPP = 1, 2
+"""Levels of the real-time priority: that which the service's unit gives (decision 42), and one before it."""
 WHOLE_LIMIT_S = 120.0
 LAST_CALLS_S = 60.0
 """So long SIPp itself may take over what nobody answers (RFC 3261: 32 s), after its callers' patience."""
@@ -62,7 +64,9 @@ async def measure(say: Say, *, seconds: float, carried: int | None, operators: i
             listening(on.centre, folder / "stream.log"),
             enjoying(on.api) as enjoyed,
         ):
-            comes_first = as_a_service(on.centre.asterisk_pid)
+            comes_first = real_time(on.centre.asterisk_pid, ASTERISK)
+            if comes_first:
+                real_time(on.traffic.phones.pid, SIPP)
             rate = carried or await _carried(on, say)
             course = Course(rate, comes_first)
             async with _looking(on, enjoyed, course):
@@ -75,14 +79,21 @@ async def measure(say: Say, *, seconds: float, carried: int | None, operators: i
     return block(course, PATIENCE_MS / 1000)
 
 
-def as_a_service(pid: int) -> bool:
-    """Gives that Asterisk the priority that the service's unit does (decision 42). Whether it has it now: it takes
-    root."""
+def real_time(pid: int, level: int) -> bool:
+    """Gives all threads of that process the round-robin real-time priority. Whether it has it now: it takes root."""
     with contextlib.suppress(PermissionError):
         for task in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(ProcessLookupError):
-                os.sched_setscheduler(int(task), os.SCHED_RR, os.sched_param(1))
+                os.sched_setscheduler(int(task), os.SCHED_RR, os.sched_param(level))
     return priority.comes_first(pid)
+
+
+async def _goes_on(on: Ground, carrier: Sipp) -> None:
+    """Starts it. Where Asterisk comes before all others on this machine, carriers and phones come before it: they are
+    other machines, and send what they send."""
+    await on.traffic.goes_on(carrier)
+    if priority.comes_first(on.centre.asterisk_pid):
+        real_time(carrier.pid, SIPP)
 
 
 # -------------------------------------------------------------------- the calls
@@ -94,7 +105,7 @@ async def _carried(on: Ground, say: Say) -> int:
     for rate in RATES:
         say(f"overload: are {rate} calls/s carried?")
         since, hardest = time.time(), 0.0
-        await on.traffic.goes_on(_callers(on.traffic, rate, TRIED_S))
+        await _goes_on(on, _callers(on.traffic, rate, TRIED_S))
         while time.time() < since + TRIED_S + CARRIED_WAIT_S:
             await asyncio.sleep(LOOK_S)
             hardest = max(hardest, (await ground.metrics(on.api)).get(STRAIN, inf))
@@ -131,13 +142,13 @@ async def _load(on: Ground, say: Say, course: Course, seconds: float) -> None:
     course.looks.clear()
     course.began_at = time.time()
     speakers = _speakers(on.traffic)
-    await on.traffic.goes_on(speakers)
+    await _goes_on(on, speakers)
     say(f"overload: {course.rate} calls/s, {CALM_S:.0f} s")
-    await on.traffic.goes_on(_callers(on.traffic, course.rate, CALM_S))
+    await _goes_on(on, _callers(on.traffic, course.rate, CALM_S))
     await asyncio.sleep(CALM_S)
     say(f"overload: {2 * course.rate} calls/s, {seconds:.0f} s")
     course.loaded_at = time.time()
-    await on.traffic.goes_on(_callers(on.traffic, 2 * course.rate, seconds))
+    await _goes_on(on, _callers(on.traffic, 2 * course.rate, seconds))
     await asyncio.sleep(seconds)
     speakers.call_no_more()
     say("overload: until all is whole again")

@@ -412,6 +412,12 @@ class Sipp:
         self._folder = Path(tempfile.mkdtemp(prefix="sipp-"))
         self._output = self._folder / "output"
 
+    @property
+    def pid(self) -> int:
+        """Its process, once it was started."""
+        assert self._process is not None
+        return self._process.pid
+
     @classmethod
     def caller(
         cls,
