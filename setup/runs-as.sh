@@ -7,14 +7,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
 
-if said=$(runuser -u "$1" -- .venv/bin/gateway112 --version 2>&1); then exit; fi
+user_id=$(id -u "$1") group_id=$(id -g "$1")
+as_user() { setpriv --reuid="$user_id" --regid="$group_id" --clear-groups "$@"; } # without a session, which may take long
+
+if said=$(as_user .venv/bin/gateway112 --version 2>&1); then exit; fi
 python=$(readlink -f .venv/bin/python || true)
 # which folder on the way is shut
 for place in "$PWD" "$python"; do
-    while ! runuser -u "$1" -- test -x "$place" && ! runuser -u "$1" -- test -x "${place%/*}/"; do
+    while ! as_user test -x "$place" && ! as_user test -x "${place%/*}/"; do
         place=${place%/*}
     done
-    if ! runuser -u "$1" -- test -x "$place"; then
+    if ! as_user test -x "$place"; then
         why="$place is shut to that user ($(stat -c '%U, mode %04a' "$place"))"
         break
     fi

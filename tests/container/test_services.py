@@ -27,7 +27,7 @@ def on() -> Iterator[Machine]:
     """A machine where both were set up and started as docs/operations.md says."""
     with machine() as own:
         open_home(own)
-        own(PROJECT / "setup/systemd.sh")
+        own(PROJECT / "setup/systemd.sh", timeout_s=150)
         show(own, SERVICES)
         own("systemctl", "start", *SERVICES, timeout_s=180)
         yield own
