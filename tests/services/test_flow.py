@@ -332,19 +332,25 @@ async def test_a_new_trunk_and_one_that_is_retired_are_not_silent(services: Serv
     assert not await alarms(services)
 
 
-async def test_a_carrier_that_does_not_answer_for_a_minute_is_an_alarm_if_it_is_asked(services: Services) -> None:
-    trunk = next(each for each in await services.store.kept(Trunk) if each.name == "telkomsel")
-    services.line.trunks_up = {"telkomsel": False, "indosat": False}
+async def alarming_a_minute_after(services: Services, **becomes: Any) -> Alarm:
+    """The alarm of Telkomsel, whose state nobody minds before its trunk `becomes` so, and everybody a minute after."""
     await after(services)
     await after(services, 61)
     assert not await alarms(services)
-    await services.office.change(trunk, replace(trunk, is_asked=True), ANI)
+    trunk = next(each for each in await services.store.kept(Trunk) if each.name == "telkomsel")
+    await services.office.change(trunk, replace(trunk, **becomes), ANI)
     await after(services)
     await after(services, 59)
     assert not await alarms(services)
     await after(services, 1)
     [alarm] = (await alarms(services)).values()
     assert alarm.key == ("quiet_trunk", "telkomsel")
+    return alarm
+
+
+async def test_a_carrier_that_does_not_answer_for_a_minute_is_an_alarm_if_it_is_asked(services: Services) -> None:
+    services.line.trunks_up = {"telkomsel": False, "indosat": False}
+    alarm = await alarming_a_minute_after(services, is_asked=True)
     assert alarm.detail == "Telkomsel has not answered since 2026-08-17 00:01 when asked (SIP OPTIONS)"
     services.line.trunks_up["telkomsel"] = True
     await after(services)
@@ -352,19 +358,8 @@ async def test_a_carrier_that_does_not_answer_for_a_minute_is_an_alarm_if_it_is_
 
 
 async def test_a_carrier_that_does_not_take_the_registration_for_a_minute_is_an_alarm(services: Services) -> None:
-    trunk = next(each for each in await services.store.kept(Trunk) if each.name == "telkomsel")
     services.line.trunks_registered = {"telkomsel": False, "indosat": False}
-    await after(services)
-    await after(services, 61)
-    assert not await alarms(services)
-    account = Registration("10.0.0.1", "sidoarjo", "secret")
-    await services.office.change(trunk, replace(trunk, registration=account), ANI)
-    await after(services)
-    await after(services, 59)
-    assert not await alarms(services)
-    await after(services, 1)
-    [alarm] = (await alarms(services)).values()
-    assert alarm.key == ("quiet_trunk", "telkomsel")
+    alarm = await alarming_a_minute_after(services, registration=Registration("10.0.0.1", "sidoarjo", "secret"))
     assert alarm.detail.startswith("Telkomsel has not taken the registration since 2026-08-17 00:01: ")
     assert "secret" not in alarm.detail
     services.line.trunks_registered["telkomsel"] = True
