@@ -6,13 +6,12 @@ it over.
 """
 
 import hashlib
-import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from gateway import importing, rulings
+from gateway import importing, new_secrets, rulings
 from gateway.bookkeeper import Bookkeeper
 from gateway.domain import bans, blocks, disposing, duty
 from gateway.domain.advice_rules import AdviceRule, first_rules
@@ -171,7 +170,7 @@ class Office:
 
     async def create_operator(self, operator: Operator, actor: Actor) -> tuple[Operator, str]:
         """A new operator with a phone, and the phone's secret, which is told this once. Raises what `create` does."""
-        secret = secrets.token_urlsafe(15)
+        secret = new_secrets.for_hands()
         operator = _with_secret(operator, secret)
         return await self.create(operator, actor), secret
 
@@ -179,7 +178,7 @@ class Office:
         self, before: Operator, after: Operator, actor: Actor, *, renews_secret: bool
     ) -> tuple[Operator, str | None]:
         """The operator as changed, and the new secret where one was asked for. Raises what `change` does."""
-        secret = secrets.token_urlsafe(15) if renews_secret else None
+        secret = new_secrets.for_hands() if renews_secret else None
         if secret is not None:
             after = _with_secret(after, secret)
         return await self.change(before, after, actor), secret

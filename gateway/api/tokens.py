@@ -4,13 +4,13 @@ Counterparts: `gateway/domain/tokens.py` for the table of roles, `gateway/domain
 """
 
 import json
-import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import Field
 
+from gateway import new_secrets
 from gateway.api.auth import CAME_WITH
 from gateway.api.context import Context
 from gateway.api.models import AfterQuery, Body, PersonName, Seq, Told, Word
@@ -133,7 +133,7 @@ async def create_token(context: Context, body: NewToken, actor: Actor) -> Answer
     """A person's way in, for a role."""
     if body.name == ADMIN:
         raise Unfitting("name", "is that of the token in var/admin-token")
-    secret, now = secrets.token_urlsafe(24), context.clock()
+    secret, now = new_secrets.for_machines(), context.clock()
     token = Token(
         name=body.name,
         role=body.role,
@@ -154,7 +154,7 @@ async def rotate_token(
     that has expired is rotated alike."""
     before = await context.office.find(Token, path.id, version_of(headers))
     _refuse_admins(before)
-    secret = secrets.token_urlsafe(24)
+    secret = new_secrets.for_machines()
     valid_days = body.valid_days if "valid_days" in body.model_fields_set else before.valid_days
     after = before.rotated(token_hash(secret), context.clock(), timedelta(hours=body.overlap_h), valid_days)
     stored = await context.office.change(before, after, actor)
@@ -171,7 +171,7 @@ async def rotate_own_token(
     _refuse_admins(token)
     if request[CAME_WITH] != token.token_hash:
         raise Taken("this token has a new secret already: rotate it with that one, or have an admin do it")
-    secret = secrets.token_urlsafe(24)
+    secret = new_secrets.for_machines()
     after = token.renewed(token_hash(secret), context.clock(), timedelta(hours=body.overlap_h))
     stored = await context.office.change(token, after, actor)
     return Answer(TokenWithSecret.of(stored, token=secret, last_used_at=(await context.uses.all()).get(stored.id)))

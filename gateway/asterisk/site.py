@@ -8,11 +8,10 @@ for the three files that the gateway keeps over AMI.
 import contextlib
 import os
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gateway import certificates
+from gateway import certificates, new_secrets
 from gateway.asterisk import installation as installations
 from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
@@ -153,7 +152,7 @@ def kept_secret(file: Path) -> str:
     try:
         if not file.exists() or not file.read_text().strip():
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_private(file, secrets.token_urlsafe(24) + "\n")
+            write_private(file, new_secrets.for_machines() + "\n")
         return file.read_text().strip()
     except OSError as error:
         if isinstance(error, PermissionError):
