@@ -37,9 +37,10 @@ PATIENCE_MS = 12_000
 """So long a caller waits for a person, from 112's answer on."""
 RATES = (20, 40, 50, 60, 70, 80)
 """Tried in turn; the last one that is carried is doubled."""
-TRIED_S = 15.0
+TRIED_S = 30.0
 CARRIED_WAIT_S = 2.0
-"""A rate is carried where nine of ten callers have a person so soon after 112's answer, and the strain stays easy."""
+"""A rate is carried where nine of ten callers have a person so soon after 112's answer, and the strain stays easy for
+as long as is tried: with the same speakers beside it as under the load, whose recordings are sealed."""
 SPEAKING = 1
 """So many callers a second speak, and have something to be sealed; the others are mute."""
 CALM_S = 20.0
@@ -101,7 +102,8 @@ async def _goes_on(on: Ground, carrier: Sipp) -> None:
 
 async def _carried(on: Ground, say: Say) -> int:
     """The highest of RATES that is carried."""
-    carried = RATES[0]
+    carried, speakers = RATES[0], _speakers(on.traffic)
+    await _goes_on(on, speakers)
     for rate in RATES:
         say(f"overload: are {rate} calls/s carried?")
         since, hardest = time.time(), 0.0
@@ -118,6 +120,7 @@ async def _carried(on: Ground, say: Say) -> int:
         if hardest >= EASY or not waits or percentile(waits, 90) > CARRIED_WAIT_S:
             break
         carried = rate
+    speakers.call_no_more()
     return carried
 
 
