@@ -16,7 +16,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -106,13 +119,17 @@ class StoredCustody:
     async def recordings_of(self, call_ids: Collection[str], callback_ids: Collection[int] = ()) -> list[Recording]:
         """See ports.Custody."""
         found: list[Recording] = []
-        conditions: list[ColumnElement[bool]] = [recordings.c.call_id.in_(part) for part in _parts(sorted(call_ids))]
-        # a task keeps its latest dials alone; each dial's id begins with the task's
-        conditions += [or_(*map(_is_dial_of, part)) for part in _parts(sorted(callback_ids))]
+        queries = [select(recordings).where(recordings.c.call_id.in_(part)) for part in _parts(sorted(call_ids))]
+        # a task keeps its latest dials alone; each dial's id begins with the task's. SQLite finds each range by the
+        # index, but goes through all recordings for one of them or another
+        queries += [
+            select(union_all(*(select(recordings).where(_is_dial_of(task)) for task in part)).subquery())
+            for part in _parts(sorted(callback_ids))
+        ]
         async with reading(self._engine) as connection:
-            for condition in conditions:
-                query = select(recordings).where(condition).order_by(recordings.c.started_at)
-                found += [rows.recording_of(row) for row in (await connection.execute(query)).mappings()]
+            for query in queries:
+                by_age = query.order_by(query.selected_columns.started_at)
+                found += [rows.recording_of(row) for row in (await connection.execute(by_age)).mappings()]
         return list({each.id: each for each in found}.values())
 
     async def trusted(self) -> Trusted | None:

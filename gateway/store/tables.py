@@ -275,6 +275,19 @@ Index(
     postgresql_where=IS_LASTING,
 )
 
+IS_BEGUN = text(f"destroyed_at IS NOT NULL AND {IS_LASTING}")
+"""Of a recording: its destruction has begun. As the index has it."""
+Index(
+    "ix_recordings_begun",
+    recordings.c.started_at,
+    recordings.c.id,
+    sqlite_where=IS_BEGUN,
+    postgresql_where=IS_BEGUN,
+)
+
+IS_OF_A_DIAL = text("dial_id IS NOT NULL")
+Index("ix_recordings_dial_id", recordings.c.dial_id, sqlite_where=IS_OF_A_DIAL, postgresql_where=IS_OF_A_DIAL)
+
 trusted_times = Table(
     "trusted_times",
     metadata,

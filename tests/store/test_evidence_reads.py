@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import RecordingCounts
+from gateway.store.custody import StoredCustody
 from gateway.store.evidence_reads import StoredEvidence
 from gateway.store.repository import Repository
 from tests.store.plans import asked, plan_of
@@ -83,6 +84,28 @@ async def test_what_is_asked_at_each_start_and_all_the_time_goes_through_the_few
         if statement.startswith("SELECT") and ("FROM calls" in statement or "FROM recordings" in statement)
     ]
     assert index in plans[0], plans
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda custody: custody.begun(), "ix_recordings_begun"),
+        (lambda custody: custody.recordings_of((), (7,)), "ix_recordings_dial_id"),
+        (lambda custody: custody.recordings_of((), range(1, 401)), "ix_recordings_dial_id"),
+        (lambda custody: custody.recordings_of(("112-1",), ()), "ix_recordings_call_id"),
+    ],
+)
+async def test_what_an_export_a_hold_or_an_erasure_asks_for_is_found_among_millions(
+    engine: AsyncEngine, ask: Any, index: str
+) -> None:
+    with asked() as statements:
+        await ask(StoredCustody(engine))
+    [plan] = [
+        await plan_of(engine, statement, parameters)
+        for statement, parameters in statements
+        if "FROM recordings" in statement
+    ]
+    assert index in plan
 
 
 def a_recording(number: int, state: State = State.OVER, **fields: Any) -> Recording:
