@@ -256,6 +256,7 @@ class House:
             erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
+            receivers=lambda standing, now: self.deliveries.alarms(standing, now),
             is_seeing=lambda: self.switchboard.is_seeing,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,

@@ -1,7 +1,7 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
 that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
 nobody called back in time; floods and silent trunks; sound that is not being kept, or not destroyed on time; a person
-who is not erased as promised. Each is an alarm while it lasts.
+who is not erased as promised; a receiver that takes no events. Each is an alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
 come, `evidence.py` their recordings and `blindness.py` the gateway itself; the live board says who is there.
@@ -33,6 +33,7 @@ from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
 from gateway.domain.sight import BLIND
+from gateway.domain.webhooks import FAILING
 from gateway.erasing import NOT_ERASED, Erasing
 from gateway.evidence import Evidence
 from gateway.flow import Flow
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 HOLES_EVERY_S = 60.0
 LONE = "lone"
 OVERDUE = "callbacks_overdue"
-OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, NOT_ERASED, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
+OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, NOT_ERASED, FAILING, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
 KINDS = OF_THE_STORE | {"short", "lone_silent"}
 """All alarms that there are."""
@@ -70,7 +71,8 @@ class _Lone:
 class Watch:
     """`is_seeing` says whether the board is true now; `running_calls` and `last_talks` are what the journal told of
     calls that go on, and of when each phone's last talk ended; `clock_s` is a clock that never leaps, in seconds;
-    `own_phones` are those of the centre itself (the probe's)."""
+    `receivers` gives webhooks' alarms, by those that stand and the time; `own_phones` are those of the centre itself
+    (the probe's)."""
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Watch:
         erasing: Erasing,
         evidence: Evidence,
         blindness: Blindness,
+        receivers: Callable[[Iterable[Alarm], datetime], list[Alarm]],
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
         last_talks: Callable[[], Mapping[str, datetime]],
@@ -105,6 +108,7 @@ class Watch:
         self._erasing = erasing
         self._evidence = evidence
         self._blindness = blindness
+        self._receivers = receivers
         self._is_seeing = is_seeing
         self._running_calls = running_calls
         self._last_talks = last_talks
@@ -143,6 +147,7 @@ class Watch:
         should += self._erasing.alarms(self._standing.values())
         should += self._of_sound(now)
         should += self._blindness.alarms(now)
+        should += self._receivers(self._standing.values(), now)
         if not self._is_seeing():
             # nobody knows who is there: what stood stands
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]

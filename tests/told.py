@@ -15,6 +15,7 @@ from gateway.bookkeeper import Bookkeeper
 from gateway.callbacks import Callbacks
 from gateway.centre import Centre
 from gateway.destroying import Destroying
+from gateway.domain.alarms import Alarm
 from gateway.domain.duty import Told
 from gateway.domain.evidence import Sound, Verification
 from gateway.domain.holding import (
@@ -465,6 +466,8 @@ class Services:
             destroying=self.destroying,
             clock=clock,
         )
+        self.receivers: list[Alarm] = []
+        """The alarms of webhooks."""
         self.watch = Watch(
             store=store,
             saving=self.saving,
@@ -483,6 +486,7 @@ class Services:
             erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
+            receivers=lambda standing, now: self.receivers,
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),
             last_talks=lambda: self.centre.last_talks,

@@ -15,9 +15,9 @@ from yarl import URL
 
 from gateway.api import cloudevents
 from gateway.api.following import following
-from gateway.domain.change import Webhook
 from gateway.domain.events import StoredEvent
 from gateway.domain.overload import Luxuries
+from gateway.domain.webhooks import Webhook
 from gateway.feed import Feed
 from gateway.store.reads import Reads
 

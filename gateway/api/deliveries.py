@@ -9,7 +9,7 @@ second's events come again, under the same webhook-id.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,9 +19,11 @@ from yarl import URL
 from gateway.api.courier import Courier, Gone, Pace, Standing
 from gateway.api.names import Names
 from gateway.defects import Defects
+from gateway.domain.alarms import Alarm
 from gateway.domain.audit import CENTRE, Actor, Deed
-from gateway.domain.change import Change, Webhook
+from gateway.domain.change import Change
 from gateway.domain.overload import Luxuries
+from gateway.domain.webhooks import FAILING, FAILING_FOR, Webhook
 from gateway.feed import Feed
 from gateway.ports import StoreAway, Taken
 from gateway.saving import Saving
@@ -76,6 +78,25 @@ class Deliveries:
     def standings(self) -> Mapping[str, Standing]:
         """How each receiver does, by the webhook's id."""
         return {webhook_id: courier.standing for webhook_id, courier in self._couriers.items()}
+
+    def alarms(self, standing: Iterable[Alarm], now: datetime) -> list[Alarm]:
+        """What should be alarming: receivers that take nothing. Before it is known what stood stands. An alarm is read
+        by all roles: of the error it tells what kind it was, and of the URL the receiver."""
+        stood = {alarm.subject: alarm for alarm in standing if alarm.kind == FAILING}
+        if not self.is_loaded:
+            return list(stood.values())
+        found = []
+        for webhook_id, courier in self._couriers.items():
+            subject, its = subject_of(webhook_id), courier.standing
+            if its.failing_since is None or now < its.failing_since + FAILING_FOR:
+                continue
+            if its.last_error is not None:
+                why = its.last_error.partition(":")[0]
+                detail = f"{_receiver(courier.webhook)} takes nothing of what happens: {why}"
+                found.append(Alarm(FAILING, subject, detail, now))
+            elif subject in stood:  # a gateway that was just started has not asked it yet
+                found.append(stood[subject])
+        return found
 
     async def add(self, webhook: Webhook, deed: Deed) -> None:
         """Stores a new webhook; its courier sets out at once. Raises Taken at the limit, StoreAway."""
@@ -190,12 +211,21 @@ class Deliveries:
 def deed_about(webhook: Webhook, action: str, actor: Actor, at: datetime, note: str = "") -> Deed:
     """What the audit log and the ledger tell of a webhook: never its secret, and of its URL the receiver alone. Whoever
     knows the rest of a URL may often post there, and events are read by all roles and by all other receivers."""
-    try:
-        receiver = str(URL(webhook.url).origin())
-    except ValueError:  # it was a URL to the version that took it
-        receiver = ""
+    receiver = _receiver(webhook)
     data = {"id": webhook.id, "url": receiver, "types": list(webhook.types)}
-    return Deed(at, actor, action, subject=f"webhook/{webhook.id}", data=data, note=note or receiver)
+    return Deed(at, actor, action, subject=subject_of(webhook.id), data=data, note=note or receiver)
+
+
+def subject_of(webhook_id: str) -> str:
+    """How alarms and the audit log name it."""
+    return f"webhook/{webhook_id}"
+
+
+def _receiver(webhook: Webhook) -> str:
+    try:
+        return str(URL(webhook.url).origin())
+    except ValueError:  # it was a URL to the version that took it
+        return ""
 
 
 def _gone(webhook: Webhook, at: datetime) -> Deed:

@@ -17,9 +17,9 @@ from gateway.api.models import PRINTABLE, Body, Parameters, Told, Word, of_forma
 from gateway.api.problems import unprocessable
 from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
-from gateway.domain.change import Webhook
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.tokens import May
+from gateway.domain.webhooks import Webhook
 from gateway.ports import Unknown
 
 

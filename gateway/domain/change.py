@@ -18,6 +18,7 @@ from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording
 from gateway.domain.sight import BlindTime
+from gateway.domain.webhooks import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,6 @@ class Position:
     offset: int
     tail: str = ""
     is_back: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A receiver of events. `after_seq` is the last event that it took; `types` empty means all; `failing_since` is
-    None where its last post was taken."""
-
-    id: str
-    url: str
-    secret: str
-    types: tuple[str, ...]
-    after_seq: int
-    created_at: datetime
-    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.blocks import LONGEST, Block
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Callback, Flock, State, Update
-from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
@@ -32,6 +32,7 @@ from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording
 from gateway.domain.recordings import State as SoundState
 from gateway.domain.roster import Absence, Assignment, Swap
+from gateway.domain.webhooks import Webhook
 from gateway.ports import Committed, StoreAway
 from gateway.store import rows, tables
 from gateway.store.callback_reads import CallbackFilter, filtered, is_overdue

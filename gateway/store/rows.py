@@ -14,13 +14,13 @@ from gateway.domain.alarms import Alarm
 from gateway.domain.audit import Entry
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
 from gateway.domain.callbacks import Callback, Dial, Try, Why
-from gateway.domain.change import Webhook
 from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event, StoredEvent
 from gateway.domain.facts import DialResult, Side
 from gateway.domain.holding import Member
 from gateway.domain.presence import Presence
 from gateway.domain.recordings import Recording, Seal
+from gateway.domain.webhooks import Webhook
 from gateway.store.columns import storable, storable_key
 
 _CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")

@@ -5,6 +5,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import update
 
 from gateway.api.courier import LONGEST_ERROR, Courier, Standing
 from gateway.domain.change import Change
+from gateway.domain.webhooks import FAILING_FOR
 from gateway.store.database import writing
 from gateway.store.tables import events
 from tests.api.house import House, Reply, couriers, open_house, sending, until
@@ -127,6 +129,42 @@ async def test_a_failing_receiver_is_told_of_and_then_forgiven(house: House) -> 
     assert failing["failing_since"] is not None
     assert forgiven["after_seq"] == receiver.begun + 8
     assert (forgiven["last_error"], forgiven["failing_since"]) == (None, None)
+
+
+async def test_a_receiver_that_takes_nothing_for_five_minutes_is_an_alarm_until_it_takes_again(house: House) -> None:
+    """With the receiver's name alone: all roles read alarms, and whoever knows the rest of the URL may post there."""
+    deliveries, now = house.context.deliveries, datetime.now(UTC)
+    assert deliveries.alarms([], now + FAILING_FOR) == []
+    async with receiving() as well, receiving(*[503] * 10_000) as receiver:
+        await subscribe(house, well)
+        made = await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: standing(house, made).last_error is not None)
+        soon, origin = deliveries.alarms([], now), receiver.url.removesuffix("/hook")
+        [alarm] = deliveries.alarms([], datetime.now(UTC) + FAILING_FOR)
+        receiver.answers.clear()
+        await until(lambda: standing(house, made).failing_since is None)
+        after = deliveries.alarms([alarm], datetime.now(UTC) + FAILING_FOR)
+
+    assert soon == []
+    assert (alarm.kind, alarm.subject) == ("webhook_failing", f"webhook/{made.json['id']}")
+    assert alarm.detail == f"{origin} takes nothing of what happens: HTTP 503"
+    assert after == []
+
+
+async def test_an_alarm_of_a_receiver_stands_through_a_restart_until_it_was_asked_again(house: House) -> None:
+    deliveries = house.context.deliveries
+    async with receiving(*[503] * 10_000) as receiver:
+        made = await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: standing(house, made).last_error is not None)
+        [alarm] = deliveries.alarms([], later := datetime.now(UTC) + FAILING_FOR)
+        [courier] = deliveries._couriers.values()
+        courier.standing = replace(courier.standing, last_error=None)
+
+        assert deliveries.alarms([alarm], later) == [alarm]
+        deliveries.is_loaded = False
+        assert deliveries.alarms([alarm], later) == [alarm]
 
 
 async def test_a_receiver_that_cannot_be_reached_is_told_of(house: House) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.domain.alarms import Alarm
 from gateway.domain.books import Rules
 from gateway.domain.facts import RingFact
 from gateway.domain.queues import Queue
@@ -367,3 +368,14 @@ async def test_an_alarm_that_stood_at_the_last_start_is_not_raised_again(service
     await again.watch.tick(services.clock())
     await after(again, 61)
     assert await events(services, "alarm.") == before
+
+
+async def test_a_receiver_that_takes_no_events_is_an_alarm_also_while_asterisk_is_away(services: Services) -> None:
+    services.switchboard.is_away = True
+    services.receivers = [Alarm("webhook_failing", "webhook/f5", "it takes nothing", services.clock())]
+    await after(services, 1)
+    assert (await alarms(services))["webhook_failing"] == "webhook/f5"
+
+    services.receivers = []
+    await after(services, 1)
+    assert "webhook_failing" not in await alarms(services)

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.alarms import Alarm
-from gateway.domain.change import Change, Webhook
+from gateway.domain.change import Change
 from gateway.domain.holding import Member
 from gateway.domain.operators import Operator
 from gateway.domain.roster import Absence, Assignment, Swap
+from gateway.domain.webhooks import Webhook
 from gateway.ports import Stale, Taken, Unknown
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import Call
-from gateway.domain.change import Change, SetAside, Webhook
+from gateway.domain.change import Change, SetAside
 from gateway.domain.dispositions import Disposed
 from gateway.domain.events import Event
 from gateway.domain.holding import Member
 from gateway.domain.kept import Kept
 from gateway.domain.presence import Presence
 from gateway.domain.tokens import Token
+from gateway.domain.webhooks import Webhook
 from gateway.store import tables
 from gateway.store.database import reading
 from gateway.store.reads import Reads

@@ -12,7 +12,7 @@ from gateway.domain.bans import Ban
 from gateway.domain.blocks import Block
 from gateway.domain.books import PauseReason, Rules
 from gateway.domain.call import Attempt, Call, Outcome, Result, Stage
-from gateway.domain.change import Change, Position, SetAside, Webhook
+from gateway.domain.change import Change, Position, SetAside
 from gateway.domain.dispositions import Category, Disposed, Disposition
 from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.erasing import Erasure
@@ -28,6 +28,7 @@ from gateway.domain.roster import Absence, Assignment, OnCall, Swap, SwapState
 from gateway.domain.shifts import Shift
 from gateway.domain.tokens import Role, Token
 from gateway.domain.trunks import Registration, Trunk
+from gateway.domain.webhooks import Webhook
 from gateway.ports import Committed
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
