@@ -1,5 +1,5 @@
 """The commands for the admin who installs this alone: people and rosters, agencies, callbacks, reports, recordings,
-how long they are kept, legal holds, exports, erasures, tokens, the audit log.
+how long they are kept, legal holds, exports, erasures, tokens, the audit log, webhooks.
 
 Counterpart: `gateway/api/`. Each command asks the REST API and nothing else, so that whatever is done here is checked,
 logged and told as if anybody had asked. Only those of `vault`, backups and Asterisk's console are about this machine:
@@ -41,6 +41,7 @@ from gateway.cli import (
     tokens,
     trunks,
     vault,
+    webhooks,
 )
 from gateway.cli.client import Failed, Problem, open_api, token_for
 from gateway.cli.command import FAILED, OK, Commands, Desk, Reply
@@ -65,6 +66,7 @@ SUBJECTS = (
     tokens,
     audit,
     alarms,
+    webhooks,
     vault,
     backups,
     console,

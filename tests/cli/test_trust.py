@@ -1,10 +1,11 @@
-"""`gateway112 token …` and `audit`: who may ask, and who did what."""
+"""`gateway112 token …`, `audit` and `webhook …`: who may ask, who did what, and who is told."""
 
 import sqlite3
 
 import pytest
 
-from tests.api.house import House
+from tests.api.house import House, until
+from tests.api.receiver import receiving
 from tests.cli.typed import Typed
 
 
@@ -125,3 +126,41 @@ async def test_an_audit_log_that_somebody_changed_is_a_failure_that_names_the_pl
 
     assert said.status == 1
     assert "The audit log is BROKEN: entry 2 does not follow from the one before it" in said.err
+
+
+async def test_another_program_is_told_of_events_and_its_secret_is_shown_once(house: House, typed: Typed) -> None:
+    async with receiving() as receiver:
+        nobody = await typed.good("webhook list")
+        made = await typed.good("webhook add", receiver.url, "call.arrived", "call.ended")
+        secret, id_ = made.out.split("\n\n")[1].strip(), made.words.rpartition(" ")[2].rstrip(".")
+        listed = await typed.good("webhook list")
+        [stored] = await house.context.store.webhooks()
+        removed = await typed.good("webhook remove", id_)
+        again = await typed("webhook remove", id_)
+
+    assert "Nobody is told of events. Tell somebody: gateway112 webhook add URL" in nobody.words
+    assert f"From now on call.arrived, call.ended is posted to {stored.url}, signed with:" in made.words
+    assert (stored.secret, stored.id) == (secret, id_)
+    assert listed.row(id_)[:3] == [id_, stored.url, "call.arrived"]
+    assert listed.row(id_)[-1] == "ready"
+    assert secret not in listed.out
+    assert f"Nothing more is posted to {stored.url}." in removed.words
+    assert again.status == 1
+    assert f"There is no webhook {id_}" in again.err
+
+
+async def test_a_receiver_that_takes_nothing_is_listed_with_the_reason(house: House, typed: Typed) -> None:
+    async with receiving(*[503] * 10_000) as receiver:
+        await typed.good("webhook add", receiver.url)
+        await house.answered_call()
+        await until(lambda: any(each.last_error for each in house.context.deliveries.standings.values()))
+        listed = await typed.good("webhook list")
+
+    assert "FAILS since " in listed.words
+    assert "HTTP 503" in listed.words
+
+
+async def test_what_is_no_type_of_event_is_refused_by_name(typed: Typed) -> None:
+    said = await typed("webhook add http://127.0.0.1:9/ call.began")
+    assert said.status == 1
+    assert "types/0: is no type of event; GET /v1/event-types lists them" in said.err
