@@ -8,12 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from gateway.store import database
 
 pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
+
+settings.register_profile("roving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("roving"), derandomize=True)
+settings.load_profile("same")
+"""What hypothesis makes up is the same each time, so that a failure is the change's; and nothing is timed, for another
+program may have the processor. `--hypothesis-profile=roving` makes up something new."""
 
 CALLED_CARRIERS = tuple(f"tests/calls/test_{each}.py" for each in ("callbacks", "fallback", "stories", "toll_fraud"))
 """Their carriers are called, and so listen at the one port that every centre calls."""

@@ -296,7 +296,7 @@ some_work = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 3), st.integers
 some_absences = st.lists(st.tuples(st.integers(1, 5), quarters, st.integers(1, 40)), max_size=3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(patterns=some_shifts, work=some_work, absences=some_absences, stands=st.booleans(), minimum=st.integers(1, 3))
 def test_holes_and_half_hours_are_what_a_look_at_each_quarter_finds(
     patterns: list[tuple[int, int]],

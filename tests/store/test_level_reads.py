@@ -96,7 +96,7 @@ outcomes = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["emergency", "fire"]), outcomes), max_size=12))
 async def test_both_databases_count_as_the_rule_says(
     engine: AsyncEngine, repository: Repository, reads: Reads, given: list[tuple[int, str, tuple[str, int]]]

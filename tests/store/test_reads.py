@@ -143,7 +143,7 @@ def _encoded(place: str) -> str:
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(cursor=st.text(max_size=30) | st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(_encoded))
 @example(cursor="")
 @example(cursor=_encoded("2026-11-23T12:00:00 112-1"))

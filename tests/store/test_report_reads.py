@@ -240,7 +240,9 @@ def numbers(count: CallbackCount) -> tuple[int, ...]:
 
 
 @settings(
-    deadline=None, max_examples=15, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     there=st.lists(any_given(), max_size=30),

@@ -39,7 +39,7 @@ from tests.store.values import (
 
 # each example adds to one database: nothing in these tests depends on its being empty
 on_one_database = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
