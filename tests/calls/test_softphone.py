@@ -103,3 +103,19 @@ async def test_an_answer_that_comes_while_the_tests_are_held_up_is_heard_of(cent
         asyncio.get_running_loop().call_soon(time.sleep, 1)
         call = await phone.answered("*48")
         assert call.state is baresip.CallState.ESTABLISHED
+
+
+async def test_the_transfer_key_is_refused_at_once_and_the_talk_goes_on(centre: RealCentre, api: Api) -> None:
+    """Asterisk has to say no: a phone that hears nothing ends the call after 32 s."""
+    mark = await since(api)
+    operator = await api.operator("1001", None)
+    async with a_phone(centre, "1001", operator["secret"]) as phone:
+        async with Sipp.caller(sip.caller_talks(hold_ms=3000), centre.sip_port) as carrier:
+            call = await phone.take()
+            with pytest.raises(baresip.TransferFailed) as refused:
+                await call.transfer("0811000111")
+            assert call.state is baresip.CallState.ESTABLISHED
+            assert (await carrier.result()).failed == 0
+        told = await the_call(api, mark)
+    assert "603" in str(refused.value)
+    assert (told["outcome"], told["operator"], told["hung_up_by"]) == ("answered", "1001", "caller")
