@@ -66,6 +66,7 @@ def clone() -> Iterator[Path]:
         home, programs = root / "home", root / "clone/.venv/bin"
         home.mkdir(mode=0o700)
         programs.mkdir(parents=True)
+        (root / "clone/gateway").mkdir()
         (home / "python").write_text("#!/bin/sh\n")
         (home / "python").chmod(0o755)
         (programs / "python").symlink_to(home / "python")
@@ -89,5 +90,28 @@ def test_a_python_that_the_services_user_cannot_reach_is_told_before_anything_is
     assert "Remedy: install the machine's own Python" in said.stderr
     (clone / "home").chmod(0o711)
     assert tried().returncode == 0, tried().stderr
+    programs = clone / "clone/.venv/bin"
+    programs.chmod(0o700)
+    assert f"Remedy: cd {clone}/clone && chmod o+rx . var && chmod -R o+rX .venv gateway" in tried().stderr
+    programs.chmod(0o755)
     (clone / "clone").chmod(0o700)
-    assert f"{clone}/clone is shut to that user (root, mode 0700)" in tried().stderr
+    said = tried().stderr
+    assert f"{clone}/clone is shut to that user (root, mode 0700)" in said
+    assert f"Remedy: cd {clone}/clone && " in said, "what the centre keeps in the clone's var/ stays shut"
+    (clone / "clone").chmod(0o755)
+    clone.chmod(0o700)
+    assert f"Remedy: chmod o+x {clone}\n" in tried().stderr
+
+
+@pytest.mark.parametrize("hidden", ["/home", "/root", "/run/user"])
+def test_what_the_units_hide_is_told_however_open_it_is(clone: Path, hidden: str) -> None:
+    programs = clone / "clone/.venv/bin"
+    (programs / "python").unlink()
+    (programs / "python").symlink_to(f"{hidden}/siti/.pyenv/bin/python3")
+    argv = [clone / "clone/setup/runs-as.sh", "nobody"]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    assert said.returncode == 1
+    assert f"nothing that lies in {hidden} (ProtectHome), and {hidden}/siti/.pyenv/bin/python3 does." in said.stderr
+    assert "Remedy: install the machine's own Python" in said.stderr
+    for name in UNITS:
+        assert "ProtectHome=yes" in (PROJECT / "setup/systemd" / name).read_text()

@@ -27,8 +27,8 @@ def on() -> Iterator[Machine]:
     """A machine where both were set up and started as docs/operations.md says."""
     with machine() as own:
         open_home(own)
-        own(PROJECT / "setup/systemd.sh", timeout_s=150)
         show(own, SERVICES)
+        own(PROJECT / "setup/systemd.sh", timeout_s=150)
         own("systemctl", "start", *SERVICES, timeout_s=180)
         yield own
 
