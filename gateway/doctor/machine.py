@@ -20,7 +20,7 @@ from gateway.asterisk import installation, music, priority, site
 from gateway.doctor.finding import Finding, Level, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
-from gateway.vault.keys import SigningKey
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
 
 OLDEST_PYTHON = (3, 11)
 PROGRAMS = {
@@ -227,12 +227,16 @@ def _recordings(settings: Settings) -> Finding:
 
 
 def _vault(settings: Settings) -> Finding:
-    """Whether the vault's keys are there, and whether others can read them. `vault verify` looks at the recordings."""
+    """Whether the vault's keys are there and can be used, and whether others can read them. `vault verify` looks at the
+    recordings."""
     subject, signing = "vault", SigningKey(settings.vault_dir)
     secrets = [path for path in (signing.private_file, settings.vault_dir / "ring.json") if path.exists()]
-    if signing.public_file.exists() and signing.private_file not in secrets:
-        remedy = "put signing.key back from the backup: until then no recording is sealed"
-        return wrong(subject, f"the signing key is not in {settings.vault_dir}, and its public half is", remedy)
+    try:
+        signing.check()
+        KeyRing(settings.vault_dir).check()
+    except KeyMissing as error:
+        said, _, remedy = str(error).partition(". Remedy: ")
+        return wrong(subject, said, remedy)
     if readable := [str(path) for path in secrets if stat.S_IMODE(path.stat().st_mode) & 0o077]:
         return warning(subject, f"others can read {', '.join(readable)}", f"chmod 600 {' '.join(readable)}")
     if not secrets:

@@ -66,6 +66,13 @@ class SigningKey:
         self._load()
         return next((each for each in public_pems(self._folder) if is_signed(data, signature, each)), None)
 
+    def check(self) -> None:
+        """Raises KeyMissing where there is, or was, a key that cannot be used. Nothing is made. Blocking: disk."""
+        if self.private_file.exists():
+            self._read()
+        else:
+            self._refuse_lost()
+
     def _load(self) -> Ed25519PrivateKey:
         if self._key is None:
             if not self.private_file.exists():
@@ -92,16 +99,19 @@ class SigningKey:
         return key
 
     def _make(self) -> None:
+        self._refuse_lost()
+        pem = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        make_once(self.private_file, pem)
+
+    def _refuse_lost(self) -> None:
         if self.public_file.exists():
             raise KeyMissing(
                 f"the signing key {self.private_file} is not there, but its public half is. Remedy: put it back from "
                 f"the backup; where it is lost for good, give signing.pub.pem another name before .pub.pem, for what "
                 f"it signed, and a new key is made."
             )
-        pem = Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        make_once(self.private_file, pem)
 
 
 def public_pems(folder: Path) -> list[bytes]:
@@ -174,6 +184,13 @@ class KeyRing:
         self._read()
         return list(self._keys)
 
+    def check(self) -> None:
+        """Raises KeyMissing where there is, or was, a ring that cannot be used. Nothing is made. Blocking: disk."""
+        if self._file.exists():
+            self._read()
+        elif self._lock.exists() and self._lock.stat().st_size:
+            raise self._lost()
+
     def newest(self, now: datetime) -> Key:
         """The key to encrypt with, made on first use. Raises KeyMissing, also where there was a ring: whoever then put
         that back would lose a new one. Blocking: disk."""
@@ -208,10 +225,7 @@ class KeyRing:
             if is_there:
                 self._read()
             elif os.fstat(descriptor).st_size:
-                raise KeyMissing(
-                    f"the key ring {self._file} is not there, and was. Remedy: put it back from the backup; where it "
-                    f"is lost for good, and with it all that it encrypted, remove {self._lock}, and a new one is made."
-                )
+                raise self._lost()
             if always or not is_there:
                 write_whole(self._file, _ring_text(self._keys, now), mode=_PRIVATE)
                 self._read()
@@ -221,6 +235,12 @@ class KeyRing:
             return next(reversed(self._keys))
         finally:
             os.close(descriptor)
+
+    def _lost(self) -> KeyMissing:
+        return KeyMissing(
+            f"the key ring {self._file} is not there, and was. Remedy: put it back from the backup; where it is lost "
+            f"for good, and with it all that it encrypted, remove {self._lock}, and a new one is made."
+        )
 
     def _read(self) -> None:
         try:
@@ -232,7 +252,10 @@ class KeyRing:
                 f"what is encrypted."
             ) from None
         except OSError as error:
-            raise KeyMissing(f"the key ring {self._file} cannot be read: {error.strerror}") from error
+            raise KeyMissing(
+                f"the key ring {self._file} cannot be read: {error.strerror}. Remedy: give it to the user that the "
+                f"gateway runs as, mode 0600."
+            ) from error
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise KeyMissing(f"{self._file} is no key ring. Remedy: put it back from the backup.") from None
         if not keys or any(len(secret) != KEY_BYTES for secret in keys.values()):

@@ -22,7 +22,7 @@ from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
 from gateway.domain.evidence import Verification
 from gateway.settings import Settings, VaultSettings, load
-from gateway.vault.keys import SigningKey
+from gateway.vault.keys import KeyRing, SigningKey
 from gateway.vault.looks import Looks
 from tests.asterisk.scripted_peer import ScriptedPeer, response
 from tests.centre import RealCentre
@@ -121,7 +121,39 @@ def test_a_signing_key_that_was_lost_or_is_open_to_others_is_told(nowhere: Setti
     key.private_file.chmod(0o644)
     assert about(doctor.examine(nowhere), "vault").remedy == f"chmod 600 {key.private_file}"
     key.private_file.unlink()
-    assert about(doctor.examine(nowhere), "vault").is_wrong
+    assert "but its public half is" in wrong_of(nowhere)
+
+
+def wrong_of(settings: Settings) -> str:
+    finding = about(list(machine.look_at_traces(settings)), "vault")
+    assert finding.is_wrong
+    assert finding.remedy
+    return finding.said
+
+
+def test_a_key_ring_that_cannot_be_used_is_told(nowhere: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would hear what is encrypted, and nothing more would be sealed."""
+    SigningKey(nowhere.vault_dir).public_pem()
+    ring = nowhere.vault_dir / "ring.json"
+    KeyRing(nowhere.vault_dir).newest(datetime.now(UTC))
+    assert about(list(machine.look_at_traces(nowhere)), "vault").level is Level.OK
+    read = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path == ring:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", denied)
+        assert wrong_of(nowhere) == f"the key ring {ring} cannot be read: Permission denied"
+    whole = ring.read_bytes()
+    ring.write_text("{}\n")
+    assert wrong_of(nowhere) == f"{ring} is no key ring"
+    ring.write_bytes(whole)
+    ring.unlink()
+    assert wrong_of(nowhere) == f"the key ring {ring} is not there, and was"
+    assert not ring.exists()
 
 
 def test_what_the_nightly_looks_at_the_recordings_came_to_is_told(nowhere: Settings) -> None:
