@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway import __version__, foreground, logs
+from gateway import __version__, foreground, logs, owner
 from gateway.app import App
 from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
@@ -73,6 +73,8 @@ def serve(settings: Settings) -> int:
 def asterisk(settings: Settings) -> int:
     """Asterisk alone, in the foreground, on the configuration of this centre."""
     refuse_unfinished(settings)
+    if os.geteuid() == 0 and (said := owner.stranger(settings, "gateway112 asterisk")):
+        _tell(f"settings: paths.var: {said}. Asterisk starts all the same, and the gateway may not see its calls.")
     # it may be a machine that comes back at night: what 112 can answer without ends no start
     claimed = claim(settings, _tell)
     foreground.refuse_taken_ports(settings, foreground.ASTERISK_PORTS)
@@ -118,6 +120,8 @@ COMMANDS: Mapping[str, Callable[[Settings], int]] = {
     "doctor": examine,
 }
 
+WRITING = ("run", "serve", "probe")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit status: 0 good, 1 failed, 2 unusable settings or arguments."""
@@ -138,11 +142,22 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command in COMMANDS:
             # callers' voices are for no others on this machine: as systemd's units have it
             os.umask(os.umask(OTHERS) | OTHERS)
+            refuse_others(settings, chosen.command)
             return COMMANDS[chosen.command](settings)
         return int(import_module("gateway.cli").run(settings, chosen))
     except (SettingsError, installation.NoAsterisk, StoreAway, SchemaTooNew) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
+
+
+def refuse_others(settings: Settings, command: str) -> None:
+    """Raises SettingsError where the centre is another user's, and this one may not look at it or, as root, would leave
+    behind what that one cannot read. Asterisk is started by anybody: 112 answers first."""
+    said = owner.shut_out(settings, f"gateway112 {command}")
+    if command in WRITING and os.geteuid() == 0:  # whatever another user may not write to refuses that by itself
+        said = owner.stranger(settings, f"gateway112 {command}") or said
+    if said:
+        raise SettingsError(f"settings: paths.var: {said}.")
 
 
 def settings_for(command: str) -> Settings:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
+from gateway import owner
 from gateway.api.tls import client_context
 from gateway.cli import (
     agencies,
@@ -82,8 +83,11 @@ def add_to(commands: Commands) -> None:
 def run(settings: Settings, chosen: argparse.Namespace) -> int:
     """Does what was chosen. Returns the exit status: 0 when it was done, 1 with a sentence on stderr when not."""
     if "act" in chosen:
-        if chosen.writes and (stranger := command.stranger(settings, chosen.prog)):
-            return command.failed(chosen, stranger)
+        said = owner.shut_out(settings, f"{chosen.prog} …")
+        if chosen.writes:
+            said = owner.stranger(settings, f"{chosen.prog} …") or said
+        if said:
+            return command.failed(chosen, Failed(said))
         status: int = chosen.act(settings, chosen)
         return status
     try:

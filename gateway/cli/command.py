@@ -7,7 +7,6 @@ one.
 import argparse
 import inspect
 import os
-import pwd
 import re
 import sys
 import textwrap
@@ -23,7 +22,7 @@ from rich.console import Console, RenderableType
 
 from gateway.cli import tables
 from gateway.cli.client import Api, Failed
-from gateway.settings import CONFIG_VARIABLE, PROJECT, TOKEN_VARIABLE, Settings
+from gateway.settings import TOKEN_VARIABLE, Settings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -101,30 +100,6 @@ def act_here(commands: Commands, name: str, act: Act, *, example: str, writes: b
     )
     parser.set_defaults(act=act, prog=parser.prog, writes=writes)
     return parser
-
-
-def stranger(settings: Settings, prog: str) -> Failed | None:
-    """Why this user is not to write to the centre's run-time state: another one owns it, who could not read what this
-    one leaves there. None where that is this user or root, or it is not there yet."""
-    try:
-        owner = settings.paths.var.stat().st_uid
-    except OSError:
-        return None
-    if owner in (0, os.geteuid()):
-        return None
-    config = os.environ.get(CONFIG_VARIABLE)
-    named = f"{CONFIG_VARIABLE}={Path(config).absolute()} " if config else ""
-    return Failed(
-        f"{settings.paths.var} belongs to {_user(owner)}, and you are {_user(os.geteuid())}: what you write there the "
-        f"gateway could not read. Remedy: sudo -u {_user(owner)} {named}{PROJECT}/.venv/bin/{prog} …"
-    )
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"#{number}"  # sudo takes it so
 
 
 def failed(chosen: argparse.Namespace, error: Exception) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway import owner
 from gateway.cli import tables
 from gateway.cli.command import FAILED, OK, Commands, act_here, day, failed, subject
 from gateway.settings import Settings
@@ -78,6 +79,8 @@ def verify_vault(settings: Settings, chosen: Namespace) -> int:
 def show_key(settings: Settings, chosen: Namespace) -> int:
     """Prints the public half of the key that signs, as PEM. Whoever has it can check a signature with openssl."""
     key = SigningKey(settings.vault_dir)
+    if not key.public_file.exists() and (said := owner.stranger(settings, chosen.prog)):  # it would be made
+        return failed(chosen, PermissionError(said))
     try:
         print((key.public_file.read_bytes() if key.public_file.exists() else key.public_pem()).decode(), end="")
     except KeyMissing as error:

@@ -5,7 +5,6 @@ away while the gateway runs means is `database.py`'s.
 """
 
 import os
-import pwd
 import sqlite3
 import stat
 from contextlib import closing
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway import owner
 from gateway.settings import Settings, SettingsError
 
 LOCK_LIMIT_S = 2.0
@@ -81,18 +81,11 @@ def _refusal(found: Problem) -> SettingsError:
 
 def _not_ours(path: Path, said: str) -> Problem:
     """Of what this user may not touch."""
-    owner, user = _name(path.stat().st_uid), _name(os.geteuid())
+    whose, user = owner.name(path.stat().st_uid), owner.name(os.geteuid())
     if not os.statvfs(path).f_flag & os.ST_RDONLY:
-        own = f"chmod u+rw{'x' if path.is_dir() else ''} {path}" if owner == user else f"chown -R {user} {path}"
-        return Problem(f"{said} by {user}: it is {owner}'s", f"run the gateway as its owner, or: {own}")
+        own = f"chmod u+rw{'x' if path.is_dir() else ''} {path}" if whose == user else f"chown -R {user} {path}"
+        return Problem(f"{said} by {user}: it is {whose}'s", f"run the gateway as its owner, or: {own}")
     return Problem(f"{said}: its disk can only be read", "mount it so that it can be written to")
-
-
-def _name(user_id: int) -> str:
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return str(user_id)
 
 
 def _unreadable(file: Path) -> Problem | None:

@@ -258,7 +258,13 @@ async def test_what_writes_to_the_centres_state_is_for_its_owner_alone(
         owner = pwd.getpwnam("nobody")
         os.chown(var, owner.pw_uid, -1)
     before = sorted(var.iterdir())
-    for line in ("vault rotate", "vault move", f"backup {tmp_path}/copy --without-keys", f"restore {tmp_path}/copy"):
+    for line in (
+        "vault key",
+        "vault rotate",
+        "vault move",
+        f"backup {tmp_path}/copy --without-keys",
+        f"restore {tmp_path}/copy",
+    ):
         said = await typed(line)
         assert said.status == 1
         assert f"{var} belongs to {owner.pw_name}" in said.words

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import owner
 from gateway.asterisk import site
 from gateway.doctor import services
 from gateway.settings import Settings, SettingsError, load
@@ -82,7 +83,7 @@ def test_what_this_user_may_not_touch_is_told_with_whose_it_is(
     )
     told = refused(settings)
     assert said in told
-    assert f": it is {usable._name(os.geteuid())}'s. Remedy: run the gateway as its owner" in told
+    assert f": it is {owner.name(os.geteuid())}'s. Remedy: run the gateway as its owner" in told
 
 
 def test_a_start_on_a_corrupt_database_ends_in_words_with_the_status_of_wrong_settings(settings: Settings) -> None:

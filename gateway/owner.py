@@ -1,0 +1,75 @@
+"""Whose a centre is: the user that its gateway runs as. Whoever else writes into its run-time state leaves behind what
+that user cannot read; who may not look into it sees nothing.
+
+Counterparts: `gateway112` and its commands at this machine ask here before they touch anything; `store/usable.py` tells
+of the database's files, whoever they belong to.
+"""
+
+import os
+import pwd
+import shlex
+from pathlib import Path
+
+from gateway import charge
+from gateway.settings import CONFIG_VARIABLE, PROJECT, Settings
+
+
+def name(user_id: int) -> str:
+    """The user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
+
+
+def stranger(settings: Settings, command: str) -> str | None:
+    """Why this user is not to write to the centre's run-time state, with the remedy: another one owns it, who could not
+    read what this one leaves there. None where that is this user or root, or nobody knows yet."""
+    var, owner = settings.paths.var, _of(settings.paths.var)
+    if owner in (None, 0, os.geteuid()):
+        return None
+    own = "" if os.geteuid() else f"; or, where root is to run this centre, chown -R root {var}"
+    return (
+        f"{var} belongs to {name(owner)}, and you are {name(os.geteuid())}: what you write there the gateway could not "
+        f"read. Remedy: {_as(owner, command)}{own}"
+    )
+
+
+def shut_out(settings: Settings, command: str) -> str | None:
+    """Why this user cannot look into the centre's run-time state at all, with the remedy; None where it can."""
+    var = settings.paths.var
+    try:
+        (var / charge.FILE).stat()
+    except PermissionError:
+        owner = _of(var)
+        remedy = "open it to this user" if owner is None else _as(owner, command)
+        return f"{var} is shut to you, {name(os.geteuid())}. Remedy: {remedy}"
+    except OSError:  # it is not there yet, or whoever needs it says what is wrong with it
+        pass
+    return None
+
+
+def _of(var: Path) -> int | None:
+    """The user that the centre's gateway runs as, by what it made when it took charge; before that by the folder, and
+    before there is one, for root alone, which may write anywhere, by the one that it is to be made in. None where
+    nobody knows."""
+    for path in (var / charge.FILE, var, *var.parents):
+        try:
+            return path.stat().st_uid
+        except PermissionError:
+            continue  # the folder that it lies in can be looked at
+        except FileNotFoundError:
+            if path == var and os.geteuid():
+                return None
+        except OSError:
+            return None
+    return None
+
+
+def _as(owner: int, command: str) -> str:
+    """The command as that user."""
+    user = name(owner)
+    config = os.environ.get(CONFIG_VARIABLE)
+    named = f"{CONFIG_VARIABLE}={Path(config).absolute()} " if config else ""
+    # sudo takes a number behind a # alone, and a shell takes that for the beginning of a remark
+    return f"sudo -u {shlex.quote(f'#{user}') if user.isdigit() else user} {named}{PROJECT}/.venv/bin/{command}"

@@ -1,0 +1,119 @@
+"""A centre is its user's: what root, or whoever is shut out, would leave behind or fail at is told first, in words."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from gateway import owner
+from gateway.__main__ import UNUSABLE, main
+from gateway.settings import Settings, load
+
+ROOT = 0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "gateway.toml").write_text("")
+    settings = load(tmp_path / "gateway.toml", {})
+    settings.paths.var.mkdir()
+    return settings
+
+
+def a_users(path: Path, user: str = "nobody") -> str:
+    """Gives it to another user than root, where this is root; returns whose it is."""
+    if os.getuid() == ROOT:
+        os.chown(path, pwd.getpwnam(user).pw_uid, -1)
+    return path.owner()
+
+
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: ROOT)
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("command", ["serve", "probe", "run"])
+def test_root_leaves_no_files_in_a_centre_of_another_user(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("GATEWAY112_CONFIG", "")
+    var = settings.paths.var
+    user, config = a_users(var), var.parent / "gateway.toml"
+    assert main(["--config", str(config), command]) == UNUSABLE
+    said = capsys.readouterr().err
+    assert f"{var} belongs to {user}, and you are root" in said
+    assert f"Remedy: sudo -u {user} GATEWAY112_CONFIG={config} " in said
+    assert f"gateway112 {command}; or, where root is to run this centre, chown -R root {var}." in said
+    assert list(var.iterdir()) == []
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_centre_that_root_alone_runs_goes_on_whoever_its_folder_belongs_to(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container without users: the folder is one of the host's perhaps."""
+    var = settings.paths.var
+    a_users(var)
+    (var / "charge").touch()
+    owners = {var / "charge": ROOT}
+    stat = Path.stat
+
+    def told(path: Path, **how: bool) -> object:
+        found = stat(path, **how)
+        return os.stat_result((*found[:4], owners.get(path, found.st_uid), *found[5:]))
+
+    monkeypatch.setattr(Path, "stat", told)
+    assert owner.stranger(settings, "gateway112 serve") is None
+    owners[var] = ROOT
+    (var / "charge").unlink()
+    assert owner.stranger(settings, "gateway112 serve") is None
+
+
+@pytest.mark.usefixtures("as_root")
+def test_root_makes_no_centre_in_another_users_folder(settings: Settings) -> None:
+    settings.paths.var.rmdir()
+    user = a_users(settings.paths.var.parent)
+    assert f"belongs to {user}" in str(owner.stranger(settings, "gateway112 restore …"))
+
+
+def test_whoever_runs_the_gateway_may_write_though_the_folder_is_another_users(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its group, say: what it makes there belongs to it."""
+    var = settings.paths.var
+    (var / "charge").touch()
+    user_id = pwd.getpwnam(a_users(var / "charge", "daemon")).pw_uid
+    if os.getuid() == ROOT:
+        a_users(var)
+    monkeypatch.setattr(os, "geteuid", lambda: user_id)
+    assert owner.stranger(settings, "gateway112 backup …") is None
+    monkeypatch.setattr(os, "geteuid", lambda: user_id + 1)
+    assert f"belongs to {pwd.getpwuid(user_id).pw_name}" in str(owner.stranger(settings, "gateway112 backup …"))
+
+
+@pytest.mark.parametrize("command", ["doctor", "serve", "asterisk", "console", "vault key"])
+def test_whoever_may_not_look_into_a_centre_is_told_whose_it_is(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("GATEWAY112_CONFIG", "")
+    var, stat = settings.paths.var, Path.stat
+
+    def shut(path: Path, **how: bool) -> os.stat_result:
+        if var in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", shut)
+    assert main(["--config", str(var.parent / "gateway.toml"), *command.split()]) in (1, UNUSABLE)
+    said = capsys.readouterr().err
+    assert f"{var} is shut to you, {owner.name(os.geteuid())}. Remedy: sudo -u {owner.name(stat(var).st_uid)} " in said
+
+
+def test_a_user_without_a_name_is_one_that_sudo_takes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody_knows(_: int) -> pwd.struct_passwd:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody_knows)
+    assert owner._as(10112, "gateway112 serve").startswith("sudo -u '#10112' ")
