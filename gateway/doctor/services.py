@@ -11,7 +11,8 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
 
 from gateway.api.tls import client_context
 from gateway.doctor.finding import Finding, ok, warning, wrong
@@ -103,14 +104,15 @@ def look_at_bucket(settings: Settings) -> Iterator[Finding]:
 
 def look_at_gateway(settings: Settings) -> Iterator[Finding]:
     """The database, and the API that rests on it."""
-    yield _sqlite(settings) if settings.database.url == "sqlite" else _postgresql(settings.database.url)
+    if (found := usable.problem(settings)) is not None:
+        yield wrong(DATABASE, found.said, found.remedy)
+    else:
+        yield _sqlite(settings) if settings.database.url == "sqlite" else _postgresql(settings.database.url)
     yield _api(settings)
 
 
 def _sqlite(settings: Settings) -> Finding:
     file = usable.file_of(settings)
-    if (found := usable.problem(settings)) is not None:
-        return wrong(DATABASE, found.said, found.remedy)
     if not file.exists():
         return warning(DATABASE, f"{file} is not there yet", "start the gateway once: `gateway112 serve` makes it")
     try:
@@ -124,8 +126,7 @@ def _sqlite(settings: Settings) -> Finding:
 
 
 def _postgresql(url: str) -> Finding:
-    parts = urlsplit(url)
-    where = f"PostgreSQL at {parts.hostname or 'its socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    where = usable.server_of(url)
     try:
         version = asyncio.run(asyncio.wait_for(_postgresql_version(url), ANSWER_S))
     except ImportError:
@@ -142,7 +143,8 @@ def _postgresql(url: str) -> Finding:
 async def _postgresql_version(url: str) -> str:
     import asyncpg  # type: ignore[import-untyped]  # here, so that the doctor works without it
 
-    connection = await asyncpg.connect(url)
+    # as the gateway reads it: a password may hold signs that end it elsewhere
+    connection = await asyncpg.connect(make_url(url).render_as_string(hide_password=False))
     try:
         return str(await connection.fetchval("SHOW server_version"))
     finally:

@@ -1,4 +1,5 @@
-"""Whether the database can be used at all by this user, and if not, why and what to do, in words. Nothing is changed.
+"""Whether the database can be used at all by this user, and if not, why and what to do, in words. What is stored there
+stays as it is.
 
 Counterparts: `gateway112 serve` ends its start with these words, and the doctor tells them. What a database that is
 away while the gateway runs means is `database.py`'s.
@@ -10,7 +11,9 @@ import stat
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway import owner
 from gateway.settings import Settings, SettingsError
@@ -18,6 +21,7 @@ from gateway.settings import Settings, SettingsError
 LOCK_LIMIT_S = 2.0
 
 DAMAGED = "put it aside with the files beside it (-wal, -shm), and restore a backup: `gateway112 restore`"
+AS_URL = "write postgresql://USER:PASSWORD@HOST:PORT/NAME, in the password %40 for an @, %3A for a : and %25 for a %"
 _BESIDE = ("", "-wal", "-shm")
 
 
@@ -30,10 +34,10 @@ class Problem:
 
 
 def problem(settings: Settings) -> Problem | None:
-    """What keeps this user from SQLite's file, or makes it none; None where nothing does, and for PostgreSQL. Blocking:
-    disk."""
+    """What keeps this user from SQLite's file, or makes it none; of PostgreSQL, whether its URL is one. None where
+    nothing does. Blocking: disk."""
     if settings.database.url != "sqlite":
-        return None
+        return None if _is_url(settings.database.url) else Problem("it is no URL of a database", AS_URL)
     file = file_of(settings)
     folder = file.parent
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
@@ -57,6 +61,20 @@ def file_of(settings: Settings) -> Path:
     return settings.paths.var / "gateway112.db"
 
 
+def server_of(url: str) -> str:
+    """PostgreSQL's server and database, as people are told: without the password, whatever signs that has."""
+    parts = make_url(url)
+    host = f"{parts.host or 'its socket'}{f':{parts.port}' if parts.port else ''}"
+    return f"PostgreSQL at {host}/{parts.database or ''}"
+
+
+def _is_url(url: str) -> bool:
+    try:
+        return "@" not in (make_url(url).host or "")  # of a password, which would be told as the host's name
+    except (ArgumentError, ValueError):
+        return False
+
+
 def refuse_unusable(settings: Settings) -> None:
     """Raises SettingsError where the database's file cannot be used."""
     if (found := problem(settings)) is not None:
@@ -68,9 +86,7 @@ def refusal(settings: Settings, words: str) -> SettingsError:
     if settings.database.url == "sqlite":
         what, remedy = f"{file_of(settings)} cannot be used", "look at its disk, and at what else works on that file"
     else:
-        parts = urlsplit(settings.database.url)
-        host = f"{parts.hostname or 'its socket'}{f':{parts.port}' if parts.port else ''}"
-        what = f"PostgreSQL at {host}{parts.path} cannot be used"
+        what = f"{server_of(settings.database.url)} cannot be used"
         remedy = "see that it runs, and takes user, password and name as they stand there: `gateway112 doctor` asks it"
     return _refusal(problem(settings) or Problem(f"{what}: {words}", remedy))
 
@@ -89,9 +105,10 @@ def _not_ours(path: Path, said: str) -> Problem:
 
 
 def _unreadable(file: Path) -> Problem | None:
-    """What SQLite itself says of the file; one that is held by another program is no problem of the file."""
+    """What SQLite itself says of the file; one that is held by another program is no problem of the file. It is opened
+    as the gateway opens it: to be read alone, one that a power cut left half written could not be put right."""
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=LOCK_LIMIT_S)) as database:
+        with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=LOCK_LIMIT_S)) as database:
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):

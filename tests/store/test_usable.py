@@ -36,7 +36,7 @@ def made(settings: Settings) -> Path:
 def refused(settings: Settings) -> str:
     with pytest.raises(SettingsError) as refusal:
         usable.refuse_unusable(settings)
-    told = services._sqlite(settings)
+    told = next(services.look_at_gateway(settings))
     assert told.is_wrong
     assert str(refusal.value) == f"settings: database.url: {told.said}. Remedy: {told.remedy}."
     return str(refusal.value)
@@ -97,11 +97,41 @@ def test_a_start_on_a_corrupt_database_ends_in_words_with_the_status_of_wrong_se
     assert "Remedy: " in line
 
 
-def test_what_a_database_said_when_it_could_not_be_opened_has_a_remedy_and_no_password(tmp_path: Path) -> None:
-    (tmp_path / "gateway.toml").write_text('[database]\nurl = "postgresql://gateway:geheim@127.0.0.1:1/calls"\n')
+def test_a_database_that_a_power_cut_left_half_written_is_put_right(settings: Settings) -> None:
+    """Before it is in WAL mode, or on a disk that has none, SQLite keeps what was before in a journal of its own."""
+    half_written = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in ("PRAGMA cache_size = 1", "CREATE TABLE calls (id)", "BEGIN"):
+    database.execute(statement)
+database.executemany("INSERT INTO calls VALUES (?)", [("9" * 900,)] * 1000)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", half_written, usable.file_of(settings)], timeout=30, check=True)
+    assert Path(f"{usable.file_of(settings)}-journal").stat().st_size
+    usable.refuse_unusable(settings)
+    with closing(sqlite3.connect(usable.file_of(settings))) as database:
+        assert database.execute("SELECT count(*) FROM calls").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("url", ["postgresql://gateway@host:port/calls", "postgresql://gateway:ge@heim@host/calls"])
+def test_what_is_no_url_is_told_how_it_is_written(settings: Settings, url: str) -> None:
+    said = refused(settings.model_copy(update={"database": settings.database.model_copy(update={"url": url})}))
+    assert "it is no URL of a database. Remedy: write postgresql://USER:PASSWORD@HOST:PORT/NAME" in said
+    assert "heim" not in said
+
+
+@pytest.mark.parametrize("password", ["geheim", "ge#heim", "1/geheim", "g?heim"])
+def test_what_a_database_said_when_it_could_not_be_opened_has_a_remedy_and_no_password(
+    tmp_path: Path, password: str
+) -> None:
+    url = f"postgresql://gateway:{password}@127.0.0.1:1/calls"
+    (tmp_path / "gateway.toml").write_text(f'[database]\nurl = "{url}"\n')
     told = str(usable.refusal(load(tmp_path / "gateway.toml", {}), "it refuses"))
     assert "settings: database.url: PostgreSQL at 127.0.0.1:1/calls cannot be used: it refuses. Remedy: see" in told
-    assert "geheim" not in told
+    assert "heim" not in told
+    found = services._postgresql(url)
+    assert (found.is_wrong, "PostgreSQL at 127.0.0.1:1/calls does not answer" in found.said) == (True, True)
 
 
 def test_a_secret_that_cannot_be_read_ends_a_start_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
