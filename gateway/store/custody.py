@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -89,11 +90,8 @@ class StoredCustody:
         query = _lasting().where(recordings.c.started_at <= until).limit(limit)
         query = query.order_by(recordings.c.started_at, recordings.c.id)
         if after is not None:
-            started_at, last_id = after
-            query = query.where(
-                (recordings.c.started_at > started_at)
-                | ((recordings.c.started_at == started_at) & (recordings.c.id > last_id))
-            )
+            # as one pair, where the index goes on: of two conditions it would begin anew with the oldest one each time
+            query = query.where(tuple_(recordings.c.started_at, recordings.c.id) > after)
         async with reading(self._engine) as connection:
             found = (await connection.execute(query)).mappings().all()
             return await _all_lasting(connection, found)

@@ -1,5 +1,6 @@
 """Recordings in the store: what waits, what was lost, those of a day, and calls without one."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -106,6 +107,18 @@ async def test_what_an_export_a_hold_or_an_erasure_asks_for_is_found_among_milli
         if "FROM recordings" in statement
     ]
     assert index in plan
+
+
+async def test_a_look_at_what_lasts_goes_on_where_it_was(engine: AsyncEngine) -> None:
+    """From page to page through millions, each hour: what was looked at is not gone through again."""
+    with asked() as statements:
+        await StoredCustody(engine).lasting(NOON, (NOON - timedelta(days=30), "112-1"), 500)
+    [plan] = [await plan_of(engine, *each) for each in statements if "FROM recordings" in each[0]]
+    if engine.dialect.name == "sqlite":
+        assert "ix_recordings_lasting ((started_at,id)>(?,?) AND started_at<?)" in plan
+    else:
+        assert "ix_recordings_lasting" in plan
+        assert re.search(r"Index Cond: .*ROW\((recordings\.)?started_at, .*\) > ROW\(", plan)
 
 
 def a_recording(number: int, state: State = State.OVER, **fields: Any) -> Recording:
