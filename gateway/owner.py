@@ -25,13 +25,13 @@ def name(user_id: int) -> str:
 def stranger(settings: Settings, command: str) -> str | None:
     """Why this user is not to write to the centre's run-time state, with the remedy: another one owns it, who could not
     read what this one leaves there. None where that is this user or root, or nobody knows yet."""
-    var, owner = settings.paths.var, _of(settings.paths.var)
+    var, owner = settings.paths.var, of(settings.paths.var)
     if owner in (None, 0, os.geteuid()):
         return None
     own = "" if os.geteuid() else f"; or, where root is to run this centre, chown -R root {var}"
     return (
         f"{var} belongs to {name(owner)}, and you are {name(os.geteuid())}: what you write there the gateway could not "
-        f"read. Remedy: {_as(owner, command)}{own}"
+        f"read. Remedy: {as_user(owner, command)}{own}"
     )
 
 
@@ -41,15 +41,15 @@ def shut_out(settings: Settings, command: str) -> str | None:
     try:
         (var / charge.FILE).stat()
     except PermissionError:
-        owner = _of(var)
-        remedy = "open it to this user" if owner is None else _as(owner, command)
+        owner = of(var)
+        remedy = "open it to this user" if owner is None else as_user(owner, command)
         return f"{var} is shut to you, {name(os.geteuid())}. Remedy: {remedy}"
     except OSError:  # it is not there yet, or whoever needs it says what is wrong with it
         pass
     return None
 
 
-def _of(var: Path) -> int | None:
+def of(var: Path) -> int | None:
     """The user that the centre's gateway runs as, by what it made when it took charge; before that by the folder, and
     before there is one, for root alone, which may write anywhere, by the one that it is to be made in. None where
     nobody knows."""
@@ -66,7 +66,7 @@ def _of(var: Path) -> int | None:
     return None
 
 
-def _as(owner: int, command: str) -> str:
+def as_user(owner: int, command: str) -> str:
     """The command as that user."""
     user = name(owner)
     config = os.environ.get(CONFIG_VARIABLE)

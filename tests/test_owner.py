@@ -8,6 +8,8 @@ import pytest
 
 from gateway import owner
 from gateway.__main__ import UNUSABLE, main
+from gateway.doctor import machine
+from gateway.doctor.finding import Level
 from gateway.settings import Settings, load
 
 ROOT = 0
@@ -111,9 +113,20 @@ def test_whoever_may_not_look_into_a_centre_is_told_whose_it_is(
     assert f"{var} is shut to you, {owner.name(os.geteuid())}. Remedy: sudo -u {owner.name(stat(var).st_uid)} " in said
 
 
+@pytest.mark.usefixtures("as_root")
+def test_the_doctor_says_that_root_sees_more_than_the_gateway(settings: Settings) -> None:
+    user = a_users(settings.paths.var)
+    [finding] = machine._user(settings)
+    assert (finding.level, f"you are root, and may read what {user}" in finding.said) == (Level.WARNING, True)
+    assert f"sudo -u {user} " in finding.remedy
+    if os.getuid() == ROOT:
+        os.chown(settings.paths.var, ROOT, -1)
+        assert list(machine._user(settings)) == []
+
+
 def test_a_user_without_a_name_is_one_that_sudo_takes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody_knows(_: int) -> pwd.struct_passwd:
         raise KeyError
 
     monkeypatch.setattr(pwd, "getpwuid", nobody_knows)
-    assert owner._as(10112, "gateway112 serve").startswith("sudo -u '#10112' ")
+    assert owner.as_user(10112, "gateway112 serve").startswith("sudo -u '#10112' ")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway import certificates
+from gateway import certificates, owner
 from gateway.asterisk import installation, music, priority, site
 from gateway.doctor.finding import Finding, Level, ok, warning, wrong
 from gateway.settings import PROJECT, Settings, SettingsError
@@ -50,6 +50,7 @@ _TURNED_AWAY = re.compile(
 def look(settings: Settings) -> Iterator[Finding]:
     """What must be there before anything can run."""
     yield ok("settings", f"read; state in {settings.paths.var}")
+    yield from _user(settings)
     yield _python()
     yield from _programs()
     yield _asterisk()
@@ -70,6 +71,16 @@ def look_at_traces(settings: Settings) -> Iterator[Finding]:
     yield _admin_token(settings)
     yield _journal(settings)
     yield _clock()
+
+
+def _user(settings: Settings) -> Iterator[Finding]:
+    """Root may read and write what the gateway's user may not: as root, all may seem well."""
+    whose = owner.of(settings.paths.var)
+    if os.geteuid() == 0 and whose:
+        remedy = f"ask as that user: {owner.as_user(whose, 'gateway112 doctor')}"
+        yield warning(
+            "user", f"you are root, and may read what {owner.name(whose)}, whose centre this is, may not", remedy
+        )
 
 
 def _python() -> Finding:
