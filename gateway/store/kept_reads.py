@@ -63,13 +63,16 @@ class KeptReads:
     async def alarms(self, *, only_standing: bool, before: int | None, limit: int) -> list[tuple[int, Alarm]]:
         """At most `limit` alarms before that number, newest first, each with its number. Raises StoreAway."""
         table = tables.alarms
-        query = select(table).order_by(table.c.id.desc()).limit(limit)
         if only_standing:
-            query = query.where(table.c.cleared_at.is_(None))
-        if before is not None:
-            query = query.where(table.c.id < before)
+            # sorted here: SQLite would go through all alarms that there ever were, for these few in their order
+            query = select(table).where(table.c.cleared_at.is_(None))
+        else:
+            query = select(table).order_by(table.c.id.desc()).limit(limit)
+            query = query if before is None else query.where(table.c.id < before)
         async with self._reading() as connection:
-            return [(row["id"], rows.alarm_of(row)) for row in (await connection.execute(query)).mappings()]
+            found = [(row["id"], rows.alarm_of(row)) for row in (await connection.execute(query)).mappings()]
+        found = [each for each in found if before is None or each[0] < before]
+        return sorted(found, key=lambda each: each[0], reverse=True)[:limit]
 
     async def audit(
         self,

@@ -311,8 +311,9 @@ class Repository:
         """The alarms that are not over, oldest first. Raises StoreAway."""
         table = tables.alarms
         async with reading(self._engine) as connection:
-            found = await connection.execute(select(table).where(table.c.cleared_at.is_(None)).order_by(table.c.id))
-            return [rows.alarm_of(row) for row in found.mappings()]
+            # sorted here: SQLite would go through all alarms that there ever were, for these few in their order
+            found = (await connection.execute(select(table).where(table.c.cleared_at.is_(None)))).mappings().all()
+            return [rows.alarm_of(row) for row in sorted(found, key=lambda row: row["id"])]
 
     async def callback(self, callback_id: int) -> Callback | None:
         """The task of that id, open or over; None where there is none. Raises StoreAway."""

@@ -15,6 +15,7 @@ from gateway.domain.recordings import Kind, Recording, Seal, State
 from gateway.ports import RecordingCounts
 from gateway.store.custody import StoredCustody
 from gateway.store.evidence_reads import StoredEvidence
+from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.store.plans import asked, plan_of
 from tests.store.test_round_trip import on_one_database
@@ -71,18 +72,23 @@ def stored(engine: AsyncEngine) -> StoredEvidence:
         (lambda stored, _: stored.counts(NOON), "ix_recordings_unsealed"),
         (lambda _, repository: repository.running_recordings(), "ix_recordings_unsealed"),
         (lambda _, repository: repository.open_calls(), "ix_calls_running"),
+        (lambda _, repository: repository.standing_alarms(), "uq_alarms_standing"),
+        (
+            lambda stored, _: Reads(stored._engine).kept.alarms(only_standing=True, before=9, limit=9),
+            "uq_alarms_standing",
+        ),
     ],
 )
 async def test_what_is_asked_at_each_start_and_all_the_time_goes_through_the_few_that_it_is_about(
     engine: AsyncEngine, stored: StoredEvidence, repository: Repository, ask: Any, index: str
 ) -> None:
-    """Not through all calls and recordings that there ever were: with millions no gateway would come up again."""
+    """Not through all calls, recordings, alarms that there ever were: with millions no gateway would come up again."""
     with asked() as statements:
         await ask(stored, repository)
     plans = [
         await plan_of(engine, statement, parameters)
         for statement, parameters in statements
-        if statement.startswith("SELECT") and ("FROM calls" in statement or "FROM recordings" in statement)
+        if statement.startswith("SELECT") and re.search(r"FROM (calls|recordings|alarms)\b", statement)
     ]
     assert index in plans[0], plans
 
