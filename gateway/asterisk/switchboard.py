@@ -37,7 +37,8 @@ from gateway.domain.holding import (
     SetPause,
     SetPenalty,
 )
-from gateway.domain.trunks import Trunk
+from gateway.domain.kept import Invalid
+from gateway.domain.trunks import Trunk, networks
 from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class AsteriskSwitchboard:
             await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             self._board.look_at_trunks(await self._told_of(trunks.values()))
-            self._board.carriers = tuple(address for trunk in trunks.values() for address in trunk.addresses)
+            self._board.carriers = _addresses(trunks.values())
             await self._forget_elsewhere(contacts)
             return Held(
                 phones=phones,
@@ -427,6 +428,17 @@ def _keep(kept: dict[str, T], key: str, value: T) -> None:
     while len(kept) >= RINGS_KEPT:
         kept.pop(next(iter(kept)))
     kept[key] = value
+
+
+def _addresses(trunks: Iterable[Trunk]) -> tuple[str, ...]:
+    """Where their calls come from. A section that somebody else wrote, or of which a power cut left the half, may name
+    no address, or all the world: that is no carrier's."""
+    found: list[str] = []
+    for trunk in trunks:
+        for address in trunk.addresses:
+            with contextlib.suppress(Invalid):
+                found += map(str, networks((address,)))
+    return tuple(found)
 
 
 def _place(queue: str, phone: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -33,6 +33,7 @@ class ToldLink:
         self.done: list[str] = []
         self.refuses: set[str] = set()
         self.places: list[Message] = []
+        self.contacts: list[Message] = []
         self.meanwhile: Callable[[], None] = lambda: None
         """Called when the places have been told, before whoever asked for them goes on."""
         self._asked = 0
@@ -51,6 +52,8 @@ class ToldLink:
         if action == "QueueStatus":
             self.meanwhile()
             return self.places
+        if action == "PJSIPShowContacts" and self.contacts:
+            return self.contacts
         raise AsteriskRefused(action, "nothing there")
 
 
@@ -66,6 +69,10 @@ def _config(there: list[Section], action_id: str) -> Message:
             (f"Line-{number:06}-{place:06}", f"{name}={value}") for place, (name, value) in enumerate(section.values)
         ]
     return Message(tuple(headers))
+
+
+def _contact(phone: str, uri: str) -> Message:
+    return Message((("Event", "ContactList"), ("ObjectName", f"{phone};@hash"), ("Uri", uri), ("Status", "Reachable")))
 
 
 @pytest.fixture
@@ -141,6 +148,24 @@ async def test_whatever_anybody_changes_in_a_file_is_seen_at_the_next_look(
     held = await switchboard.holding()
     assert held.queues == {}
     assert set(held.phones) == {"1001"}
+
+
+async def test_a_section_that_the_gateway_did_not_write_hinders_no_look(
+    switchboard: AsteriskSwitchboard, link: ToldLink
+) -> None:
+    """An engineer wrote it, or a power cut left the half of it: it is seen, and put right after the look. The phones
+    stay where they are registered, also in a network that no carrier's could be."""
+    link.files["phones"] += [
+        Section("reception", "phone", ()),
+        Section("backhoe", "carrier", (("identify/match", "10.0.0.0/8"),)),
+        Section("telkom", "carrier", (("identify/match", "203.0.113.1/24,203.0.113.9"),)),
+    ]
+    link.contacts = [_contact("1001", "sip:1001@10.1.2.3:5060")]
+    assert set((await switchboard.holding()).trunks) == {"reception", "backhoe", "telkom"}
+    assert "DBDel" not in link.done
+    link.contacts = [_contact("1001", "sip:1001@203.0.113.9:5060")]
+    await switchboard.holding()
+    assert "DBDel" in link.done
 
 
 async def test_a_file_that_was_changed_is_taken_over_also_where_asterisk_first_refuses(
