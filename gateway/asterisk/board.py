@@ -31,7 +31,7 @@ one call at a time is busy from the first ring on, which is called talking here:
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
 _TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"}
-_CONTACT_HOST = re.compile(r"^sips?:[^@]*@(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?=[:;>]|$)")
+_CONTACT_HOST = re.compile(r"^sips?:(?:[^@]*@|(?!.*@))(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?=[:;>]|$)")
 _LEADS_ON = re.compile(r";maddr=|\?", re.IGNORECASE)
 """What in an address names another one to send to: RFC 3261, 19.1.1."""
 _CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}

@@ -48,6 +48,10 @@ def test_what_tells_of_no_address_at_the_door_is_no_knock(event: Message) -> Non
     [
         ("sip:1001@203.0.113.5:5062;transport=tcp;ob", False),
         ("sips:1001@[2001:db8::7]:5061", False),
+        ("sip:203.0.113.5:5062;x-ast-orig-host=192.168.1.7:5060", False),
+        ("sip:[2001:db8::7]", False),
+        ("sip:203.0.113.9:5060", True),
+        ("sip:203.0.113.5:5062@sbc.example", True),
         ("sip:0811000111@203.0.113.9:5060", True),
         ("sip:1001@203.0.113.5:5060;MADDR=203.0.113.9", True),
         ("sip:1001@203.0.113.5:5060?Route=%3Csip:203.0.113.9%3Blr%3E", True),
