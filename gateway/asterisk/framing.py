@@ -29,6 +29,8 @@ _MESSAGE_END: Final = b"\r\n\r\n"
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]+")  # printable ASCII: no blank, no colon
 _ENDS_A_LINE: Final = re.compile(r"[\r\n\0]")
 _HEAD: Final = ("Event", "Privilege", "Timestamp", "SystemName")
+_OF_DEBUGGING: Final = frozenset({"SequenceNumber", "File", "Line", "Func"})
+"""What stands in that head too while somebody has had Asterisk tell it (`manager set debug on`)."""
 _FOR_WHOM: Final = re.compile(r"[a-z,]+,all")
 
 
@@ -53,7 +55,8 @@ class Message:
         """Whether it is an event that Asterisk tells of its own accord: such a one says for whom it is (`Privilege:
         call,all`), when it was and by which Asterisk, before anything that others chose; only FullyBooted may lack the
         latter two. A number, of 79 signs, or a stranger's name, of 36, has no room for that and for a lie as well."""
-        names = tuple(name for name, _ in self.headers[: len(_HEAD)])
+        begins = self.headers[: len(_HEAD) + len(_OF_DEBUGGING)]
+        names = tuple(name for name, _ in begins if name not in _OF_DEBUGGING)[: len(_HEAD)]
         is_head = names == _HEAD or (self.name == "FullyBooted" and names[:2] == _HEAD[:2])
         return is_head and _FOR_WHOM.fullmatch(self.headers[1][1]) is not None
 

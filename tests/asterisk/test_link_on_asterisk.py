@@ -115,6 +115,18 @@ async def test_a_link_asks_lists_and_hears_and_its_refusals_are_asterisks_own(pe
     assert note.get("Text") == 'Siti 🚒 \x01\x1b\t"quoted", ünïcode'
 
 
+async def test_events_are_heard_also_while_somebody_has_asterisk_tell_where_each_comes_from(
+    peer: RealPeer, ear: Ear
+) -> None:
+    async with running(peer, ear) as link:
+        await link.ask("Command", ("Command", "manager set debug on"))
+        await link.ask("UserEvent", ("UserEvent", "Note"))
+        await until(lambda: "UserEvent" in ear.names())
+        assert link.counters.strays == 0
+    (note,) = (message for message in ear.events if message.name == "UserEvent")
+    assert note.get("Line").isdigit(), "that is what it tells more"
+
+
 async def test_an_originated_call_is_answered_at_once_and_carries_every_variable(peer: RealPeer, ear: Ear) -> None:
     async with running(peer, ear) as link:
         answer = await link.ask(
