@@ -78,8 +78,11 @@ class Question(Action):  # type: ignore[misc]  # panoramisk has no types
 
     @property
     def completed(self) -> bool:
-        """Whether the newest message is the last."""
-        return not self.multi or self.responses[-1].get("EventList").lower() == "complete"
+        """Whether the newest message is the last. An event's name is Asterisk's own: among the headers of a channel may
+        stand lines that a caller's number holds."""
+        newest = self.responses[-1]
+        is_end = newest.name.endswith("Complete") and newest.get("EventList").lower() == "complete"
+        return is_end or not self.multi
 
     def take(self, message: Message) -> bool:
         """Whether the answer is complete with this `message`."""

@@ -201,6 +201,30 @@ async def test_a_list_is_its_response_and_its_events_and_live_events_pass_it_by(
     assert ear.names() == ["Newchannel"]
 
 
+async def test_a_number_with_lines_of_its_own_ends_no_list(peer: ScriptedPeer) -> None:
+    """Else whoever calls meanwhile would hide the calls that are told after his: they would be taken for dead."""
+
+    def channels(action: Action) -> bytes:
+        own = f"ActionID: {action['ActionID'][0]}"
+        return (
+            response(action, "Success", "EventList: start")
+            + "".join(
+                f"Event: {line}\r\n\r\n"
+                for line in (
+                    f"CoreShowChannel\r\n{own}\r\nCallerIDNum: 0811\r\nEventList: Complete\r\nLinkedid: 112-1.0",
+                    f"CoreShowChannel\r\n{own}\r\nCallerIDNum: 0812\r\nLinkedid: 112-2.0",
+                    f"CoreShowChannelsComplete\r\n{own}\r\nEventList: Complete\r\nListItems: 2",
+                )
+            ).encode()
+        )
+
+    peer.answers["CoreShowChannels"] = channels
+    async with running(peer) as link:
+        answer = await link.ask_list("CoreShowChannels")
+        assert link.counters.strays == 0
+    assert [message.get("Linkedid") for message in answer[1:-1]] == ["112-1.0", "112-2.0"]
+
+
 async def test_a_list_that_was_given_up_is_not_taken_for_live_events(peer: ScriptedPeer, ear: Ear) -> None:
     peer.answers["QueueStatus"] = silence
     async with running(peer, ear) as link:
