@@ -52,6 +52,7 @@ class Keeper:
         self._looked_at: datetime | None = None
         self._due_s = 0.0
         self._defects = Defects("watch_broken")
+        self._defects_of_looks = Defects("look_broken")
 
     def touch(self) -> None:
         """Somebody changed what Asterisk holds, or may have. Never waits."""
@@ -105,6 +106,9 @@ class Keeper:
             wait_s = RETRY_S
             with contextlib.suppress(StoreAway):  # the journal's follower resumes too, once it has a record
                 await self._resume()
+        except Exception as error:  # noqa: BLE001  # as one of the watch: what is told of calls and the API go on
+            self._defects_of_looks.tell(error)
+            self._looked_at = self._clock()  # the next one comes in its time
         self._due_s = time.monotonic() + wait_s
 
     async def _tick(self) -> None:

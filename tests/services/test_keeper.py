@@ -163,6 +163,23 @@ async def test_a_defect_of_the_watch_is_logged_once_and_ends_nothing(
     assert await quiet(kept) == looks + 1
 
 
+async def test_a_defect_of_a_look_is_logged_once_and_ends_nothing(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    await quiet(kept)
+    kept.level.failure = ZeroDivisionError("a trunk without an address")
+    for _ in range(2):
+        looks, ticks = kept.level.looks, kept.ticks
+        kept.keeper.touch()
+        await until(lambda before=looks: kept.level.looks == before + 1)  # type: ignore[misc]
+        await until(lambda before=ticks: kept.ticks > before + 5)  # type: ignore[misc]
+    [told] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.message == "look_broken"
+    assert "a trunk without an address" in caplog.text
+    kept.level.failure = None
+    kept.keeper.touch()
+    looks = kept.level.looks
+    await until(lambda: kept.level.looks == looks + 1)
+
+
 async def test_a_look_that_left_the_members_alone_is_followed_soon_by_another(kept: Kept) -> None:
     await until(lambda: kept.level.looks >= 1)
     kept.level.is_behind = True
