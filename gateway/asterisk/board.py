@@ -104,12 +104,13 @@ class Board:
         """Takes a whole PJSIPShowContacts: what is registered, which no trunk is."""
         self.phone_addresses = frozenset(filter(None, map(_phone_host, contacts)))
 
-    def look_at_trunks(self, told: Iterable[Message]) -> None:
+    def look_at_trunks(self, told: Iterable[Message], registering: Iterable[str] = ()) -> None:
         """Takes a PJSIPShowEndpoint of each trunk that is asked whether it is there, and a whole
-        PJSIPShowRegistrationsOutbound."""
+        PJSIPShowRegistrationsOutbound. `registering` are the trunks that have a registration: Asterisk lists none whose
+        server it cannot read."""
         before = self._trunks_up, self._registered
         self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
-        self._registered = {}
+        self._registered = dict.fromkeys(registering, False)
         for event in told:
             if event.name == "ContactStatusDetail" and event.get("AOR") not in self._heard_trunks:
                 self._contact(event.get("AOR"), event.get("Status"))

@@ -129,7 +129,8 @@ class AsteriskSwitchboard:
             self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
-            self._board.look_at_trunks(await self._told_of(trunks.values()))
+            registering = [trunk.name for trunk in trunks.values() if trunk.registration]
+            self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
             self._board.carriers = _addresses(trunks.values())
             await self._forget_elsewhere(contacts)
             return Held(

@@ -96,6 +96,8 @@ def test_a_registration_is_the_trunks_whose_carrier_was_asked() -> None:
     board.look_at_trunks([registration("telkom-reg-0", "Registered"), registration("a-reg-b-reg-0", "Rejected")])
     assert board.trunks_registered == {"telkom": True, "a-reg-b": False}
     assert board.changes > before
+    board.look_at_trunks([], ["telkom"])
+    assert board.trunks_registered == {"telkom": False}, "Asterisk could not read its server"
     board.look_at_trunks([])
     assert board.trunks_registered == {}
 
