@@ -15,16 +15,19 @@ from gateway.api.operators import trouble
 from gateway.api.resources import KeptModel, Subject, given, routes_of
 from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.tokens import May
-from gateway.domain.trunks import CODECS, NAME_PATTERN, Registration, Trunk
+from gateway.domain.trunks import CODECS, NAME_PATTERN, SERVER_PATTERN, Registration, Trunk
 
-Host = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.:-]{1,253}$")]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)]
 
 
 class NewRegistration(Body):
     """Where the centre registers, for a carrier that wants it."""
 
-    server: Annotated[Host, Field(description="The carrier's registrar: a host, or host:port.")]
+    server: Annotated[
+        str,
+        StringConstraints(pattern=SERVER_PATTERN),
+        Field(description="The carrier's registrar: a host, or host:port."),
+    ]
     username: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.+-]{1,64}$")]
     password: Annotated[Secret, Field(description="Written only: no answer shows it.")]
 

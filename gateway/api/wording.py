@@ -9,6 +9,7 @@ from gateway.api.models import PRINTABLE
 from gateway.domain.blocks import NUMBER_PATTERN
 from gateway.domain.operators import PHONE_PATTERN
 from gateway.domain.queues import NAME_PATTERN
+from gateway.domain.trunks import SERVER_PATTERN
 
 WORDS: Mapping[str, str] = {
     PRINTABLE: "without line ends, tabs and other control characters",
@@ -23,7 +24,7 @@ WORDS: Mapping[str, str] = {
     r"^[A-Za-z0-9][A-Za-z0-9 -]{0,39}$": "letters, digits, blanks and hyphens, 40 at most, a letter or digit first",
     r"^[a-z0-9-]{1,40}$": "small letters, digits and hyphens, 40 at most",
     r"^[0-9A-Fa-f.:/]{3,64}$": "an IPv4 address, or an IPv6 network of 64 bits",
-    r"^[0-9A-Za-z.:-]{1,253}$": "an address or a host's name",
+    SERVER_PATTERN: "a host's name or an IPv4 address, and :port where that is another than 5060",
     r"^[0-9A-Za-z_.+-]{1,64}$": "letters, digits and _ . + -, 64 at most",
     r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$": "a time of day, such as 06:30",
     r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}$": "a day such as 2026-08-17, in the years 2000 to 2199",

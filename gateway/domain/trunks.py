@@ -14,6 +14,12 @@ from gateway.domain.kept import Invalid, Kept
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
 """A trunk's name begins with a letter and a phone's number is digits, so that the two never meet."""
 
+SERVER_PATTERN = (
+    r"^[0-9A-Za-z.-]{1,253}"
+    r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
+)
+"""Of any other Asterisk makes no registration, or goes on with the one before."""
+
 CODECS = (
     *("alaw", "ulaw", "g722", "opus", "gsm", "g726", "g726aal2", "speex", "speex16", "speex32"),
     *("adpcm", "lpc10", "slin", "slin16", "codec2"),

@@ -243,6 +243,16 @@ async def test_a_trunks_password_is_told_to_nobody(house: House) -> None:
         assert "p4ssw0rd" not in (await house.get(path)).text
 
 
+@pytest.mark.parametrize("server", ["10.0.0.1:65536", "10.0.0.1:", "2001:db8::1", "sip.example:5060:5060", ":5060"])
+async def test_a_registrar_that_asterisk_could_not_read_is_refused(house: House, server: str) -> None:
+    """It would go on with the registration that it has, or have none."""
+    registration = {"server": server, "username": "112", "password": "p4ssw0rd"}
+    reply = await house.patch("/v1/trunks/1", {"registration": registration})
+    assert (reply.status, reply.fields) == (422, ["/registration/server"])
+    known = await house.patch("/v1/trunks/1", {"registration": {**registration, "server": "sip-1.example.id:65535"}})
+    assert known.status == 200
+
+
 async def test_a_hole_that_a_change_makes_is_told_with_its_time_and_can_be_allowed(house: House) -> None:
     await house.post("/v1/operators", {"name": "Siti", "phone": "1001"})
     await house.post("/v1/shifts", {**SHIFT, "start": "00:00", "end": "12:00"})
