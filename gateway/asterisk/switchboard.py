@@ -369,7 +369,9 @@ class AsteriskSwitchboard:
         of them is seen at the next look, and written again."""
         for start in range(0, len(edits), EDITS_AT_ONCE):
             part = edits[start : start + EDITS_AT_ONCE]
-            numbered = [(f"{name}-{index:06d}", value) for index, edit in enumerate(part) for name, value in edit]
+            numbered = [
+                (f"{name}-{index:06d}", _kept(name, value)) for index, edit in enumerate(part) for name, value in edit
+            ]
             await self._link.ask("UpdateConfig", ("SrcFilename", file), ("DstFilename", file), *numbered)
 
 
@@ -409,6 +411,11 @@ def _file_of(command: Command) -> str:
     if isinstance(command, ChangeBans):
         return BANNED_FILE
     return QUEUES_FILE if isinstance(command, _OF_QUEUES) else PHONES_FILE
+
+
+def _kept(name: str, value: str) -> str:
+    """What has Asterisk write that value: it takes one > off the front of it (`name => value`), as of a password."""
+    return f">{value}" if name == "Value" and value.startswith(">") else value
 
 
 def _own_line(line: str, ring_s: int, number: str, name: str) -> tuple[tuple[str, str], ...]:

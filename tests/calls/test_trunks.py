@@ -47,11 +47,15 @@ async def test_a_registration_that_the_carrier_takes_is_told_and_one_that_it_doe
 ) -> None:
     path = f"/v1/trunks/{(await telkomsel(own_api))['id']}"
     assert (await telkomsel(own_api))["is_registered"] is None
+    kept = own_centre.settings.asterisk_dir / "etc/pjsip_wizard.conf"
     async with Sipp(sip.carrier_answers("REGISTER"), address=CARRIER) as carrier:
-        account = {"server": f"{CARRIER}:{carrier.port}", "username": "sidoarjo", "password": "secret"}
+        account = {"server": f"{CARRIER}:{carrier.port}", "username": "sidoarjo", "password": ">s;=>,\\"}
         await own_api.send("PATCH", path, {"registration": account})
+        written = kept.stat().st_mtime_ns
         await begun_anew(own_centre)
         await told(own_api, lambda trunk: trunk["is_registered"] is True, path)
+    assert kept.stat().st_mtime_ns == written, "at the next look nothing was to be put right"
+    assert re.search(r"^ password +: >s;=>,\\$", own_centre.cli("pjsip show auth telkomsel-oauth"), re.MULTILINE)
     held = own_centre.cli("pjsip show registration telkomsel-reg-0")
     assert re.search(r"max_retries +: 2000000000\b", held), held
     assert re.search(r"auth_rejection_permanent +: false", held), held
