@@ -17,7 +17,8 @@ from gateway.domain.encryption import SoundEncryption, Transport
 from gateway.domain.tokens import May
 from gateway.domain.trunks import CODECS, NAME_PATTERN, SERVER_PATTERN, Registration, Trunk
 
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)]
+Secret = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128, pattern=PRINTABLE)]
+"""Asterisk keeps no blank at either end: with one it would be told anew at every look."""
 
 
 class NewRegistration(Body):

@@ -232,7 +232,7 @@ async def test_a_trunks_password_is_told_to_nobody(house: House) -> None:
         "name": "bolt",
         "carrier": "Bolt",
         "addresses": ["10.0.0.1"],
-        "registration": {"server": "10.0.0.1", "username": "112", "password": "p4ssw0rd"},
+        "registration": {"server": "10.0.0.1", "username": "112", "password": " p4ssw0rd "},
     }
     made = await house.post("/v1/trunks", body)
     renamed = await house.patch(made.headers["Location"], {"carrier": "Bolt Ltd"})
