@@ -106,8 +106,8 @@ class Board:
 
     def look_at_trunks(self, told: Iterable[Message], registering: Iterable[str] = ()) -> None:
         """Takes a PJSIPShowEndpoint of each trunk that is asked whether it is there, and a whole
-        PJSIPShowRegistrationsOutbound. `registering` are the trunks that have a registration: Asterisk lists none whose
-        server it cannot read."""
+        PJSIPShowRegistrationsOutbound. `registering` are the trunks that have a registration: Asterisk lists none that
+        it could not make, as over TLS where the centre has none."""
         before = self._trunks_up, self._registered
         self._trunks_up = {name: is_up for name, is_up in self._trunks_up.items() if name in self._heard_trunks}
         self._registered = dict.fromkeys(registering, False)

@@ -97,7 +97,7 @@ def test_a_registration_is_the_trunks_whose_carrier_was_asked() -> None:
     assert board.trunks_registered == {"telkom": True, "a-reg-b": False}
     assert board.changes > before
     board.look_at_trunks([], ["telkom"])
-    assert board.trunks_registered == {"telkom": False}, "Asterisk could not read its server"
+    assert board.trunks_registered == {"telkom": False}, "Asterisk could not make it"
     board.look_at_trunks([])
     assert board.trunks_registered == {}
 

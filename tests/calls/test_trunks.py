@@ -48,9 +48,15 @@ async def test_a_registration_that_the_carrier_takes_is_told_and_one_that_it_doe
     path = f"/v1/trunks/{(await telkomsel(own_api))['id']}"
     assert (await telkomsel(own_api))["is_registered"] is None
     kept = own_centre.settings.asterisk_dir / "etc/pjsip_wizard.conf"
+    # this centre has no TLS: Asterisk makes no registration of it, and has none to tell of
+    over_tls = {"registration": {"server": CARRIER, "username": "sidoarjo", "password": "secret"}, "transport": "tls"}
+    await own_api.send("PATCH", path, over_tls)
+    await begun_anew(own_centre)
+    await told(own_api, lambda trunk: trunk["is_registered"] is False, path)
+    assert "telkomsel" not in own_centre.cli("pjsip show registrations")
     async with Sipp(sip.carrier_answers("REGISTER"), address=CARRIER) as carrier:
         account = {"server": f"{CARRIER}:{carrier.port}", "username": "sidoarjo", "password": ">s;=>,\\"}
-        await own_api.send("PATCH", path, {"registration": account})
+        await own_api.send("PATCH", path, {"registration": account, "transport": "udp"})
         written = kept.stat().st_mtime_ns
         await begun_anew(own_centre)
         await told(own_api, lambda trunk: trunk["is_registered"] is True, path)
