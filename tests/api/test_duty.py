@@ -253,6 +253,18 @@ async def test_a_registrar_that_asterisk_could_not_read_is_refused(house: House,
     assert known.status == 200
 
 
+async def test_a_trunk_that_is_asked_no_more_and_has_no_registration_any_more_is_told_so_at_once(house: House) -> None:
+    """Asterisk was looked at before the change."""
+    registration = {"server": "10.0.0.1", "username": "112", "password": "p4ssw0rd"}
+    await house.patch("/v1/trunks/1", {"registration": registration, "is_asked": True})
+    line = house.services.line
+    line.trunks_up, line.trunks_registered = {"telkomsel": False}, {"telkomsel": False}
+    there = (await house.get("/v1/trunks/1")).json
+    assert (there["is_up"], there["is_registered"]) == (False, False)
+    gone = (await house.patch("/v1/trunks/1", {"registration": None, "is_asked": False})).json
+    assert (gone["is_up"], gone["is_registered"]) == (None, None)
+
+
 async def test_a_hole_that_a_change_makes_is_told_with_its_time_and_can_be_allowed(house: House) -> None:
     await house.post("/v1/operators", {"name": "Siti", "phone": "1001"})
     await house.post("/v1/shifts", {**SHIFT, "start": "00:00", "end": "12:00"})
