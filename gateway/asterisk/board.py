@@ -4,6 +4,7 @@ Counterpart: Asterisk's queue events over AMI keep it between two full looks (Qu
 """
 
 import functools
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -192,7 +193,14 @@ def leads_elsewhere(uri: str, carriers: tuple[str, ...]) -> bool:
 
 @functools.lru_cache(1024)
 def _is_a_carriers(carriers: tuple[str, ...], host: str) -> bool:
-    return has_address(carriers, host)
+    """Whether it is a carrier's, or an address in a form that only the system's resolver reads: 3405803785 and
+    203.0.113.011 are 203.0.113.9, too."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return has_address(carriers, str(mapped or address))
 
 
 def _phone_host(contact: Message) -> str:

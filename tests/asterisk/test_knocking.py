@@ -56,6 +56,10 @@ def test_what_tells_of_no_address_at_the_door_is_no_knock(event: Message) -> Non
         ("sip:1001@203.0.113.5:5060;MADDR=203.0.113.9", True),
         ("sip:1001@203.0.113.5:5060?Route=%3Csip:203.0.113.9%3Blr%3E", True),
         ("sip:0811000111@sbc.example", True),
+        ("sip:0811000111@3405803785:5060", True),
+        ("sip:0811000111@203.0.113.011:5060", True),
+        ("sip:0811000111@203.28937", True),
+        ("sip:0811000111@[::ffff:203.0.113.9]", True),
     ],
 )
 def test_a_phone_that_would_be_rung_elsewhere_is_known(uri: str, is_so: bool) -> None:

@@ -146,6 +146,8 @@ async def test_a_phone_is_rung_where_it_registered_from_and_nowhere_else(
     for contact in (
         "sip:x@a>;expires=0,<sip:0811000111@127.0.0.12:5060",
         "sip:x@a>;expires=0,<sip:0811000111@localhost:5060",
+        "sip:x@a>;expires=0,<sip:0811000111@2130706444:5060",
+        "sip:x@a>;expires=0,<sip:0811000111@127.0.014:5060",
         "sip:0811000111@x;maddr=127.0.0.12",
     ):
         assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
