@@ -3,6 +3,7 @@
 Counterpart: `soak.py`, which samples; `tests/bench/test_leaks.py` shows that a leak fails and what is level does not.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ LEAST_S = 1200.0
 """What was looked at for less is not judged: a step of the allocator would be a slope."""
 MOST_GROWTH = 0.03
 """In two hours at 5 calls/s a leak of 200 bytes a call is more than that of 130 MB."""
+KNOWN_PART = 0.9
+"""What was known at fewer looks than that is not level because nobody knows."""
 MOST_POINTS = 400
 """So many are compared with one another at most."""
 
@@ -24,6 +27,7 @@ class Verdict(StrEnum):
     LEVEL = "level"
     GROWS = "GROWS"
     TOO_SHORT = "too short to say"
+    UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,11 @@ class Trend:
 def trend(points: Sequence[tuple[float, float]], *, floor: float) -> Trend:
     """The trend of (seconds, value), by the median of the slopes between any two of them (Theil and Sen): a few spikes,
     a garbage collection, one step weigh nothing. It grows where that comes to more than MOST_GROWTH of the median, and
-    to more than `floor`, in its own unit."""
-    if len(points) < 3:
-        return Trend(float("nan"), float("nan"), float("nan"), 0.0, Verdict.TOO_SHORT)
+    to more than `floor`, in its own unit. A value that is NaN was not known then: of too many of them nothing is said."""
+    looks, points = len(points), [(at, value) for at, value in points if not math.isnan(value)]
+    if looks < 3 or len(points) < max(3, KNOWN_PART * looks):
+        verdict = Verdict.TOO_SHORT if looks < 3 else Verdict.UNKNOWN
+        return Trend(float("nan"), float("nan"), float("nan"), 0.0, verdict)
     warm = points[0][0] + min(WARM_UP_PART * (points[-1][0] - points[0][0]), LONGEST_WARM_UP_S)
     after = [(at, value) for at, value in points if at >= warm]
     few = after[:: max(1, len(after) // MOST_POINTS)]

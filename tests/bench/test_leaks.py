@@ -1,5 +1,6 @@
 """The rule that judges a soak: a leak fails, and what is level does not, whatever noise there is on it."""
 
+import math
 import random
 
 import pytest
@@ -40,6 +41,18 @@ def test_a_leak_of_one_file_in_ten_minutes_fails_and_one_more_file_does_not() ->
     assert trend(leaking, floor=3).verdict is Verdict.GROWS
     step = [(float(at), 60.0 + (at > 4000)) for at in range(0, TWO_HOURS_S, EVERY_S)]
     assert trend(step, floor=3).verdict is Verdict.LEVEL
+
+
+def test_what_was_not_known_at_a_look_hides_no_leak_and_makes_none() -> None:
+    for leak, verdict in ((200, Verdict.GROWS), (0, Verdict.LEVEL)):
+        points = [(at, math.nan if place % 20 == 7 else value) for place, (at, value) in enumerate(series(leak))]
+        assert trend(points, floor=FLOOR).verdict is verdict
+
+
+def test_what_was_hardly_ever_known_is_not_level() -> None:
+    assert trend([(at, math.nan) for at, _ in series(0)], floor=FLOOR).verdict is Verdict.UNKNOWN
+    half = [(at, value if place % 2 else math.nan) for place, (at, value) in enumerate(series(0))]
+    assert trend(half, floor=FLOOR).verdict is Verdict.UNKNOWN
 
 
 def test_what_shrinks_is_level() -> None:
