@@ -6,9 +6,9 @@ Counterparts: `overload.py` and `soak.py`; the traffic and the count of calls ar
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import aiohttp
 
 from bench.sides import Say, make_operators
 from chaos import conservation
-from chaos.conservation import Json, Kind, Told, Troubles
+from chaos.conservation import Finding, Json, Kind, Told, Troubles
 from chaos.traffic import Traffic
 from tests.centre import Api, RealCentre, real_centre
 
@@ -25,6 +25,9 @@ RTP = {"first_port": 10_000, "last_port": 25_999}
 TOLD_LIMIT_S = 60.0
 LOOK_S = 2.0
 UNAVAILABLE = 503
+WAITING = "gateway112_recordings_waiting"
+STILL_LIMIT_S = 90.0
+"""The vault's worker is waited for as long as it still seals something."""
 ANSWER_LIMIT_S = 3.0
 """A gateway that takes longer over health or metrics is told as away."""
 
@@ -80,17 +83,53 @@ async def metrics(api: Api) -> Mapping[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
 
-async def counted(on: Ground, troubles: Troubles) -> tuple[Mapping[Kind, list[str]], Sequence[Json]]:
-    """What the fault campaign's check finds wrong, in words, with all calls that SIPp saw come to an end: code that
-    shares nothing with the gateway. A call that Asterisk refused or never answered is none; `troubles` say when it was
-    late itself. What happened is told a moment after SIPp saw it: that is waited for."""
+async def recordings(api: Api) -> list[Json]:
+    """All of them, as the API tells them."""
+    items: list[Json] = []
+    page = await api.get("/v1/recordings", limit=200)
+    items += page["items"]
+    while page["next"]:
+        page = await api.get("/v1/recordings", limit=200, cursor=page["next"])
+        items += page["items"]
+    return items
+
+
+async def sealed(api: Api, tell: Callable[[float], None]) -> None:
+    """Returns once no recording waits to be sealed, or their number falls no more. The vault's worker takes only what
+    the processor has to spare, and whoever asks for all of the history takes a part of that. `tell` hears how many
+    wait."""
+    fewest, limit = float("inf"), time.monotonic() + STILL_LIMIT_S
+    while time.monotonic() < limit:
+        waiting = (await metrics(api)).get(WAITING, float("inf"))
+        if waiting < fewest:
+            fewest, limit = waiting, time.monotonic() + STILL_LIMIT_S
+            tell(waiting)
+        if not waiting:
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def counted(on: Ground, troubles: Troubles, *, refuses: bool) -> tuple[Mapping[Kind, list[str]], Sequence[Json]]:
+    """What the fault campaign's check finds wrong, in words, with all INVITEs that SIPp sent, and all calls: code that
+    shares nothing with the gateway. SIPp must have ended. Where Asterisk `refuses`, for it was asked for more than it
+    has, what it never answered or refused is no call, and recordings are not looked at; `troubles` say when it was late
+    itself. What happened is told a moment after SIPp saw it: that is waited for."""
+    if not refuses:
+        await sealed(on.api, lambda waiting: None)
     until = time.monotonic() + TOLD_LIMIT_S
     while True:
         on.traffic.read()
-        came = [seen for seen in on.traffic.seen if seen.tried_at is not None and seen.status != UNAVAILABLE]
-        told = Told(await on.api.calls())
-        findings = conservation.check(came, on.traffic.talks, told, troubles, is_final=False).findings
+        told = Told(await on.api.calls(), None if refuses else await recordings(on.api))
+        findings = held_against(on.traffic, told, troubles, refuses=refuses)
         if not findings or time.monotonic() > until:
             found = {kind: [f"{each.about}: {each.words}" for each in findings if each.kind is kind] for kind in Kind}
             return found, told.calls
         await asyncio.sleep(LOOK_S)
+
+
+def held_against(traffic: Traffic, told: Told, troubles: Troubles, *, refuses: bool) -> Sequence[Finding]:
+    """What is found at one look."""
+    none = {seen.call_id for seen in traffic.seen if refuses and (seen.tried_at is None or seen.status == UNAVAILABLE)}
+    came = [seen for seen in traffic.seen if seen.call_id not in none]
+    calls = [call for call in told.calls if call["sip_call_id"] not in none]
+    return conservation.check(came, traffic.talks, replace(told, calls=calls), troubles, is_final=True).findings

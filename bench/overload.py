@@ -74,7 +74,10 @@ async def measure(say: Say, *, seconds: float, carried: int | None, operators: i
                 await _load(on, say, course, seconds)
             await on.traffic.stop(LAST_CALLS_S)
             say("overload: holding the history against SIPp's logs")
-            course.found, course.calls = await ground.counted(on, Troubles(frozen=[Span(course.loaded_at, inf)]))
+            # the callers are mute: of them there is no sound to be missed
+            troubles = Troubles(frozen=[Span(course.loaded_at, inf)], no_room=[Span(0, inf)])
+            course.found, course.calls = await ground.counted(on, troubles, refuses=True)
+            course.seen, course.talks = on.traffic.seen, on.traffic.talks
             course.told = tuple(enjoyed.told)
     plot.save(PICTURE, picture(course))
     return block(course, PATIENCE_MS / 1000)

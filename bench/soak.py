@@ -33,6 +33,8 @@ EVERY_S = 10.0
 LEAST_SAMPLES = 30
 """A short soak is looked at more often."""
 LAST_CALLS_S = 45.0
+LEAST_CAME = 0.98
+"""Of the calls that should have come; of fewer it is not RATE that was looked at."""
 BEGAN, ENDED, GREW = "after warm-up", "at the end", "growth"
 
 
@@ -108,7 +110,7 @@ async def _soaked(on: Ground, say: Say, seconds: float) -> tuple[list[Sample], M
     steady.call_no_more()
     await on.traffic.stop(LAST_CALLS_S)
     say("soak: holding the history against SIPp's logs")
-    found, _ = await ground.counted(on, Troubles())
+    found, _ = await ground.counted(on, Troubles(), refuses=False)
     return samples, found
 
 
@@ -162,10 +164,21 @@ def _picture(samples: Sequence[Sample]) -> str:
 
 def _block(trends: Mapping[Figure, Trend], calls: int, minutes: float, found: Mapping[Kind, list[str]]) -> Block:
     counted = ", ".join(f"{len(found[kind])} {kind}" for kind in Kind)
+    wanted, bad = RATE * 60 * minutes, sum(map(len, found.values()))
     return Block(
         f"{RATE} calls/s for {minutes:g} min",
         (BEGAN, ENDED, GREW),
-        tuple(_row(figure, trend) for figure, trend in trends.items()),
+        (
+            *(_row(figure, trend) for figure, trend in trends.items()),
+            Row(
+                "calls that came, of those that should",
+                {ENDED: calls},
+                ratio=calls / wanted,
+                target=f">= {LEAST_CAME}",
+                is_met=calls >= LEAST_CAME * wanted,
+            ),
+            Row("lost, wrong or repeated, with the recordings", {ENDED: bad}, target="0", is_met=not bad),
+        ),
         (
             f"{calls} calls: {counted}, held against SIPp's own logs",
             f"level: after the warm-up (a quarter, {leaks.LONGEST_WARM_UP_S / 60:.0f} min at most) it grew by no more "

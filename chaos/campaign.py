@@ -18,7 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench.ground import metrics
+from bench.ground import recordings, sealed
 from bench.sides import PlainAsterisk, make_operators
 from chaos import conservation, rings
 from chaos.conservation import Finding, Kind, Ledger, Span, Told, Verdict
@@ -52,8 +52,6 @@ PLAIN_S, PLAIN_PART = 60.0, 0.1
 """Plain Asterisk has the same traffic for so long, and for no more than that part of the campaign."""
 STILL_LIMIT_S = 90.0
 """At the end it is waited for as long as something still comes to be as it should."""
-SEALING_LOOK_S = 2.0
-WAITING = "gateway112_recordings_waiting"
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
@@ -238,7 +236,8 @@ class _Course:
             self._say(f"{leg.database}: the last calls")
             steady.call_no_more()
             await ground.traffic.stop(options.longest_s + NO_ANSWER_MS / 1000 + LAST_WORDS_S)
-            await self._sealed()
+            words = "recordings still to be sealed"
+            await sealed(self._api, lambda waiting: self._say(f"{leg.database}: {waiting:,.0f} {words}"))
             self._say(f"{leg.database}: holding the history against SIPp's logs")
             leg.verdict = await self._final()
             had = rings.had(ground.traffic.seen, ground.traffic.talks, self._delayed())
@@ -336,26 +335,13 @@ class _Course:
         death = self._ground.troubles.death_of(seen)
         return death.until if death else seen.ended_at
 
-    async def _sealed(self) -> None:
-        """Returns once no recording waits to be sealed, or their number falls no more. The vault's worker takes only
-        what the processor has to spare, and whoever asks for all of the history takes a part of that."""
-        fewest, limit = float("inf"), time.time() + STILL_LIMIT_S
-        while time.time() < limit:
-            waiting = (await metrics(self._api)).get(WAITING, float("inf"))
-            if waiting < fewest:
-                fewest, limit = waiting, time.time() + STILL_LIMIT_S
-                self._say(f"{self._leg.database}: {waiting:,.0f} recordings still to be sealed")
-            if not waiting:
-                return
-            await asyncio.sleep(SEALING_LOOK_S)
-
     async def _final(self) -> Verdict:
         """The check of all there is, once it finds nothing; what it finds at last otherwise."""
         ground, fewest, limit = self._ground, float("inf"), time.time() + STILL_LIMIT_S
         while True:
             ground.traffic.read()
             try:
-                told = Told(await self._api.calls(), await _recordings(self._api))
+                told = Told(await self._api.calls(), await recordings(self._api))
                 await self._read_events()
             except (AssertionError, aiohttp.ClientError, TimeoutError) as error:
                 if time.time() > limit:
@@ -425,16 +411,6 @@ class _Course:
                 return health
         except (aiohttp.ClientError, TimeoutError):
             return None
-
-
-async def _recordings(api: Api) -> list[Json]:
-    items: list[Json] = []
-    page = await api.get("/v1/recordings", limit=200)
-    items += page["items"]
-    while page["next"]:
-        page = await api.get("/v1/recordings", limit=200, cursor=page["next"])
-        items += page["items"]
-    return items
 
 
 def _raise_of(tasks: Sequence[asyncio.Task[None]]) -> None:

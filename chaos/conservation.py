@@ -86,7 +86,8 @@ class Told:
     """What the centre tells."""
 
     calls: Sequence[Json]
-    recordings: Sequence[Json] = ()
+    recordings: Sequence[Json] | None = None
+    """None where nobody asked for them."""
 
 
 @dataclass(slots=True)
@@ -143,7 +144,8 @@ def check(
         for sip_call_id, calls in by_call_id.items():
             for call in calls:
                 verdict.findings.append(_of_call(Kind.WRONG, call, f"no carrier sent its INVITE {sip_call_id!r}"))
-        _judge_recordings(told, verdict)
+        if told.recordings is not None:
+            _judge_recordings(told.calls, told.recordings, verdict)
     return verdict
 
 
@@ -311,20 +313,20 @@ def _wrong_sound(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
         yield f"its recording has {recording['duration_s'] - recording['silence_s']:.1f} s of sound"
 
 
-def _judge_recordings(told: Told, verdict: Verdict) -> None:
+def _judge_recordings(told: Sequence[Json], recordings: Sequence[Json], verdict: Verdict) -> None:
     """One recording a call, and each of them settled."""
-    of_calls = Counter(str(each["call_id"]) for each in told.recordings if each["kind"] == "call")
-    calls = {str(call["id"]): call for call in told.calls}
+    of_calls = Counter(str(each["call_id"]) for each in recordings if each["kind"] == "call")
+    calls = {str(call["id"]): call for call in told}
     for call_id, count in of_calls.items():
         if count > 1 and call_id in calls:
             verdict.findings.append(_of_call(Kind.REPEATED, calls[call_id], f"it has {count} recordings"))
-    for each in told.recordings:
+    for each in recordings:
         verdict.counts[f"recordings {each['state']}"] += 1
         if each["state"] in ("running", "over") and str(each["call_id"]) in calls:
             words = f"its recording is not settled: {each['state']}, {each['problem'] or 'no problem is told'}"
             verdict.findings.append(_of_call(Kind.WRONG, calls[str(each["call_id"])], words))
-    for call in told.calls:
-        if told.recordings and call["greeted_at"] is not None and str(call["id"]) not in of_calls:
+    for call in told:
+        if call["greeted_at"] is not None and str(call["id"]) not in of_calls:
             verdict.findings.append(_of_call(Kind.LOST, call, "there is no record of its sound"))
 
 

@@ -151,6 +151,7 @@ def test_a_call_has_one_recording_that_is_settled() -> None:
     assert found(recordings=(a_recording(), a_recording())) == [Kind.REPEATED]
     assert found(recordings=(a_recording(state="over"),)) == [Kind.WRONG]
     assert found(recordings=(a_recording(call_id="112-8.8"),)) == [Kind.LOST]
+    assert found(recordings=()) == [Kind.LOST]
 
 
 def test_what_never_reached_a_living_asterisk_is_no_call_and_what_it_answered_is() -> None:
