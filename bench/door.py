@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import nan
 
 import aiohttp
 
@@ -21,6 +22,8 @@ from tests.centre import RealCentre, real_centre
 
 CAD, ATTACKER = "127.0.0.3", "127.0.0.9"
 ASKS_EVERY_S = 0.1
+ANSWER_LIMIT_S = 20.0
+"""What is not answered within that is not answered, whatever comes later."""
 AT_ONCE = 20
 CROWD, CROWD_ADDRESSES = 1000, 8
 UNREAD = 100
@@ -67,7 +70,7 @@ async def measure(say: Say, *, attack_s: float) -> Block:
                 is_met=not any(each.bad for each in found.values()),
             ),
             _row(found, "the CAD's p50", lambda each: percentile(each.good_ms, 50), "ms"),
-            _row(found, "the CAD's worst", lambda each: max(each.good_ms), "ms"),
+            _row(found, "the CAD's worst", lambda each: max(each.good_ms, default=nan), "ms"),
             _row(found, "gateway's CPU, of one core", lambda each: each.cpu_percent, "%"),
             _row(found, "gateway's memory at the end", lambda each: each.memory_mb, "MB"),
         ),
@@ -84,19 +87,20 @@ def _row(found: Mapping[str, Found], what: str, figure: Callable[[Found], float]
 
 async def _during(centre: RealCentre, attack: Attack, attack_s: float) -> Found:
     found, before_s, began = Found(Counter()), cpu_s(centre.gateway_pid), time.monotonic()
-    asking = asyncio.create_task(_ask_as_a_cad(centre, found))
+    is_over = asyncio.Event()
+    asking = asyncio.create_task(_ask_as_a_cad(centre, found, is_over))
     found.got = await attack(centre, attack_s)
-    asking.cancel()
-    await asyncio.wait({asking})
+    is_over.set()
+    await asking  # the last answer is waited for: of a door that answers nobody there would be none that is bad
     found.cpu_percent = 100 * (cpu_s(centre.gateway_pid) - before_s) / (time.monotonic() - began)
     found.memory_mb = memory_bytes(centre.gateway_pid) / 1e6
     return found
 
 
-async def _ask_as_a_cad(centre: RealCentre, found: Found) -> None:
+async def _ask_as_a_cad(centre: RealCentre, found: Found, is_over: asyncio.Event) -> None:
     token = (centre.settings.paths.var / "admin-token").read_text().strip()
     async with _session(CAD, {"Authorization": f"Bearer {token}"}) as session:
-        while True:
+        while not is_over.is_set():
             began = time.monotonic()
             try:
                 async with session.get(f"{centre.settings.api_url}/v1/calls?limit=20") as answer:
@@ -112,7 +116,7 @@ async def _ask_as_a_cad(centre: RealCentre, found: Found) -> None:
 
 def _session(address: str, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(local_addr=(address, 0))
-    return aiohttp.ClientSession(connector=connector, headers=headers, timeout=aiohttp.ClientTimeout(total=20))
+    return aiohttp.ClientSession(connector=connector, headers=headers, timeout=aiohttp.ClientTimeout(total=ANSWER_LIMIT_S))
 
 
 def _flood(path: str, *, guesses: bool = False) -> Attack:

@@ -49,7 +49,7 @@ class Trend:
 def trend(points: Sequence[tuple[float, float]], *, floor: float) -> Trend:
     """The trend of (seconds, value), by the median of the slopes between any two of them (Theil and Sen): a few spikes,
     a garbage collection, one step weigh nothing. It grows where that comes to more than MOST_GROWTH of the median, and
-    to more than `floor`, in its own unit. A value that is NaN was not known then: of too many of them nothing is said."""
+    to more than `floor`, in its own unit. A value that is NaN was not known then: of too many nothing is said."""
     looks, points = len(points), [(at, value) for at, value in points if not math.isnan(value)]
     if looks < 3 or len(points) < max(3, KNOWN_PART * looks):
         verdict = Verdict.TOO_SHORT if looks < 3 else Verdict.UNKNOWN
