@@ -116,7 +116,9 @@ async def _ask_as_a_cad(centre: RealCentre, found: Found, is_over: asyncio.Event
 
 def _session(address: str, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(local_addr=(address, 0))
-    return aiohttp.ClientSession(connector=connector, headers=headers, timeout=aiohttp.ClientTimeout(total=ANSWER_LIMIT_S))
+    return aiohttp.ClientSession(
+        connector=connector, headers=headers, timeout=aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
+    )
 
 
 def _flood(path: str, *, guesses: bool = False) -> Attack:

@@ -63,7 +63,7 @@ async def _drained(sides: Sides, say: Say, engine: AsyncEngine, waiting: int, ro
             say(f"drain: {side}, round {turn + 1}, {done} of {waiting} sealed")
             await _wait_until(engine, datetime.now(UTC) + AN_HOUR if side == IDLE else None)
             if side == IDLE:
-                async with sides.gateway(), listening(sides.centre, sides.folder / "stream.log"):
+                async with sides.gateway(), listening(sides.centre, sides.folder / "stream.log", to_the_end=True):
                     played = await _played(sides, seconds)
             else:
                 played = await _round(sides, engine, waiting, seconds, used_s)
@@ -90,7 +90,7 @@ async def _played(sides: Sides, seconds: float) -> Played:
 async def _round(sides: Sides, engine: AsyncEngine, waiting: int, seconds: float, used_s: dict[str, float]) -> Played:
     """With a gateway of its own, from when its worker seals on."""
     centre, before = sides.centre, await _sealed(engine)
-    async with sides.gateway(), listening(centre, sides.folder / "stream.log"):
+    async with sides.gateway(), listening(centre, sides.folder / "stream.log", to_the_end=True):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BEGUN_LIMIT_S):
                 while before < waiting and await _sealed(engine) == before:  # noqa: ASYNC110  # another process seals

@@ -66,7 +66,7 @@ async def _round(sides: Sides, side: str, seconds: float) -> Played:
     async with AsyncExitStack() as stack:
         if side == CENTRE:
             await stack.enter_async_context(sides.gateway())
-            await stack.enter_async_context(listening(sides.centre, sides.folder / "stream.log"))
+            await stack.enter_async_context(listening(sides.centre, sides.folder / "stream.log", to_the_end=True))
         return await sides.carrier.place(sides.centre.sip_port, rate=RATE, seconds=seconds, spoken_ms=SPOKEN_MS)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import ground, leaks, plot
 from bench.ground import Ground
 from bench.leaks import Trend, Verdict
-from bench.listener import listening
+from bench.listener import listening, still_listens
 from bench.measure import children, memory_bytes
 from bench.plot import Line, Panel
 from bench.report import Block, Row
@@ -90,13 +90,14 @@ async def measure(say: Say, *, minutes: float) -> Block:
                 longest_ms=LONGEST_MS,
                 talk_ms=PATIENCE_MS,
             ) as on,
-            listening(on.centre, folder / "stream.log"),
+            listening(on.centre, folder / "stream.log") as stream,
         ):
             samples, found = await _soaked(on, say, 60 * minutes)
+            is_heard = still_listens(stream)
             calls = len(on.traffic.seen)
     trends = {each: leaks.trend([(one.at, each.read(one)) for one in samples], floor=each.floor) for each in FIGURES}
     plot.save(PICTURE, _picture(samples))
-    return _block(trends, calls, minutes, found)
+    return _block(trends, calls, minutes, found, is_heard=is_heard)
 
 
 async def _soaked(on: Ground, say: Say, seconds: float) -> tuple[list[Sample], Mapping[Kind, list[str]]]:
@@ -162,7 +163,9 @@ def _picture(samples: Sequence[Sample]) -> str:
     return plot.picture(f"A soak: {RATE} calls/s", (*panels, calls))
 
 
-def _block(trends: Mapping[Figure, Trend], calls: int, minutes: float, found: Mapping[Kind, list[str]]) -> Block:
+def _block(
+    trends: Mapping[Figure, Trend], calls: int, minutes: float, found: Mapping[Kind, list[str]], *, is_heard: bool
+) -> Block:
     counted = ", ".join(f"{len(found[kind])} {kind}" for kind in Kind)
     wanted, bad = RATE * 60 * minutes, sum(map(len, found.values()))
     return Block(
@@ -177,6 +180,7 @@ def _block(trends: Mapping[Figure, Trend], calls: int, minutes: float, found: Ma
                 target=f">= {LEAST_CAME}",
                 is_met=calls >= LEAST_CAME * wanted,
             ),
+            Row("its listener heard it to the end", {ENDED: int(is_heard)}, target="1", is_met=is_heard),
             Row("lost, wrong or repeated, with the recordings", {ENDED: bad}, target="0", is_met=not bad),
         ),
         (

@@ -44,7 +44,7 @@ async def measure(sides: Sides, say: Say, *, seconds: float, with_sound: bool) -
     plain_cpu_ms = 1000 * (cpu_s(sides.plain.asterisk_pid) - before_s) / plain.sent
 
     centre = sides.centre
-    async with sides.gateway() as api, listening(centre, sides.folder / "stream.log"):
+    async with sides.gateway() as api, listening(centre, sides.folder / "stream.log", to_the_end=True):
         say("throughput: the centre warms up")
         await sides.carrier.place(centre.sip_port, rate=RATE, seconds=WARM_UP_S, spoken_ms=spoken_ms)
         await asyncio.sleep(SETTLE_S)

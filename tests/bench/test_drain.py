@@ -1,4 +1,4 @@
-"""What waits for the vault's worker in the rounds of the drain: a round in which nothing waits has nothing that does."""
+"""What waits for the vault's worker in the rounds of the drain: where nothing waits, nothing does."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
