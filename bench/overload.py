@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf, nan
 from pathlib import Path
@@ -24,6 +24,7 @@ from bench.measure import memory_bytes, percentile
 from bench.report import Block
 from bench.sides import Say
 from chaos.conservation import Span, Troubles
+from chaos.sightings import Seen, Talk
 from chaos.traffic import MEDIA, Traffic
 from gateway.asterisk import priority
 from gateway.domain.overload import EASY
@@ -104,8 +105,8 @@ async def _goes_on(on: Ground, carrier: Sipp) -> None:
 
 
 async def _carried(on: Ground, say: Say) -> int:
-    """The highest of RATES that is carried."""
-    carried, speakers = RATES[0], _speakers(on.traffic)
+    """The highest of RATES that is carried. Raises RuntimeError where not even the lowest is."""
+    carried, speakers = 0, _speakers(on.traffic)
     await _goes_on(on, speakers)
     for rate in RATES:
         say(f"overload: are {rate} calls/s carried?")
@@ -115,22 +116,30 @@ async def _carried(on: Ground, say: Say) -> int:
             await asyncio.sleep(LOOK_S)
             hardest = max(hardest, (await ground.metrics(on.api)).get(STRAIN, inf))
         on.traffic.read()
-        waits = [
-            talks[0].began_at - seen.answered_at if (talks := on.traffic.talks.get(seen.number)) else inf
-            for seen in on.traffic.seen
-            if seen.invited_at >= since and seen.answered_at is not None
-        ]
+        waits = list(_waits(on.traffic.seen, on.traffic.talks, since))
         if hardest >= EASY or not waits or percentile(waits, 90) > CARRIED_WAIT_S:
             break
         carried = rate
     speakers.call_no_more()
+    if not carried:
+        raise RuntimeError(f"not even {RATES[0]} calls/s are carried here: say which rate is, with --carried")
     return carried
 
 
+def _waits(seen: Iterable[Seen], talks: Mapping[str, Sequence[Talk]], since: float) -> Iterator[float]:
+    """From 112's answer until a person, of each who came since then: for ever, where one of the two did not come."""
+    for each in seen:
+        if each.invited_at >= since:
+            with_him = talks.get(each.number)
+            yield with_him[0].began_at - each.answered_at if with_him and each.answered_at is not None else inf
+
+
 def _callers(traffic: Traffic, rate: int, seconds: float) -> Sipp:
-    """So many mute callers a second, who wait for a person for PATIENCE_MS."""
+    """So many mute callers a second, who wait for a person for PATIENCE_MS: however many there are by then, the next
+    ones come."""
     scenario = sip.caller_loses_patience(patience_ms=PATIENCE_MS, caller="@CALLER@")
-    return traffic.other(scenario, calls=round(rate * seconds), rate=rate)
+    calls = round(rate * seconds)
+    return traffic.other(scenario, calls=calls, rate=rate, at_once=calls)
 
 
 def _speakers(traffic: Traffic) -> Sipp:
@@ -163,7 +172,8 @@ async def _load(on: Ground, say: Say, course: Course, seconds: float) -> None:
         on.traffic.read()
         course.seen, course.talks = on.traffic.seen, on.traffic.talks
         course.whole_at = _whole_at(course)
-        if course.looks[-1].at - course.whole_at >= STAYS_WHOLE_S:
+        # not before the last one is over: whoever still waits may have it be less than whole again
+        if not course.looks[-1].in_flight and course.looks[-1].at - course.whole_at >= STAYS_WHOLE_S:
             break
 
 

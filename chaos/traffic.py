@@ -27,6 +27,7 @@ LENGTHS_MS = ((0.4, 1_000, 4_000), (0.4, 4_000, 10_000), (0.17, 10_000, 24_000),
 """Mixed lengths: which part of all calls is how long, once answered. The longest are for phones that vanish."""
 LENGTHS = 1000
 """After so many calls the same lengths come again."""
+AT_ONCE = 2000
 MEAN_S = sum(part * (low + high) / 2 for part, low, high in LENGTHS_MS) / 1000
 SPOKEN_S = 2
 """Asterisk writes sound out a second at a time: of one second alone nothing may be on the disk when it is killed."""
@@ -100,11 +101,12 @@ class Traffic:
         sound.write_bytes(_ALAW_LOUD * SPOKEN_S + _ALAW_SILENCE * 400)
         return f'<nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>\n'
 
-    def other(self, scenario: str, *, calls: int, rate: float) -> Sipp:
-        """A carrier of another trunk that plays `scenario`, in which `@CALLER@` is the caller."""
+    def other(self, scenario: str, *, calls: int, rate: float, at_once: int = AT_ONCE) -> Sipp:
+        """A carrier of another trunk that plays `scenario`, in which `@CALLER@` is the caller. Where `at_once` of them
+        run, it begins no other."""
         lead = self._next_lead()
         played = scenario.replace("@CALLER@", f"<sip:{lead}[call_number]@[local_ip]>")
-        options = self._logged(lead, OTHER[1])
+        options = ("-l", str(at_once), *self._logged(lead, OTHER[1]))
         return Sipp.caller(played, self._sip_port, address=OTHER[0], calls=calls, rate=rate, options=options)
 
     @asynccontextmanager
