@@ -85,6 +85,8 @@ async def _measured(centre: RealCentre, api: Api, say: Say, records: int, operat
     say(f"restart: {records:,} records are written")
     calls = await asyncio.to_thread(_write_again, journal, records)
     members = _members(centre)
+    if not members:
+        raise RuntimeError("Asterisk's console tells of no member that could stay")
     say("restart: the gateway starts")
     began_s = time.monotonic()
     centre.start_gateway()
