@@ -1,5 +1,6 @@
 """Processes that are killed (SIGKILL), and processes that stand still (SIGSTOP)."""
 
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -40,9 +41,7 @@ async def worker_killed(ground: Ground, luck: Random) -> AsyncIterator[None]:
 @asynccontextmanager
 async def worker_stopped(ground: Ground, luck: Random) -> AsyncIterator[None]:
     pids = workers(ground.centre.gateway_pid)
-    if not pids:
-        yield
-        return
+    assert pids, "the worker ended a moment ago"  # it is told as a fault that was not had
     with _standing_still(pids[0]):
         yield
 
@@ -92,11 +91,18 @@ class _standing_still:  # reads as what it is
         os.kill(self._pid, signal.SIGCONT)
 
 
+def _no_worker(ground: Ground) -> str:
+    with contextlib.suppress(OSError, AssertionError):
+        if workers(ground.centre.gateway_pid):
+            return ""
+    return "no worker of the vault runs at the moment"
+
+
 FAULTS = (
     Fault("processes", "gateway killed", gateway_killed, 0.5, 6),
     Fault("processes", "gateway stopped", gateway_stopped, 1, 8),
-    Fault("processes", "vault's worker killed", worker_killed, 0.5, 4),
-    Fault("processes", "vault's worker stopped", worker_stopped, 1, 8),
+    Fault("processes", "vault's worker killed", worker_killed, 0.5, 4, _no_worker),
+    Fault("processes", "vault's worker stopped", worker_stopped, 1, 8, _no_worker),
     Fault("processes", "Asterisk killed", asterisk_killed, 0, 0.5),
     Fault("processes", "Asterisk stopped", asterisk_stopped, 0.5, 6),
     Fault("processes", "all three killed", all_killed, 0, 2),
