@@ -30,7 +30,7 @@ from chaos.proxy import Proxy
 from chaos.rings import Rings
 from chaos.sightings import Seen
 from chaos.stores import Sqlite, database
-from chaos.traffic import BAD_PHONES_ADDRESS, MEAN_S, NO_ANSWER_MS, Traffic
+from chaos.traffic import BAD_PHONES_ADDRESS, MEAN_S, NO_ANSWER_MS, STEADY, Traffic
 from tests.centre import Api, Json, real_centre
 from tests.sip import free_port
 
@@ -55,6 +55,8 @@ STILL_LIMIT_S = 90.0
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
+LEAST_CAME = 0.9
+"""Of the calls that should have come."""
 
 Say = Callable[[str], None]
 
@@ -234,15 +236,17 @@ class _Course:
                 _raise_of(watching)
             await asyncio.sleep(max(0.0, leg.began_at + seconds - time.time()))
             self._say(f"{leg.database}: the last calls")
+            self._have_come(options.rate)
             steady.call_no_more()
             await ground.traffic.stop(options.longest_s + NO_ANSWER_MS / 1000 + LAST_WORDS_S)
             words = "recordings still to be sealed"
             await sealed(self._api, lambda waiting: self._say(f"{leg.database}: {waiting:,.0f} {words}"))
             self._say(f"{leg.database}: holding the history against SIPp's logs")
             leg.verdict = await self._final()
-            had = rings.had(ground.traffic.seen, ground.traffic.talks, self._delayed())
+            seen, talks, delayed = ground.traffic.seen, ground.traffic.talks, self._delayed()
+            had = rings.had(seen, talks, delayed)
             leg.rings = Rings.of(had)
-            leg.verdict.findings += rings.late(had, self._plain)
+            leg.verdict.findings += rings.late([*had, *rings.had_nobody(seen, talks, delayed)], self._plain)
         finally:
             leg.ended_at = time.time()
             for task in watching:
@@ -288,6 +292,14 @@ class _Course:
             await asyncio.sleep(LOOK_S)
         struck.whole_at = time.time()
         return struck
+
+    def _have_come(self, rate: float) -> None:
+        """Whether the calls came that were to come: of a carrier that has ended nothing can be lost."""
+        self._ground.traffic.read()
+        wanted = rate * (time.time() - self._leg.began_at)
+        came = sum(seen.trunk == STEADY[1] for seen in self._ground.traffic.seen)
+        if came < LEAST_CAME * wanted:
+            self._find(f"the carrier sent {came} INVITEs, and {wanted:.0f} should have come")
 
     def _find(self, words: str) -> None:
         now = time.time()
@@ -356,7 +368,7 @@ class _Course:
                 if fewest:
                     self._say(f"{self._leg.database}: {fewest} still to be settled: {verdict.findings[0].words}"[:200])
             if not verdict.findings or time.time() > limit:
-                verdict.findings += [*self._ledger.findings, *self._watched]
+                verdict.findings += [*self._ledger.findings, *self._ledger.lacking(told.calls), *self._watched]
                 return verdict
             await asyncio.sleep(4 * LOOK_S)
 

@@ -98,13 +98,18 @@ class Verdict:
     counts: Counter[str] = field(default_factory=Counter)
 
 
+BEGINS, ENDS = "call.arrived", "call.ended"
+"""What each call has once, whenever that is told."""
+
+
 class Ledger:
-    """The events, page after page: they have no hole, and tell no step of a call twice."""
+    """The events, page after page: they have no hole, tell no step of a call twice, and no call ends twice."""
 
     def __init__(self) -> None:
         self.newest = 0
         self.findings: list[Finding] = []
         self._steps: set[int] = set()
+        self._had: dict[str, set[str]] = {BEGINS: set(), ENDS: set()}
 
     def take(self, events: Iterable[Json]) -> None:
         """The next page."""
@@ -116,11 +121,20 @@ class Ledger:
             self.newest = event["seq"]
             if event["call_id"] is None:
                 continue
+            had = self._had.get(event["type"], set())
             step = hash((event["call_id"], event["type"], event["at"], str(event["data"])))
-            if step in self._steps:
+            if step in self._steps or event["call_id"] in had:
                 words = f"{event['type']} of {event['call_id']} is told twice"
                 self.findings.append(Finding(Kind.REPEATED, f"event {event['seq']}", words, at, at))
             self._steps.add(step)
+            had.add(event["call_id"])
+
+    def lacking(self, calls: Iterable[Json]) -> Iterable[Finding]:
+        """What it does not tell of calls that are in the history: whoever follows it never hears of them."""
+        for call in calls:
+            for step in (BEGINS, *([ENDS] if call["outcome"] else ())):
+                if call["id"] not in self._had[step]:
+                    yield _of_call(Kind.LOST, call, f"the ledger has no {step} of it")
 
 
 def check(
@@ -192,7 +206,9 @@ def _saw(seen: Seen) -> str:
 
 def _why_no_call(seen: Seen, troubles: Troubles) -> str:
     """Why the history need not have it; empty where it must."""
-    if seen.tried_at is None and troubles.is_near(troubles.dead, seen.invited_at, seen.last_invited_at + 1):
+    # one that was sent again to an Asterisk that had long booted, and had no answer, did reach a living one
+    deaths = [span for span in troubles.dead if seen.last_invited_at <= span.until + BOOT_S]
+    if seen.tried_at is None and troubles.is_near(deaths, seen.invited_at, seen.last_invited_at + 1):
         return "never reached a living Asterisk"
     death = troubles.death_of(seen)
     if death and seen.answered_at is None and death.since - seen.invited_at <= CUT_S:
@@ -293,7 +309,7 @@ def _freed(at: float, troubles: Troubles) -> float:
 
 
 def _wrong_sound(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
-    """An answered call has its recording, as long as the call and with what the caller said."""
+    """An answered call has its recording, with what the caller said: he speaks at its beginning."""
     if seen.answered_at is None or seen.ended_at is None or call["ended_at"] is None:
         return
     lasted = seen.ended_at - seen.answered_at

@@ -17,10 +17,12 @@ LOOK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A caller who was answered by 112: `took_s` from his INVITE to the talk with a person."""
+    """A caller who was answered by 112: `took_s` from his INVITE to the talk with a person, or, where he `had_nobody`,
+    to the end of his call."""
 
     seen: Seen
     took_s: float
+    had_nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,28 @@ def had(seen: Iterable[Seen], talks: Mapping[str, Sequence[Talk]], excused: Sequ
     return found
 
 
+def had_nobody(seen: Iterable[Seen], talks: Mapping[str, Sequence[Talk]], excused: Sequence[Span]) -> list[Ring]:
+    """Of all whom 112 answered and who were gone before a person came, save in the time of what delays any Asterisk."""
+    return [
+        Ring(each, each.ended_at - each.invited_at, had_nobody=True)
+        for each in seen
+        if each.answered_at is not None
+        and each.ended_at is not None
+        and not talks.get(each.number)
+        and not any(span.holds(each.invited_at, each.ended_at) for span in excused)
+    ]
+
+
 def late(rings: Iterable[Ring], plain: Rings) -> list[Finding]:
-    """Those who had a person later than the last one of plain Asterisk's, and later than app_queue's own look."""
+    """Those who had a person later than the last one of plain Asterisk's, and later than app_queue's own look, or who
+    waited as long for one in vain."""
     most_s = max(plain.worst_s, LOOK_S) if plain.count else LOOK_S
     return [
         Finding(
             Kind.WRONG,
             f"{ring.seen.number} ({ring.seen.call_id})",
-            f"he had a person after {ring.took_s:.2f} s; plain Asterisk's last one had after {plain.worst_s:.2f} s",
+            f"he had {'nobody in' if ring.had_nobody else 'a person after'} {ring.took_s:.2f} s; "
+            f"plain Asterisk's last one had after {plain.worst_s:.2f} s",
             ring.seen.invited_at,
             ring.seen.invited_at + ring.took_s,
         )

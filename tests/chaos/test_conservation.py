@@ -159,6 +159,11 @@ def test_what_never_reached_a_living_asterisk_is_no_call_and_what_it_answered_is
     unheard = a_seen(tried_at=None, answered_at=None, acked_at=None, left_at=None)
     assert found(unheard, (), troubles=troubles, recordings=()) == []
     assert found(unheard, (), recordings=()) == [Kind.LOST]
+    # it was sent again, and Asterisk had lived for long by then
+    unheard.last_invited_at = T0 + 7
+    assert found(unheard, (), troubles=troubles, recordings=()) == []
+    unheard.last_invited_at = T0 + 15.5
+    assert found(unheard, (), troubles=troubles, recordings=()) == [Kind.LOST]
     assert found(calls=(), troubles=troubles, recordings=()) == [Kind.LOST]
 
 
@@ -175,6 +180,20 @@ def test_the_ledger_has_no_hole_and_tells_nothing_twice() -> None:
     ledger = Ledger()
     ledger.take([event, {**event, "seq": 2}, {**event, "seq": 4, "type": "call.ended"}])
     assert [finding.kind for finding in ledger.findings] == [Kind.REPEATED, Kind.WRONG]
+
+
+def test_a_call_ends_once_whenever_that_is_told_and_whoever_follows_the_ledger_hears_of_each() -> None:
+    events = [
+        {"seq": 1, "type": "call.arrived", "at": at(0), "call_id": "112-1.0", "data": {}},
+        {"seq": 2, "type": "call.ended", "at": at(10), "call_id": "112-1.0", "data": {"outcome": "answered"}},
+        {"seq": 3, "type": "call.ended", "at": at(12), "call_id": "112-1.0", "data": {"outcome": "failed"}},
+    ]
+    ledger = Ledger()
+    ledger.take(events)
+    assert [finding.kind for finding in ledger.findings] == [Kind.REPEATED]
+    assert list(ledger.lacking([a_call()])) == []
+    assert [each.kind for each in ledger.lacking([a_call(id="112-2.0")])] == [Kind.LOST, Kind.LOST]
+    assert [each.kind for each in ledger.lacking([a_call(id="112-2.0", outcome=None)])] == [Kind.LOST]
 
 
 def test_sipps_own_log_is_read_as_it_grows(tmp_path: Path) -> None:

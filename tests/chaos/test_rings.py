@@ -1,7 +1,7 @@
 """How soon a person had each caller, and who is called late."""
 
 from chaos.conservation import Kind, Span
-from chaos.rings import Rings, had, late
+from chaos.rings import Rings, had, had_nobody, late
 from chaos.sightings import Seen, Talk
 
 T0 = 1_795_000_000.0
@@ -42,3 +42,14 @@ def test_late_is_who_had_a_person_after_plain_asterisks_last_one_and_after_a_loo
         (Kind.WRONG, "3"),
     ]
     assert [each.about[0] for each in late(rings, Rings(9, 0.03, 0.05, 3.0))] == ["3"]
+
+
+def test_whoever_waited_in_vain_is_late_too() -> None:
+    gone = [a_seen("6", 50, 50.1), a_seen("7", 60, 60.1), a_seen("8", 70, 70.1), a_seen("9", 80, None)]
+    for each, lasted_s in zip(gone, (12, 0.5, 12, 12), strict=True):
+        each.left_at = each.invited_at + lasted_s
+    alone = had_nobody([*SEEN, *gone], TALKS, [Span(T0 + 75, T0 + 76)])
+    assert [(ring.seen.number, ring.took_s) for ring in alone] == [("6", 12), ("7", 0.5)]
+    [finding] = late(alone, Rings(9, 0.03, 0.05, 0.06))
+    assert finding.about.startswith("6")
+    assert "nobody in 12.00 s" in finding.words
