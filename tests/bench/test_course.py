@@ -2,8 +2,10 @@
 
 from xml.etree import ElementTree
 
-from bench.course import Waiter, overtaken
+from bench.course import Course, Look, Waiter, block, overtaken
 from bench.plot import Line, Marked, Panel, picture
+from chaos.conservation import Kind
+from chaos.sightings import Seen
 
 
 def test_whoever_was_served_as_he_came_overtook_nobody() -> None:
@@ -32,3 +34,19 @@ def test_the_picture_is_whole_whatever_it_is_given() -> None:
     assert "a < b & c" in words
     assert "120 min" in words
     ElementTree.fromstring(picture("nothing", ()))  # noqa: S314
+
+
+def a_look(at: float, sent: int) -> Look:
+    return Look(at, "ok", (), 0, 0.1, (), 1e8, sent, 0, sent, 0, 0, 0)
+
+
+def test_an_overload_that_was_not_sent_is_told_as_none() -> None:
+    def is_met(sent_a_second: int) -> bool | None:
+        seen = [Seen(str(n), str(n), "indosat", 20 + n / 10, 20 + n / 10, answered_at=21 + n / 10) for n in range(600)]
+        looks = [a_look(at, 40 * at if at < 20 else 800 + sent_a_second * (at - 20)) for at in range(90)]
+        course = Course(40, True, 0.0, 20.0, 85.0, looks, seen, found={kind: [] for kind in Kind})
+        [row] = [row for row in block(course, 12).rows if row.what == "calls sent a second"]
+        return row.is_met
+
+    assert is_met(80) is True
+    assert is_met(53) is False
