@@ -55,8 +55,8 @@ STILL_LIMIT_S = 90.0
 LAST_WORDS_S = 35.0
 """So long SIPp asks in vain for the end of a call."""
 SPARE_PHONES = 10
-LEAST_CAME = 0.9
-"""Of the calls that should have come."""
+LEAST_CAME, FIRST_CALL_S = 0.9, 2.0
+"""Of the calls that should have come; until the first of them."""
 
 Say = Callable[[str], None]
 
@@ -296,7 +296,7 @@ class _Course:
     def _have_come(self, rate: float) -> None:
         """Whether the calls came that were to come: of a carrier that has ended nothing can be lost."""
         self._ground.traffic.read()
-        wanted = rate * (time.time() - self._leg.began_at)
+        wanted = rate * (time.time() - self._leg.began_at - FIRST_CALL_S)
         came = sum(seen.trunk == STEADY[1] for seen in self._ground.traffic.seen)
         if came < LEAST_CAME * wanted:
             self._find(f"the carrier sent {came} INVITEs, and {wanted:.0f} should have come")

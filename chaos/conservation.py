@@ -186,6 +186,7 @@ def _judge(
         *_wrong_identity(seen, call),
         *_wrong_outcome(seen, call, talks, troubles),
         *_wrong_times(seen, call, troubles),
+        *_wrong_answer(call, talks, troubles),
         *(_wrong_sound(seen, call, troubles) if is_final else ()),
     ):
         find(Kind.WRONG, f"call {call['id']}: {words}; {_saw(seen)}")
@@ -291,6 +292,15 @@ def _wrong_times(seen: Seen, call: Json, troubles: Troubles) -> Iterable[str]:
             yield f"it ended {ended - seen.ended_at:+.1f} s from its end, and Asterisk was killed after it"
     elif not _soonest_end(seen) - SLACK_S <= ended <= _freed(seen.ended_at, troubles) + SLACK_S:
         yield f"it ended {ended - seen.ended_at:+.1f} s from its end"
+
+
+def _wrong_answer(call: Json, talks: Sequence[Talk], troubles: Troubles) -> Iterable[str]:
+    """A person is told to have answered when a phone's talk with him began: how long he waited is counted by that."""
+    if call["answered_at"] is None or not talks:
+        return
+    answered = _at(call["answered_at"])
+    if not any(talk.began_at - SLACK_S <= answered <= _freed(talk.began_at, troubles) + SLACK_S for talk in talks):
+        yield f"it was answered {answered - talks[0].began_at:+.1f} s from the talk at a phone"
 
 
 def _soonest_end(seen: Seen) -> float:

@@ -86,8 +86,16 @@ def test_an_invite_that_is_two_calls_is_repeated() -> None:
 
 @pytest.mark.parametrize("step", ["greeted_at", "queued_at", "answered_at", "spoke_at"])
 def test_a_step_that_is_told_of_another_hour_than_its_call_is_wrong(step: str) -> None:
-    assert found(calls=(a_call(**{step: at(3600)}),)) == [Kind.WRONG]
+    assert set(found(calls=(a_call(**{step: at(3600)}),))) == {Kind.WRONG}
     assert found(calls=(a_call(**{step: None}),)) == []
+
+
+def test_a_wait_that_is_told_otherwise_than_the_phone_had_the_caller_is_wrong() -> None:
+    long = a_seen(left_at=T0 + 40)
+    lasted = {"ended_at": at(40), "answered_at": at(20), "spoke_at": at(21)}
+    assert found(long, (a_call(**lasted),)) == [Kind.WRONG]
+    assert found(long, (a_call(**lasted),), talks={NUMBER: [*TALKS[NUMBER], Talk(NUMBER, T0 + 19)]}) == []
+    assert found(long, (a_call(**lasted),), troubles=Troubles(frozen=[Span(T0 + 0.1, T0 + 18)])) == []
 
 
 def test_who_hung_up_a_moment_before_asterisk_was_killed_may_be_unknown() -> None:
