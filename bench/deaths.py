@@ -63,7 +63,7 @@ async def measure(say: Say, *, moments: int, seed: int) -> Block:
             ),
             _row(
                 found,
-                "faults: no record, sound missing, sealed twice",
+                "faults: no call, no record, sound missing, sealed twice",
                 lambda rounds: sum(len(each.faults) for each in rounds),
                 target=whole,
                 is_met=not faults,

@@ -84,7 +84,7 @@ async def a_round(
     await centre.ready()
     records = await settled(centre)
     calls = [call for call in await api.calls() if call["arrived_at"] > after]
-    return judge(centre, calls, records, open_then, died)
+    return judge(centre, count, calls, records, open_then, died)
 
 
 async def newest_arrival(api: Api) -> str:
@@ -148,11 +148,13 @@ def left_over(centre: RealCentre, records: list[Json]) -> list[str]:
 
 
 def judge(
-    centre: RealCentre, calls: list[Json], records: list[Json], open_then: set[str], died: list[datetime]
+    centre: RealCentre, sent: int, calls: list[Json], records: list[Json], open_then: set[str], died: list[datetime]
 ) -> Found:
-    """Holds each call against its recording."""
+    """Holds each call against its recording. Where Asterisk lived, each of the `sent` ones is a call."""
     by_call = {row["call_id"]: row for row in records if row["kind"] == "call"}
     faults: list[str] = []
+    if not died and len(calls) != sent:
+        faults.append(f"{sent} calls were sent, and {len(calls)} are in the history")
     lost: list[float] = [0.0]
     mine = [by_call[call["id"]] for call in calls if call["id"] in by_call]
     for call in calls:
