@@ -236,6 +236,7 @@ class _Course:
                 _raise_of(watching)
             await asyncio.sleep(max(0.0, leg.began_at + seconds - time.time()))
             self._say(f"{leg.database}: the last calls")
+            _raise_of(watching)
             self._have_come(options.rate)
             steady.call_no_more()
             await ground.traffic.stop(options.longest_s + NO_ANSWER_MS / 1000 + LAST_WORDS_S)
