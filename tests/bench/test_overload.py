@@ -59,7 +59,8 @@ async def test_where_not_even_the_lowest_rate_is_carried_none_is_said_to_be(monk
         await carried(monkeypatch, [[*GOOD, *UNANSWERED]])
 
 
-def test_callers_come_however_many_there_are(tmp_path: Path) -> None:
+def test_callers_come_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.sip.tempfile.mkdtemp", lambda **_: str(tmp_path))  # nobody starts them, nor clears up
     traffic = Traffic(tmp_path, 5060, random.Random(1), longest_ms=0)
     options = overload._callers(traffic, 160, 60)._options
     last = max(place for place, option in enumerate(options) if option == "-l")
