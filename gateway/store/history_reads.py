@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, case, func, literal, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.advice_rules import Arrival, PastCall
@@ -19,6 +19,7 @@ from gateway.domain.dry_run import History, OldCall
 from gateway.domain.facts import Side
 from gateway.domain.numbers import one_spelling, spellings
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
+from gateway.store.columns import Key
 from gateway.store.tables import CAME_AT, NEWEST_CALL_FIRST, callbacks, calls, dispositions
 
 _A_LOCATION = re.compile("<(cid|https?|sips?|pres|held):.+>")
@@ -92,12 +93,17 @@ def _arrived(since: datetime, until: datetime) -> Select[Any]:
     ).where(calls.c.arrived_at >= since, calls.c.arrived_at < until)
 
 
-def _numbers(since: datetime, last: datetime, *, is_plain: bool = False) -> Select[tuple[str]]:
-    """The callers in between; plain they are without the separators that a trunk's filter leaves (`numbers.plain`)."""
-    caller: Any = calls.c.caller
-    if is_plain:
-        caller = func.replace(func.replace(caller, "-", ""), ".", "")
-    return select(caller).where(calls.c.arrived_at >= since, calls.c.arrived_at <= last)
+def _numbers(since: datetime, last: datetime) -> CompoundSelect[Any]:
+    """The callers in between, as they were sent and in every spelling (`numbers.spellings`), without the separators
+    that a trunk's filter leaves. One from abroad gets Indonesia's prefixes too: nobody has such a number."""
+    came = select(calls.c.caller).where(calls.c.arrived_at >= since, calls.c.arrived_at <= last).distinct().cte("came")
+    plain = func.replace(func.replace(came.c.caller, "-", "", type_=Key), ".", "", type_=Key)
+    national = case(
+        *((plain.like(f"{prefix}%"), func.substr(plain, len(prefix) + 1, type_=Key)) for prefix in ("+62", "62", "0")),
+        else_=plain,
+    )
+    led = (literal(prefix, Key).concat(national) for prefix in ("0", "62", "+62"))
+    return union(*map(select, (came.c.caller, plain, *led)))
 
 
 def _said_of(since: datetime, last: datetime) -> Select[Any]:
@@ -118,7 +124,7 @@ def _waited(since: datetime, last: datetime) -> Select[Any]:
     """The callbacks of those numbers that were opened until then."""
     return (
         select(callbacks.c.number, callbacks.c.opened_at, callbacks.c.closed_at)
-        .where(callbacks.c.opened_at <= last, callbacks.c.number.in_(_numbers(since, last, is_plain=True)))
+        .where(callbacks.c.opened_at <= last, callbacks.c.number.in_(_numbers(since, last)))
         .order_by(callbacks.c.opened_at.desc())
         .limit(SAID_IN_ALL)
     )

@@ -16,6 +16,7 @@ from gateway.domain.change import Change
 from gateway.domain.dispositions import Category, Disposition
 from gateway.domain.dry_run import dry_run, look_back
 from gateway.domain.facts import Side
+from gateway.domain.numbers import one_spelling, spellings
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, reputation
 from gateway.store import history_reads
 from gateway.store.database import writing
@@ -166,6 +167,22 @@ async def test_a_number_is_known_by_what_came_of_it_in_another_spelling_and_by_w
     assert [each.trunk for each in history.sayings[CALLER]] == ["xlsmart"]
     rules = [rule(Condition.TRIED_AGAIN, Effect.EARLIER, within_min=5, id=1)]
     assert dry_run(rules, history, NOON).rules[1].matched == 1
+
+
+@pytest.mark.parametrize("caller", [CALLER, "+62812-345.6789", "628123456789", "+1415555.2671"])
+@pytest.mark.parametrize("place", range(3))
+async def test_a_dry_run_knows_what_came_of_a_number_in_a_spelling_that_did_not_call_on_its_days(
+    engine: AsyncEngine, repository: Repository, past: StoredPast, reads: Reads, caller: str, place: int
+) -> None:
+    other = spellings(caller)[place % len(spellings(caller))]
+    await repository.commit(Change(calls=(ended(100, caller=caller),)))
+    await put(engine, callbacks, waiting(other, NOON))
+    await put(engine, dispositions, said("112-1", NOON, caller=other))
+    found = await past.past(Arrival("112-100", "telkomsel", caller, after(100)), NOON, WINDOWS)
+    history = await reads.histories.history(after(50), after(200), 10, look_back=timedelta())
+    assert (found.has_open_callback, [each.call_id for each in found.sayings]) == (True, ["112-1"])
+    assert [each.call_id for each in history.sayings[one_spelling(caller)]] == ["112-1"]
+    assert history.callbacks[one_spelling(caller)] == [(NOON, None)]
 
 
 async def test_different_numbers_are_counted_by_trunk_and_over_all_but_the_probes(
