@@ -39,7 +39,8 @@ LOOK_EVERY_S = 600.0
 NOT_ERASED = "not_erased"
 """The alarm that this raises."""
 DONE_WITHIN = timedelta(hours=1)
-"""From the second person's word on: a recording may have to be sealed first, or the vault be away for a moment."""
+"""From the second person's word on, or from when it could go on after a legal hold: a recording may have to be sealed
+first, or the vault be away for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Erasing:
         self._defects = Defects("erasing_broken")
         self._alarms: list[Alarm] | None = None
         """None before the first look."""
+        self._went_on: dict[int, datetime] = {}
+        """Since when those go on that legal holds had kept. Of one that began before the last start nobody knows."""
 
     async def ask(self, number: str, reason: str, actor: Actor) -> Erasure:
         """A new request, which nothing comes of before another person confirms it. Raises Invalid for a number that is
@@ -177,7 +180,10 @@ class Erasing:
 
     def _late(self, erasure: Erasure, why: str) -> list[Alarm]:
         now = self._clock()
-        if not why or now < (erasure.confirmed_at or now) + DONE_WITHIN:
+        if not why:
+            self._went_on.pop(erasure.id, None)
+            return []
+        if now < self._went_on.get(erasure.id, erasure.confirmed_at or now) + DONE_WITHIN:
             return []
         return [Alarm(NOT_ERASED, f"erasure/{erasure.id}", why, now)]
 
@@ -188,7 +194,9 @@ class Erasing:
 
     async def _begin_anew(self, erasure: Erasure) -> Erasure:
         """It goes on, and is stored so: whatever dies from here on, all of it is done again."""
-        return await self._office.change(erasure, replace(erasure, left_out=0), CENTRE)
+        anew = await self._office.change(erasure, replace(erasure, left_out=0), CENTRE)
+        self._went_on[erasure.id] = self._clock()
+        return anew
 
     async def _left(self, erasure: Erasure) -> Person:
         """What still stands under the number itself."""

@@ -243,6 +243,26 @@ async def test_one_that_is_not_done_within_the_hour_is_an_alarm_until_it_is(serv
     assert services.erasing.alarms([alarm]) == []
 
 
+async def test_one_that_a_legal_hold_kept_has_its_hour_from_when_it_could_go_on(services: Services) -> None:
+    hold = LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY)
+    hold = await services.office.create(hold, ANI)
+    asked = await services.erasing.ask(NUMBER, "letter", ANI)
+    await services.erasing.confirm(asked, BUDI)
+    assert await services.erasing.look() == 1
+    lifted_at = services.clock.at = MONDAY + timedelta(days=90)
+    await services.office.change(hold, replace(hold, lifted_by="Budi", retired_at=lifted_at), BUDI)
+    services.own_vault.is_away = True
+    found = []
+    for minutes in (0, 59, 60):
+        services.clock.at = lifted_at + timedelta(minutes=minutes)
+        assert await services.erasing.look() == 0
+        found.append([each.subject for each in services.erasing.alarms(())])
+    assert found == [[], [], [f"erasure/{asked.id}"]]
+    services.own_vault.is_away = False
+    assert await services.erasing.look() == 1
+    assert services.erasing.alarms(()) == []
+
+
 async def test_what_a_legal_hold_keeps_stays_whole_and_goes_when_it_is_lifted(services: Services) -> None:
     hold = LegalHold(call_id="112-3", reason="LP/B/1", set_by="Ani", created_at=MONDAY)
     hold = await services.office.create(hold, ANI)
