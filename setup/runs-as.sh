@@ -32,7 +32,8 @@ for hidden in /home /root /run/user; do
 done
 
 user_id=$(id -u "$1") group_id=$(id -g "$1")
-as_user() { setpriv --reuid="$user_id" --regid="$group_id" --clear-groups "$@"; } # without a session, which may take long
+# Without a session, which may take long. By env, for what setpriv itself starts it starts with root's rights.
+as_user() { setpriv --reuid="$user_id" --regid="$group_id" --clear-groups env "$@"; }
 
 if said=$(as_user .venv/bin/gateway112 --version 2>&1); then exit; fi
 # which folder on the way is shut. What the centre keeps in the clone's var/ and recordings/ stays shut to others

@@ -88,6 +88,8 @@ def test_a_python_that_the_services_user_cannot_reach_is_told_before_anything_is
     assert said.returncode == 1
     assert f"cannot run this clone's Python, {clone}/home/python: {clone}/home is shut to that user" in said.stderr
     assert "Remedy: install the machine's own Python" in said.stderr
+    shutil.copy("/bin/true", clone / "home/python")  # no script: once it runs it needs nothing of its folder
+    assert f"{clone}/home is shut to that user" in tried().stderr
     (clone / "home").chmod(0o711)
     assert tried().returncode == 0, tried().stderr
     programs = clone / "clone/.venv/bin"
