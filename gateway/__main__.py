@@ -121,6 +121,7 @@ COMMANDS: Mapping[str, Callable[[Settings], int]] = {
     "doctor": examine,
 }
 
+RUNNING = ("run", "serve", "asterisk")
 WRITING = ("run", "serve", "probe")
 
 
@@ -154,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
 def refuse_others(settings: Settings, command: str) -> None:
     """Raises SettingsError where the centre is another user's, and this one may not look at it or, as root, would leave
     behind what that one cannot read. Asterisk is started by anybody: 112 answers first."""
-    said = owner.shut_out(settings, f"gateway112 {command}")
+    said = owner.shut_out(settings, f"gateway112 {command}", runs=command in RUNNING)
     if command in WRITING and os.geteuid() == 0:  # whatever another user may not write to refuses that by itself
         said = owner.stranger(settings, f"gateway112 {command}") or said
     if said:

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 
 from gateway import charge
-from gateway.settings import CONFIG_VARIABLE, PROJECT, Settings
+from gateway.settings import CONFIG_VARIABLE, ENV_PREFIX, PROJECT, Settings
 
 
 def name(user_id: int) -> str:
@@ -28,22 +28,29 @@ def stranger(settings: Settings, command: str) -> str | None:
     var, owner = settings.paths.var, of(settings.paths.var)
     if owner in (None, 0, os.geteuid()):
         return None
-    own = "" if os.geteuid() else f"; or, where root is to run this centre, chown -R root {var}"
+    user, remedy = name(owner), as_user(owner, command)
+    what, own = f"{var} belongs to {user}", f"chown -R root {var}"
+    if os.geteuid() == 0 and not os.path.exists(var):
+        what, own = f"{var} is not there, and the folder for it belongs to {user}", f"mkdir -p {var}"
+        remedy = f"see that {CONFIG_VARIABLE} names the settings of the centre; for a new one {remedy}"
+    if os.geteuid() == 0:
+        remedy += f"; or, where root is to run this centre, {own}"
     return (
-        f"{var} belongs to {name(owner)}, and you are {name(os.geteuid())}: what you write there the gateway could not "
-        f"read. Remedy: {as_user(owner, command)}{own}"
+        f"{what}, and you are {name(os.geteuid())}: what you write there the gateway could not read. Remedy: {remedy}"
     )
 
 
-def shut_out(settings: Settings, command: str) -> str | None:
-    """Why this user cannot look into the centre's run-time state at all, with the remedy; None where it can."""
-    var = settings.paths.var
+def shut_out(settings: Settings, command: str, *, runs: bool = False) -> str | None:
+    """Why this user cannot look into the centre's run-time state at all, with the remedy; None where it can. `runs`
+    where the command is the centre itself: in a container, say, whose folder is one of the host's."""
+    var, user = settings.paths.var, name(os.geteuid())
     try:
         (var / charge.FILE).stat()
     except PermissionError:
         owner = of(var)
         remedy = "open it to this user" if owner is None else as_user(owner, command)
-        return f"{var} is shut to you, {name(os.geteuid())}. Remedy: {remedy}"
+        own = f"; or, where {user} is to run this centre, as root: chown -R {user} {var}" if runs else ""
+        return f"{var} is shut to you, {user}. Remedy: {remedy}{own}"
     except OSError:  # it is not there yet, or whoever needs it says what is wrong with it
         pass
     return None
@@ -71,5 +78,8 @@ def as_user(owner: int, command: str) -> str:
     user = name(owner)
     config = os.environ.get(CONFIG_VARIABLE)
     named = f"{CONFIG_VARIABLE}={Path(config).absolute()} " if config else ""
+    # by their names alone: there may be a password in one
+    others = sorted(each for each in os.environ if each.startswith(ENV_PREFIX) and each != CONFIG_VARIABLE)
+    kept = f"--preserve-env={','.join(others)} " if others else ""
     # sudo takes a number behind a # alone, and a shell takes that for the beginning of a remark
-    return f"sudo -u {shlex.quote(f'#{user}') if user.isdigit() else user} {named}{PROJECT}/.venv/bin/{command}"
+    return f"sudo -u {shlex.quote(f'#{user}') if user.isdigit() else user} {kept}{named}{PROJECT}/.venv/bin/{command}"

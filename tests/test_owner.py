@@ -10,7 +10,7 @@ from gateway import owner
 from gateway.__main__ import UNUSABLE, main
 from gateway.doctor import machine
 from gateway.doctor.finding import Level
-from gateway.settings import Settings, load
+from gateway.settings import PROJECT, Settings, load
 
 ROOT = 0
 
@@ -77,7 +77,26 @@ def test_a_centre_that_root_alone_runs_goes_on_whoever_its_folder_belongs_to(
 def test_root_makes_no_centre_in_another_users_folder(settings: Settings) -> None:
     settings.paths.var.rmdir()
     user = a_users(settings.paths.var.parent)
-    assert f"belongs to {user}" in str(owner.stranger(settings, "gateway112 restore …"))
+    said = str(owner.stranger(settings, "gateway112 restore …"))
+    assert f"{settings.paths.var} is not there, and the folder for it belongs to {user}" in said
+    assert "Remedy: see that GATEWAY112_CONFIG names the settings of the centre; for a new one sudo -u" in said
+    assert said.endswith(f"; or, where root is to run this centre, mkdir -p {settings.paths.var}")
+    settings.paths.var.mkdir()
+    if os.getuid() == ROOT:
+        assert owner.stranger(settings, "gateway112 restore …") is None
+
+
+def test_what_stands_in_the_environment_goes_with_the_command_and_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sudo leaves it behind: the command would be about another centre, or another database."""
+    for variable in [each for each in os.environ if each.startswith("GATEWAY112_")]:
+        monkeypatch.delenv(variable)
+    assert owner.as_user(0, "gateway112 backup …").startswith(f"sudo -u root {PROJECT}")
+    monkeypatch.setenv("GATEWAY112_PATHS_VAR", "/srv/var")
+    monkeypatch.setenv("GATEWAY112_DATABASE_URL", "postgresql://gateway:geheim@db/calls")
+    monkeypatch.setenv("GATEWAY112_CONFIG", "/etc/gateway112/gateway.toml")
+    said = owner.as_user(0, "gateway112 backup …")
+    kept = "--preserve-env=GATEWAY112_DATABASE_URL,GATEWAY112_PATHS_VAR"
+    assert said.startswith(f"sudo -u root {kept} GATEWAY112_CONFIG=/etc/gateway112/gateway.toml {PROJECT}")
 
 
 def test_whoever_runs_the_gateway_may_write_though_the_folder_is_another_users(
@@ -110,7 +129,10 @@ def test_whoever_may_not_look_into_a_centre_is_told_whose_it_is(
     monkeypatch.setattr(Path, "stat", shut)
     assert main(["--config", str(var.parent / "gateway.toml"), *command.split()]) in (1, UNUSABLE)
     said = capsys.readouterr().err
-    assert f"{var} is shut to you, {owner.name(os.geteuid())}. Remedy: sudo -u {owner.name(stat(var).st_uid)} " in said
+    user = owner.name(os.geteuid())
+    assert f"{var} is shut to you, {user}. Remedy: sudo -u {owner.name(stat(var).st_uid)} " in said
+    own = f"; or, where {user} is to run this centre, as root: chown -R {user} {var}."
+    assert (own in said) is (command in ("serve", "asterisk"))
 
 
 @pytest.mark.usefixtures("as_root")
