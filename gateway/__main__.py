@@ -59,7 +59,11 @@ def serve(settings: Settings) -> int:
             loop.add_signal_handler(number, app.stop)
         loop.add_signal_handler(signal.SIGHUP, app.reload)
         charge = Charge(settings.paths.var)
-        if await app.take_charge(charge):
+        try:
+            has_charge = await app.take_charge(charge)
+        except OSError as error:
+            raise _not_taken(settings, error) from error
+        if has_charge:
             foreground.refuse_taken_ports(settings, foreground.GATEWAY_PORTS)
             await app.run()
         charge.give_up()
@@ -69,6 +73,14 @@ def serve(settings: Settings) -> int:
     except StoreAway as away:  # while it runs, the journal waits for the database: this is its start
         raise usable.refusal(settings, str(away)) from away
     return OK
+
+
+def _not_taken(settings: Settings, error: OSError) -> SettingsError:
+    """Of a charge that cannot be had: root, say, once served a centre of another user, and left its file behind."""
+    var, user = settings.paths.var, owner.name(os.geteuid())
+    said = f"{error.filename or var} cannot be opened: {error.strerror or error}"
+    remedy = f"look at its disk; where it is another user's, as root: chown -R {user} {var}"
+    return SettingsError(f"settings: paths.var: {said}. Remedy: {remedy}.")
 
 
 def asterisk(settings: Settings) -> int:

@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,20 @@ def test_the_doctor_says_that_root_sees_more_than_the_gateway(settings: Settings
     if os.getuid() == ROOT:
         os.chown(settings.paths.var, ROOT, -1)
         assert list(machine._user(settings)) == []
+
+
+def test_a_gateway_says_what_helps_where_it_cannot_take_charge(settings: Settings) -> None:
+    """As where root served the centre once, by mistake, and left the file behind."""
+    var = settings.paths.var
+    (var / "charge").mkdir()  # no user opens that one as a file
+    argv = [sys.executable, "-m", "gateway", "--config", var.parent / "gateway.toml", "serve"]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == UNUSABLE
+    assert (
+        f"settings: paths.var: {var}/charge cannot be opened: Is a directory. Remedy: look at its disk;" in ended.stderr
+    )
+    assert f"where it is another user's, as root: chown -R {owner.name(os.geteuid())} {var}." in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_user_without_a_name_is_one_that_sudo_takes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
