@@ -101,7 +101,8 @@ class Courier:
         body = cloudevents.envelope(self._centre, stored)
         pause_s = self._pace.first_pause_s
         while (error := await self._post(session, stored, body)) is not None:
-            since = self.standing.failing_since or self._clock()
+            now = self._clock()
+            since = min(self.standing.failing_since or now, now)  # the clock was put back
             self.standing = replace(self.standing, failing_since=since, last_error=error)
             told = {"call": stored.event.call_id, "webhook": self.webhook.id, "seq": stored.seq, "reason": error}
             log.warning("webhook_failed", extra=told)

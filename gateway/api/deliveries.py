@@ -88,7 +88,11 @@ class Deliveries:
         found = []
         for webhook_id, courier in self._couriers.items():
             subject, its = subject_of(webhook_id), courier.standing
-            if its.failing_since is None or now < its.failing_since + FAILING_FOR:
+            if its.failing_since is None:
+                continue
+            # one that stands goes on, also where the clock was put back meanwhile
+            stands = subject in stood and its.failing_since <= stood[subject].raised_at
+            if not stands and now < its.failing_since + FAILING_FOR:
                 continue
             if its.last_error is not None:
                 why = its.last_error.partition(":")[0]

@@ -5,7 +5,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,26 @@ async def test_an_alarm_of_a_receiver_stands_through_a_restart_until_it_was_aske
         assert deliveries.alarms([alarm], later) == [alarm]
         deliveries.is_loaded = False
         assert deliveries.alarms([alarm], later) == [alarm]
+
+
+async def test_a_clock_that_is_put_back_ends_no_alarm_of_a_receiver_and_keeps_none_from_being_raised(
+    house: House,
+) -> None:
+    deliveries = house.context.deliveries
+    async with receiving(*[503] * 10_000) as receiver:
+        made = await subscribe(house, receiver)
+        await house.answered_call()
+        await until(lambda: standing(house, made).last_error is not None)
+        [alarm] = deliveries.alarms([], (began := datetime.now(UTC)) + FAILING_FOR)
+        assert deliveries.alarms([alarm], began - timedelta(hours=1)) == [
+            replace(alarm, raised_at=began - timedelta(hours=1))
+        ]
+        # it took something since, and fails anew
+        assert deliveries.alarms([replace(alarm, raised_at=began - FAILING_FOR)], began) == []
+
+        [courier] = deliveries._couriers.values()
+        courier.standing = replace(courier.standing, failing_since=began + timedelta(days=365))
+        await until(lambda: (standing(house, made).failing_since or began) <= datetime.now(UTC))
 
 
 async def test_a_receiver_that_cannot_be_reached_is_told_of(house: House) -> None:
