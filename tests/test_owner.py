@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from gateway import owner
 from gateway.__main__ import UNUSABLE, main
 from gateway.doctor import machine
 from gateway.doctor.finding import Level
+from gateway.probe import report
+from gateway.probe.run import run
 from gateway.settings import PROJECT, Settings, load
 
 ROOT = 0
@@ -160,6 +163,18 @@ def test_a_gateway_says_what_helps_where_it_cannot_take_charge(settings: Setting
     )
     assert f"where it is another user's, as root: chown -R {owner.name(os.geteuid())} {var}." in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+async def test_a_probe_says_what_helps_where_root_left_its_lock_behind(settings: Settings) -> None:
+    """As the cron of root did, before it was refused."""
+    lock = settings.paths.var / "probe.lock"
+    lock.mkdir()  # no user opens that one as a file
+    outcome = await run(settings, "token")
+    with (console := Console(width=400)).capture() as shown:
+        console.print(report.render(outcome))
+    assert not outcome.passed
+    assert f"{lock} cannot be opened: Is a directory" in shown.get()
+    assert f"rm -f {lock}" in shown.get()
 
 
 def test_a_user_without_a_name_is_one_that_sudo_takes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

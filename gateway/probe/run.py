@@ -232,8 +232,13 @@ async def _caller_sound(settings: Settings) -> AsyncIterator[ToneEndpoint]:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """One probe at a time: two would take each other's phone. Raises StepFailed."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        opened = lock.open("a")
+    except OSError as error:  # the cron of root, say, which is refused now, has made it
+        remedy = f"where it is another user's, rm -f {lock}; else look at its disk"
+        raise StepFailed(f"{lock} cannot be opened: {error.strerror}", remedy) from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
