@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import foreground
+from gateway import foreground, owner
 from gateway.__main__ import settings_for
 from gateway.asterisk.claim import claim
 from gateway.settings import PROJECT, Settings, SettingsError, load
@@ -167,6 +167,26 @@ def test_a_folder_that_cannot_be_made_is_a_setting_that_is_wrong(tmp_path: Path)
     settings = load(written(tmp_path, '[paths]\nvar = "file/x"\n'), {})
     with pytest.raises(SettingsError, match=r"paths\.var: .*Remedy"):
         claim(settings)
+
+
+def test_a_folder_of_another_user_is_told_how_it_becomes_this_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where root started Asterisk once, 112 would else answer no more."""
+    settings, opened = load(written(tmp_path, ""), {}), os.open
+
+    def denied(path: Path, *how: int) -> int:
+        if path.name == "claim":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *how)
+
+    monkeypatch.setattr(os, "open", denied)
+    user, var = owner.name(os.geteuid()), settings.paths.var
+    with pytest.raises(SettingsError) as refusal:
+        claim(settings)
+    assert f"Remedy: where {user} is to run this centre, as root: chown -R {user} {var}; or name a" in str(
+        refusal.value
+    )
 
 
 def test_asterisk_starts_without_the_disk_of_the_recordings_and_says_so(tmp_path: Path) -> None:

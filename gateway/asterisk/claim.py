@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway import owner
 from gateway.settings import Settings, SettingsError
 
 
@@ -25,16 +26,22 @@ def claim(settings: Settings, tell: Callable[[str], object] | None = None) -> li
     name = settings.centre.name
     held: list[int] = []
     try:
-        for key, file, remedy in (
-            ("paths.var", settings.asterisk_dir / "claim", "set paths.var, and the ports, for a second centre"),
+        for key, folder, file, remedy in (
+            (
+                "paths.var",
+                settings.paths.var,
+                settings.asterisk_dir / "claim",
+                "set paths.var, and the ports, for a second centre",
+            ),
             (
                 "paths.recordings",
+                settings.paths.recordings,
                 settings.paths.recordings / f".claim-{name}",
                 "set paths.recordings or centre.name for a second centre: its calls would have the same names",
             ),
         ):
             try:
-                held.append(_hold(file, key, remedy))
+                held.append(_hold(folder, file, key, remedy))
             except CannotBeUsed as error:
                 if tell is None or key != "paths.recordings":
                     raise
@@ -46,14 +53,18 @@ def claim(settings: Settings, tell: Callable[[str], object] | None = None) -> li
     return held
 
 
-def _hold(file: Path, key: str, remedy: str) -> int:
+def _hold(folder: Path, file: Path, key: str, remedy: str) -> int:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
+        own = ""
+        if isinstance(error, PermissionError):  # root has started Asterisk here once, or the folder is a container's
+            user = owner.name(os.geteuid())
+            own = f"where {user} is to run this centre, as root: chown -R {user} {folder}; or "
         raise CannotBeUsed(
-            f"settings: {key}: {file.parent} cannot be used: {error.strerror}. Remedy: name a folder that this user "
-            f"can write to (gateway.toml or GATEWAY112_{key.replace('.', '_').upper()})."
+            f"settings: {key}: {file.parent} cannot be used: {error.strerror}. Remedy: {own}name a folder that this "
+            f"user can write to (gateway.toml or GATEWAY112_{key.replace('.', '_').upper()})."
         ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
