@@ -97,13 +97,26 @@ class Courier:
         return await following(self._feed, self._reads, place, BATCH)
 
     async def _deliver(self, session: aiohttp.ClientSession, stored: StoredEvent, rewritten: int) -> bool:
-        """Posts one event until it is taken; False where the ledger was rewritten before it was. Raises Gone."""
+        """Posts one event until it is taken; False where the ledger was rewritten before it was. Raises Gone, and
+        whatever a defect here raises: then, too, the receiver takes nothing."""
+        try:
+            return await self._post_until_taken(session, stored, rewritten)
+        except Gone:
+            raise
+        except Exception as defect:
+            self._fails(f"a defect, which is in the gateway's log: {type(defect).__name__}")
+            raise
+
+    def _fails(self, error: str) -> None:
+        now = self._clock()
+        since = min(self.standing.failing_since or now, now)  # the clock was put back
+        self.standing = replace(self.standing, failing_since=since, last_error=error)
+
+    async def _post_until_taken(self, session: aiohttp.ClientSession, stored: StoredEvent, rewritten: int) -> bool:
         body = cloudevents.envelope(self._centre, stored)
         pause_s = self._pace.first_pause_s
         while (error := await self._post(session, stored, body)) is not None:
-            now = self._clock()
-            since = min(self.standing.failing_since or now, now)  # the clock was put back
-            self.standing = replace(self.standing, failing_since=since, last_error=error)
+            self._fails(error)
             told = {"call": stored.event.call_id, "webhook": self.webhook.id, "seq": stored.seq, "reason": error}
             log.warning("webhook_failed", extra=told)
             await asyncio.sleep(pause_s)

@@ -292,6 +292,10 @@ async def test_neither_a_defect_nor_a_url_that_is_none_any_more_ends_the_gateway
             await until(lambda: later.standings[webhook.id].after_seq == house.context.feed.newest)
             await until(lambda: later.standings["old"].last_error is not None)
             assert "is none any more" in str(later.standings["old"].last_error)
+            await until(lambda: later.standings["odd"].failing_since is not None)
+            assert later.standings["odd"].last_error == "a defect, which is in the gateway's log: AttributeError"
+            alarms = later.alarms([], datetime.now(UTC) + FAILING_FOR)
+            assert {each.subject for each in alarms} == {"webhook/old", "webhook/odd"}
             assert (await house.ask("DELETE", "/v1/webhooks/old")).status == 204
 
 
@@ -339,6 +343,8 @@ async def test_what_waited_for_a_receiver_while_a_person_was_erased_is_posted_as
         async with writing(house.services.store._engine) as connection:
             await connection.execute(update(events).values(data={"caller": "erased-1"}))
         house.services.saving.forget()
+        tried = len(receiver.tries)
+        await until(lambda: len(receiver.tries) > tried + 1)  # one may have been on its way
         receiver.answers.clear()
         await until(lambda: len(receiver.taken) == 8)
 
