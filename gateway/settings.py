@@ -396,8 +396,12 @@ def _read_toml(file: Path, *, must_exist: bool) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: is not valid TOML: {error}. Remedy: mend that line.") from None
+    except PermissionError:  # passwords may stand there
+        raise SettingsError(
+            f"{file}: is shut to you. Remedy: run this as the centre's user (sudo -u), or let that one read it."
+        ) from None
     except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}. Remedy: check its permissions.") from None
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}. Remedy: look at its disk.") from None
 
 
 def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:

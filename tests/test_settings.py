@@ -142,6 +142,18 @@ def test_a_pattern_is_told_in_words_and_a_pair_of_keys_by_the_variable_that_set_
         load(written(tmp_path, ""), {"GATEWAY112_RTP_FIRST_PORT": "30000"})
 
 
+def test_settings_that_are_shut_to_this_user_are_not_opened_to_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut(path: Path, **_: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    file = written(tmp_path, "")
+    monkeypatch.setattr(Path, "read_text", shut)
+    with pytest.raises(SettingsError, match=r"gateway\.toml: is shut to you\. Remedy: run this as the centre's user"):
+        load(file, {})
+
+
 def test_an_address_that_this_machine_has_not_is_named_with_its_key() -> None:
     settings = Settings.model_validate({"api": {"host": "203.0.113.9", "port": 8112}})
     with pytest.raises(SettingsError, match=r"api\.host: .*write an address that this machine has"):
