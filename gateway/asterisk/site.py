@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gateway import certificates, new_secrets
+from gateway import certificates, new_secrets, owner
 from gateway.asterisk import installation as installations
 from gateway.asterisk import kept, music, sections
 from gateway.asterisk.installation import Installation
@@ -156,7 +156,10 @@ def kept_secret(file: Path) -> str:
         return file.read_text().strip()
     except OSError as error:
         if isinstance(error, PermissionError):
-            remedy = f"give it to the user that this runs as (chown and chmod 600 {file}), or run it as its owner"
+            user = owner.name(os.geteuid())
+            remedy = (
+                f"run this as its owner; or, where {user} is to run this centre, as root: chown -R {user} {file.parent}"
+            )
         else:
             remedy = "look at that disk: its space, and whether it can be written to"
         raise SettingsError(

@@ -142,5 +142,7 @@ def test_a_secret_that_cannot_be_read_ends_a_start_in_words(tmp_path: Path, monk
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_text", denied)
-    with pytest.raises(SettingsError, match=rf"paths\.var: {file} cannot be read .* Remedy: give it to the user"):
+    with pytest.raises(
+        SettingsError, match=rf"paths\.var: {file} cannot be read .* Remedy: run this as its owner; or, where"
+    ):
         site.kept_secret(file)
