@@ -30,15 +30,15 @@ async def list_webhooks(desk: Desk, _: Namespace) -> Reply:
     rows: list[tuple[tables.Cell, ...]] = [
         (
             each["id"],
-            each["url"],
+            _state(each, desk),
             tables.lines(each["types"] or ["all"]),
             each["after_seq"],
-            _state(each, desk),
+            each["url"],  # last: it may be longer than the terminal
         )
         for each in answer["items"]
     ]
     title = f"Webhooks: {len(rows)} (times of {desk.zone.key})"
-    columns = ("ID", "Posts to", "Types", "Up to event", "State")
+    columns = ("ID", "State", "Types", "Up to event", "Posts to")
     empty = "Nobody is told of events. Tell somebody: gateway112 webhook add URL"
     return Reply(answer, tables.table(title, columns, rows, empty=empty, whole=("ID",)))
 
