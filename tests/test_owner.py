@@ -151,6 +151,22 @@ def test_the_doctor_says_that_root_sees_more_than_the_gateway(settings: Settings
         assert list(machine._user(settings)) == []
 
 
+def test_the_doctor_says_that_others_see_less_than_the_gateway(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a member of its group, say, the vault's keys would seem to be broken."""
+    user = a_users(settings.paths.var)
+    monkeypatch.setattr(os, "geteuid", lambda: settings.paths.var.stat().st_uid)
+    assert list(machine._user(settings)) == []
+    monkeypatch.setattr(os, "geteuid", lambda: 10112)
+    [finding] = machine._user(settings)
+    assert (finding.level, f"you are {owner.name(10112)}, and may not read all that {user}" in finding.said) == (
+        Level.WARNING,
+        True,
+    )
+    assert f"sudo -u {user} " in finding.remedy
+
+
 def test_a_gateway_says_what_helps_where_it_cannot_take_charge(settings: Settings) -> None:
     """As where root served the centre once, by mistake, and left the file behind."""
     var = settings.paths.var

@@ -74,13 +74,17 @@ def look_at_traces(settings: Settings) -> Iterator[Finding]:
 
 
 def _user(settings: Settings) -> Iterator[Finding]:
-    """Root may read and write what the gateway's user may not: as root, all may seem well."""
-    whose = owner.of(settings.paths.var)
-    if os.geteuid() == 0 and whose:
-        remedy = f"ask as that user: {owner.as_user(whose, 'gateway112 doctor')}"
-        yield warning(
-            "user", f"you are root, and may read what {owner.name(whose)}, whose centre this is, may not", remedy
-        )
+    """Root may read and write what the gateway's user may not: as root, all may seem well. To anybody else what is well
+    may seem wrong."""
+    whose, user_id = owner.of(settings.paths.var), os.geteuid()
+    if whose is None or whose == user_id:
+        return
+    user = owner.name(whose)
+    remedy = f"ask as that user: {owner.as_user(whose, 'gateway112 doctor')}"
+    said = f"you are root, and may read what {user}, whose centre this is, may not"
+    if user_id:
+        said = f"you are {owner.name(user_id)}, and may not read all that {user}, whose centre this is, may"
+    yield warning("user", said, remedy)
 
 
 def _python() -> Finding:
