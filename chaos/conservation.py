@@ -250,10 +250,20 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
         and not troubles.has_cut(seen.ended_at)
     )
     if is_whole and not _at_once(seen.left_at, seen.was_left_at):
-        if seen.left_at == seen.ended_at and side != "caller":
+        if (
+            seen.left_at is not None
+            and seen.left_at == seen.ended_at
+            and side != "caller"
+            and not (side == "operator" and _has_hung_up(talks, by=_freed(seen.left_at, troubles)))
+        ):
             yield f"{side} hung up, and it was the caller"
         if seen.was_left_at == seen.ended_at and side == "caller":
             yield "the caller hung up, and it was the centre"
+
+
+def _has_hung_up(talks: Iterable[Talk], by: float) -> bool:
+    """Whether a phone has by then: an Asterisk that stood still finds what both sides sent, and sees one of them first."""
+    return any(talk.left_at is not None and talk.left_at <= by for talk in talks)
 
 
 def _is_clear(talk: Talk, until: float, death: Span | None, troubles: Troubles) -> bool:

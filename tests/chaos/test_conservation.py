@@ -250,3 +250,16 @@ def test_the_check_shares_no_code_with_what_it_checks(name: str) -> None:
     }
     strangers = {module for module in imported if module.partition(".")[0] not in sys.stdlib_module_names}
     assert strangers <= {"chaos.sightings"}
+
+
+def test_an_operator_who_hung_up_before_the_caller_may_have_ended_the_call() -> None:
+    """Both hang up while Asterisk stands still: the caller's log knows nothing of the operator's BYE, the phone's does."""
+    call, frozen = (a_call(hung_up_by="operator", ended_at=at(10.6)),), Troubles(frozen=[Span(T0 + 9, T0 + 10.6)])
+
+    def talked(left_at: float | None) -> dict[str, list[Talk]]:
+        return {NUMBER: [Talk(NUMBER, T0 + 0.2, left_at)]}
+
+    assert found(calls=call, talks=talked(T0 + 9.5), troubles=frozen) == []
+    assert found(calls=call, talks=talked(T0 + 10.3), troubles=frozen) == []
+    assert found(calls=call, talks=talked(T0 + 10.7), troubles=frozen) == [Kind.WRONG]
+    assert found(calls=call, talks=talked(None), troubles=frozen) == [Kind.WRONG]
