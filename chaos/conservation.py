@@ -262,7 +262,7 @@ def _wrong_outcome(seen: Seen, call: Json, talks: Sequence[Talk], troubles: Trou
 
 
 def _has_hung_up(talks: Iterable[Talk], by: float) -> bool:
-    """Whether a phone has by then: an Asterisk that stood still finds what both sides sent, and sees one of them first."""
+    """Whether a phone has by then: an Asterisk that stood still finds both ends, and sees one of them first."""
     return any(talk.left_at is not None and talk.left_at <= by for talk in talks)
 
 

@@ -253,7 +253,7 @@ def test_the_check_shares_no_code_with_what_it_checks(name: str) -> None:
 
 
 def test_an_operator_who_hung_up_before_the_caller_may_have_ended_the_call() -> None:
-    """Both hang up while Asterisk stands still: the caller's log knows nothing of the operator's BYE, the phone's does."""
+    """Both hang up while Asterisk stands still: the operator's BYE stands in the phone's log alone."""
     call, frozen = (a_call(hung_up_by="operator", ended_at=at(10.6)),), Troubles(frozen=[Span(T0 + 9, T0 + 10.6)])
 
     def talked(left_at: float | None) -> dict[str, list[Talk]]:
