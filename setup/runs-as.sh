@@ -39,10 +39,10 @@ if said=$(as_user .venv/bin/gateway112 --version 2>&1); then exit; fi
 # which folder on the way is shut. What the centre keeps in the clone's var/ and recordings/ stays shut to others
 remedy=$OWN_PYTHON
 for place in "$clone" "$clone/gateway" "$clone/.venv/bin" "$python"; do
-    while ! as_user test -x "$place" && ! as_user test -x "${place%/*}/"; do
+    while [ -n "$place" ] && ! as_user test -x "$place" && ! as_user test -x "${place%/*}/"; do
         place=${place%/*}
     done
-    if ! as_user test -x "$place"; then
+    if [ -n "$place" ] && ! as_user test -x "$place"; then
         why="$place is shut to that user ($(stat -c '%U, mode %04a' "$place" 2>/dev/null || echo 'it is not there'))"
         if [[ $clone == "$place"/* ]]; then
             remedy="chmod o+x $place"

@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
+umask 022 # the services' user has to come to its settings, whatever root keeps to himself otherwise
 
 USER_NAME=gateway112
 HOME_DIR=/var/lib/gateway112

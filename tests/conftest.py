@@ -4,6 +4,7 @@ Counterpart: `make test`, which runs the tests in three processes at once (pytes
 """
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,15 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for each in (*terminalreporter.getreports(""), *terminalreporter.getreports("passed")):
         if each.duration > SLOW_S and each.nodeid.startswith(IN_PROCESS):
             terminalreporter.write_line(f"SLOW {each.duration:.1f} s: {each.nodeid} ({each.when})")
+
+
+@pytest.fixture(autouse=True)
+def umask_of_one_test() -> Iterator[None]:
+    """A command that runs in the tests' own process shuts others out of what it makes, and later tests make."""
+    before = os.umask(0)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(autouse=True)

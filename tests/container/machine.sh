@@ -8,6 +8,7 @@
 # ROOM: an empty folder; CGROUP: a new control group (of version 2) for it; CLONE: the folder that is there to be read,
 # wherever it lies.
 set -euo pipefail
+umask 022 # its root folder is for all users, as on any machine
 if [ "${4:-}" != inside ]; then
     echo $$ >"$2/cgroup.procs"
     exec unshare --mount --pid --fork --kill-child --mount-proc --cgroup --uts --ipc --net -- "$0" "$1" "$2" "$3" inside
