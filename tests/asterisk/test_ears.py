@@ -13,6 +13,7 @@ import pytest
 from gateway.asterisk import ears
 from gateway.settings import SipSettings
 from tests.centre import real_centre
+from tests.sip import free_port
 
 BOOTED = [sys.executable, "-c", "print('Asterisk has fully booted.')"]
 IN_A_HURRY = """
@@ -27,8 +28,9 @@ sys.exit(__main__.main(["asterisk"]))
 def taken_port() -> Iterator[int]:
     """A port of UDP that this process holds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
-        squatter.bind(("127.0.0.1", 0))
-        yield squatter.getsockname()[1]
+        port = free_port()
+        squatter.bind(("127.0.0.1", port))
+        yield port
 
 
 @contextmanager
@@ -61,9 +63,7 @@ def test_a_port_of_another_process_is_not_ones_own(taken_port: int) -> None:
 
 
 def test_one_that_listens_is_left_alone_and_so_is_nobody(capfd: pytest.CaptureFixture[str], taken_port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.bind(("127.0.0.1", 0))
-        port = line.getsockname()[1]
+    port = free_port()
     with a_program(port) as process:
         ears.watch(SipSettings(port=port), BOOTED, process.pid)
         assert process.poll() is None
@@ -73,9 +73,7 @@ def test_one_that_listens_is_left_alone_and_so_is_nobody(capfd: pytest.CaptureFi
 
 
 def test_one_that_hears_carriers_alone_is_told_of_and_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.bind(("127.0.0.1", 0))
-        port = line.getsockname()[1]
+    port = free_port()
     with a_program(port, kinds="socket.SOCK_DGRAM,") as process:
         ears.watch(SipSettings(port=port), BOOTED, process.pid)
         assert process.poll() is None
