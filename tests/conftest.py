@@ -6,20 +6,23 @@ Counterpart: `make test`, which runs the tests in three processes at once (pytes
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+import hypothesis
 import pytest
 from _pytest.terminal import TerminalReporter
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from gateway.settings import Settings, load
 from gateway.store import database
 
 pytest_plugins = ["tests.databases", "tests.vault.bucket_server"]
 
-settings.register_profile("roving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("same", settings.get_profile("roving"), derandomize=True)
-settings.load_profile("same")
+hypothesis.settings.register_profile("roving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.register_profile("same", hypothesis.settings.get_profile("roving"), derandomize=True)
+hypothesis.settings.load_profile("same")
 """What hypothesis makes up is the same each time, so that a failure is the change's; and nothing is timed, for another
 program may have the processor. `--hypothesis-profile=roving` makes up something new."""
 
@@ -48,6 +51,15 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     for each in (*terminalreporter.getreports(""), *terminalreporter.getreports("passed")):
         if each.duration > SLOW_S and each.nodeid.startswith(IN_PROCESS):
             terminalreporter.write_line(f"SLOW {each.duration:.1f} s: {each.nodeid} ({each.when})")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of a new centre in the test's own folder, whose var/ is there and empty."""
+    (tmp_path / "gateway.toml").write_text("")
+    settings = load(tmp_path / "gateway.toml", {})
+    settings.paths.var.mkdir()
+    return settings
 
 
 @pytest.fixture(autouse=True)

@@ -15,17 +15,9 @@ from gateway.doctor import machine
 from gateway.doctor.finding import Level
 from gateway.probe import report
 from gateway.probe.run import run
-from gateway.settings import PROJECT, Settings, load
+from gateway.settings import PROJECT, Settings
 
 ROOT = 0
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (tmp_path / "gateway.toml").write_text("")
-    settings = load(tmp_path / "gateway.toml", {})
-    settings.paths.var.mkdir()
-    return settings
 
 
 def a_users(path: Path, user: str = "nobody") -> str:

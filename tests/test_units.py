@@ -109,11 +109,11 @@ def test_a_python_that_the_services_user_cannot_reach_is_told_before_anything_is
 def test_what_the_units_hide_is_told_however_open_it_is(clone: Path, hidden: str) -> None:
     programs = clone / "clone/.venv/bin"
     (programs / "python").unlink()
-    (programs / "python").symlink_to(f"{hidden}/siti/.pyenv/bin/python3")
+    (programs / "python").symlink_to(f"{hidden}/siti/bin/python3")
     argv = [clone / "clone/setup/runs-as.sh", "nobody"]
     said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     assert said.returncode == 1
-    assert f"nothing that lies in {hidden} (ProtectHome), and {hidden}/siti/.pyenv/bin/python3 does." in said.stderr
+    assert f"nothing that lies in {hidden} (ProtectHome), and {hidden}/siti/bin/python3 does." in said.stderr
     assert "Remedy: install the machine's own Python" in said.stderr
     for name in UNITS:
         assert "ProtectHome=yes" in (PROJECT / "setup/systemd" / name).read_text()

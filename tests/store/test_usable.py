@@ -16,14 +16,6 @@ from gateway.settings import Settings, SettingsError, load
 from gateway.store import usable
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (tmp_path / "gateway.toml").write_text("")
-    settings = load(tmp_path / "gateway.toml", {})
-    settings.paths.var.mkdir()
-    return settings
-
-
 def made(settings: Settings) -> Path:
     """A database in WAL mode."""
     file = usable.file_of(settings)
