@@ -24,6 +24,7 @@ from gateway.asterisk.framing import Message
 from gateway.asterisk.link import AmiLink, LinkState
 from gateway.asterisk.switchboard import AsteriskSwitchboard
 from gateway.bookkeeper import Bookkeeper
+from gateway.domain.strays import Strays
 from gateway.feed import Feed
 from gateway.level import Level
 from gateway.saving import Saving
@@ -239,7 +240,9 @@ async def _looks(centre: RealCentre) -> float:
                 saving=Saving(store, Feed()),
                 journal=_NoJournal(),
                 always=site.always(settings),
+                strays=Strays(),
                 clock=_now,
+                clock_s=time.monotonic,
             )
             await level.look()
             changes = board.changes

@@ -45,6 +45,7 @@ from gateway.domain.duty import Told
 from gateway.domain.knocks import Knocks
 from gateway.domain.overload import answer_s
 from gateway.domain.sight import Why
+from gateway.domain.strays import Strays
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
 from gateway.feed import Feed
@@ -88,7 +89,7 @@ class House:
         self._tls = tls
         self._started_at = _now()
         self.always = replace(site.always(settings), offers_sha256=offers_sha256)
-        self.feed, self.board = Feed(), Board(_now)
+        self.feed, self.board, self.strays = Feed(), Board(_now), Strays()
         self.saving = Saving(stores.store, self.feed)
         self.bookkeeper = Bookkeeper(
             stores.store,
@@ -142,7 +143,9 @@ class House:
             saving=self.saving,
             journal=self.journal,
             always=self.always,
+            strays=self.strays,
             clock=_now,
+            clock_s=time.monotonic,
         )
         self.office = Office(
             store=stores.store,
@@ -256,6 +259,7 @@ class House:
             erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
+            strays=self.strays,
             receivers=lambda standing, now: self.deliveries.alarms(standing, now),
             is_seeing=lambda: self.switchboard.is_seeing,
             running_calls=lambda: self.centre.running_calls.values(),
@@ -402,7 +406,7 @@ class House:
             self.blindness.announce(call_id)
         if (knock := knocking.heard(event)) is not None:
             self.banning.hear(knock)
-        elif self.board.is_touched_by(event):
+        if self.board.is_touched_by(event):
             self.keeper.touch()
         elif (voice := voices.heard(event, _now())) is not None:
             self.listening.hear(voice)

@@ -28,6 +28,7 @@ from gateway.domain.holding import (
     about,
     difference,
 )
+from gateway.domain.strays import Strays
 from gateway.ports import Refused, StoreAway, Switchboard, SwitchboardAway
 from gateway.saving import Saving
 
@@ -54,8 +55,8 @@ class Applied:
 
 
 class Level:
-    """`always` is what Asterisk holds whatever the admins do (the probe's phone); `clock` returns the time now, in
-    UTC."""
+    """`always` is what Asterisk holds whatever the admins do (the probe's phone); `strays` are the phones that it holds
+    shut; `clock` returns the time now, in UTC, `clock_s` seconds of a clock that only goes forward."""
 
     def __init__(
         self,
@@ -65,14 +66,18 @@ class Level:
         saving: Saving,
         journal: JournalReader,
         always: Holding,
+        strays: Strays,
         clock: Callable[[], datetime],
+        clock_s: Callable[[], float],
     ) -> None:
         self._switchboard = switchboard
         self._bookkeeper = bookkeeper
         self._saving = saving
         self._journal = journal
         self._always = always
+        self._strays = strays
         self._clock = clock
+        self._clock_s = clock_s
         self._looking = asyncio.Lock()
         self.applied = Applied()
         self.is_behind = False
@@ -104,7 +109,7 @@ class Level:
                 raise
             if not knows_all:
                 await self._bring_newcomers(held, at)
-            want = wanted(books, self._always, at)
+            want = self._wanted(books, held, at)
             commands = [each for each in difference(want, held) if knows_all or not isinstance(each, _OF_MEMBERS)]
             problems = await self._switchboard.carry_out(commands) if commands else {}
             for subject, reason in problems.items():
@@ -114,6 +119,11 @@ class Level:
             if knows_all:
                 self._level_at, self._brought = (books, at), set()
                 await self._settle_presences(want, held, at)
+
+    def _wanted(self, books: Books, held: Held, at: datetime) -> Holding:
+        want = wanted(books, self._always, at)
+        self._strays.take(held.astray, want.phones, self._clock_s())
+        return self._strays.shut(want)
 
     async def _bring_newcomers(self, held: Held, at: datetime) -> None:
         """Gives those their places whom the roster, as it was read last, has brought since the last look at which all
@@ -152,7 +162,7 @@ class Level:
             held = await self._switchboard.holding()
             books = await self._bookkeeper.books()
             told = decide(books)
-            want = wanted(books.with_presence(told.presence), self._always, self._clock())
+            want = self._wanted(books.with_presence(told.presence), held, self._clock())
             commands = _about(books.operators[told.presence.operator_id].phone, difference(want, held))
             if problems := await self._switchboard.carry_out(commands):
                 raise Refused("; ".join(f"{about}: {reason}" for about, reason in problems.items()))

@@ -1,7 +1,8 @@
 """The watch: what must not wait for somebody to look. A queue that is short of people in fact, and the on-call list
 that is rung for it; a lone operator, who is asked whether all is well; holes in the roster to come; callers whom
 nobody called back in time; floods and silent trunks; sound that is not being kept, or not destroyed on time; a person
-who is not erased as promised; a receiver that takes no events. Each is an alarm while it lasts.
+who is not erased as promised; a receiver that takes no events; a phone that would have calls leave the centre. Each is
+an alarm while it lasts.
 
 Counterparts: `keeper.py` asks once a second; `on_call.py` rings through the list; `flow.py` watches the calls that
 come, `evidence.py` their recordings and `blindness.py` the gateway itself; the live board says who is there.
@@ -33,6 +34,8 @@ from gateway.domain.places import Place
 from gateway.domain.presence import NO_ANSWER
 from gateway.domain.shifts import moment
 from gateway.domain.sight import BLIND
+from gateway.domain.strays import KIND as STRAY
+from gateway.domain.strays import Strays
 from gateway.domain.webhooks import FAILING
 from gateway.erasing import NOT_ERASED, Erasing
 from gateway.evidence import Evidence
@@ -49,7 +52,7 @@ LONE = "lone"
 OVERDUE = "callbacks_overdue"
 OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, NOT_ERASED, FAILING, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""
-KINDS = OF_THE_STORE | {"short", "lone_silent"}
+KINDS = OF_THE_STORE | {"short", "lone_silent", STRAY}
 """All alarms that there are."""
 
 
@@ -89,6 +92,7 @@ class Watch:
         erasing: Erasing,
         evidence: Evidence,
         blindness: Blindness,
+        strays: Strays,
         receivers: Callable[[Iterable[Alarm], datetime], list[Alarm]],
         is_seeing: Callable[[], bool],
         running_calls: Callable[[], Iterable[Call]],
@@ -108,6 +112,7 @@ class Watch:
         self._erasing = erasing
         self._evidence = evidence
         self._blindness = blindness
+        self._strays = strays
         self._receivers = receivers
         self._is_seeing = is_seeing
         self._running_calls = running_calls
@@ -153,6 +158,7 @@ class Watch:
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]
         else:
             should += await self._short(books, now) + await self._alone(books, now)
+            should += [Alarm(STRAY, phone, detail, now) for phone, detail in self._strays.told().items()]
         return should + await self._overdue(now)
 
     def hear(self, fact: RingFact) -> None:

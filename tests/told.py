@@ -40,6 +40,7 @@ from gateway.domain.places import Place
 from gateway.domain.recordings import Recording, Seal, State, recording_id
 from gateway.domain.retention import Uptime
 from gateway.domain.sight import Why
+from gateway.domain.strays import Strays
 from gateway.erasing import Erasing
 from gateway.evidence import Evidence
 from gateway.feed import Feed
@@ -374,6 +375,7 @@ class Services:
     def __post_init__(self) -> None:
         store, clock, switchboard = self.store, self.clock, self.switchboard
         self.saving = Saving(store, self.feed)
+        self.strays = Strays()
         self.bookkeeper = Bookkeeper(store, zone=self.zone, default_queues=("emergency",), clock=clock)
         self.level = Level(
             switchboard=switchboard,
@@ -381,7 +383,9 @@ class Services:
             saving=self.saving,
             journal=self.journal,
             always=self.always,
+            strays=self.strays,
             clock=clock,
+            clock_s=clock.seconds,
         )
         self.office = Office(
             store=store,
@@ -486,6 +490,7 @@ class Services:
             erasing=self.erasing,
             evidence=self.evidence,
             blindness=self.blindness,
+            strays=self.strays,
             receivers=lambda standing, now: self.receivers,
             is_seeing=lambda: not switchboard.is_away,
             running_calls=lambda: self.centre.running_calls.values(),

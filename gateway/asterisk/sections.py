@@ -53,10 +53,12 @@ class Section:
 
 
 def of_phone(phone: Phone) -> Section:
-    """A phone with a fixed contact may not register; both kinds must give their password in order to call."""
+    """A phone with a fixed contact may not register, and neither may one that is shut; each must give its password in
+    order to call."""
+    may_register = phone.contact is None and not phone.is_shut
     return Section(
         phone.number,
-        (PHONE if phone.contact is None else FIXED_PHONE) + (SHA256 if phone.digest_sha256 else ""),
+        (PHONE if may_register else FIXED_PHONE) + (SHA256 if phone.digest_sha256 else ""),
         (
             ("inbound_auth/realm", SIP_REALM),
             ("inbound_auth/username", phone.number),
@@ -181,12 +183,14 @@ def phones_and_trunks(config: Message) -> tuple[dict[str, Phone], dict[str, Trun
     trunks: dict[str, Trunk] = {}
     for name, template, values, twice in _read(config):
         if name.isdigit():
+            contact = values.get("aor/contact")
             phone = Phone(
                 name,
                 values.get("inbound_auth/md5_cred", ""),
-                values.get("aor/contact"),
+                contact,
                 _encryption(values),
                 values.get("inbound_auth/password_digest", "").removeprefix(_SHA256),
+                is_shut=contact is None and template.removesuffix(SHA256) == FIXED_PHONE,
             )
             phones[name] = phone if _is_of(of_phone(phone), template, values) else replace(phone, digest=_FOREIGN)
         else:

@@ -132,7 +132,7 @@ class AsteriskSwitchboard:
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]
             self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
             self._board.carriers = _addresses(trunks.values())
-            await self._forget_elsewhere(contacts)
+            astray = await self._forget_elsewhere(contacts)
             return Held(
                 phones=phones,
                 trunks=trunks,
@@ -143,20 +143,25 @@ class AsteriskSwitchboard:
                 occupied=frozenset(event.get("Queue") for event in status if event.name == "QueueEntry"),
                 banned=sections.banned(await self._config(BANNED_FILE)),
                 registered=self._board.phone_addresses,
+                astray=astray,
             )
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
 
-    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> None:
-        """Has Asterisk forget each phone that would be rung where it did not register from. Those whose address an
-        admin wrote (1001@@…) stay as they are."""
+    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> frozenset[str]:
+        """Has Asterisk forget each phone that would be rung where it did not register from, and returns those. Those
+        whose address an admin wrote (1001@@…) stay as they are."""
+        astray = set()
         for contact in contacts:
             name, uri = contact.get("ObjectName"), contact.get("Uri")
             phone, is_registered, _ = name.partition(";@")
             if is_registered and is_phone(phone) and leads_elsewhere(uri, self._board.carriers):
                 log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
+                astray.add(phone)
                 with contextlib.suppress(AsteriskRefused):  # gone by itself meanwhile
                     await self._link.ask("DBDel", ("Family", REGISTERED), ("Key", name))
+        self._board.astray |= astray
+        return frozenset(astray)
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there

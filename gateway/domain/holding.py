@@ -37,6 +37,8 @@ class Phone:
     sound_encryption: SoundEncryption = SoundEncryption.NONE
     digest_sha256: str = ""
     """Empty: it is asked for MD5 alone."""
+    is_shut: bool = False
+    """Whether it may not register. One with a fixed contact never may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Held(Holding):
     """Queues with callers in them."""
     registered: frozenset[str] = frozenset()
     """Addresses at which phones are registered."""
+    astray: frozenset[str] = frozenset()
+    """Phones that were registered where a call to them would leave the centre, which Asterisk was told to forget."""
 
 
 @dataclass(frozen=True, slots=True)

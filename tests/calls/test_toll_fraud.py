@@ -134,26 +134,69 @@ async def test_who_knows_one_password_speaks_for_no_other_phone(own_api: Api, th
     assert status(await knocker.asked_with_password("INVITE", "1003", secret, user="1001", **more)) == "401"
 
 
+ELSEWHERE = (
+    "sip:x@a>;expires=0,<sip:0811000111@127.0.0.12:5060",
+    "sip:x@a>;expires=0,<sip:0811000111@localhost:5060",
+    "sip:x@a>;expires=0,<sip:0811000111@2130706444:5060",
+    "sip:x@a>;expires=0,<sip:0811000111@127.0.014:5060",
+    "sip:0811000111@x;maddr=127.0.0.12",
+)
+"""What a REGISTER may name so that a call to the phone would go to a carrier."""
+
+
+async def is_forgotten(centre: RealCentre, phone: str) -> None:
+    async with asyncio.timeout(5):
+        while f"{phone}/" in centre.cli("pjsip show contacts"):
+            await asyncio.sleep(0.05)
+
+
+async def until_alarming(api: Api, phones: list[str]) -> None:
+    """Until these are the phones of which the alarm stands."""
+    async with asyncio.timeout(10):
+        while True:
+            standing = (await api.get("/v1/alarms?standing=true"))["items"]
+            if phones == [each["subject"] for each in standing if each["kind"] == "phone_leads_elsewhere"]:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def test_a_phone_is_rung_where_it_registered_from_and_nowhere_else(
-    own_centre: RealCentre, thief: tuple[Knocker, Json]
+    own_centre: RealCentre, own_api: Api, thief: tuple[Knocker, Json]
 ) -> None:
     knocker, operator = thief
     for contact in ("sip:0811000111@127.0.0.14:5060", "sip:x@premium.example"):
         assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
         assert f"@{THIEF}:{knocker.port}" in own_centre.cli("pjsip show contacts")
         assert "127.0.0.14:5060" not in re.findall("1001/.*", own_centre.cli("pjsip show contacts"))[0]
-    # nor at a second address of one REGISTER, which Asterisk takes as it is, nor where the first one leads on to
-    for contact in (
-        "sip:x@a>;expires=0,<sip:0811000111@127.0.0.12:5060",
-        "sip:x@a>;expires=0,<sip:0811000111@localhost:5060",
-        "sip:x@a>;expires=0,<sip:0811000111@2130706444:5060",
-        "sip:x@a>;expires=0,<sip:0811000111@127.0.014:5060",
-        "sip:0811000111@x;maddr=127.0.0.12",
-    ):
-        assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "200"
-        async with asyncio.timeout(5):
-            while "1001/" in own_centre.cli("pjsip show contacts"):
-                await asyncio.sleep(0.05)
     # nor for longer than until a phone that Asterisk has forgotten must be back
     said = await knocker.asked_with_password("REGISTER", "1001", operator["secret"], headers=("Expires: 3600",))
     assert "Expires: 120" in said.splitlines(), said
+    # nor at a second address of one REGISTER, which Asterisk takes as it is, nor where the first one leads on to
+    for place, contact in enumerate(ELSEWHERE):
+        phone = str(2000 + place)
+        secret = (await own_api.operator(phone, None, queue=""))["secret"]
+        assert await knocker.tries_a_password(phone, secret, contact=contact) == "200"
+        await is_forgotten(own_centre, phone)
+
+
+async def test_a_phone_that_registers_elsewhere_again_and_again_may_not_before_it_has_another_secret(
+    own_centre: RealCentre, own_api: Api, thief: tuple[Knocker, Json]
+) -> None:
+    """Forgotten each time it would still be rung there in between."""
+    knocker, operator = thief
+    async with asyncio.timeout(10):
+        while await knocker.tries_a_password("1001", operator["secret"], contact=ELSEWHERE[0]) == "200":
+            await asyncio.sleep(0.1)
+    await is_forgotten(own_centre, "1001")
+    await until_alarming(own_api, ["1001"])
+    for contact in (ELSEWHERE[0], ""):
+        assert await knocker.tries_a_password("1001", operator["secret"], contact=contact) == "403"
+    assert "1001/" not in own_centre.cli("pjsip show contacts")
+    assert status(await dialled(knocker, operator["secret"], "999")) == "404", "it is known, and may dial as ever"
+
+    path = f"/v1/operators/{operator['id']}"
+    changed = await own_api.send("PATCH", path, {"renew_secret": True})
+    assert changed["applied"], changed
+    assert await knocker.tries_a_password("1001", operator["secret"]) == "401"
+    assert await knocker.tries_a_password("1001", changed["secret"]) == "200"
+    await until_alarming(own_api, [])

@@ -370,6 +370,27 @@ async def test_an_alarm_that_stood_at_the_last_start_is_not_raised_again(service
     assert await events(services, "alarm.") == before
 
 
+async def test_a_phone_that_registers_elsewhere_is_an_alarm_and_shut_when_it_does_so_again_and_again(
+    services: Services,
+) -> None:
+    siti = await hired(services)
+    switchboard = services.switchboard
+    for seconds in range(3):
+        await after(services, seconds)
+        assert not switchboard.held.phones["1001"].is_shut
+        switchboard.held = replace(switchboard.held, astray=frozenset({"1001"}))
+        await services.level.look()
+    assert switchboard.held.phones["1001"].is_shut
+    await after(services, 1)
+    assert (await alarms(services))["phone_leads_elsewhere"] == "1001"
+
+    switchboard.held = replace(switchboard.held, astray=frozenset())
+    await services.office.change_operator(siti, siti, ANI, renews_secret=True)
+    assert not switchboard.held.phones["1001"].is_shut
+    await after(services, 1)
+    assert "phone_leads_elsewhere" not in await alarms(services)
+
+
 async def test_a_receiver_that_takes_no_events_is_an_alarm_also_while_asterisk_is_away(services: Services) -> None:
     services.switchboard.is_away = True
     services.receivers = [Alarm("webhook_failing", "webhook/f5", "it takes nothing", services.clock())]
