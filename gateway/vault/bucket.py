@@ -17,10 +17,11 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from gateway.ports import ALL, Part
 from gateway.settings import VaultSettings
 from gateway.vault import bucket_faults
 from gateway.vault.folders import LeavesTheVault
-from gateway.vault.shelf import SOUND_ENDINGS, Lying, NotThere, ShelfAway
+from gateway.vault.shelf import Lying, NotThere, ShelfAway, is_sound_of
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -152,9 +153,9 @@ class BucketShelf:
         if self.size_bytes(name) is not None:
             raise ShelfAway(f"{self._bucket} still has {name} after it was deleted")
 
-    def lying(self, folder: str) -> Iterator[Lying]:
+    def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
         for each in self.everything(folder):
-            if each.name.endswith(SOUND_ENDINGS) and not PurePosixPath(each.name).name.startswith("."):
+            if is_sound_of(part, PurePosixPath(each.name).name):
                 yield each
 
     def everything(self, folder: str) -> Iterator[Lying]:

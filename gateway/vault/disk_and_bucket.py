@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.ports import ALL, Part
 from gateway.settings import Settings
 from gateway.vault.folders import without_ending, write_whole
 from gateway.vault.shelf import WAVEFORM, FolderUnreadable, Lying, NotThere, Shelf, ShelfAway
@@ -60,14 +61,14 @@ class DiskAndBucket:
         self._bucket.delete(f"{without_ending(name)}{WAVEFORM}")  # of which it has a copy
         self._disk.delete(name)
 
-    def lying(self, folder: str) -> Iterator[Lying]:
+    def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
         until, why = self._not_listed
         if time.monotonic() < until:
             raise ShelfAway(why)  # a year of days is not waited for one by one
         found: dict[str, Lying] = {}
         try:
             for place in (self._disk, self._bucket, self._disk):
-                found = {each.name: each for each in place.lying(folder)} | found
+                found = {each.name: each for each in place.lying(folder, part)} | found
         except FolderUnreadable:
             raise
         except ShelfAway as error:
@@ -101,7 +102,7 @@ class BucketNotNamed:
     def delete(self, name: str) -> None:
         raise ShelfAway(self._why)
 
-    def lying(self, folder: str) -> Iterator[Lying]:
+    def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
         raise ShelfAway(self._why)
 
 

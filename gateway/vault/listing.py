@@ -5,6 +5,7 @@ Counterparts: `worker.py` answers with it; `gateway/recovery.py` settles what be
 
 import contextlib
 import logging
+import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from gateway.vault.certificates import Certificates
 from gateway.vault.folders import RAW_ENDINGS, days, folder_of
 from gateway.vault.manifest import NoManifest
 from gateway.vault.plain_files import read_plain
-from gateway.vault.shelf import SOUND_ENDINGS, Lying, Shelf, ShelfAway
+from gateway.vault.shelf import Lying, Shelf, ShelfAway, recording_of
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +38,15 @@ def lying_files(
     for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
         folder = folder_of(day)
         try:
-            names = sorted(path for path in (root / folder).iterdir() if part.holds(path.stem))
+            raw = sorted(_raw_in(root / folder, part))
         except OSError as error:
             raise Unsealable(f"the folder {folder} cannot be read: {error.strerror}. Remedy: see whose it is") from None
-        sealed = _on_shelf(shelf, folder, part) if are_seen else _sealed(root, shelf, certificates, folder, part)
+        sealed = list(shelf.lying(folder, part)) if are_seen else _sealed(root, shelf, certificates, folder, part)
         for each in sealed:
-            found_id = _id(each)
+            found_id = recording_of(each.name)
             is_sealed = (root / folder / f"{found_id}.json").exists()
             yield LyingFile(found_id, each.name, each.bytes, each.changed_at, is_sealed)
-        for path in names:
-            if path.suffix not in RAW_ENDINGS or path.name.startswith("."):
-                continue
+        for path in raw:
             try:
                 status = path.lstat()
             except FileNotFoundError:
@@ -59,19 +58,17 @@ def lying_files(
 
 def _sealed(root: Path, shelf: Shelf, certificates: Certificates, folder: str, part: Part) -> list[Lying]:
     try:
-        return _on_shelf(shelf, folder, part)
+        return list(shelf.lying(folder, part))
     except ShelfAway as error:
         log.warning("shelf_not_listed", extra={"folder": folder, "reason": str(error)})
         return list(_as_manifests_say(root, certificates, folder, part))
 
 
-def _on_shelf(shelf: Shelf, folder: str, part: Part) -> list[Lying]:
-    return [each for each in shelf.lying(folder) if part.holds(_id(each))]
-
-
-def _id(lying: Lying) -> str:
-    name = lying.name.rpartition("/")[2]
-    return name.removesuffix(next(ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)))
+def _raw_in(folder: Path, part: Part) -> list[Path]:
+    """The files of raw sound of that part. A folder has many of others, of which nothing is kept in memory."""
+    with os.scandir(folder) as there:
+        names = [each.name for each in there if each.name.endswith(RAW_ENDINGS) and not each.name.startswith(".")]
+    return [path for path in map(folder.joinpath, names) if part.holds(path.stem)]
 
 
 def _as_manifests_say(root: Path, certificates: Certificates, folder: str, part: Part) -> Iterator[Lying]:

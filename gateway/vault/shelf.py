@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from gateway.ports import ALL, Part
 from gateway.settings import Settings
 from gateway.vault.folders import fsync_folder, inside
 from gateway.vault.plain_files import plain_file
@@ -46,6 +47,17 @@ class Lying:
     changed_at: datetime
 
 
+def recording_of(name: str) -> str:
+    """The id of the recording whose stored sound has that name."""
+    name = name.rpartition("/")[2]
+    return name.removesuffix(next((ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)), ""))
+
+
+def is_sound_of(part: Part, name: str) -> bool:
+    """Whether a file of that name, in a day's folder, is stored sound of that part of it."""
+    return name.endswith(SOUND_ENDINGS) and not name.startswith(".") and part.holds(recording_of(name))
+
+
 class Shelf(Protocol):
     """A place for stored sound. Names are relative, as in `Seal.stored`: `2026/11/26/112-1.0.ogg`. All of it blocks,
     has a time limit where it crosses a network, and may raise ShelfAway."""
@@ -69,8 +81,9 @@ class Shelf(Protocol):
     def delete(self, name: str) -> None:
         """Deletes it for good; nothing happens where it is not there."""
 
-    def lying(self, folder: str) -> Iterator[Lying]:
-        """The sound in a day's folder, `2026/11/26`; nothing where there is no such folder."""
+    def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
+        """That part of the sound in a day's folder, `2026/11/26`, in the order of its names; nothing where there is no
+        such folder."""
 
 
 class LocalShelf:
@@ -130,16 +143,15 @@ class LocalShelf:
         except OSError as error:
             raise ShelfAway(f"{name} cannot be deleted: {error.strerror}") from error
 
-    def lying(self, folder: str) -> Iterator[Lying]:
+    def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
         try:
-            entries = sorted(os.scandir(inside(self._root, folder)), key=lambda entry: entry.name)
+            with os.scandir(inside(self._root, folder)) as there:
+                entries = [entry for entry in there if is_sound_of(part, entry.name)]
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise FolderUnreadable(f"the folder {folder} cannot be read: {error.strerror}") from error
-        for entry in entries:
-            if entry.name.startswith(".") or not entry.name.endswith(SOUND_ENDINGS):
-                continue
+        for entry in sorted(entries, key=lambda entry: entry.name):
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:

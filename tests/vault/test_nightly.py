@@ -16,6 +16,7 @@ import pytest
 
 from gateway.domain.evidence import Verification
 from gateway.domain.recordings import Recording
+from gateway.ports import ALL, Part
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import nightly, verify
 from gateway.vault.folders import folder_of
@@ -232,10 +233,10 @@ def test_a_bucket_that_falls_silent_within_a_day_ends_the_round(night: Night, mo
     asked: list[str] = []
 
     class Silent(LocalShelf):
-        def lying(self, folder: str) -> Iterator[Lying]:
+        def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
             if asked:
                 raise ShelfAway("the bucket does not answer")
-            return super().lying(folder)
+            return super().lying(folder, part)
 
         def size_bytes(self, name: str) -> int | None:
             asked.append(name)
@@ -367,7 +368,7 @@ def test_a_night_that_was_missed_is_made_up_for_when_the_machine_is_back(night: 
 
 def test_a_place_that_is_away_is_no_finding_and_is_asked_again(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(LocalShelf):
-        def lying(self, folder: str) -> Iterator[object]:  # type: ignore[override]
+        def lying(self, folder: str, part: Part = ALL) -> Iterator[object]:  # type: ignore[override]
             raise ShelfAway("the bucket does not answer")
 
     def away(settings: Settings) -> Shelf:
