@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Literal, Protocol, TypeVar
 
 from gateway.domain.advice_rules import Arrival, Past
@@ -394,6 +395,17 @@ class Part:
 ALL = Part()
 
 
+class Fate(StrEnum):
+    """What became of stored sound."""
+
+    THERE = "there"
+    DESTROYED = "destroyed"
+    """Its destruction stands in its day's chain."""
+    GONE = "gone"
+    UNSEEN = "unseen"
+    """Nobody knows: its place does not answer."""
+
+
 class Vault(Protocol):
     """What the services need of the vault's worker: a process of its own, of low priority, which alone writes there.
     Each call has a time limit and may raise VaultAway. All of them can be asked again after a crash: what was done
@@ -412,9 +424,9 @@ class Vault(Protocol):
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,
         under which rule) into the chain of that day. Returns the certificate's name. Raises Unsealable."""
 
-    async def is_destroyed(self, recording: Recording) -> bool:
-        """Whether its destruction stands in its day's chain. Raises Unsealable, which says why, where something tells
-        of it that cannot be believed."""
+    async def fate(self, recording: Recording) -> Fate:
+        """What became of the stored sound of one that was sealed. Raises Unsealable, which says why, where nothing is
+        there, and something tells that it was destroyed which cannot be believed."""
 
     async def files(
         self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False

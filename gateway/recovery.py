@@ -22,6 +22,7 @@ from gateway.domain.recordings import CALL_SUFFIX, MESSAGE_SUFFIX, Kind, Recordi
 from gateway.evidence import Evidence
 from gateway.ports import (
     EvidenceReads,
+    Fate,
     LyingFile,
     Part,
     RawSounds,
@@ -49,6 +50,9 @@ ROWS_AT_ONCE = 500
 """Of a day: these and their files are in memory."""
 SAVED_AT_ONCE = 20
 """Few at a time: calls are stored between them."""
+
+_UNSEEN = "unseen"
+"""Of a recording: it may be lost, and nobody can look."""
 
 RAW = (CALL_SUFFIX, MESSAGE_SUFFIX)
 
@@ -112,7 +116,7 @@ class Recovery:
         away, in_a_row = "", 0
         for day in days:
             try:
-                done += await self._settle_day(day)
+                of_day = await self._settle_day(day)
             except VaultAway as error:  # it may be this day's folder: the others go on
                 self._unread.add(day)
                 away, in_a_row = away or f"{day}: {error}", in_a_row + (not isinstance(error, VaultHindered))
@@ -123,7 +127,8 @@ class Recovery:
                 log.warning("recordings_not_recovered", extra={"day": day.isoformat(), "reason": str(error)})
                 self._unread.add(day)
             else:
-                self._unread.discard(day)
+                (self._unread.add if of_day.pop(_UNSEEN, 0) else self._unread.discard)(day)
+                done += of_day
             in_a_row = 0
         if done:
             log.info("recordings_settled", extra=dict(done))
@@ -210,16 +215,19 @@ class Recovery:
         return ""
 
     async def _lose(self, recording: Recording) -> str:
-        """Tells that it is lost, unless it is destroyed: the record says so before the vault begins, and where the
-        record is older than that, as after a restore, the chain of its day does."""
+        """Tells that it is lost, unless it is there, or may be, or is destroyed: the record says that before the vault
+        begins, and where the record is older, as after a restore, the chain of its day does."""
         known = await self._store.recording(recording.id)
         if known is None or known.state is not State.SEALED or known.destroyed_at is not None:
             return ""
         stored = recording.seal.stored if recording.seal else recording.file
         reason = f"its stored sound {stored} is not there any more"
         try:
-            if await self._vault.is_destroyed(recording):
-                return ""
+            match await self._vault.fate(recording):
+                case Fate.UNSEEN:
+                    return _UNSEEN
+                case Fate.THERE | Fate.DESTROYED:
+                    return ""
         except Unsealable as error:
             reason = f"{reason}, and {error}"
         await self._evidence.sealing.lose(recording, reason)

@@ -54,6 +54,7 @@ from gateway.past import Past
 from gateway.ports import (
     ALL,
     Dialling,
+    Fate,
     Listened,
     LyingFile,
     Moving,
@@ -259,6 +260,8 @@ class ToldVault:
     destroyed: set[str] = field(default_factory=set)
     """Whose destruction stands in the chain."""
     doubtful: dict[str, str] = field(default_factory=dict)
+    is_unseen: bool = False
+    """Whether the place of stored sound does not answer."""
     """Of whose destruction something tells that cannot be believed: why."""
     unreadable: set[date] = field(default_factory=set)
     """Days whose folder cannot be read."""
@@ -297,11 +300,13 @@ class ToldVault:
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
         raise NotImplementedError
 
-    async def is_destroyed(self, recording: Recording) -> bool:
+    async def fate(self, recording: Recording) -> Fate:
         self._answer()
+        if self.is_unseen:
+            return Fate.UNSEEN
         if recording.id in self.doubtful:
             raise Unsealable(self.doubtful[recording.id])
-        return recording.id in self.destroyed
+        return Fate.DESTROYED if recording.id in self.destroyed else Fate.GONE
 
     async def files(
         self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False

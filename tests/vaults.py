@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.api.exports import Source
 from gateway.domain.recordings import Recording, Seal, State
-from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway
+from gateway.ports import ALL, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway
 from gateway.vault.recordings import NoRecording
 
 
@@ -56,7 +56,7 @@ class OwnVault:
         self.destroyed.append((recording.id, rule))
         return str(certificate.relative_to(self.root))
 
-    async def is_destroyed(self, recording: Recording) -> bool:
+    async def fate(self, recording: Recording) -> Fate:
         raise NotImplementedError
 
     async def files(

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.recordings import Recording, State
-from gateway.ports import Unsealable
+from gateway.ports import Fate, Unsealable
 from gateway.vault import manifest
 from gateway.vault.chain import ChainBroken, Chains
 from gateway.vault.folders import Place, fsync_folder, part_of
 from gateway.vault.manifest import CERTIFICATE_FORMAT
 from gateway.vault.plain_files import NotPlain, plain_file
 from gateway.vault.sealing import Sealer, sha256_of_file
-from gateway.vault.shelf import Shelf
+from gateway.vault.shelf import Shelf, ShelfAway
 from gateway.vault.storing import Tell
 
 
@@ -62,10 +62,20 @@ class Destroyer:
         self._tell(f"certified as entry {entry.number}")
         return str(place.certificate.relative_to(place.root))
 
-    def is_destroyed(self, recording: Recording) -> bool:
-        """Whether its destruction stands in its day's chain. Raises Unsealable where a certificate lies there that
-        does not, or where the chain was changed: anybody may have put it there."""
+    def fate(self, recording: Recording) -> Fate:
+        """What became of its stored sound. Raises Unsealable where that is not there, and a certificate lies there that
+        does not stand in its day's chain, or where the chain was changed: anybody may have put it there."""
         place = self._sealer.place(recording)
+        for name in (place.stored(is_boxed=False), place.stored(is_boxed=True)):
+            try:
+                if self._shelf.size_bytes(name) is not None:
+                    return Fate.THERE
+            except ShelfAway:
+                if not os.path.lexists(place.root / name):  # what lies there is a link, or no file
+                    return Fate.UNSEEN
+        return Fate.DESTROYED if self._is_destroyed(place) else Fate.GONE
+
+    def _is_destroyed(self, place: Place) -> bool:
         try:
             if place.folder.is_dir() and self._chains.find(place.day, place.certificate.name) is not None:
                 return True

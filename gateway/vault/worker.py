@@ -133,8 +133,8 @@ class Work:
                 return self._discard([messages.recording(each) for each in asked["recordings"]])
             case "destroy":
                 return self._destroyer.destroy(_recording(asked), asked["rule"], datetime.fromisoformat(asked["at"]))
-            case "is_destroyed":
-                return self._destroyer.is_destroyed(_recording(asked))
+            case "fate":
+                return self._destroyer.fate(_recording(asked)).value
             case "files":
                 since, until = (datetime.fromisoformat(asked[each]) for each in ("since", "until"))
                 if not asked["are_seen"]:

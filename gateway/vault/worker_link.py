@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.recordings import Recording
-from gateway.ports import ALL, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultHindered
+from gateway.ports import ALL, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultHindered
 from gateway.settings import Settings
 from gateway.vault import messages
 
@@ -107,8 +107,8 @@ class VaultWorker:
         asked = {"recording": messages.of_recording(recording), "rule": rule, "at": at.isoformat()}
         return str(await self._ask("destroy", **asked))
 
-    async def is_destroyed(self, recording: Recording) -> bool:
-        return bool(await self._ask("is_destroyed", recording=messages.of_recording(recording)))
+    async def fate(self, recording: Recording) -> Fate:
+        return Fate(await self._ask("fate", recording=messages.of_recording(recording)))
 
     async def files(
         self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False

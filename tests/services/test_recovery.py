@@ -122,6 +122,23 @@ async def test_stored_sound_whose_manifest_is_gone_is_not_lost(
     assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
 
 
+async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_again(services: Services) -> None:
+    """As where its bucket does not answer, and its manifest, which would say that it lies there, is gone."""
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+    services.vault.is_unseen = True
+    day = MONDAY.date()
+    assert await services.recovery.settle([day]) == {}
+    assert (await row(services)).state is State.SEALED
+    services.clock.at = services.clock() + timedelta(days=10)
+    assert day in services.recovery._next_days()
+    services.vault.is_unseen = False
+    assert await services.recovery.settle(services.recovery._next_days()) == {"lost": 1}
+    assert day not in services.recovery._next_days()
+
+
 async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_settled(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ from gateway.api.exports import Source
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, State
 from gateway.domain.retention import Trusted
-from gateway.ports import Unsealable
+from gateway.ports import Fate, Unsealable
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
 from gateway.vault.disk_and_bucket import BucketNotNamed, DiskAndBucket
@@ -130,7 +130,7 @@ def test_what_stands_in_no_chain_since_a_new_one_was_begun_is_destroyed_if_this_
     assert (house.day / f"{foreign.id}.ogg").exists()
     certificate = house.destroyer.destroy(ours, "365 days", house.now)
     assert not (house.day / f"{ours.id}.ogg").exists()
-    assert house.destroyer.is_destroyed(ours)
+    assert house.destroyer.fate(ours) is Fate.DESTROYED
     assert certificate in {
         f"{DAY}/{json.loads(line)['file']}" for line in (house.day / "chain.jsonl").read_text().splitlines()
     }

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import State
-from gateway.ports import Unsealable
+from gateway.ports import Fate, Unsealable
 from gateway.vault.findings import What
+from gateway.vault.shelf import LocalShelf, ShelfAway
 from tests.vault.sound import DAY, House, tones
 
 SOUND = tones(0.1, 300, 500)
@@ -120,16 +121,34 @@ def test_a_foreign_manifest_without_raw_sound_is_not_taken_into_the_chain(house:
     assert manifest.exists()
 
 
+def test_what_nobody_can_look_for_is_not_gone_and_what_lies_in_its_place_is_not_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = house.sealed(1, SOUND)
+    sound = house.day / f"{kept.id}.ogg"
+    sound.rename(house.day / "elsewhere")
+    assert house.destroyer.fate(kept) is Fate.GONE
+    sound.symlink_to(house.day / "elsewhere")
+    assert house.destroyer.fate(kept) is Fate.GONE
+    sound.unlink()
+
+    def away(_self: LocalShelf, _name: str) -> int:
+        raise ShelfAway("the bucket does not answer")
+
+    monkeypatch.setattr(LocalShelf, "size_bytes", away)
+    assert house.destroyer.fate(kept) is Fate.UNSEEN
+
+
 def test_only_what_stands_in_the_chain_is_destroyed_and_a_planted_certificate_is_told(house: House) -> None:
     kept, gone, planted = (house.sealed(number, SOUND) for number in (1, 2, 3))
     house.destroyer.destroy(gone, "a year", house.now)
-    assert [house.destroyer.is_destroyed(each) for each in (kept, gone)] == [False, True]
+    assert [house.destroyer.fate(each) for each in (kept, gone)] == [Fate.THERE, Fate.DESTROYED]
     (house.day / f"{planted.id}.ogg").unlink()
     text = (house.day / FINAL.format(gone.id)).read_text()
     for each in ("{}", forged(planted.id, "whole"), text, text.replace(gone.id, planted.id)):
         (house.day / FINAL.format(planted.id)).write_text(each)
         with pytest.raises(Unsealable, match="does not stand in the chain of its day"):
-            house.destroyer.is_destroyed(planted)
+            house.destroyer.fate(planted)
         assert not house.certificates.have_begun(f"{DAY}/{planted.id}.ogg")
         assert house.certificates.standing(DAY) == {gone.id}
     assert house.certificates.have_begun(f"{DAY}/{gone.id}.ogg")

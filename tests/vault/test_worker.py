@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.ports import LyingFile, Part, Unsealable, VaultAway, VaultHindered
+from gateway.ports import Fate, LyingFile, Part, Unsealable, VaultAway, VaultHindered
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
 from gateway.vault.listing import lying_files
@@ -64,9 +64,9 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
         ]
         assert await vault.discard_raw([recording]) == {}
         assert not (house.root / made.file).exists()
-        assert not await vault.is_destroyed(recording)
+        assert await vault.fate(recording) is Fate.THERE
         assert await vault.destroy(recording, "a year", NOON) == f"{DAY}/{made.id}.destroyed.json"
-        assert await vault.is_destroyed(recording)
+        assert await vault.fate(recording) is Fate.DESTROYED
         assert await vault.files(NOON, NOON) == []
         with pytest.raises(Unsealable, match="destroyed"):
             await vault.seal(made)
