@@ -406,7 +406,7 @@ class House:
             self.blindness.announce(call_id)
         if (knock := knocking.heard(event)) is not None:
             self.banning.hear(knock)
-        if self.board.is_touched_by(event):
+        elif self.board.is_touched_by(event):
             self.keeper.touch()
         elif (voice := voices.heard(event, _now())) is not None:
             self.listening.hear(voice)

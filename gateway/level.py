@@ -122,8 +122,9 @@ class Level:
 
     def _wanted(self, books: Books, held: Held, at: datetime) -> Holding:
         want = wanted(books, self._always, at)
-        self._strays.take(held.astray, want.phones, self._clock_s())
-        return self._strays.shut(want)
+        at_s = self._clock_s()
+        self._strays.take(held, want.phones, at_s)
+        return self._strays.shut(want, at_s)
 
     async def _bring_newcomers(self, held: Held, at: datetime) -> None:
         """Gives those their places whom the roster, as it was read last, has brought since the last look at which all

@@ -127,7 +127,9 @@ class Recovery:
                 log.warning("recordings_not_recovered", extra={"day": day.isoformat(), "reason": str(error)})
                 self._unread.add(day)
             else:
-                (self._unread.add if of_day.pop(_UNSEEN, 0) else self._unread.discard)(day)
+                if unseen := of_day.pop(_UNSEEN, 0):
+                    log.warning("recordings_not_seen", extra={"day": day.isoformat(), "count": unseen})
+                (self._unread.add if unseen else self._unread.discard)(day)
                 done += of_day
             in_a_row = 0
         if done:
@@ -160,7 +162,7 @@ class Recovery:
             until = max(records) if len(records) == ROWS_AT_ONCE else None
             lying = _Lying.of(await self._vault.files(*_whole(day), Part(after, until)), day)
             for recording in records.values():
-                done[await self._settle(recording, lying)] += 1
+                done[await self._settle(recording, lying, can_see=not done[_UNSEEN])] += 1
             for file in (*lying.raw.values(), *lying.sealed.values()):
                 if file.id not in records:
                     done[await self._adopt(file)] += 1
@@ -190,8 +192,9 @@ class Recovery:
 
     # ---------------------------------------------------------------- records, held against the files
 
-    async def _settle(self, recording: Recording, lying: "_Lying") -> str:
-        """Settles one record; returns what was done, nothing where all is well."""
+    async def _settle(self, recording: Recording, lying: "_Lying", *, can_see: bool) -> str:
+        """Settles one record; returns what was done, nothing where all is well. Unless it `can_see`, one that is
+        missing is not looked for: a bucket that does not answer is waited for once a day's folder."""
         raw_file, is_sealed = lying.raw.get(recording.id), recording.id in lying.sealed
         has_sound = is_sealed or (raw_file is not None and raw_file.bytes > 0)
         match recording.state:
@@ -211,15 +214,17 @@ class Recovery:
                 # its manifest is gone, of which the night's look tells: it is heard, and held against its seal
                 return ""
             case State.SEALED if not is_sealed:
-                return await self._lose(recording)
+                return await self._lose(recording, can_see=can_see)
         return ""
 
-    async def _lose(self, recording: Recording) -> str:
+    async def _lose(self, recording: Recording, *, can_see: bool) -> str:
         """Tells that it is lost, unless it is there, or may be, or is destroyed: the record says that before the vault
         begins, and where the record is older, as after a restore, the chain of its day does."""
         known = await self._store.recording(recording.id)
         if known is None or known.state is not State.SEALED or known.destroyed_at is not None:
             return ""
+        if not can_see:
+            return _UNSEEN
         stored = recording.seal.stored if recording.seal else recording.file
         reason = f"its stored sound {stored} is not there any more"
         try:

@@ -158,7 +158,7 @@ class Watch:
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]
         else:
             should += await self._short(books, now) + await self._alone(books, now)
-            should += [Alarm(STRAY, phone, detail, now) for phone, detail in self._strays.told().items()]
+            should += [Alarm(STRAY, phone, detail, now) for phone, detail in self._strays.told(self._clock_s()).items()]
         return should + await self._overdue(now)
 
     def hear(self, fact: RingFact) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from gateway.asterisk.framing import Message
-from gateway.asterisk.knocking import REFUSED, WELCOME
+from gateway.asterisk.knocking import REFUSED
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
 from gateway.domain.holding import SHIFT_OVER
 from gateway.domain.places import Place
@@ -51,9 +51,6 @@ class Board:
         """Where the trunks' calls come from, as of the last full look."""
         self.phone_addresses: frozenset[str] = frozenset()
         """Where phones are registered, as of the last full look."""
-        self.astray: set[str] = set()
-        """Phones that were ever found registered where they would be rung elsewhere. What they register a second time
-        Asterisk tells nobody of: that it was made to forget it, it did not notice itself."""
         self._heard: set[tuple[str, str]] = set()
         self._heard_trunks: set[str] = set()
         """Of whom events told since a full look began."""
@@ -96,9 +93,7 @@ class Board:
 
     def is_touched_by(self, event: Message) -> bool:
         """Whether the event tells that somebody changed the members, that one who was to leave is off the line, or that
-        a phone would be rung elsewhere, or may be: one that ever would gave its password."""
-        if event.name == WELCOME:
-            return event.get("AccountID") in self.astray
+        a phone would be rung elsewhere."""
         if event.name == "ContactStatus":
             is_there = is_phone(event.get("AOR")) and event.get("ContactStatus") != "Removed"
             return is_there and leads_elsewhere(event.get("URI"), self.carriers)

@@ -33,6 +33,9 @@ SHA256 = "-sha256"
 """Ends the template of a phone that is asked for that too."""
 _SHA256 = "SHA-256:"
 
+_SHUT = ("aor/max_contacts", "0")
+"""Of a phone that may not register: more than its template's, which is 1."""
+
 _FOREIGN = "?"
 """Stands in a value that was read from a section which this module would not have written so: it differs from whatever
 is wanted, and is written anew."""
@@ -53,18 +56,17 @@ class Section:
 
 
 def of_phone(phone: Phone) -> Section:
-    """A phone with a fixed contact may not register, and neither may one that is shut; each must give its password in
-    order to call."""
-    may_register = phone.contact is None and not phone.is_shut
+    """A phone with a fixed contact may not register; both kinds must give their password in order to call."""
     return Section(
         phone.number,
-        (PHONE if may_register else FIXED_PHONE) + (SHA256 if phone.digest_sha256 else ""),
+        (PHONE if phone.contact is None else FIXED_PHONE) + (SHA256 if phone.digest_sha256 else ""),
         (
             ("inbound_auth/realm", SIP_REALM),
             ("inbound_auth/username", phone.number),
             ("inbound_auth/md5_cred", phone.digest),
             *([("inbound_auth/password_digest", _SHA256 + phone.digest_sha256)] if phone.digest_sha256 else []),
             *([("aor/contact", phone.contact)] if phone.contact is not None else []),
+            *([_SHUT] if phone.is_shut else []),
             *_encrypted(phone.sound_encryption),
         ),
     )
@@ -183,14 +185,13 @@ def phones_and_trunks(config: Message) -> tuple[dict[str, Phone], dict[str, Trun
     trunks: dict[str, Trunk] = {}
     for name, template, values, twice in _read(config):
         if name.isdigit():
-            contact = values.get("aor/contact")
             phone = Phone(
                 name,
                 values.get("inbound_auth/md5_cred", ""),
-                contact,
+                values.get("aor/contact"),
                 _encryption(values),
                 values.get("inbound_auth/password_digest", "").removeprefix(_SHA256),
-                is_shut=contact is None and template.removesuffix(SHA256) == FIXED_PHONE,
+                is_shut=_SHUT in values.items() and template.removesuffix(SHA256) == PHONE,
             )
             phones[name] = phone if _is_of(of_phone(phone), template, values) else replace(phone, digest=_FOREIGN)
         else:

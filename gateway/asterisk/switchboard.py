@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -25,6 +26,7 @@ from gateway.domain.holding import (
     Command,
     Held,
     Member,
+    Phone,
     PutNote,
     PutPhone,
     PutQueue,
@@ -132,7 +134,8 @@ class AsteriskSwitchboard:
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]
             self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
             self._board.carriers = _addresses(trunks.values())
-            astray = await self._forget_elsewhere(contacts)
+            astray = await self._forget_elsewhere(contacts, phones)
+            phones = {name: replace(each, is_shut=True) if name in astray else each for name, each in phones.items()}
             return Held(
                 phones=phones,
                 trunks=trunks,
@@ -148,20 +151,43 @@ class AsteriskSwitchboard:
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
 
-    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> frozenset[str]:
-        """Has Asterisk forget each phone that would be rung where it did not register from, and returns those. Those
-        whose address an admin wrote (1001@@…) stay as they are."""
-        astray = set()
+    async def _forget_elsewhere(self, contacts: Sequence[Message], phones: Mapping[str, Phone]) -> frozenset[str]:
+        """Has Asterisk forget each phone that would be rung where it did not register from, and take no registration of
+        it any more. Returns those that it holds shut so. Those whose address an admin wrote (1001@@…) stay as they are.
+
+        A contact that is deleted behind Asterisk's back stays in its picture of who is there: a carrier who answers
+        would be a phone that is free. So the phone goes, with all that is known of it, and comes back shut."""
+        astray: set[str] = set()
         for contact in contacts:
-            name, uri = contact.get("ObjectName"), contact.get("Uri")
-            phone, is_registered, _ = name.partition(";@")
-            if is_registered and is_phone(phone) and leads_elsewhere(uri, self._board.carriers):
+            phone, uri = _registered_phone(contact), contact.get("Uri")
+            if phone is not None and leads_elsewhere(uri, self._board.carriers):
                 log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
                 astray.add(phone)
+        if not astray:
+            return frozenset()
+        known = [phones[phone] for phone in sorted(astray & phones.keys())]
+        can_shut = bool(known) and self._room_bytes() >= LEAST_ROOM_BYTES
+        if can_shut:
+            await self._rewrite([sections.drop(phone.number) for phone in known])
+            contacts = await self._contacts()  # what came since then, too
+        for contact in contacts:
+            if _registered_phone(contact) in astray:
                 with contextlib.suppress(AsteriskRefused):  # gone by itself meanwhile
-                    await self._link.ask("DBDel", ("Family", REGISTERED), ("Key", name))
-        self._board.astray |= astray
-        return frozenset(astray)
+                    await self._link.ask("DBDel", ("Family", REGISTERED), ("Key", contact.get("ObjectName")))
+        if not can_shut:
+            return frozenset()
+        shut = [sections.of_phone(replace(phone, is_shut=True)) for phone in known]
+        await self._rewrite([edit for section in shut for edit in sections.edits(section, is_new=True)])
+        return frozenset(phone.number for phone in known)
+
+    async def _rewrite(self, edits: Sequence[Edit]) -> None:
+        """Edits the file of the phones and has Asterisk take it over. What it refuses the next look puts right."""
+        self._owed.add(PHONES_FILE)
+        try:
+            await self._edit(PHONES_FILE, edits)
+        except AsteriskRefused as refusal:
+            log.warning("command_refused", extra={"about": PHONES_FILE, "reason": refusal.message})
+        await self._take_over()
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there
@@ -443,15 +469,27 @@ def _keep(kept: dict[str, T], key: str, value: T) -> None:
     kept[key] = value
 
 
+def _registered_phone(contact: Message) -> str | None:
+    """Whose registration it is; None where it is none, or no phone's."""
+    phone, is_registered, _ = contact.get("ObjectName").partition(";@")
+    return phone if is_registered and is_phone(phone) else None
+
+
 def _addresses(trunks: Iterable[Trunk]) -> tuple[str, ...]:
-    """Where their calls come from. A section that somebody else wrote, or of which a power cut left the half, may name
-    no address, or all the world: that is no carrier's."""
+    """Where their calls come from, and where they hold a registration. A section that somebody else wrote, or of which
+    a power cut left the half, may name no address, or all the world: that is no carrier's."""
     found: list[str] = []
     for trunk in trunks:
-        for address in trunk.addresses:
+        registers_at = [] if trunk.registration is None else [_host(trunk.registration.server)]
+        for address in (*trunk.addresses, *registers_at):
             with contextlib.suppress(Invalid):
                 found += map(str, networks((address,)))
     return tuple(found)
+
+
+def _host(server: str) -> str:
+    """The host in `host`, `host:port` or `[host]:port`."""
+    return server[1:].partition("]")[0] if server.startswith("[") else server.partition(":")[0]
 
 
 def _place(queue: str, phone: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -63,27 +63,27 @@ class Destroyer:
         return str(place.certificate.relative_to(place.root))
 
     def fate(self, recording: Recording) -> Fate:
-        """What became of its stored sound. Raises Unsealable where that is not there, and a certificate lies there that
-        does not stand in its day's chain, or where the chain was changed: anybody may have put it there."""
-        place = self._sealer.place(recording)
+        """What became of its stored sound: its destruction stands in its day's chain, or it is there, or not. Raises
+        Unsealable where it is not, and a certificate lies there that does not stand in the chain, or the chain was
+        changed: anybody may have put it there."""
+        place, doubt = self._sealer.place(recording), ""
+        try:
+            if place.folder.is_dir() and self._chains.find(place.day, place.certificate.name) is not None:
+                return Fate.DESTROYED
+        except ChainBroken as error:
+            doubt = str(error)
         for name in (place.stored(is_boxed=False), place.stored(is_boxed=True)):
             try:
                 if self._shelf.size_bytes(name) is not None:
                     return Fate.THERE
             except ShelfAway:
-                if not os.path.lexists(place.root / name):  # what lies there is a link, or no file
+                if not os.path.lexists(place.root / name):  # else a link lies there, or no file
                     return Fate.UNSEEN
-        return Fate.DESTROYED if self._is_destroyed(place) else Fate.GONE
-
-    def _is_destroyed(self, place: Place) -> bool:
-        try:
-            if place.folder.is_dir() and self._chains.find(place.day, place.certificate.name) is not None:
-                return True
-        except ChainBroken as error:
-            raise Unsealable(str(error)) from error
-        if os.path.lexists(place.certificate):
-            raise Unsealable(f"{place.certificate.name}, which lies there, does not stand in the chain of its day")
-        return False
+        if not doubt and os.path.lexists(place.certificate):
+            doubt = f"{place.certificate.name}, which lies there, does not stand in the chain of its day"
+        if doubt:
+            raise Unsealable(doubt)
+        return Fate.GONE
 
     def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
         is_certified = self._certificate(place, None) is not None

@@ -119,6 +119,37 @@ async def test_a_phone_that_comes_while_a_look_goes_on_is_there_after_it(
     assert board.phone_states == {"1001": "free"}
 
 
+async def test_a_phone_that_leads_elsewhere_goes_with_all_that_is_known_of_it_and_comes_back_shut(
+    switchboard: AsteriskSwitchboard, link: ToldLink, board: Board
+) -> None:
+    link.contacts = [_contact("1001", "sip:0811@telkom.example:5060"), _contact("1002", "sip:1002@192.0.2.7:5060")]
+    link.files["phones"].append(sections.of_phone(replace(PHONE, number="1002")))
+    held = await switchboard.holding()
+    assert held.astray == {"1001"}
+    assert {number: phone.is_shut for number, phone in held.phones.items()} == {"1001": True, "1002": False}
+    assert link.done[-5:] == ["UpdateConfig", "Reload", "DBDel", "UpdateConfig", "Reload"]
+
+
+async def test_on_a_full_disk_a_phone_that_leads_elsewhere_is_forgotten_and_its_section_left_alone(
+    link: ToldLink, board: Board
+) -> None:
+    switchboard = AsteriskSwitchboard(link, board, lambda: LEAST_ROOM_BYTES - 1)  # type: ignore[arg-type]
+    link.contacts = [_contact("1001", "sip:0811@telkom.example:5060")]
+    held = await switchboard.holding()
+    assert (held.astray, held.phones) == (frozenset(), {"1001": PHONE})
+    assert link.done[-1] == "DBDel"
+    assert "UpdateConfig" not in link.done
+
+
+@pytest.mark.parametrize("phone", [PHONE, replace(PHONE, digest_sha256="d256")])
+async def test_a_phone_that_is_shut_is_read_back_as_it_was_written(
+    switchboard: AsteriskSwitchboard, link: ToldLink, phone: Phone
+) -> None:
+    shut = replace(phone, is_shut=True)
+    link.files["phones"] = [sections.of_phone(shut)]
+    assert (await switchboard.holding()).phones == {"1001": shut}
+
+
 async def test_files_that_stay_are_read_once(
     switchboard: AsteriskSwitchboard, monkeypatch: pytest.MonkeyPatch, link: ToldLink
 ) -> None:

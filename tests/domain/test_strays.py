@@ -1,63 +1,62 @@
-"""A phone that registers elsewhere again and again may not register for a while, unless it gets another secret."""
+"""A phone that registers elsewhere may not register for a while, and for a long one when it does so again and again."""
 
 from dataclasses import replace
 
 import pytest
 
-from gateway.domain.holding import Holding, Phone
-from gateway.domain.strays import SEEN, SHUT, SHUT_S, TIMES, TOLD_S, WITHIN_S, Strays
+from gateway.domain.holding import Held, Holding, Phone
+from gateway.domain.strays import AGAIN, LONG_SHUT_S, SEEN, SHUT_S, WITHIN_S, Strays
 
 WANT = Holding(phones={number: Phone(number, f"d{number}") for number in ("1001", "1002")})
+OPEN = Held(phones=WANT.phones)
 
 
-def taken(strays: Strays, *times_s: float, found: tuple[str, ...] = ("1001",), want: Holding = WANT) -> set[str]:
-    """The phones that are shut once it was found so at these times."""
-    for at_s in times_s:
-        strays.take(found, want.phones, at_s)
-    return {number for number, phone in strays.shut(want).phones.items() if phone.is_shut}
+def shut(strays: Strays, at_s: float, *found: str, held: Held = OPEN, want: Holding = WANT) -> set[str]:
+    """The phones that are shut at that time, when these were found astray."""
+    strays.take(replace(held, astray=frozenset(found)), want.phones, at_s)
+    return {number for number, phone in strays.shut(want, at_s).phones.items() if phone.is_shut}
 
 
-@pytest.mark.parametrize(
-    ("times_s", "is_shut"),
-    [
-        ((0,), False),
-        ((0, 1), False),
-        ((0, 1, 2), True),
-        ((0, WITHIN_S / 2, WITHIN_S), True),
-        ((0, WITHIN_S / 2, WITHIN_S + 1), False),
-        ((0, 50, 100, 150, 155, 159), True),
-    ],
-)
-def test_often_within_a_minute_and_not_now_and_then(times_s: tuple[float, ...], is_shut: bool) -> None:
-    assert taken(Strays(), *times_s) == ({"1001"} if is_shut else set())
-
-
-def test_it_stays_shut_for_an_hour_after_it_was_seen_last() -> None:
+def test_it_is_shut_for_two_minutes_each_time() -> None:
     strays = Strays()
-    assert taken(strays, 0, 1, 2, 5) == {"1001"}
-    assert taken(strays, 5 + SHUT_S, found=()) == {"1001"}
-    assert taken(strays, 6 + SHUT_S, found=()) == set()
-    assert taken(strays, 7 + SHUT_S, 8 + SHUT_S) == set(), "it is counted anew"
+    assert shut(strays, 0) == set()
+    assert shut(strays, 10, "1001") == {"1001"}
+    assert shut(strays, 9 + SHUT_S) == {"1001"}
+    assert shut(strays, 10 + SHUT_S) == set()
+    assert shut(strays, 500, "1001", "1002", "9999") == {"1001", "1002"}, "a phone that nobody should have is none"
 
 
-def test_another_secret_opens_it_at_once_and_an_operator_who_goes_takes_it_along() -> None:
+@pytest.mark.parametrize(("third_s", "is_long"), [(300, True), (WITHIN_S, True), (WITHIN_S + 1, False)])
+def test_the_third_time_within_an_hour_is_for_an_hour(third_s: float, is_long: bool) -> None:
     strays = Strays()
-    assert taken(strays, 0, 1, 2) == {"1001"}
+    for at_s in (0, 150, third_s):
+        assert shut(strays, at_s, "1001") == {"1001"}
+    assert strays.told(third_s) == {"1001": AGAIN if is_long else SEEN}
+    assert shut(strays, third_s + SHUT_S) == ({"1001"} if is_long else set())
+    assert shut(strays, third_s + LONG_SHUT_S) == set()
+    assert strays.told(third_s + LONG_SHUT_S) == {}
+    assert shut(strays, third_s + LONG_SHUT_S, "1001") == {"1001"}
+    assert shut(strays, third_s + LONG_SHUT_S + SHUT_S) == set(), "an hour later it is counted anew"
+
+
+@pytest.mark.parametrize("now", [Phone("1001", "new"), replace(WANT.phones["1001"], contact="sip:1001@10.0.0.7"), None])
+def test_another_secret_or_a_fixed_contact_opens_it_at_once(now: Phone | None) -> None:
+    strays = Strays()
+    for at_s in (0, 1, 2):
+        assert shut(strays, at_s, "1001") == {"1001"}
+    want = replace(WANT, phones={} if now is None else {"1001": now})
+    assert shut(strays, 3, want=want) == set()
+    assert strays.told(3) == {}
+    assert shut(strays, 4) == set(), "what it did before is forgotten"
+
+
+def test_a_gateway_that_starts_anew_keeps_shut_what_was_shut() -> None:
+    held = replace(OPEN, phones={**OPEN.phones, "1001": replace(OPEN.phones["1001"], is_shut=True)})
+    strays = Strays()
+    assert shut(strays, 1000, held=held) == {"1001"}
+    assert strays.told(1000) == {"1001": SEEN}
+    assert shut(strays, 1000 + SHUT_S, held=held) == set(), "it is known to be shut until it was opened once"
+    assert shut(strays, 1001 + SHUT_S, held=held) == set()
+
     renewed = replace(WANT, phones={"1001": Phone("1001", "new")})
-    assert taken(strays, 3, found=(), want=renewed) == set()
-    assert strays.told() == {}
-
-    assert taken(strays, 4, 5, 6, want=renewed) == {"1001"}
-    assert taken(strays, 7, found=(), want=Holding()) == set()
-    assert strays.told() == {}
-
-
-def test_each_is_told_while_it_strays() -> None:
-    strays = Strays()
-    strays.take(["1001", "1002", "9999"], WANT.phones, 0)
-    assert strays.told() == {"1001": SEEN, "1002": SEEN}, "a phone that nobody should have is none"
-    for second in range(1, TIMES):
-        strays.take(["1001"], WANT.phones, second)
-    assert strays.told() == {"1001": SHUT, "1002": SEEN}
-    strays.take([], WANT.phones, TOLD_S + 1)
-    assert strays.told() == {"1001": SHUT}
+    assert shut(Strays(), 0, held=held, want=renewed) == set()

@@ -122,7 +122,9 @@ async def test_stored_sound_whose_manifest_is_gone_is_not_lost(
     assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
 
 
-async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_again(services: Services) -> None:
+async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_again(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
     """As where its bucket does not answer, and its manifest, which would say that it lies there, is gone."""
     await tell(services, *begins(), *ends())
     services.sounds.write(FILE, 20)
@@ -130,7 +132,9 @@ async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_ag
     services.vault.sealed.clear()
     services.vault.is_unseen = True
     day = MONDAY.date()
-    assert await services.recovery.settle([day]) == {}
+    with caplog.at_level("WARNING"):
+        assert await services.recovery.settle([day]) == {}
+    assert "recordings_not_seen" in caplog.messages
     assert (await row(services)).state is State.SEALED
     services.clock.at = services.clock() + timedelta(days=10)
     assert day in services.recovery._next_days()

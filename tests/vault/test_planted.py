@@ -135,8 +135,10 @@ def test_what_nobody_can_look_for_is_not_gone_and_what_lies_in_its_place_is_not_
     def away(_self: LocalShelf, _name: str) -> int:
         raise ShelfAway("the bucket does not answer")
 
+    gone = house.sealed(2, SOUND)
+    house.destroyer.destroy(gone, "a year", house.now)
     monkeypatch.setattr(LocalShelf, "size_bytes", away)
-    assert house.destroyer.fate(kept) is Fate.UNSEEN
+    assert [house.destroyer.fate(each) for each in (kept, gone)] == [Fate.UNSEEN, Fate.DESTROYED]
 
 
 def test_only_what_stands_in_the_chain_is_destroyed_and_a_planted_certificate_is_told(house: House) -> None:
