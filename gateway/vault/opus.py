@@ -8,6 +8,7 @@ import functools
 import subprocess
 import threading
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from gateway.domain.recordings import SAMPLE_RATE_HZ
 
@@ -41,17 +42,36 @@ def encode(raw: Iterable[bytes], channels: int, take: Callable[[bytes], object],
         *("-b:a", str(BIT_RATES[channels]), "-threads", "1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
         *("-flush_packets", "0", "-f", "ogg", "pipe:1"),
     )
-    _run(command, raw, take, limit_s(length_s))
+    _feed(_started(command), raw, take, limit_s(length_s))
 
 
-def decode(sound: Iterable[bytes], channels: int, take: Callable[[bytes], object], length_s: float) -> None:
-    """Hands the raw sound of an Ogg file to `take`, as it was sealed: 16 bit, 8,000 a second. Raises FfmpegFailed where
-    any of it is not in order, and what `sound` and `take` raise."""
-    command = (
-        *(*_QUIETLY, "-xerror", "-err_detect", "explode", "-f", "ogg", "-i", "pipe:0", "-threads", "1"),
-        *("-flush_packets", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "pipe:1"),
-    )
-    _run(command, sound, take, limit_s(length_s))
+class Decoder:
+    """ffmpeg that is started before there is anything to decode, by whoever makes that meanwhile: for most calls its
+    start takes longer than all else. A context, which ends it. Raises NoFfmpeg."""
+
+    def __init__(self, channels: int) -> None:
+        self._child = _started(
+            (
+                *(*_QUIETLY, "-xerror", "-err_detect", "explode", "-f", "ogg", "-i", "pipe:0", "-threads", "1"),
+                *("-flush_packets", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "pipe:1"),
+            )
+        )
+
+    def decode(self, sound: Iterable[bytes], take: Callable[[bytes], object], length_s: float) -> None:
+        """Hands the raw sound of an Ogg file to `take`, as it was sealed: 16 bit, 8,000 a second. Once. Raises
+        FfmpegFailed where any of it is not in order, and what `sound` and `take` raise."""
+        _feed(self._child, sound, take, limit_s(length_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        child = self._child
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def limit_s(length_s: float) -> float:
@@ -70,11 +90,17 @@ def version() -> str:
     return words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
 
 
-def _run(command: tuple[str, ...], feed: Iterable[bytes], take: Callable[[bytes], object], most_s: float) -> None:
+def _started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
     try:
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         raise NoFfmpeg(_absent(error)) from error
+
+
+def _feed(
+    child: subprocess.Popen[bytes], feed: Iterable[bytes], take: Callable[[bytes], object], most_s: float
+) -> None:
+    """Feeds the child and hands on what it makes of that, until it has ended."""
     went_wrong: list[BaseException] = []
     words = bytearray()
     is_late = threading.Event()

@@ -8,6 +8,8 @@ import array
 import hashlib
 import json
 import os
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -119,6 +121,32 @@ def test_stored_sound_in_which_a_side_has_gone_silent_is_not_believed(
     with pytest.raises(Unsealable, match="not as loud on the right"):
         house.sealer.seal(recording)
     assert [path.name for path in house.day.iterdir()] == [f"{recording.id}.raw"]
+
+
+def test_a_sealing_that_fails_leaves_no_ffmpeg_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that reads back is started before there is anything to read."""
+    children: list[subprocess.Popen[bytes]] = []
+    start = opus._started
+
+    def started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        children.append(start(command))
+        return children[-1]
+
+    def broken(*_: object) -> None:
+        assert [child.poll() for child in children] == [None]
+        raise opus.FfmpegFailed("as where it has no libopus")
+
+    monkeypatch.setattr(opus, "_started", started)
+    whole = opus.encode
+    monkeypatch.setattr(opus, "encode", broken)
+    recording = house.recording()
+    with pytest.raises(Unsealable, match="no libopus"):
+        house.sealer.seal(recording)
+    monkeypatch.setattr(opus, "encode", whole)
+    house.sealer.seal(recording)
+    assert len(children) == 3
+    assert [child.returncode for child in children] == [-signal.SIGKILL, 0, 0]
+    assert all(stream.closed for child in children for stream in (child.stdin, child.stdout, child.stderr) if stream)
 
 
 def test_a_file_that_was_cut_within_a_sample_is_sealed_without_that(house: House) -> None:
