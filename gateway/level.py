@@ -22,6 +22,7 @@ from gateway.domain.holding import (
     Command,
     Held,
     Holding,
+    PutPhone,
     RemoveMember,
     SetPause,
     SetPenalty,
@@ -97,7 +98,7 @@ class Level:
         Raises SwitchboardAway or StoreAway.
         """
         async with self._looking:
-            held = await self._switchboard.holding()
+            held = await self._held()
             # what operators dialled is done in Asterisk already: the books must know of it before they are held against
             # it
             knows_all = await self._journal.catch_up()
@@ -109,7 +110,7 @@ class Level:
                 raise
             if not knows_all:
                 await self._bring_newcomers(held, at)
-            want = self._wanted(books, held, at)
+            want = self._wanted(books, at)
             commands = [each for each in difference(want, held) if knows_all or not isinstance(each, _OF_MEMBERS)]
             problems = await self._switchboard.carry_out(commands) if commands else {}
             for subject, reason in problems.items():
@@ -120,11 +121,20 @@ class Level:
                 self._level_at, self._brought = (books, at), set()
                 await self._settle_presences(want, held, at)
 
-    def _wanted(self, books: Books, held: Held, at: datetime) -> Holding:
-        want = wanted(books, self._always, at)
-        at_s = self._clock_s()
-        self._strays.take(held, want.phones, at_s)
-        return self._strays.shut(want, at_s)
+    async def _held(self) -> Held:
+        """What Asterisk holds, with those phones shut that were just found to lead elsewhere, whatever becomes of this
+        look. Raises SwitchboardAway."""
+        held = await self._switchboard.holding()
+        if not (astray := self._strays.take(held, self._clock_s())):
+            return held
+        problems = await self._switchboard.carry_out([PutPhone(phone, is_new=False) for phone in astray])
+        for subject, reason in problems.items():
+            log.warning("command_refused", extra={"about": about(subject), "reason": reason})
+        shut = {phone.number: phone for phone in astray if phone.number not in problems}
+        return replace(held, phones={**held.phones, **shut})
+
+    def _wanted(self, books: Books, at: datetime) -> Holding:
+        return self._strays.shut(wanted(books, self._always, at), self._clock_s())
 
     async def _bring_newcomers(self, held: Held, at: datetime) -> None:
         """Gives those their places whom the roster, as it was read last, has brought since the last look at which all
@@ -160,10 +170,10 @@ class Level:
         except TimeoutError:
             raise SwitchboardAway("Asterisk is busy with other changes") from None
         try:
-            held = await self._switchboard.holding()
+            held = await self._held()
             books = await self._bookkeeper.books()
             told = decide(books)
-            want = self._wanted(books.with_presence(told.presence), held, self._clock())
+            want = self._wanted(books.with_presence(told.presence), self._clock())
             commands = _about(books.operators[told.presence.operator_id].phone, difference(want, held))
             if problems := await self._switchboard.carry_out(commands):
                 raise Refused("; ".join(f"{about}: {reason}" for about, reason in problems.items()))

@@ -46,7 +46,7 @@ LAST_DAYS = 3
 """Days that are gone through every hour: today and those before it."""
 STRAY_AFTER = timedelta(minutes=10)
 """A file that nobody knows and that was changed since may be of a call that is yet to be told."""
-ROWS_AT_ONCE = 200
+ROWS_AT_ONCE = 250
 """Of a day: these and their files are in memory, and what they took the process keeps."""
 SAVED_AT_ONCE = 20
 """Few at a time: calls are stored between them."""

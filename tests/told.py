@@ -260,9 +260,9 @@ class ToldVault:
     destroyed: set[str] = field(default_factory=set)
     """Whose destruction stands in the chain."""
     doubtful: dict[str, str] = field(default_factory=dict)
+    """Of whose destruction something tells that cannot be believed: why."""
     is_unseen: bool = False
     """Whether the place of stored sound does not answer."""
-    """Of whose destruction something tells that cannot be believed: why."""
     unreadable: set[date] = field(default_factory=set)
     """Days whose folder cannot be read."""
     asked: list[str] = field(default_factory=list)

@@ -5,11 +5,11 @@ how Asterisk writes things.
 """
 
 import contextlib
+import json
 import logging
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,7 +26,6 @@ from gateway.domain.holding import (
     Command,
     Held,
     Member,
-    Phone,
     PutNote,
     PutPhone,
     PutQueue,
@@ -134,8 +133,7 @@ class AsteriskSwitchboard:
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]
             self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
             self._board.carriers = _addresses(trunks.values())
-            astray = await self._forget_elsewhere(contacts, phones)
-            phones = {name: replace(each, is_shut=True) if name in astray else each for name, each in phones.items()}
+            astray = await self._forget_elsewhere(contacts)
             return Held(
                 phones=phones,
                 trunks=trunks,
@@ -151,43 +149,38 @@ class AsteriskSwitchboard:
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
 
-    async def _forget_elsewhere(self, contacts: Sequence[Message], phones: Mapping[str, Phone]) -> frozenset[str]:
-        """Has Asterisk forget each phone that would be rung where it did not register from, and take no registration of
-        it any more. Returns those that it holds shut so. Those whose address an admin wrote (1001@@…) stay as they are.
+    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> frozenset[str]:
+        """Has Asterisk forget each phone that would be rung where it did not register from, and returns those. Those
+        whose address an admin wrote (1001@@…) stay as they are.
 
-        A contact that is deleted behind Asterisk's back stays in its picture of who is there: a carrier who answers
-        would be a phone that is free. So the phone goes, with all that is known of it, and comes back shut."""
+        A registration that is deleted behind its back stays in its picture of who is there, and a carrier who answers
+        would be a phone that is free. One that has run out it rings no more, and deletes itself as soon as it looks."""
         astray: set[str] = set()
         for contact in contacts:
-            phone, uri = _registered_phone(contact), contact.get("Uri")
-            if phone is not None and leads_elsewhere(uri, self._board.carriers):
+            name, uri = contact.get("ObjectName"), contact.get("Uri")
+            phone, is_registered, _ = name.partition(";@")
+            if is_registered and is_phone(phone) and leads_elsewhere(uri, self._board.carriers):
                 log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
                 astray.add(phone)
-        if not astray:
-            return frozenset()
-        known = [phones[phone] for phone in sorted(astray & phones.keys())]
-        can_shut = bool(known) and self._room_bytes() >= LEAST_ROOM_BYTES
-        if can_shut:
-            await self._rewrite([sections.drop(phone.number) for phone in known])
-            contacts = await self._contacts()  # what came since then, too
-        for contact in contacts:
-            if _registered_phone(contact) in astray:
-                with contextlib.suppress(AsteriskRefused):  # gone by itself meanwhile
-                    await self._link.ask("DBDel", ("Family", REGISTERED), ("Key", contact.get("ObjectName")))
-        if not can_shut:
-            return frozenset()
-        shut = [sections.of_phone(replace(phone, is_shut=True)) for phone in known]
-        await self._rewrite([edit for section in shut for edit in sections.edits(section, is_new=True)])
-        return frozenset(phone.number for phone in known)
+                over = json.dumps({"uri": "sip:gone@0.0.0.0", "aor": phone, "expiration_time": "1"})
+                await self._link.ask("DBPut", ("Family", REGISTERED), ("Key", name), ("Val", over))
+        for phone in sorted(astray):
+            await self._list("PJSIPShowEndpoint", ("Endpoint", phone))
+            await self._hang_up_elsewhere(phone)
+        return frozenset(astray)
 
-    async def _rewrite(self, edits: Sequence[Edit]) -> None:
-        """Edits the file of the phones and has Asterisk take it over. What it refuses the next look puts right."""
-        self._owed.add(PHONES_FILE)
-        try:
-            await self._edit(PHONES_FILE, edits)
-        except AsteriskRefused as refusal:
-            log.warning("command_refused", extra={"about": PHONES_FILE, "reason": refusal.message})
-        await self._take_over()
+    async def _hang_up_elsewhere(self, phone: str) -> None:
+        """Ends the calls that went elsewhere in its name before it was found."""
+        for channel in await self._list("CoreShowChannels"):
+            name = channel.get("Channel")
+            if not name.startswith(f"{TECHNOLOGY}{phone}-"):
+                continue
+            with contextlib.suppress(AsteriskRefused):  # over meanwhile
+                told = await self._link.ask("Getvar", ("Channel", name), ("Variable", "CHANNEL(pjsip,target_uri)"))
+                target = told.get("Value")
+                if target and leads_elsewhere(target, self._board.carriers):
+                    log.warning("call_elsewhere_ended", extra={"phone": phone, "reason": target})
+                    await self._link.ask("Hangup", ("Channel", name), ("Cause", "21"))
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there
@@ -467,12 +460,6 @@ def _keep(kept: dict[str, T], key: str, value: T) -> None:
     while len(kept) >= RINGS_KEPT:
         kept.pop(next(iter(kept)))
     kept[key] = value
-
-
-def _registered_phone(contact: Message) -> str | None:
-    """Whose registration it is; None where it is none, or no phone's."""
-    phone, is_registered, _ = contact.get("ObjectName").partition(";@")
-    return phone if is_registered and is_phone(phone) else None
 
 
 def _addresses(trunks: Iterable[Trunk]) -> tuple[str, ...]:

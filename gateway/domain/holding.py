@@ -85,7 +85,8 @@ class Held(Holding):
     registered: frozenset[str] = frozenset()
     """Addresses at which phones are registered."""
     astray: frozenset[str] = frozenset()
-    """Phones that were registered where a call to them would leave the centre, which Asterisk was told to forget."""
+    """Phones that were just found registered where a call to them would leave the centre; Asterisk has forgotten
+    that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """Strays: phones that registered where a call to them would leave the centre. Each may not register for a while then,
 and for a long one where it does so again and again.
 
-Counterparts: `gateway/asterisk/board.py` knows such an address; `switchboard.py` has Asterisk forget it, and shuts the
-phone at once; `gateway/level.py` holds it shut as long as this says; `gateway/watch.py` makes each an alarm.
+Counterparts: `gateway/asterisk/board.py` knows such an address, `switchboard.py` has Asterisk forget it;
+`gateway/level.py` holds the phone shut as long as this says; `gateway/watch.py` makes each an alarm.
 """
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.domain.holding import Held, Holding, Phone
@@ -27,6 +26,8 @@ AGAIN = f"{_WHERE} an hour, for it did so again, or until it has another secret"
 class _Stray:
     digest: str
     """That of the secret with which it strayed."""
+    carriers: frozenset[str] | None = None
+    """The trunks' addresses then; None until they are known."""
     seen_s: deque[float] = field(default_factory=lambda: deque(maxlen=TIMES))
     until_s: float = 0.0
     is_again: bool = False
@@ -48,24 +49,28 @@ class Strays:
         self._strays: dict[str, _Stray] = {}
         self._has_looked = False
 
-    def take(self, held: Held, phones: Mapping[str, Phone], at_s: float) -> None:
-        """Counts those that were just found, of all phones that there should be, and forgets those whose time is over,
-        that have another secret or a fixed contact, or are none any more."""
-        for number, stray in list(self._strays.items()):
-            phone = phones.get(number)
-            if phone is None or phone.contact is not None or phone.digest != stray.digest or stray.is_over(at_s):
-                del self._strays[number]
-        known = frozenset[str]() if self._has_looked else _shut_before(held, phones)
+    def take(self, held: Held, at_s: float) -> list[Phone]:
+        """Counts those that were just found. Returns what is to be shut at once, whatever else there is to do."""
+        before = {number for number, phone in held.phones.items() if phone.is_shut}
+        found = held.astray if self._has_looked else held.astray | before
         self._has_looked = True
-        for number in phones.keys() & (held.astray | known):
-            if phones[number].contact is None:
-                self._strays.setdefault(number, _Stray(phones[number].digest)).see(at_s)
+        of_these = [held.phones[number] for number in sorted(found & held.phones.keys())]
+        for phone in of_these:
+            if phone.contact is None:
+                self._strays.setdefault(phone.number, _Stray(phone.digest)).see(at_s)
+        return [replace(phone, is_shut=True) for phone in of_these if phone.contact is None and not phone.is_shut]
 
     def shut(self, want: Holding, at_s: float) -> Holding:
-        """The same, with the phones shut that are to be."""
-        shut = self._shut(at_s)
-        if not shut:
-            return want
+        """The same, with the phones shut that are to be. Those are forgotten whose time is over, that have another
+        secret or a fixed contact, or are none any more; and all of them where other addresses are the carriers'."""
+        carriers = frozenset(address for trunk in want.trunks.values() for address in trunk.addresses)
+        for number, stray in list(self._strays.items()):
+            phone = want.phones.get(number)
+            is_same = phone is not None and phone.contact is None and phone.digest == stray.digest
+            if not is_same or stray.carriers not in (None, carriers) or stray.is_over(at_s):
+                del self._strays[number]
+            stray.carriers = carriers
+        shut = self.told(at_s).keys()
         phones = {
             number: replace(phone, is_shut=True) if number in shut else phone for number, phone in want.phones.items()
         }
@@ -73,13 +78,6 @@ class Strays:
 
     def told(self, at_s: float) -> dict[str, str]:
         """What is to be said of each that is shut, by its number."""
-        return {number: AGAIN if stray.is_again else SEEN for number, stray in self._shut(at_s).items()}
-
-    def _shut(self, at_s: float) -> dict[str, _Stray]:
-        return {number: stray for number, stray in self._strays.items() if at_s < stray.until_s}
-
-
-def _shut_before(held: Held, phones: Mapping[str, Phone]) -> frozenset[str]:
-    """Those that an earlier gateway had shut, and that have the same secret still."""
-    shut = {number for number, phone in held.phones.items() if phone.is_shut} - held.astray
-    return frozenset(number for number in shut & phones.keys() if phones[number].digest == held.phones[number].digest)
+        return {
+            number: AGAIN if stray.is_again else SEEN for number, stray in self._strays.items() if at_s < stray.until_s
+        }

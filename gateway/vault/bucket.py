@@ -154,14 +154,14 @@ class BucketShelf:
             raise ShelfAway(f"{self._bucket} still has {name} after it was deleted")
 
     def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
-        for each in self.everything(folder):
+        for each in self.everything(folder, part.after):
             if is_sound_of(part, PurePosixPath(each.name).name):
                 yield each
 
-    def everything(self, folder: str) -> Iterator[Lying]:
-        """All that lies in a day's folder, by name: manifests, waveforms and chains too."""
-        key = _key(folder)
-        pages = self._ask(lambda: obstore.list(self._quick, key, chunk_size=1000))
+    def everything(self, folder: str, after: str = "") -> Iterator[Lying]:
+        """All that lies in a day's folder, by name, from behind that one on: manifests, waveforms and chains too."""
+        key, offset = _key(folder), _key(f"{folder}/{after}") if after else None
+        pages = self._ask(lambda: obstore.list(self._quick, key, offset=offset, chunk_size=1000))
         while page := self._ask(lambda: next(pages, None)):
             for each in page:
                 yield Lying(each["path"], each["size"], each["last_modified"])

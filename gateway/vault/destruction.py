@@ -23,7 +23,7 @@ from gateway.vault.folders import Place, fsync_folder, part_of
 from gateway.vault.manifest import CERTIFICATE_FORMAT
 from gateway.vault.plain_files import NotPlain, plain_file
 from gateway.vault.sealing import Sealer, sha256_of_file
-from gateway.vault.shelf import Shelf, ShelfAway
+from gateway.vault.shelf import FileUnreadable, Shelf, ShelfAway
 from gateway.vault.storing import Tell
 
 
@@ -76,6 +76,8 @@ class Destroyer:
             try:
                 if self._shelf.size_bytes(name) is not None:
                     return Fate.THERE
+            except FileUnreadable:
+                return Fate.THERE  # whatever the disk makes of it
             except ShelfAway:
                 if not os.path.lexists(place.root / name):  # else a link lies there, or no file
                     return Fate.UNSEEN

@@ -34,6 +34,9 @@ class ToldLink:
         self.refuses: set[str] = set()
         self.places: list[Message] = []
         self.contacts: list[Message] = []
+        self.channels: dict[str, str] = {}
+        """Where each leads, by its name."""
+        self.hung_up: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
         """Called when the places have been told, before whoever asked for them goes on."""
         self._asked = 0
@@ -44,6 +47,10 @@ class ToldLink:
                 self.done.append(action)
             if action in self.refuses:
                 raise AsteriskRefused(action, "not now")
+            if action == "Hangup":
+                self.hung_up.append(dict(pairs)["Channel"])
+            if action == "Getvar":
+                return Message((("Response", "Success"), ("Value", self.channels[dict(pairs)["Channel"]])))
             return Message((("Response", "Success"), ("ActionID", "a-1")))
         self._asked += 1
         return _config(self.files[_key(dict(pairs)["Filename"])], str(self._asked))
@@ -54,6 +61,8 @@ class ToldLink:
             return self.places
         if action == "PJSIPShowContacts" and self.contacts:
             return self.contacts
+        if action == "CoreShowChannels" and self.channels:
+            return [Message((("Event", "CoreShowChannel"), ("Channel", each))) for each in self.channels]
         raise AsteriskRefused(action, "nothing there")
 
 
@@ -119,26 +128,17 @@ async def test_a_phone_that_comes_while_a_look_goes_on_is_there_after_it(
     assert board.phone_states == {"1001": "free"}
 
 
-async def test_a_phone_that_leads_elsewhere_goes_with_all_that_is_known_of_it_and_comes_back_shut(
-    switchboard: AsteriskSwitchboard, link: ToldLink, board: Board
+async def test_a_phone_that_leads_elsewhere_is_forgotten_and_who_was_called_there_hung_up(
+    switchboard: AsteriskSwitchboard, link: ToldLink
 ) -> None:
     link.contacts = [_contact("1001", "sip:0811@telkom.example:5060"), _contact("1002", "sip:1002@192.0.2.7:5060")]
-    link.files["phones"].append(sections.of_phone(replace(PHONE, number="1002")))
+    link.channels = {"PJSIP/1001-1": "sip:0811@telkom.example:5060", "PJSIP/1001-2": "sip:1001@192.0.2.8:5060"}
+    link.channels |= {"PJSIP/1002-3": "sip:1002@telkom.example", "PJSIP/1001-4": ""}
     held = await switchboard.holding()
     assert held.astray == {"1001"}
-    assert {number: phone.is_shut for number, phone in held.phones.items()} == {"1001": True, "1002": False}
-    assert link.done[-5:] == ["UpdateConfig", "Reload", "DBDel", "UpdateConfig", "Reload"]
-
-
-async def test_on_a_full_disk_a_phone_that_leads_elsewhere_is_forgotten_and_its_section_left_alone(
-    link: ToldLink, board: Board
-) -> None:
-    switchboard = AsteriskSwitchboard(link, board, lambda: LEAST_ROOM_BYTES - 1)  # type: ignore[arg-type]
-    link.contacts = [_contact("1001", "sip:0811@telkom.example:5060")]
-    held = await switchboard.holding()
-    assert (held.astray, held.phones) == (frozenset(), {"1001": PHONE})
-    assert link.done[-1] == "DBDel"
-    assert "UpdateConfig" not in link.done
+    assert [each for each in link.done if each.startswith("DB")] == ["DBPut"]
+    assert link.hung_up == ["PJSIP/1001-1"]
+    assert held.phones == {"1001": PHONE}, "whether it is shut, others say"
 
 
 @pytest.mark.parametrize("phone", [PHONE, replace(PHONE, digest_sha256="d256")])
@@ -193,10 +193,10 @@ async def test_a_section_that_the_gateway_did_not_write_hinders_no_look(
     ]
     link.contacts = [_contact("1001", "sip:1001@10.1.2.3:5060")]
     assert set((await switchboard.holding()).trunks) == {"reception", "backhoe", "telkom"}
-    assert "DBDel" not in link.done
+    assert "DBPut" not in link.done
     link.contacts = [_contact("1001", "sip:1001@203.0.113.9:5060")]
     await switchboard.holding()
-    assert "DBDel" in link.done
+    assert "DBPut" in link.done
 
 
 async def test_a_file_that_was_changed_is_taken_over_also_where_asterisk_first_refuses(

@@ -11,6 +11,7 @@ import pytest
 from tests import sip
 from tests.calls.knocks import Knocker, a_knocker, status
 from tests.calls.test_callbacks import a_task, dial_in_vain, over
+from tests.calls.test_fallback import until_talking
 from tests.calls.torture import SDP
 from tests.centre import Api, Json, RealCentre
 from tests.sip import Sipp
@@ -204,3 +205,19 @@ async def test_a_phone_that_registers_elsewhere_may_not_before_it_has_another_se
     assert await knocker.tries_a_password("1001", changed["secret"]) == "200"
     await until_alarming(own_api, [])
     assert status(await dialled(knocker, changed["secret"], "999")) == "404", "it may dial as ever"
+
+
+async def test_a_call_that_went_elsewhere_before_it_was_found_is_ended_and_its_caller_waits_again(
+    own_centre: RealCentre, own_api: Api, thief: tuple[Knocker, Json]
+) -> None:
+    knocker, operator = thief
+    own_centre.stop_gateway()
+    assert await knocker.tries_a_password("1001", operator["secret"], contact=ELSEWHERE[0]) == "200"
+    async with Sipp(sip.phone_answers(), address="127.0.0.12", port=5060, options=("-aa",)):
+        async with Sipp.caller(sip.caller_talks(hold_ms=30_000), own_centre.sip_port):
+            await until_talking(own_centre, "1001-", 1)
+            own_centre.start_gateway()
+            await until_talking(own_centre, "1001-", 0)
+            assert "call_elsewhere_ended" in own_centre.log()
+            await until_talking(own_centre, "telkomsel-", 1)
+    await is_forgotten(own_centre, "1001")

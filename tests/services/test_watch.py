@@ -10,6 +10,7 @@ import pytest
 
 from gateway.domain.alarms import Alarm
 from gateway.domain.books import Rules
+from gateway.domain.duty import Step
 from gateway.domain.facts import RingFact
 from gateway.domain.queues import Queue
 from gateway.domain.roster import OnCall
@@ -375,22 +376,56 @@ async def test_a_phone_that_registers_elsewhere_is_shut_and_an_alarm_until_it_ha
 ) -> None:
     siti = await hired(services)
     switchboard = services.switchboard
-    found = replace(switchboard.held.phones["1001"], is_shut=True)  # as Asterisk holds it once it was found
-    switchboard.held = replace(switchboard.held, phones={"1001": found}, astray=frozenset({"1001"}))
+    switchboard.held = replace(switchboard.held, astray=frozenset({"1001"}))
     await services.level.look()
+    switchboard.held = replace(switchboard.held, astray=frozenset())
     assert switchboard.held.phones["1001"].is_shut
     await after(services, 1)
     assert (await alarms(services))["phone_leads_elsewhere"] == "1001"
 
-    switchboard.held = replace(switchboard.held, astray=frozenset())
-    services.switchboard.is_away = True
-    await after(services, 1000)
-    assert "phone_leads_elsewhere" in await alarms(services), "nobody can say that it is open"
-    services.switchboard.is_away = False
+    await services.level.look()
+    assert switchboard.held.phones["1001"].is_shut
     await services.office.change_operator(siti, siti, ANI, renews_secret=True)
     assert not switchboard.held.phones["1001"].is_shut
     await after(services, 1)
     assert "phone_leads_elsewhere" not in await alarms(services)
+
+
+async def test_a_phone_is_shut_also_where_the_look_that_finds_it_comes_to_nothing(services: Services) -> None:
+    siti = await hired(services)
+    switchboard = services.switchboard
+    looks = (
+        services.level.look,
+        lambda: services.office.step(siti, Step.PAUSE, ANI, reason="lunch"),
+    )
+    with away(services.store, *STORE):
+        services.bookkeeper.forget()
+        for number, look in enumerate(looks):
+            phones = {"1001": replace(switchboard.held.phones["1001"], is_shut=False)}
+            switchboard.held = replace(switchboard.held, phones=phones, astray=frozenset({"1001"}))
+            with pytest.raises(StoreAway):
+                await look()
+            assert switchboard.held.phones["1001"].is_shut, number
+    switchboard.held = replace(switchboard.held, astray=frozenset())
+    await services.level.look()
+    assert switchboard.held.phones["1001"].is_shut
+    await after(services, 1)
+    assert "phone_leads_elsewhere" in await alarms(services)
+
+
+async def test_a_phone_that_cannot_be_shut_is_an_alarm_all_the_same(services: Services) -> None:
+    await hired(services)
+    switchboard = services.switchboard
+    switchboard.refuses["1001"] = "its disk is full"
+    switchboard.held = replace(switchboard.held, astray=frozenset({"1001"}))
+    await services.level.look()
+    assert not switchboard.held.phones["1001"].is_shut
+    await after(services, 1)
+    assert "phone_leads_elsewhere" in await alarms(services)
+    del switchboard.refuses["1001"]
+    switchboard.held = replace(switchboard.held, astray=frozenset())
+    await services.level.look()
+    assert switchboard.held.phones["1001"].is_shut
 
 
 async def test_a_receiver_that_takes_no_events_is_an_alarm_also_while_asterisk_is_away(services: Services) -> None:
