@@ -25,7 +25,7 @@ from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
 OLDEST_PYTHON = (3, 11)
 PROGRAMS = {
     "sipp": ("sip-tester", "the probe cannot call"),
-    "ffmpeg": ("ffmpeg", "no recording can be sealed"),
+    "ffmpeg": ("ffmpeg", "no sealed recording can be heard, and no prompt made"),
     "espeak-ng": ("espeak-ng", "prompts cannot be made"),
 }
 """What is called by name, its Debian package, and what cannot be done without."""

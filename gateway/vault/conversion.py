@@ -1,6 +1,6 @@
 """ffmpeg as a child of this process that is fed and heard at once: killed, and waited for, with whoever asks.
 
-Counterparts: `playing.py` says what it is to make; the worker seals with an ffmpeg of its own (`opus.py`).
+Counterparts: `playing.py` says what it is to make; the worker seals without one (`opus.py`).
 """
 
 import asyncio

@@ -1,16 +1,21 @@
-"""Raw sound to Ogg/Opus and back, by ffmpeg as a child whose pipes are the only way in and out: no file of its own, and
-an end when its time is up.
+"""Raw sound to Ogg/Opus and back, by ffmpeg's libraries in this process (PyAV): piece by piece, without a file of its
+own.
 
-Counterpart: `sealing.py`. Which parameters, and what was measured: docs/decisions/0017.
+Counterpart: `sealing.py`. Which parameters, and what was measured: docs/decisions/0017; why no program: 0043. PyAV is
+imported where it is used: the gateway's own process knows this module, and converts nothing.
 """
 
+import contextlib
 import functools
-import subprocess
-import threading
-from collections.abc import Callable, Iterable
-from typing import Self
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from gateway.domain.recordings import SAMPLE_RATE_HZ
+from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from av import AudioFrame
 
 BIT_RATES = {1: 32_000, 2: 64_000}
 """By channels. At 64 kbit/s Opus codes both channels of 8 kHz sound apart up to the highest band; with less it joins
@@ -18,60 +23,43 @@ them there (docs/decisions/0017)."""
 LEAST_LIMIT_S = 120.0
 SLOWEST_TIMES = 2.0
 """A conversion that is slower than that many times real time, on a machine that has better to do, is given up."""
-READ_BYTES = 64 * 1024
-MOST_WORDS = 2000
+MOST_WORDS = 300
 
-_QUIETLY = ("ffmpeg", "-nostdin", "-hide_banner", "-v", "error", "-threads", "1")
-
-
-class FfmpegFailed(Exception):
-    """ffmpeg did not do it; the message holds its own words."""
+_LAYOUTS = {1: "mono", 2: "stereo"}
+_OPUS = {"application": "lowdelay", "apply_phase_inv": "0", "vbr": "constrained", "flags": "+bitexact"}
+_STRICTLY = {"err_detect": "crccheck+explode"}
 
 
-class NoFfmpeg(FfmpegFailed):
-    """ffmpeg cannot be started; the message says why."""
+class OpusFailed(Exception):
+    """It was not done; the message holds ffmpeg's own words."""
 
 
 def encode(raw: Iterable[bytes], channels: int, take: Callable[[bytes], object], length_s: float) -> None:
-    """Hands the Ogg file to `take`, piece by piece. The same sound gives the same bytes with the same ffmpeg. Raises
-    FfmpegFailed, and what `raw` and `take` raise."""
-    command = (
-        *_QUIETLY,
-        *("-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "-i", "pipe:0", "-map_metadata", "-1"),
-        *("-c:a", "libopus", "-application", "lowdelay", "-apply_phase_inv", "0", "-vbr", "constrained"),
-        *("-b:a", str(BIT_RATES[channels]), "-threads", "1", "-fflags", "+bitexact", "-flags:a", "+bitexact"),
-        *("-flush_packets", "0", "-f", "ogg", "pipe:1"),
-    )
-    _feed(_started(command), raw, take, limit_s(length_s))
+    """Hands the Ogg file to `take`, piece by piece. The same sound gives the same bytes with the same libraries. Raises
+    OpusFailed, and what `raw` and `take` raise."""
+    import av
+
+    with _strictly(), av.open(_Taking(take), "w", format="ogg", options={"fflags": "+bitexact"}) as file:
+        opus = file.add_stream("libopus", rate=SAMPLE_RATE_HZ, options=_OPUS)
+        opus.layout, opus.bit_rate = _LAYOUTS[channels], BIT_RATES[channels]
+        opus.format = "s16"
+        for frame in _frames(_in_time(raw, length_s), channels):
+            file.mux(opus.encode(frame))
+        file.mux(opus.encode(None))
 
 
-class Decoder:
-    """ffmpeg that is started before there is anything to decode, by whoever makes that meanwhile: for most calls its
-    start takes longer than all else. A context, which ends it. Raises NoFfmpeg."""
+def decode(sound: Iterable[bytes], channels: int, take: Callable[[bytes], object], length_s: float) -> None:
+    """Hands the raw sound of an Ogg file to `take`, as it was sealed: 16 bit, 8,000 a second. Raises OpusFailed where
+    any of it is not in order, and what `sound` and `take` raise."""
+    import av
 
-    def __init__(self, channels: int) -> None:
-        self._child = _started(
-            (
-                *(*_QUIETLY, "-xerror", "-err_detect", "explode", "-f", "ogg", "-i", "pipe:0", "-threads", "1"),
-                *("-flush_packets", "0", "-f", "s16le", "-ar", str(SAMPLE_RATE_HZ), "-ac", str(channels), "pipe:1"),
-            )
-        )
-
-    def decode(self, sound: Iterable[bytes], take: Callable[[bytes], object], length_s: float) -> None:
-        """Hands the raw sound of an Ogg file to `take`, as it was sealed: 16 bit, 8,000 a second. Once. Raises
-        FfmpegFailed where any of it is not in order, and what `sound` and `take` raise."""
-        _feed(self._child, sound, take, limit_s(length_s))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        child = self._child
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream is not None:
-                stream.close()
+    with _strictly(), av.open(_Giving(_in_time(sound, length_s)), "r", format="ogg", options=_STRICTLY) as file:
+        opus = file.streams.audio[0]
+        opus.codec_context.options = _STRICTLY
+        as_raw = av.AudioResampler(format="s16", layout=_LAYOUTS[channels], rate=SAMPLE_RATE_HZ)
+        for frame in itertools.chain(file.decode(opus), (None,)):
+            for piece in as_raw.resample(frame):
+                take(bytes(piece.planes[0])[: piece.samples * channels * SAMPLE_BYTES])
 
 
 def limit_s(length_s: float) -> float:
@@ -81,82 +69,82 @@ def limit_s(length_s: float) -> float:
 
 @functools.cache
 def version() -> str:
-    """Which ffmpeg it is. Raises NoFfmpeg. Blocking: a child, the first time."""
+    """Which ffmpeg it is, and whose build of it."""
+    import av
+
+    return f"{av.ffmpeg_version_info} (PyAV {av.__version__})"
+
+
+@contextlib.contextmanager
+def _strictly() -> Iterator[None]:
+    """Raises OpusFailed for whatever ffmpeg complains of, also where it goes on, as with a sum that does not agree."""
+    import av.logging
+
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
     try:
-        told = subprocess.run(("ffmpeg", "-version"), capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NoFfmpeg(_absent(error)) from error
-    words = told.split()
-    return words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
-
-
-def _started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except OSError as error:
-        raise NoFfmpeg(_absent(error)) from error
-
-
-def _feed(
-    child: subprocess.Popen[bytes], feed: Iterable[bytes], take: Callable[[bytes], object], most_s: float
-) -> None:
-    """Feeds the child and hands on what it makes of that, until it has ended."""
-    went_wrong: list[BaseException] = []
-    words = bytearray()
-    is_late = threading.Event()
-
-    def give_up() -> None:
-        is_late.set()
-        child.kill()
-
-    def write() -> None:
-        assert child.stdin is not None  # noqa: S101  # for mypy: it is a pipe
-        try:
-            with child.stdin as pipe:
-                for piece in feed:
-                    pipe.write(piece)
-        except BrokenPipeError:
-            pass  # it ended before it had all: its status and words say why
-        except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that waits
-            went_wrong.append(error)
-            child.kill()
-
-    def listen() -> None:
-        assert child.stderr is not None  # noqa: S101
-        for line in child.stderr:
-            if len(words) < MOST_WORDS:
-                words.extend(line)
-
-    timer = threading.Timer(most_s, give_up)
-    threads = [threading.Thread(target=each, daemon=True) for each in (write, listen)]
-    timer.daemon = True
-    timer.start()
-    for thread in threads:
-        thread.start()
-    try:
-        assert child.stdout is not None  # noqa: S101
-        while piece := child.stdout.read(READ_BYTES):
-            take(piece)
-        child.wait()
-    except BaseException:
-        child.kill()
-        raise
+        with av.logging.Capture() as said:
+            yield
+    except av.FFmpegError as error:
+        raise OpusFailed(_words(said) or str(error)) from error
     finally:
-        for thread in threads:
-            thread.join()
-        timer.cancel()
-        child.wait()
-        for stream in (child.stdout, child.stderr):
-            if stream is not None:
-                stream.close()
-    if went_wrong:
-        raise went_wrong[0]
-    if is_late.is_set():
-        raise FfmpegFailed(f"ffmpeg took longer than {most_s:.0f} s")
-    if child.returncode or words:
-        said = " ".join(words.decode(errors="replace").split())[:300]
-        raise FfmpegFailed(f"ffmpeg ended with status {child.returncode}: {said or 'it said nothing'}")
+        av.logging.set_level(None)
+    if said:
+        raise OpusFailed(_words(said))
 
 
-def _absent(error: Exception) -> str:
-    return f"ffmpeg cannot be started: {getattr(error, 'strerror', None) or error}. Remedy: apt-get install ffmpeg"
+def _words(said: Iterable[tuple[int, str, str]]) -> str:
+    return " ".join(" ".join(f"{who}: {words}" for _, who, words in said).split())[:MOST_WORDS]
+
+
+def _in_time(pieces: Iterable[bytes], length_s: float) -> Iterator[bytes]:
+    """The pieces of so much sound. Raises OpusFailed where they take too long; what hangs in one of them, the gateway
+    ends (`worker_link.py`)."""
+    most_s = limit_s(length_s)
+    until_s = time.monotonic() + most_s
+    for piece in pieces:
+        yield piece
+        if time.monotonic() > until_s:
+            raise OpusFailed(f"it took longer than {most_s:.0f} s")
+
+
+def _frames(raw: Iterable[bytes], channels: int) -> "Iterator[AudioFrame]":
+    """Whole samples of all channels, with their place in the sound."""
+    import av
+
+    frame_bytes, rest, at = SAMPLE_BYTES * channels, b"", 0
+    for piece in raw:
+        rest += piece
+        whole, rest = rest[: len(rest) - len(rest) % frame_bytes], rest[len(rest) - len(rest) % frame_bytes :]
+        if not whole:
+            continue
+        frame = av.AudioFrame(format="s16", layout=_LAYOUTS[channels], samples=len(whole) // frame_bytes)
+        frame.planes[0].update(whole)
+        frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, at
+        at += frame.samples
+        yield frame
+
+
+class _Taking:
+    """A file to be written, which hands on what it is given."""
+
+    def __init__(self, take: Callable[[bytes], object]) -> None:
+        self._take = take
+
+    def write(self, data: bytes) -> int:
+        self._take(bytes(data))
+        return len(data)
+
+
+class _Giving:
+    """A file to be read, of those pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given

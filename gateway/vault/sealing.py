@@ -49,7 +49,7 @@ def _say_nothing(_: str) -> None:
 
 class Sealer:
     """Seals and discards. Blocking throughout, for the one worker alone. Besides what each says, all may raise
-    ShelfAway, KeyMissing, NoFfmpeg and OSError, when nothing is the matter with the recording: it is asked again.
+    ShelfAway, KeyMissing and OSError, when nothing is the matter with the recording: it is asked again.
 
     `key` signs what is written down. `ring` is None where sound is not encrypted. `tell` hears the name of each step
     that is done."""

@@ -130,21 +130,18 @@ class RawSound:
 
 
 def store(raw: RawSound, channels: int, part: Path, name: str, key: Key | None, about: str, tell: Tell) -> "Made":
-    """Writes the sound as it will be stored to `part`, and reads it back. Raises Unsealable, NoFfmpeg, OSError."""
+    """Writes the sound as it will be stored to `part`, and reads it back. Raises Unsealable, OSError."""
     _refuse_without_space(part.parent, channels, raw.length_s)
     meter = Meter(channels)
-    with opus.Decoder(channels) as decoder:
-        writing = _Writing(part, key, about)
-        try:
-            with writing:
-                opus.encode(raw.pieces(meter, tell), channels, writing.take, raw.length_s)
-        except opus.NoFfmpeg:
-            raise
-        except opus.FfmpegFailed as error:
-            raise Unsealable(f"it could not be converted: {error}") from error
-        heard = meter.heard()
-        tell("converted")
-        back = _read_back(decoder, Meter(channels), _sound_in(part, key, about), heard, tell)
+    writing = _Writing(part, key, about)
+    try:
+        with writing:
+            opus.encode(raw.pieces(meter, tell), channels, writing.take, raw.length_s)
+    except opus.OpusFailed as error:
+        raise Unsealable(f"it could not be converted: {error}") from error
+    heard = meter.heard()
+    tell("converted")
+    back = _read_back(part, channels, key, about, heard, tell)
     return Made(
         heard,
         Stored(
@@ -218,16 +215,17 @@ def _refuse_without_space(folder: Path, channels: int, length_s: float) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _read_back(decoder: opus.Decoder, meter: Meter, sound: Iterator[bytes], heard: Heard, tell: Tell) -> Heard:
-    """What the meter hears in the stored sound. Raises Unsealable where it is not what went in."""
+def _read_back(part: Path, channels: int, key: Key | None, about: str, heard: Heard, tell: Tell) -> Heard:
+    """What is heard in the stored sound. Raises Unsealable where it is not what went in."""
+    meter = Meter(channels)
 
     def take(data: bytes) -> None:
         meter.feed(data)
         tell("reading back")
 
     try:
-        decoder.decode(sound, take, heard.length_s)
-    except opus.FfmpegFailed as error:
+        opus.decode(_sound_in(part, key, about), channels, take, heard.length_s)
+    except opus.OpusFailed as error:
         raise Unsealable(f"what was stored of it cannot be heard: {error}") from error
     back = meter.heard()
     if abs(back.length_s - heard.length_s) > MOST_LENGTH_OFF_S:

@@ -33,7 +33,6 @@ from gateway.vault.folders import folder_of
 from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.listing import clear_parts, lying_files
-from gateway.vault.opus import NoFfmpeg
 from gateway.vault.sealing import Sealer
 from gateway.vault.shelf import Shelf, ShelfAway, shelf_for
 
@@ -90,7 +89,7 @@ class Work:
             return {"done": self._do(asked)}
         except Unsealable as error:
             return {"unsealable": str(error), "is_lost": error.is_lost}
-        except (KeyMissing, NoFfmpeg) as error:
+        except KeyMissing as error:
             return {"away": str(error)}
         except ShelfAway as error:
             return {"away": str(error), "is_hindered": _is_forbidden(error.__cause__)}
@@ -191,7 +190,7 @@ def hold(root: Path, wait_s: float = LOCK_WAIT_S) -> int:
 
 
 def step_back() -> None:
-    """Leaves the processor and the disk to whoever else wants them: this thread, and what it begins. ffmpeg, too."""
+    """Leaves the processor and the disk to whoever else wants them: this thread, and what it begins."""
     os.nice(19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

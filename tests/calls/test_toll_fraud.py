@@ -213,11 +213,11 @@ async def test_a_call_that_went_elsewhere_before_it_was_found_is_ended_and_its_c
     knocker, operator = thief
     own_centre.stop_gateway()
     assert await knocker.tries_a_password("1001", operator["secret"], contact=ELSEWHERE[0]) == "200"
-    async with Sipp(sip.phone_answers(), address="127.0.0.12", port=5060, options=("-aa",)):
-        async with Sipp.caller(sip.caller_talks(hold_ms=30_000), own_centre.sip_port):
-            await until_talking(own_centre, "1001-", 1)
-            own_centre.start_gateway()
-            await until_talking(own_centre, "1001-", 0)
-            assert "call_elsewhere_ended" in own_centre.log()
-            await until_talking(own_centre, "telkomsel-", 1)
+    carrier = Sipp(sip.phone_answers(), address="127.0.0.12", port=5060, options=("-aa",))
+    async with carrier, Sipp.caller(sip.caller_talks(hold_ms=30_000), own_centre.sip_port):
+        await until_talking(own_centre, "1001-", 1)
+        own_centre.start_gateway()
+        await until_talking(own_centre, "1001-", 0)
+        assert "call_elsewhere_ended" in own_centre.log()
+        await until_talking(own_centre, "telkomsel-", 1)
     await is_forgotten(own_centre, "1001")
