@@ -163,7 +163,10 @@ class AsteriskSwitchboard:
                 log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
                 astray.add(phone)
                 over = json.dumps({"uri": "sip:gone@0.0.0.0", "aor": phone, "expiration_time": "1"})
-                await self._link.ask("DBPut", ("Family", REGISTERED), ("Key", name), ("Val", over))
+                try:
+                    await self._link.ask("DBPut", ("Family", REGISTERED), ("Key", name), ("Val", over))
+                except AsteriskRefused as refusal:  # it is told, and tried again at the next look
+                    log.warning("command_refused", extra={"about": phone, "reason": refusal.message})
         for phone in sorted(astray):
             await self._list("PJSIPShowEndpoint", ("Endpoint", phone))
             await self._hang_up_elsewhere(phone)

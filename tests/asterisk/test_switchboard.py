@@ -141,6 +141,15 @@ async def test_a_phone_that_leads_elsewhere_is_forgotten_and_who_was_called_ther
     assert held.phones == {"1001": PHONE}, "whether it is shut, others say"
 
 
+async def test_a_phone_that_asterisk_cannot_forget_is_told_and_hinders_no_look(
+    switchboard: AsteriskSwitchboard, link: ToldLink
+) -> None:
+    link.contacts = [_contact("1001", "sip:0811@telkom.example:5060")]
+    link.refuses = {"DBPut"}
+    held = await switchboard.holding()
+    assert (held.astray, held.phones) == ({"1001"}, {"1001": PHONE})
+
+
 @pytest.mark.parametrize("phone", [PHONE, replace(PHONE, digest_sha256="d256")])
 async def test_a_phone_that_is_shut_is_read_back_as_it_was_written(
     switchboard: AsteriskSwitchboard, link: ToldLink, phone: Phone
