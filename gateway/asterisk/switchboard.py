@@ -169,14 +169,16 @@ class AsteriskSwitchboard:
                     log.warning("command_refused", extra={"about": phone, "reason": refusal.message})
         for phone in sorted(astray):
             await self._list("PJSIPShowEndpoint", ("Endpoint", phone))
-            await self._hang_up_elsewhere(phone)
+        if astray:
+            await self._hang_up_elsewhere(astray)
         return frozenset(astray)
 
-    async def _hang_up_elsewhere(self, phone: str) -> None:
-        """Ends the calls that went elsewhere in its name before it was found."""
+    async def _hang_up_elsewhere(self, astray: Collection[str]) -> None:
+        """Ends the calls that went elsewhere in these phones' names before they were found."""
         for channel in await self._list("CoreShowChannels"):
             name = channel.get("Channel")
-            if not name.startswith(f"{TECHNOLOGY}{phone}-"):
+            phone = name.removeprefix(TECHNOLOGY).rpartition("-")[0]
+            if not name.startswith(TECHNOLOGY) or phone not in astray:
                 continue
             with contextlib.suppress(AsteriskRefused):  # over meanwhile
                 told = await self._link.ask("Getvar", ("Channel", name), ("Variable", "CHANNEL(pjsip,target_uri)"))

@@ -63,6 +63,8 @@ class Strays:
     def shut(self, want: Holding, at_s: float) -> Holding:
         """The same, with the phones shut that are to be. Those are forgotten whose time is over, that have another
         secret or a fixed contact, or are none any more; and all of them where other addresses are the carriers'."""
+        if not self._strays:
+            return want
         carriers = frozenset(address for trunk in want.trunks.values() for address in trunk.addresses)
         for number, stray in list(self._strays.items()):
             phone = want.phones.get(number)

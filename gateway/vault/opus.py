@@ -115,7 +115,8 @@ def _frames(raw: Iterable[bytes], channels: int) -> "Iterator[AudioFrame]":
     frame_bytes, rest, at = SAMPLE_BYTES * channels, b"", 0
     for piece in raw:
         rest += piece
-        whole, rest = rest[: len(rest) - len(rest) % frame_bytes], rest[len(rest) - len(rest) % frame_bytes :]
+        end = len(rest) - len(rest) % frame_bytes
+        whole, rest = rest[:end], rest[end:]
         if not whole:
             continue
         frame = av.AudioFrame(format="s16", layout=_LAYOUTS[channels], samples=len(whole) // frame_bytes)

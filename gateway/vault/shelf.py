@@ -14,7 +14,7 @@ from typing import Protocol
 
 from gateway.ports import ALL, Part
 from gateway.settings import Settings
-from gateway.vault.folders import fsync_folder, inside
+from gateway.vault.folders import fsync_folder, inside, without_ending
 from gateway.vault.plain_files import plain_file
 
 SOUND_ENDINGS = (".ogg", ".ogg.box")
@@ -49,8 +49,7 @@ class Lying:
 
 def recording_of(name: str) -> str:
     """The id of the recording whose stored sound has that name."""
-    name = name.rpartition("/")[2]
-    return name.removesuffix(next((ending for ending in reversed(SOUND_ENDINGS) if name.endswith(ending)), ""))
+    return without_ending(name.rpartition("/")[2])
 
 
 def is_sound_of(part: Part, name: str) -> bool:

@@ -23,6 +23,14 @@ async def without_row(services: Services, recording_id: str = "112-1.0") -> None
         await connection.execute(delete(tables.recordings).where(tables.recordings.c.id == recording_id))
 
 
+async def one_that_is_missing(services: Services) -> None:
+    """A sealed recording whose stored sound, with its manifest, is not there any more."""
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await sealed(services)
+    services.vault.sealed.clear()
+
+
 async def test_calls_from_before_this_version_get_their_recordings_and_these_are_sealed(services: Services) -> None:
     await tell(services, *begins(), *ends())
     services.sounds.write(FILE, 20)
@@ -75,10 +83,7 @@ async def test_a_sealed_recording_whose_stored_sound_is_gone_is_lost_and_back_wh
 
 
 async def test_what_was_destroyed_when_the_gateway_died_is_not_told_as_lost(services: Services) -> None:
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     known = await row(services)
     await services.store.commit(Change(recordings=(replace(known, destroyed_at=MONDAY),)))  # it was to be destroyed
     assert await services.recovery.settle([MONDAY.date()]) == {}
@@ -89,10 +94,7 @@ async def test_what_was_destroyed_when_the_gateway_died_is_not_told_as_lost(serv
 
 
 async def test_a_certificate_that_somebody_planted_does_not_hide_that_sound_is_lost(services: Services) -> None:
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     services.sounds.files["2026/08/16/112-1.0.destroyed.json"] = 300
     services.vault.doubtful["112-1.0"] = "112-1.0.destroyed.json does not stand in the chain"
     assert await services.recovery.settle([MONDAY.date()]) == {"lost": 1}
@@ -126,10 +128,7 @@ async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_ag
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As where its bucket does not answer, and its manifest, which would say that it lies there, is gone."""
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     services.vault.is_unseen = True
     day = MONDAY.date()
     with caplog.at_level("WARNING"):
@@ -146,10 +145,7 @@ async def test_what_nobody_can_look_for_is_not_told_to_be_lost_and_looked_for_ag
 async def test_a_day_whose_folder_cannot_be_read_is_told_and_the_others_are_settled(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     services.vault.unreadable.add(MONDAY.date() - timedelta(days=1))
     days = [MONDAY.date() - timedelta(days=1), MONDAY.date()]
     assert await services.recovery.settle(days) == {"lost": 1}
@@ -164,10 +160,7 @@ async def test_a_day_at_which_the_worker_gives_up_holds_up_no_other_and_is_tried
 ) -> None:
     """As where root has put a day's folder back: nothing in it can be deleted, and the worker says `away`."""
     monkeypatch.setattr("gateway.recovery.RETRY_S", 0.01)
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     first, days = MONDAY.date(), [MONDAY.date() + timedelta(days=number) for number in range(31)]
     services.clock.at = MONDAY + timedelta(days=30)
     stuck, asked, files = set(days[10:14]), [], services.vault.files
@@ -201,10 +194,7 @@ async def test_a_day_that_could_not_be_read_at_the_start_is_tried_again_until_it
     services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("gateway.recovery.EVERY_S", 0.01)
-    await tell(services, *begins(), *ends())
-    services.sounds.write(FILE, 20)
-    await sealed(services)
-    services.vault.sealed.clear()
+    await one_that_is_missing(services)
     services.vault.unreadable.add(MONDAY.date())
     services.clock.at = MONDAY + timedelta(days=30)
     running = asyncio.create_task(services.recovery.run())
