@@ -3,18 +3,15 @@
 Counterpart: Asterisk's queue events over AMI keep it between two full looks (QueueStatus).
 """
 
-import functools
-import ipaddress
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
+from gateway.asterisk.elsewhere import contact_host, leads_elsewhere
 from gateway.asterisk.framing import Message
 from gateway.asterisk.knocking import REFUSED
 from gateway.asterisk.translator import TECHNOLOGY, is_phone
 from gateway.domain.holding import SHIFT_OVER
 from gateway.domain.places import Place
-from gateway.domain.trunks import has_address
 
 STATES: Mapping[str, str] = {
     "1": "free",
@@ -32,9 +29,6 @@ one call at a time is busy from the first ring on, which is called talking here:
 
 _CHANGES = {"QueueMemberAdded", "QueueMemberStatus", "QueueMemberPause", "QueueMember"}
 _TOUCHES = {"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberPenalty"}
-_CONTACT_HOST = re.compile(r"^sips?:(?:[^@]*@|(?!.*@))(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?=[:;>]|$)")
-_LEADS_ON = re.compile(r";maddr=|\?", re.IGNORECASE)
-"""What in an address names another one to send to: RFC 3261, 19.1.1."""
 _CONTACTS: Mapping[str, bool] = {"Reachable": True, "Unreachable": False}
 
 
@@ -182,34 +176,11 @@ class Board:
         )
 
 
-def leads_elsewhere(uri: str, carriers: tuple[str, ...]) -> bool:
-    """Whether a phone that is registered at that address would be rung where it did not register from: Asterisk puts
-    the address that it came from into the first one of a REGISTER alone, and leaves there what names another.
-    `carriers` are the addresses of the trunks: nobody registers from there, and what is sent there is a call at the
-    centre's cost."""
-    found = _CONTACT_HOST.search(uri)
-    return found is None or _LEADS_ON.search(uri) is not None or _is_a_carriers(carriers, found[1] or found[2])
-
-
-@functools.lru_cache(1024)
-def _is_a_carriers(carriers: tuple[str, ...], host: str) -> bool:
-    """Whether it is a carrier's, or an address in a form that only the system's resolver reads: 3405803785 and
-    203.0.113.011 are 203.0.113.9, too."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return has_address(carriers, str(mapped or address))
-
-
 def _phone_host(contact: Message) -> str:
     """The address of a phone's contact, as PJSIPShowContacts tells it; empty where it is a trunk's, or a name.
     Asterisk writes a registered one with the address that it really came from (rewrite_contact)."""
-    found = _CONTACT_HOST.search(contact.get("Uri"))
-    if contact.name != "ContactList" or found is None or not is_phone(contact.get("ObjectName").partition(";@")[0]):
-        return ""
-    return found[1] or found[2]
+    is_of_phone = contact.name == "ContactList" and is_phone(contact.get("ObjectName").partition(";@")[0])
+    return contact_host(contact.get("Uri")) if is_of_phone else ""
 
 
 def member_phone(event: Message) -> str:

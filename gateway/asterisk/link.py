@@ -21,7 +21,10 @@ from gateway.asterisk.wire import Counters, Wire
 
 log = logging.getLogger(__name__)
 
-__all__ = ["AmiLink", "Counters", "LinkState"]
+__all__ = ["LIST_TIMEOUT_S", "AmiLink", "Counters", "LinkState", "listed"]
+
+LIST_TIMEOUT_S = 10.0
+"""For a list, or a file, however long."""
 
 
 class LinkState(enum.StrEnum):
@@ -242,6 +245,14 @@ class AmiLink:
             self._logged_reason = reason
             level = logging.INFO if state is LinkState.UP else logging.WARNING
             log.log(level, f"ami_link_{state}", extra={"reason": reason})
+
+
+async def listed(link: AmiLink, action: str, /, *pairs: tuple[str, str]) -> list[Message]:
+    """What `ask_list` returns, and none where Asterisk refuses: so it says that there is none. Raises AsteriskError."""
+    try:
+        return await link.ask_list(action, *pairs, timeout_s=LIST_TIMEOUT_S)
+    except AsteriskRefused:
+        return []
 
 
 async def _pause(longest_s: float) -> None:

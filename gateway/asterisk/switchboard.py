@@ -4,20 +4,19 @@ Counterparts: `gateway/ports.py` names this port (`Switchboard`); the domain com
 how Asterisk writes things.
 """
 
-import contextlib
-import json
 import logging
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from gateway.asterisk import sections
-from gateway.asterisk.board import Board, leads_elsewhere, member_phone
+from gateway.asterisk.board import Board, member_phone
+from gateway.asterisk.elsewhere import carriers_addresses, forget_elsewhere
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
-from gateway.asterisk.link import AmiLink, LinkState
+from gateway.asterisk.link import LIST_TIMEOUT_S, AmiLink, LinkState, listed
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE
 from gateway.asterisk.translator import DIAL_ID_LEAD, OWN_LINE, RING_ID_LEAD, TECHNOLOGY, WHISPER, is_phone
 from gateway.domain.holding import (
@@ -38,15 +37,13 @@ from gateway.domain.holding import (
     SetPause,
     SetPenalty,
 )
-from gateway.domain.kept import Invalid
-from gateway.domain.trunks import Trunk, networks
+from gateway.domain.trunks import Trunk
 from gateway.ports import Dialling, Refused, Ring, SwitchboardAway
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LIST_TIMEOUT_S = 10.0
 NOTES = "gateway112"
 """The family of AstDB in which the notes for the dialplan stand."""
 LISTENS = "func_talkdetect.so"
@@ -63,9 +60,6 @@ LEAST_ROOM_BYTES = 4_000_000
 a full disk every trunk and phone would be gone with the next reload. The largest of the files has a few hundred
 kilobytes."""
 NO_ROOM = "the disk of its configuration is full: nothing is written there before there is room again"
-
-REGISTERED = "registrar/contact"
-"""The family in AstDB in which Asterisk keeps where phones are registered."""
 
 Edit = tuple[tuple[str, str], ...]
 
@@ -93,6 +87,8 @@ class AsteriskSwitchboard:
         """The centre's own rings that go on, by the id of the action that began each."""
         self._early_failures: dict[str, None] = {}
         """Actions of which Asterisk said that their ring failed before `ring` had heard that it began."""
+        self._astray: set[str] = set()
+        """Phones that led elsewhere, and that no look has handed out yet: one may fail after it has found them."""
         self.can_hear = False
         """Whether Asterisk tells who speaks, by the last full look; one that an older gateway started does not."""
         self._seen_in_login = 0
@@ -124,7 +120,7 @@ class AsteriskSwitchboard:
             self._board.begin_look()
             status = await self._link.ask_list("QueueStatus", timeout_s=LIST_TIMEOUT_S)
             self._board.look(status)
-            contacts = await self._contacts()
+            contacts = await listed(self._link, "PJSIPShowContacts")
             self._board.look_at_contacts(contacts)
             self._seen_in_login = login
             self.can_hear = await self._has_module(LISTENS)
@@ -132,9 +128,9 @@ class AsteriskSwitchboard:
             phones, trunks = self._read_phones(await self._config(PHONES_FILE))
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]
             self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
-            self._board.carriers = _addresses(trunks.values())
-            astray = await self._forget_elsewhere(contacts)
-            return Held(
+            self._board.carriers = carriers_addresses(trunks.values())
+            await forget_elsewhere(self._link, contacts, self._board.carriers, self._astray)
+            held = Held(
                 phones=phones,
                 trunks=trunks,
                 queues=self._read_queues(await self._config(QUEUES_FILE)),
@@ -144,48 +140,12 @@ class AsteriskSwitchboard:
                 occupied=frozenset(event.get("Queue") for event in status if event.name == "QueueEntry"),
                 banned=sections.banned(await self._config(BANNED_FILE)),
                 registered=self._board.phone_addresses,
-                astray=astray,
+                astray=frozenset(self._astray),
             )
         except AsteriskError as error:
             raise SwitchboardAway(str(error)) from error
-
-    async def _forget_elsewhere(self, contacts: Iterable[Message]) -> frozenset[str]:
-        """Has Asterisk forget each phone that would be rung where it did not register from, and returns those. Those
-        whose address an admin wrote (1001@@…) stay as they are.
-
-        A registration that is deleted behind its back stays in its picture of who is there, and a carrier who answers
-        would be a phone that is free. One that has run out it rings no more, and deletes itself as soon as it looks."""
-        astray: set[str] = set()
-        for contact in contacts:
-            name, uri = contact.get("ObjectName"), contact.get("Uri")
-            phone, is_registered, _ = name.partition(";@")
-            if is_registered and is_phone(phone) and leads_elsewhere(uri, self._board.carriers):
-                log.warning("phone_leads_elsewhere", extra={"phone": phone, "reason": uri})
-                astray.add(phone)
-                over = json.dumps({"uri": "sip:gone@0.0.0.0", "aor": phone, "expiration_time": "1"})
-                try:
-                    await self._link.ask("DBPut", ("Family", REGISTERED), ("Key", name), ("Val", over))
-                except AsteriskRefused as refusal:  # it is told, and tried again at the next look
-                    log.warning("command_refused", extra={"about": phone, "reason": refusal.message})
-        for phone in sorted(astray):
-            await self._list("PJSIPShowEndpoint", ("Endpoint", phone))
-        if astray:
-            await self._hang_up_elsewhere(astray)
-        return frozenset(astray)
-
-    async def _hang_up_elsewhere(self, astray: Collection[str]) -> None:
-        """Ends the calls that went elsewhere in these phones' names before they were found."""
-        for channel in await self._list("CoreShowChannels"):
-            name = channel.get("Channel")
-            phone = name.removeprefix(TECHNOLOGY).rpartition("-")[0]
-            if not name.startswith(TECHNOLOGY) or phone not in astray:
-                continue
-            with contextlib.suppress(AsteriskRefused):  # over meanwhile
-                told = await self._link.ask("Getvar", ("Channel", name), ("Variable", "CHANNEL(pjsip,target_uri)"))
-                target = told.get("Value")
-                if target and leads_elsewhere(target, self._board.carriers):
-                    log.warning("call_elsewhere_ended", extra={"phone": phone, "reason": target})
-                    await self._link.ask("Hangup", ("Channel", name), ("Cause", "21"))
+        self._astray.clear()
+        return held
 
     async def carry_out(self, commands: Sequence[Command]) -> Mapping[str, str]:
         """See ports.Switchboard. Queues and phones are there before members are put into them, and who comes is there
@@ -288,31 +248,19 @@ class AsteriskSwitchboard:
             return False
         return True
 
-    async def _contacts(self) -> list[Message]:
-        return await self._list("PJSIPShowContacts")
-
     async def _told_of(self, trunks: Collection[Trunk]) -> list[Message]:
         """What Asterisk knows of the carriers' ends: who answers, and who took a registration. A contact that stands
         in the configuration is in no list of contacts, so each trunk is asked for."""
         found: list[Message] = []
         for trunk in trunks:
             if trunk.is_asked:
-                found += await self._list("PJSIPShowEndpoint", ("Endpoint", trunk.name))
+                found += await listed(self._link, "PJSIPShowEndpoint", ("Endpoint", trunk.name))
         if any(trunk.registration for trunk in trunks):
-            found += await self._list("PJSIPShowRegistrationsOutbound")
+            found += await listed(self._link, "PJSIPShowRegistrationsOutbound")
         return found
 
-    async def _list(self, action: str, *pairs: tuple[str, str]) -> list[Message]:
-        try:
-            return await self._link.ask_list(action, *pairs, timeout_s=LIST_TIMEOUT_S)
-        except AsteriskRefused:
-            return []  # Asterisk says so where there is none
-
     async def _notes(self) -> dict[str, str]:
-        try:
-            found = await self._link.ask_list("DBGetTree", ("Family", NOTES), timeout_s=LIST_TIMEOUT_S)
-        except AsteriskRefused:
-            return {}
+        found = await listed(self._link, "DBGetTree", ("Family", NOTES))
         lead = f"/{NOTES}/"
         return {
             event.get("Key").removeprefix(lead): event.get("Val")
@@ -465,23 +413,6 @@ def _keep(kept: dict[str, T], key: str, value: T) -> None:
     while len(kept) >= RINGS_KEPT:
         kept.pop(next(iter(kept)))
     kept[key] = value
-
-
-def _addresses(trunks: Iterable[Trunk]) -> tuple[str, ...]:
-    """Where their calls come from, and where they hold a registration. A section that somebody else wrote, or of which
-    a power cut left the half, may name no address, or all the world: that is no carrier's."""
-    found: list[str] = []
-    for trunk in trunks:
-        registers_at = [] if trunk.registration is None else [_host(trunk.registration.server)]
-        for address in (*trunk.addresses, *registers_at):
-            with contextlib.suppress(Invalid):
-                found += map(str, networks((address,)))
-    return tuple(found)
-
-
-def _host(server: str) -> str:
-    """The host in `host`, `host:port` or `[host]:port`."""
-    return server[1:].partition("]")[0] if server.startswith("[") else server.partition(":")[0]
 
 
 def _place(queue: str, phone: str) -> tuple[tuple[str, str], tuple[str, str]]:

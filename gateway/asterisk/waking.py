@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from gateway.asterisk.errors import AsteriskError, AsteriskRefused
 from gateway.asterisk.framing import Message
-from gateway.asterisk.link import AmiLink
+from gateway.asterisk.link import LIST_TIMEOUT_S, AmiLink
 from gateway.asterisk.translator import DIAL_ID_LEAD, TECHNOLOGY, endpoint, is_phone
 from gateway.ports import SwitchboardAway
 
@@ -22,7 +22,6 @@ none."""
 WAKES_BY_KEY = frozenset({"Queue", "Read"})
 RINGS = frozenset({"0", "3", "5"})
 """Asterisk's states of a line that was called and has not answered."""
-LIST_TIMEOUT_S = 10.0
 
 Action = tuple[str, tuple[tuple[str, str], ...]]
 

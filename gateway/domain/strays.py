@@ -1,7 +1,7 @@
 """Strays: phones that registered where a call to them would leave the centre. Each may not register for a while then,
 and for a long one where it does so again and again.
 
-Counterparts: `gateway/asterisk/board.py` knows such an address, `switchboard.py` has Asterisk forget it;
+Counterparts: `gateway/asterisk/elsewhere.py` knows such an address, and has Asterisk forget it;
 `gateway/level.py` holds the phone shut as long as this says; `gateway/watch.py` makes each an alarm.
 """
 

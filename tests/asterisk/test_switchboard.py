@@ -10,14 +10,14 @@ import pytest
 
 from gateway.asterisk import sections
 from gateway.asterisk.board import Board
-from gateway.asterisk.errors import AsteriskRefused
+from gateway.asterisk.errors import AsteriskRefused, AsteriskSilent
 from gateway.asterisk.framing import Message
 from gateway.asterisk.link import Counters, LinkState
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE, Section
 from gateway.asterisk.switchboard import LEAST_ROOM_BYTES, NO_ROOM, AsteriskSwitchboard
 from gateway.domain.holding import AddMember, Member, Phone, PutPhone, RemoveMember, RemovePhone, SetPause
 from gateway.domain.queues import Queue
-from gateway.ports import Refused, Ring
+from gateway.ports import Refused, Ring, SwitchboardAway
 
 PHONE = Phone("1001", "d1")
 QUEUE = Queue(name="fire", minimum=0, max_wait_s=0, created_at=datetime(1970, 1, 1, tzinfo=UTC))
@@ -148,6 +148,26 @@ async def test_a_phone_that_asterisk_cannot_forget_is_told_and_hinders_no_look(
     link.refuses = {"DBPut"}
     held = await switchboard.holding()
     assert (held.astray, held.phones) == ({"1001"}, {"1001": PHONE})
+
+
+async def test_a_phone_that_was_forgotten_by_a_look_that_failed_is_told_by_the_next_one(
+    switchboard: AsteriskSwitchboard, link: ToldLink
+) -> None:
+    link.contacts, link.channels = [_contact("1001", "sip:0811@telkom.example:5060")], {"PJSIP/1001-1": ""}
+    ask = link.ask
+
+    async def ask_in_vain(action: str, *pairs: tuple[str, str], **how: Any) -> Message:
+        if action == "Getvar":
+            raise AsteriskSilent(action, 5.0)
+        return await ask(action, *pairs, **how)
+
+    link.ask = ask_in_vain  # type: ignore[method-assign]
+    with pytest.raises(SwitchboardAway):
+        await switchboard.holding()
+    link.contacts = []  # Asterisk has forgotten it
+    link.ask = ask  # type: ignore[method-assign]
+    assert (await switchboard.holding()).astray == {"1001"}
+    assert (await switchboard.holding()).astray == frozenset()
 
 
 @pytest.mark.parametrize("phone", [PHONE, replace(PHONE, digest_sha256="d256")])
