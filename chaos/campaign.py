@@ -82,7 +82,8 @@ class Struck:
     began_at: float = 0.0
     mended_at: float = 0.0
     whole_at: float | None = None
-    why_not_whole: str = ""
+    waited_for: str = ""
+    """What was not whole yet at the last look before all was; or where it never was, at the last one."""
     in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -285,10 +286,10 @@ class _Course:
             self._find(f"{planned.fault.name} could not be mended: {error!r}"[:400])
         struck.mended_at = time.time()
         while not await self._is_whole(struck.began_at):
+            struck.waited_for = self._why
             if time.time() - struck.mended_at > WHOLE_LIMIT_S:
                 self._find(f"not whole {WHOLE_LIMIT_S:.0f} s after {planned.fault.name}: {self._why}")
                 self._known |= {finding.about for finding in self._standing}
-                struck.why_not_whole = self._why
                 return struck
             await asyncio.sleep(LOOK_S)
         struck.whole_at = time.time()

@@ -18,6 +18,9 @@ from chaos.campaign import Leg, Struck
 from chaos.conservation import Finding, Kind
 from chaos.rings import Rings
 
+LONG_S = 10.0
+"""Where it took longer until all was whole again, it is said what was waited for."""
+
 
 def findings(legs: Sequence[Leg]) -> list[Finding]:
     """All that must not be."""
@@ -32,7 +35,9 @@ def line(struck: Struck) -> str:
     """One fault, in words, as it is over."""
     if struck.why_not:
         return f"{struck.planned.number:4} {struck.planned.fault.name}: left out, {struck.why_not}"
-    whole = f"NOT WHOLE: {struck.why_not_whole}" if struck.whole_s is None else f"whole after {struck.whole_s:.1f} s"
+    whole = f"NOT WHOLE: {struck.waited_for}" if struck.whole_s is None else f"whole after {struck.whole_s:.1f} s"
+    if struck.whole_s is not None and struck.whole_s > LONG_S:
+        whole += f", waited for: {struck.waited_for}"
     held = f"{struck.mended_at - struck.began_at:.1f} s"
     name = f"{struck.planned.fault.name} ({struck.database})"
     return f"{struck.planned.number:4} {name:42} for {held:>7}, {struck.in_flight:4} in flight, {whole}"
@@ -117,6 +122,7 @@ def _fault(struck: Struck) -> dict[str, Any]:
         "began_at": _time(struck.began_at),
         "mended_at": _time(struck.mended_at),
         "whole_after_s": None if struck.whole_s is None else round(struck.whole_s, 2),
+        "waited_for": struck.waited_for or None,
         "in_flight": struck.in_flight,
         **{kind.value: struck.count(kind) for kind in Kind},
         "findings": [asdict(finding) for finding in struck.findings],

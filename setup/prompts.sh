@@ -40,8 +40,9 @@ is_made() { # is_made LANGUAGE/NAME CHECKSUM
     [ -e "$TARGETS/$1.made-from" ] && read -r made_from <"$TARGETS/$1.made-from" && [ "$made_from" = "$2" ]
 }
 
-make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
-    local prompt=$1 source=$2 spoken=$WORK/spoken.wav loudness=("${SPEECH_DBFS[@]}") voice gain
+make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM FOLDER_TO_WORK_IN
+    local prompt=$1 source=$2 work=$4 spoken=$4/spoken.wav loudness=("${SPEECH_DBFS[@]}") voice gain
+    mkdir "$work"
     case $source in
     *.wav) spoken=$source ;;
     *.tones) sound "$source" "$spoken" ;;
@@ -54,10 +55,10 @@ make_prompt() { # make_prompt LANGUAGE/NAME SOURCE CHECKSUM
     if [[ $prompt == music/* && ! -e $SOURCES/$prompt.txt ]]; then loudness=("${MUSIC_DBFS[@]}"); fi
     if [[ $source == */music/ringing/*.tones ]]; then loudness=("${RINGING_DBFS[@]}"); fi
     gain=$(gain_of "$spoken" "${loudness[@]}") || fail "$source: holds no sound. Remedy: give it words that can be spoken, or a recording."
-    convert "$spoken" "$gain" "$WORK" || fail "$source: ffmpeg cannot convert it (see above)."
+    convert "$spoken" "$gain" "$work" || fail "$source: ffmpeg cannot convert it (see above)."
     mkdir -p "$TARGETS/${prompt%/*}"
     for format in "${FORMATS[@]}"; do
-        mv "$WORK/prompt.$format" "$TARGETS/$prompt.$format"
+        mv "$work/prompt.$format" "$TARGETS/$prompt.$format"
     done
     printf '%s\n' "$3" >"$TARGETS/$prompt.made-from"
     rm -f "$TARGETS/$prompt".{alaw,ulaw,g722} # made until docs/decisions/0026
@@ -135,14 +136,20 @@ mapfile -t todo < <(printf '%s\n' "${todo[@]}" | sort)
 
 mkdir -p "$TARGETS/prompts" "$TARGETS/music"
 WORK=$(mktemp -d "$TARGETS/prompts/.making.XXXXXX") # on the same disk, so that a finished file takes its place in one step
-trap 'rm -rf "$WORK"' EXIT
-count=0
+trap 'wait; rm -rf "$WORK"' EXIT
+at_once=$(nproc) count=0 running=()
 for prompt in "${todo[@]}"; do
     count=$((count + 1))
     if [ -t 1 ]; then printf '\r\033[K'; fi
     printf 'prompt %d/%d %s' "$count" "${#todo[@]}" "$prompt"
     [ -t 1 ] || echo
-    make_prompt "$prompt" "${sources[$prompt]}" "${checksums[${sources[$prompt]}]}"
+    if ((${#running[@]} == at_once)); then
+        wait "${running[0]}"
+        running=("${running[@]:1}")
+    fi
+    make_prompt "$prompt" "${sources[$prompt]}" "${checksums[${sources[$prompt]}]}" "$WORK/$count" &
+    running+=($!)
 done
+for each in "${running[@]}"; do wait "$each"; done
 if [ -t 1 ]; then printf '\r\033[K'; fi
 say "Prompts: ${#todo[@]} made"
