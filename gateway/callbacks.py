@@ -7,7 +7,7 @@ the end of the call; `dialplan/callback.conf` places the calls; `gateway/api/cal
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,10 @@ OVERDUE_EVERY_S = 5.0
 
 Allow = Callable[[Callback], None]
 """Raises where whoever asks may not do it to a task that stands so."""
+
+IsOver = Callable[[str, datetime, float], bool]
+"""Whether a call or dial that Asterisk does not have is over, or its end may be on its way: by its id, when it began,
+and for how many seconds it has been missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,17 @@ class Callbacks:
         self._clock = clock
         self._clock_s = clock_s
         self._is_busy = is_busy
-        self._called_for: set[str] | None = None
-        """The numbers that have an open task, so that the store is not asked for each call that ends; None where there
-        are too many of them to be kept in mind."""
-        self._dialling: frozenset[str] = frozenset()
-        """The dials that go on, by id."""
+        self._called_for: dict[str, int] | None = None
+        """The numbers that have an open task, and which, so that the store is not asked for each call that ends; None
+        where there are too many of them to be kept in mind."""
+        self._dialling: dict[str, datetime] = {}
+        """The dials that go on, by id: when each was begun."""
         self._calling: dict[str, int] = {}
         """Those of them whose operator has picked up, with him."""
         self._last_calls: dict[int, datetime] = {}
         """When the last of each operator's was over that was told since the start."""
-        self._missing: frozenset[str] = frozenset()
+        self._missing: dict[str, float] = {}
+        """Those that Asterisk did not have at the last look: since when, by the clock that never leaps."""
         self._failed: deque[str] = deque(maxlen=FAILED_KEPT)
         self._overdue: Overdue | None = None
         """As it was looked at last; the next look is at `_look_at_s`."""
@@ -104,9 +109,9 @@ class Callbacks:
     async def resume(self) -> None:
         """Takes up what is open and the dials that go on: at start, and after the store was away. Raises StoreAway."""
         numbers = await self._store.called_for(NUMBERS_KEPT)
-        self._called_for = None if numbers is None else set(numbers)
+        self._called_for = None if numbers is None else dict(numbers)
         going_on = await self._store.dialling_callbacks()
-        self._dialling = frozenset(task.dialling for task in going_on if task.dialling is not None)
+        self._dialling = {dial.id: dial.at for task in going_on for dial in _going_on(task)}
         self._calling = {}
         for task in going_on:
             self._remember_operators(task)
@@ -120,7 +125,7 @@ class Callbacks:
         books = await self._bookkeeper.at_hand()
         numbers = {each for call, _ in ended for each in _written(callbacks.number_of(call.caller))}
         if self._called_for is not None:
-            numbers &= self._called_for
+            numbers &= self._called_for.keys()
         desk = _Desk(books, await self._store.open_callbacks(numbers) if numbers else [])
         for callback_id in {callbacks.callback_id_of(fact.dial_id) for fact in dials} - desk.ids:
             if (task := await self._store.callback(callback_id)) is not None:
@@ -140,8 +145,9 @@ class Callbacks:
         """Takes the tasks as they were stored."""
         for task in stored:
             self._remember_number(task)
-            over = {dial.id for dial in task.dials}
-            self._dialling = self._dialling - over | ({task.dialling} if task.dialling else set())
+            for dial in task.dials:
+                self._dialling.pop(dial.id, None)
+            self._dialling |= {dial.id: dial.at for dial in _going_on(task)}
             self._remember_operators(task)
 
     def _remember_operators(self, task: Callback) -> None:
@@ -155,22 +161,31 @@ class Callbacks:
         if self._called_for is None:
             return
         if not task.is_open:
-            self._called_for.discard(task.number)
+            # a dial may end after its task did, and the number have a new one by then
+            if self._called_for.get(task.number) == task.id:
+                del self._called_for[task.number]
         elif len(self._called_for) < NUMBERS_KEPT:
-            self._called_for.add(task.number)
+            self._called_for[task.number] = task.id
         else:
             self._called_for = None
 
+    @property
+    def dialling(self) -> Collection[str]:
+        """The dials that go on, by id."""
+        return self._dialling.keys()
+
     def missing_again(self, live: Collection[str]) -> frozenset[str]:
         """The dials that go on and are not among the calls that Asterisk has, now and at the last look."""
-        return (self._dialling & self._missing) - set(live)
+        return frozenset(self._dialling.keys() & self._missing.keys() - set(live))
 
-    def lost(self, live: Collection[str], heard_until: Mapping[str, datetime]) -> list[DialFact]:
+    def lost(self, live: Collection[str], heard_until: Mapping[str, datetime], is_over: IsOver) -> list[DialFact]:
         """The ends of the dials that go on and are not among the calls that Asterisk has, at two looks: it died under
         them. They end with their sound (`heard_until`), or now where there is none. To be called only while the journal
         is read to its end."""
-        gone, now = sorted(self.missing_again(live)), self._clock()
-        self._missing = self._dialling - set(live)
+        now, now_s = self._clock(), self._clock_s()
+        again = sorted(self.missing_again(live))
+        gone = [each for each in again if is_over(each, self._dialling[each], now_s - self._missing[each])]
+        self._missing = {each: self._missing.get(each, now_s) for each in self._dialling.keys() - set(live)}
         return [
             DialFact(dial_id, min(now, heard_until.get(dial_id, now)), DialStep.ENDED, DialResult.FAILED)
             for dial_id in gone
@@ -344,6 +359,10 @@ class Callbacks:
                 change = Change(callbacks=followed.updates, recordings=followed.recordings)
                 committed = await self._saving.save_in_turn(change)
                 self.remember(committed.callbacks)
+
+
+def _going_on(task: Callback) -> Iterator[Dial]:
+    return (dial for dial in task.dials if dial.result is None)
 
 
 _Step = DialFact | tuple[Call, Why]

@@ -41,7 +41,7 @@ from gateway.domain.recordings import State as SoundState
 from gateway.domain.tokens import Role
 from gateway.feed import Feed
 from gateway.logs import about
-from gateway.ports import RawSounds, Reading, Store, StoreAway, Switchboard
+from gateway.ports import RawSounds, Reading, Stale, Store, StoreAway, Switchboard, Taken
 from gateway.saving import Saving
 from gateway.signs import heard_until, last_signs
 
@@ -113,6 +113,7 @@ class Centre:
         self._sounds: dict[str, dict[str, Recording]] = {}
         """The recordings that run, by call and by their own id."""
         self._missing: dict[str, float] = {}
+        self._seen = _Seen()
         """The calls that Asterisk did not have at the last look, and since when, by the clock that never leaps."""
         self._last_talks: dict[str, datetime] = {}
         self._newest_arrival: datetime | None = None
@@ -194,11 +195,14 @@ class Centre:
         async with self._saving.turn:
             tally = _Tally([])
             for call in self._calls.values():
-                if life.has_unjudged_ring(call):
-                    tally.calls[call.id], events = life.judge_rings(call, self._clock())
+                judged, events = life.judge_rings(call, self._clock(), timedelta(seconds=JUDGE_AFTER_S))
+                if events:
+                    tally.calls[call.id] = judged
                     await self._tell(events, tally)
             if tally.calls:
                 await self._store_tally(tally, {})
+            if any(life.has_unjudged_ring(call) for call in self._calls.values()):
+                self._ring_ended.set()
         self._hand_on(tally)
 
     async def settle(self) -> None:
@@ -208,7 +212,10 @@ class Centre:
 
         To be called only while the journal is read to its end. Raises SwitchboardAway or StoreAway.
         """
+        linked_since = self._linked_since()
         live = await self._switchboard.live_calls()
+        going_on = self._calls.keys() | set(self._callbacks.dialling)
+        self._seen = _Seen(linked_since, frozenset(live | (self._seen.under(linked_since) & going_on)))
         lost = {
             call_id: self._sounds.get(call_id, {}).values()
             for call_id in self._missing.keys() & self._calls.keys() - live
@@ -220,10 +227,10 @@ class Centre:
             gone = [
                 call
                 for call in (self._calls[call_id] for call_id in sorted(missing & self._missing.keys()))
-                if self._may_have_died_under(call) or now_s - self._missing[call.id] >= ON_ITS_WAY_S
+                if self._is_over(call.id, call.arrived_at, now_s - self._missing[call.id])
             ]
             self._missing = {call_id: self._missing.get(call_id, now_s) for call_id in missing}
-            tally = _Tally([], dials=self._callbacks.lost(live, dials_heard))
+            tally = _Tally([], dials=self._callbacks.lost(live, dials_heard, self._is_over))
             for call in gone:
                 vanished = Vanished(call.id, min(self._clock(), life.last_sign(call, signs.get(call.id, ()))))
                 tally.calls[call.id], events = life.apply(call, vanished)
@@ -232,27 +239,31 @@ class Centre:
             if tally.calls or tally.dials:
                 await self._store_tally(tally, {})
 
-    def _may_have_died_under(self, call: Call) -> bool:
-        """Whether Asterisk may have ended since the call arrived: it cannot without our link to it."""
+    def _is_over(self, call_id: str, began_at: datetime, missing_s: float) -> bool:
+        """Whether a call or dial that Asterisk has not had for so long is over, or its end may be on its way. Asterisk
+        may have died under one that began before our link to it, and was not seen since."""
         since = self._linked_since()
-        return since is None or call.arrived_at <= since
+        was_linked = since is not None and (began_at > since or call_id in self._seen.under(since))
+        return not was_linked or missing_s >= ON_ITS_WAY_S
 
     async def _store_tally(self, tally: "_Tally", positions: Mapping[str, Position]) -> None:
         followed = await self._callbacks.follow(tally.calls.values(), tally.dials)
         tally.set_aside += followed.set_aside
-        committed = await self._saving.save_in_turn(
-            Change(
-                events=(*tally.events, *followed.events),
-                calls=tuple(tally.calls.values()),
-                callbacks=followed.updates,
-                recordings=(*tally.recordings, *followed.recordings),
-                positions=positions,
-                set_aside=tuple(tally.set_aside),
-                presences=tuple(tally.presences.values()),
-                dispositions=tuple(tally.dispositions.values()),
-                deeds=(*(each.deed for each in tally.told), *tally.deeds),
-            )
+        change = Change(
+            events=(*tally.events, *followed.events),
+            calls=tuple(tally.calls.values()),
+            callbacks=followed.updates,
+            recordings=(*tally.recordings, *followed.recordings),
+            positions=positions,
+            set_aside=tuple(tally.set_aside),
+            presences=tuple(tally.presences.values()),
+            dispositions=tuple(tally.dispositions.values()),
+            deeds=(*(each.deed for each in tally.told), *tally.deeds),
         )
+        try:
+            committed = await self._saving.save_in_turn(change)
+        except (Stale, Taken) as error:  # what is kept in mind here must be taken up anew
+            raise StoreAway(f"what is stored is not what was known of it: {error}") from error
         self._log(tally.events)
         self.set_aside_count += len(tally.set_aside)
         self._remember(tally.calls.values())
@@ -296,6 +307,8 @@ class Centre:
                 await self._dispose(fact, tally)
             case RingFact():
                 tally.rings.append(fact)
+                if (told := duty.after_key(await self._books(tally), fact)) is not None:
+                    tally.tell(told)
             case DialFact():
                 tally.dials.append(fact)
             case Fact():
@@ -398,6 +411,17 @@ class Centre:
                     self._last_talks[attempt.phone] = max(
                         attempt.left_at, self._last_talks.get(attempt.phone, attempt.left_at)
                     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The calls and dials that were seen in Asterisk over the link that has been there since then."""
+
+    linked_since: datetime | None = None
+    ids: frozenset[str] = frozenset()
+
+    def under(self, linked_since: datetime | None) -> frozenset[str]:
+        return self.ids if linked_since == self.linked_since else frozenset()
 
 
 @dataclass(slots=True)

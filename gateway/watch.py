@@ -25,6 +25,7 @@ from gateway.domain.books import Books
 from gateway.domain.call import Call
 from gateway.domain.change import Change
 from gateway.domain.coverage import Hole, holes
+from gateway.domain.duty import LONE
 from gateway.domain.events import Event
 from gateway.domain.evidence import KINDS as SOUND_KINDS
 from gateway.domain.facts import RingFact
@@ -48,7 +49,6 @@ from gateway.saving import Saving
 log = logging.getLogger(__name__)
 
 HOLES_EVERY_S = 60.0
-LONE = "lone"
 OVERDUE = "callbacks_overdue"
 OF_THE_STORE = frozenset({"hole", OVERDUE, BLIND, NOT_ERASED, FAILING, *FLOW_KINDS, *DESTROYING_KINDS, *SOUND_KINDS})
 """Alarms that are known whether or not Asterisk is seen."""

@@ -86,6 +86,7 @@ class ToldSwitchboard:
         self.held = Held()
         self.refuses: dict[str, str] = {}
         self.is_away = False
+        self.live: set[str] = set()
         self.rings: list[Ring] = []
         self.diallings: list[Dialling] = []
         self.texts: list[tuple[str, str]] = []
@@ -110,7 +111,7 @@ class ToldSwitchboard:
 
     async def live_calls(self) -> set[str]:
         self._answer()
-        return set()
+        return set(self.live)
 
     async def tell(self, phone: str, text: str) -> None:
         self._answer()

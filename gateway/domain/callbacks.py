@@ -147,6 +147,11 @@ class Callback:
         return not are_all and ended_at is not None and self.opened_at <= ended_at <= (self.closed_at or ended_at)
 
     @property
+    def last_unheard_at(self) -> datetime:
+        """When the last call came that nobody heard."""
+        return max((each.at for each in self.tries if each.why is not Why.HEARD_ELSEWHERE), default=self.last_try_at)
+
+    @property
     def trunks(self) -> frozenset[str]:
         """The lines that the tries which nobody heard came on."""
         return frozenset({self.trunk, *(each.trunk for each in self.tries if each.why is not Why.HEARD_ELSEWHERE)})
@@ -258,12 +263,14 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
     """What an ended call makes of its number's open task: opened, tried again, or closed because the caller got
     through. None where there is nothing to do.
 
-    A number can be forged, and most easily over another carrier's line. So a call that was heard closes the task only
-    where all its tries came on the line of that call; else it is one more try, and a person decides.
+    A number can be forged, and most easily over another carrier's line, and one number may be many people's, as a
+    factory's. So a call that was heard closes the task only where all its tries came on the line of that call, and none
+    of them after it had begun; else it is one more try, and a person decides.
     """
     at = call.ended_at or call.arrived_at
-    if reason is Why.HEARD and task is not None and task.only_trunk != call.trunk:
-        reason = Why.HEARD_ELSEWHERE
+    if reason is Why.HEARD and task is not None:
+        is_another = task.only_trunk != call.trunk or call.arrived_at < task.last_unheard_at
+        reason = Why.HEARD_ELSEWHERE if is_another else reason
     attempt = Try(call.id, call.arrived_at, reason, call.trunk)
     due_at = at + timedelta(minutes=target_min)
     if task is None:
@@ -403,8 +410,10 @@ def follow_dial(task: Callback, fact: DialFact, by: str, target_min: int) -> Upd
 
 def _dial_ended(task: Callback, dial: Dial, by: str, target_min: int) -> Update:
     at, ended = dial.ended_at or dial.at, _with_dial(task, dial)
-    is_reached = dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S
-    if ended.is_open and not is_reached and dial.rung_at is not None:
+    has_spoken = dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S
+    # who tried while somebody at this number was spoken with is another one there
+    is_reached = has_spoken and task.last_unheard_at <= (dial.answered_at or at)
+    if ended.is_open and not has_spoken and dial.rung_at is not None:
         ended = replace(ended, due_at=at + timedelta(minutes=target_min))
     events = [_event("callback.dial_ended", at, ended, dial_id=dial.id, result=dial.result, talk_s=dial.talk_s)]
     if ended.is_open and is_reached:

@@ -14,8 +14,12 @@ from gateway.domain.audit import CENTRE, Actor, Deed
 from gateway.domain.books import Books
 from gateway.domain.call import Result
 from gateway.domain.events import Event
+from gateway.domain.facts import RingFact
 from gateway.domain.operators import Operator
 from gateway.domain.presence import NO_ANSWER, Presence, Said
+
+LONE = "lone"
+"""The ring by which a lone operator is asked whether all is well."""
 
 
 class Step(StrEnum):
@@ -84,6 +88,18 @@ def after_ring(books: Books, event: Event) -> Presence | Told | None:
     if after.pause is None and before.pause is not None:
         return _told(operator, after, Step.RESUME, event.at, CENTRE, "")
     return None if after is before else after
+
+
+def after_key(books: Books, fact: RingFact) -> Told | None:
+    """The end of a pause because the phone was not picked up, where a lone operator says by a key that all is well:
+    whoever does is there. None where there is no such pause, or it began since."""
+    operator = books.operator_at(fact.about) if fact.step == LONE and fact.has_agreed else None
+    if operator is None:
+        return None
+    before = books.presence(operator.id)
+    if before.pause != NO_ANSWER or (before.paused_at is not None and before.paused_at > fact.at):
+        return None
+    return _told(operator, before.resumed(), Step.RESUME, fact.at, CENTRE, "")
 
 
 def without_place(books: Books, phones: Collection[str], at: datetime) -> list[Told]:

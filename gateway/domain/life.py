@@ -125,10 +125,10 @@ def has_unjudged_ring(call: Call) -> bool:
     return any(attempt.left_at and attempt.result is None and not attempt.answered_at for attempt in call.attempts)
 
 
-def judge_rings(call: Call, at: datetime) -> tuple[Call, tuple[Event, ...]]:
-    """The call, and the events that tell of it, where nothing followed for a while on a ring that the centre withdrew:
-    the caller is still there, so the time was up."""
-    return _judge_withdrawn(call, Fact(call.id, at))
+def judge_rings(call: Call, at: datetime, after: timedelta) -> tuple[Call, tuple[Event, ...]]:
+    """The call, and the events that tell of it, where nothing has followed for so long on a ring that the centre
+    withdrew: the caller is still there, so the time was up."""
+    return _judge_withdrawn(call, Fact(call.id, at), after)
 
 
 Effect = Callable[[Call, Any], tuple[Call, tuple[Event, ...]]]
@@ -239,15 +239,18 @@ def _leg_left(call: Call, fact: LegLeft) -> tuple[Call, tuple[Event, ...]]:
     return _replace_attempt(call, attempt, missed), (_missed(call, missed, fact.at),)
 
 
-def _judge_withdrawn(call: Call, fact: Fact) -> tuple[Call, tuple[Event, ...]]:
+def _judge_withdrawn(call: Call, fact: Fact, after: timedelta = timedelta()) -> tuple[Call, tuple[Event, ...]]:
     """Settles why the centre stopped to ring: because the caller left, or else because the time was up. The two ends
-    stand in the journal in either order, so the first one alone cannot tell."""
+    stand in the journal in either order, so the first one alone cannot tell. What ended less than `after` ago is left
+    for later."""
     ends = isinstance(fact, CallerLeft | Vanished)
     events: list[Event] = []
     for attempt in call.attempts:
         if attempt.result is not None or attempt.answered_at or not (ends or attempt.left_at):
             continue
         left_at = attempt.left_at or fact.at
+        if timedelta() <= fact.at - left_at < after:
+            continue
         with_caller = ends and fact.at - left_at < TOGETHER
         settled = replace(attempt, left_at=left_at, result=Result.CALLER_LEFT if with_caller else Result.NO_ANSWER)
         call = _replace_attempt(call, attempt, settled)

@@ -329,12 +329,12 @@ class Repository:
             found += await self._callbacks(tables.callbacks.c.number.in_(part) & tables.callbacks.c.closed_at.is_(None))
         return found
 
-    async def called_for(self, at_most: int) -> frozenset[str] | None:
-        """The numbers that have an open task; None where there are more of them. Raises StoreAway."""
+    async def called_for(self, at_most: int) -> Mapping[str, int] | None:
+        """The numbers that have an open task, each with its id; None where there are more of them. Raises StoreAway."""
         table = tables.callbacks
-        query = select(table.c.number).where(table.c.closed_at.is_(None)).limit(at_most + 1)
+        query = select(table.c.number, table.c.id).where(table.c.closed_at.is_(None)).limit(at_most + 1)
         async with reading(self._engine) as connection:
-            found = frozenset((await connection.execute(query)).scalars())
+            found = {row.number: row.id for row in await connection.execute(query)}
         return found if len(found) <= at_most else None
 
     async def flock(self, flock: Flock, at_most: int) -> tuple[int, list[Callback]]:

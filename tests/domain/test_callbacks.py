@@ -183,6 +183,18 @@ def test_a_number_that_gets_through_closes_its_own_task_and_that_is_its_last_try
     assert callbacks.follow_call(None, talked(10, 60), "0811", Why.HEARD, 10) is None
 
 
+def test_who_was_heard_before_the_last_try_was_another_one_at_that_number_and_a_person_decides() -> None:
+    """A factory's line: one of its people talks with 112, another one tries meanwhile and gives up."""
+    tried = again_at(50, opened()).task
+    update = callbacks.follow_call(tried, talked(10, 60), "0811", Why.HEARD, 10)
+    assert update is not None
+    assert (update.task.state, update.task.tries[-1].why) == (State.OPEN, Why.HEARD_ELSEWHERE)
+    assert [event.type for event in update.events] == ["callback.heard_elsewhere"]
+    later = callbacks.follow_call(update.task, talked(130, 190, arrived_at=after(120)), "0811", Why.HEARD, 10)
+    assert later is not None
+    assert later.task.state is State.GOT_THROUGH
+
+
 def of_trunk(task: Callback, trunk: str, reason: Why) -> Update:
     """What one more call of the number over that trunk makes of the task."""
     call = talked(10, 60, trunk=trunk) if reason is Why.HEARD else a_call(Outcome.ABANDONED, trunk=trunk)
@@ -321,6 +333,22 @@ def test_a_caller_who_talks_for_a_while_is_reached() -> None:
     task = dialled((RUNG, 104), (ANSWERED, 110), (ENDED, 115), result=DialResult.ANSWERED)
     assert (task.state, task.closed_at, task.closed_by) == (State.REACHED, after(115), "Siti")
     assert (task.dials[0].result, task.dials[0].talk_s) == (DialResult.ANSWERED, 5.0)
+
+
+def test_who_tries_while_somebody_at_his_number_is_called_back_waits_on() -> None:
+    talking = dialled((RUNG, 104), (ANSWERED, 110))
+    tried = again_at(145, talking).task  # it came at 115
+    ended = callbacks.follow_dial(tried, DialFact("7-a", after(400), ENDED, DialResult.ANSWERED), "Siti", 10)
+    assert ended is not None
+    assert (ended.task.state, ended.task.dialling, ended.task.due_at) == (State.CLAIMED, None, after(745))
+    assert [event.type for event in ended.events] == ["callback.dial_ended"]
+    # who tried while his own phone rang is the one who was reached
+    ringing = again_at(138, dialled((RUNG, 104))).task
+    answered = callbacks.follow_dial(ringing, DialFact("7-a", after(110), ANSWERED), "Siti", 10)
+    assert answered is not None
+    over = callbacks.follow_dial(answered.task, DialFact("7-a", after(400), ENDED, DialResult.ANSWERED), "Siti", 10)
+    assert over is not None
+    assert over.task.state is State.REACHED
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,14 @@ def test_a_phone_that_rings_when_the_caller_leaves_did_nothing_wrong(phone_first
     assert play.call.attempts[0].result is Result.CALLER_LEFT
 
 
+def test_a_ring_that_has_only_just_ended_is_not_judged_with_another_calls() -> None:
+    """The caller's own end, which would say why, may be on its way."""
+    call = (ringing() >> WITHDRAWN << None).call
+    assert life.judge_rings(call, at(9.2), timedelta(seconds=0.3)) == (call, ())
+    judged, [missed] = life.judge_rings(call, at(9.3), timedelta(seconds=0.3))
+    assert (missed.data["result"], life.has_unjudged_ring(judged)) == (Result.NO_ANSWER, False)
+
+
 def test_a_ring_that_was_withdrawn_before_anything_else_happened_was_not_answered() -> None:
     play = (
         ringing()

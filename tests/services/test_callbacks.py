@@ -70,10 +70,10 @@ async def newest(services: Services) -> Callback:
     return found[0]
 
 
-async def dialled(services: Services) -> tuple[Operator, str]:
-    """A task whose number Siti dials, and that dial's id."""
+async def dialled(services: Services, hour: float = 7) -> tuple[Operator, str]:
+    """A task whose number, which tried at that hour, Siti dials, and that dial's id."""
     siti = await hired(services)
-    await told(services, *unheard("112-1"))
+    await told(services, *unheard("112-1", hour))
     task = await services.callbacks.dial((await newest(services)).id, siti.id, ANI, None)
     assert task.dialling is not None
     return siti, task.dialling
@@ -172,6 +172,51 @@ async def test_only_of_numbers_that_have_a_task_the_store_is_asked(
     assert await services.store.open_callbacks(["0823", "0824"]) == []
 
 
+async def test_a_dial_that_ends_after_its_task_leaves_the_number_with_the_next_one(services: Services) -> None:
+    """The caller got through meanwhile, and was cut off once more."""
+    _, dial_id = await dialled(services)
+    await told(services, *heard("112-2", 7.1))
+    await told(services, *unheard("112-3", 7.2))
+    await told(services, step(services, dial_id, DialStep.ENDED, 20, result=DialResult.NO_ANSWER))
+    await told(services, *unheard("112-4", 7.3))
+    [task] = await services.store.open_callbacks([NUMBER])
+    assert [each.call_id for each in task.tries] == ["112-3", "112-4"]
+
+
+async def test_what_is_stored_otherwise_than_it_is_known_is_taken_up_anew(services: Services) -> None:
+    """A mistake of ours must not end the history of all calls."""
+    await services.centre.resume()
+    await told(services, *unheard("112-1"))
+    services.callbacks._called_for = {}
+    with pytest.raises(StoreAway, match="not what was known"):
+        await told(services, *unheard("112-2", 7.1))
+    await services.centre.resume()  # as the journal does then
+    await told(services, *unheard("112-2", 7.1))
+    assert [each.call_id for each in (await newest(services)).tries] == ["112-1", "112-2"]
+
+
+async def test_the_end_of_a_dial_that_the_journal_is_late_with_is_waited_for(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks may follow each other at once, and a disk may stall in between."""
+    services.linked_since = services.clock() - timedelta(hours=1)
+    _, dial_id = await dialled(services)
+    for _ in range(4):
+        await services.centre.settle()
+    assert (await newest(services)).dialling == dial_id
+    # a link that is newer than the dial, which was seen over it
+    services.linked_since = services.clock() + timedelta(seconds=1)
+    services.switchboard.live = {dial_id}
+    await services.centre.settle()
+    services.switchboard.live = set()
+    for _ in range(3):
+        await services.centre.settle()
+    assert (await newest(services)).dialling == dial_id
+    monkeypatch.setattr("gateway.centre.ON_ITS_WAY_S", 0.0)
+    await services.centre.settle()
+    assert (await newest(services)).dials[0].result is DialResult.FAILED
+
+
 async def test_a_withheld_number_is_told_and_is_no_task_and_the_probe_is_neither(services: Services) -> None:
     await told(services, *unheard("112-1", caller="anonymous"), *heard("112-2", caller="anonymous"))
     probe = [replace(fact, trunk="probe") if isinstance(fact, Entered) else fact for fact in unheard("112-3")]
@@ -232,7 +277,7 @@ async def test_a_task_is_claimed_released_and_given_up_and_each_is_in_the_audit_
 
 
 async def test_a_dial_is_stored_before_it_is_placed_and_the_journal_says_how_it_went(services: Services) -> None:
-    siti, dial_id = await dialled(services)
+    siti, dial_id = await dialled(services, hour=-0.1)
     [dialling] = services.switchboard.diallings
     assert (dialling.phone, dialling.number, dialling.trunk) == (siti.phone, NUMBER, "telkomsel")
     assert dialling.recording == f"2026/08/16/callback-{dial_id}.raw"

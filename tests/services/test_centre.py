@@ -190,6 +190,16 @@ async def test_an_end_that_the_journal_is_late_with_is_waited_for_where_asterisk
     assert call is not None
     assert (call.outcome, call.hung_up_by) == (Outcome.ABANDONED, Side.CALLER)
 
+    # after a start the link is newer than the call, which was seen over it
+    await told(services, *a_call("112-1.3"))
+    services.linked_since, services.switchboard.live = local(9), {"112-1.3"}
+    await services.centre.settle()
+    services.switchboard.live = set()
+    for _ in range(3):
+        await services.centre.settle()
+    assert set(services.centre.running_calls) == {"112-1.3"}
+    await told(services, CallerLeft("112-1.3", local(7.1), 16, Side.CALLER))
+
     # a record that is lost for ever, or an Asterisk that was away
     await told(services, *a_call("112-1.2"))
     await services.centre.settle()

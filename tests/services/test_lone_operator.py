@@ -164,6 +164,27 @@ async def test_who_is_paused_because_the_phone_was_not_picked_up_is_asked_on(ser
     assert [ring.phone for ring in services.switchboard.rings] == ["1001"]
 
 
+async def test_who_was_paused_because_the_phone_was_not_picked_up_and_says_that_all_is_well_is_rung_again(
+    services: Services,
+) -> None:
+    """Nobody else would take the calls."""
+    siti = await hired(services)
+    await rules(services, lone_check_min=30, missed_rings_limit=1)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    services.clock.at = local(7.5)
+    missed = LegLeft("112-1.1", local(7.2), "leg", "1001", 19)
+    await told(services, *a_call("112-1.1"), LegRung("112-1.1", local(7.1), "leg", "1001"), missed)
+    assert (await services.bookkeeper.books()).presence(siti.id).pause == NO_ANSWER
+    services.line.stand("1001", "free", pause=NO_ANSWER)
+    await after(services, 30 * 60)
+    await say(services, key=False, step="lone")
+    assert (await services.bookkeeper.books()).presence(siti.id).pause == NO_ANSWER
+    await say(services, key=True, step="lone")
+    assert (await services.bookkeeper.books()).presence(siti.id).pause is None
+    assert [each.deed.action for each in services.told] == ["operator.paused", "operator.resumed"]
+
+
 async def test_a_question_that_asterisk_did_not_take_is_asked_again_and_is_no_silence(services: Services) -> None:
     await rules(services, lone_check_min=30)
     services.line.stand("1001", "free")
