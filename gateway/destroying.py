@@ -23,7 +23,7 @@ from gateway.domain.change import Change
 from gateway.domain.kept import Invalid
 from gateway.domain.recordings import Recording, State
 from gateway.domain.retention import CLOCKS_APART, Lasting, Retention, RetentionRule, Trusted, Uptime, distrust
-from gateway.ports import Custody, StoreAway, Unsealable, Vault, VaultAway, VaultHindered
+from gateway.ports import Custody, Destroyed, StoreAway, Unsealable, Vault, VaultAway, VaultHindered
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -191,7 +191,7 @@ class Destroying:
     async def _give_up(self, begun: Sequence[tuple[Recording, str]], away_in_a_row: int = 1) -> tuple[int, list[str]]:
         """Has the vault destroy them, and stores it: asked again after a crash in between, the vault finds it done. How
         many, and in words what could not be destroyed. Raises VaultAway where it does not answer for so many."""
-        gone: dict[str, tuple[str, str]] = {}
+        gone: dict[str, Destroyed] = {}
         refused: dict[str, str] = {}
         unknown: dict[str, str] = {}
         untouched: list[str] = []
@@ -199,7 +199,7 @@ class Destroying:
         in_a_row = 0
         for place, (recording, rule) in enumerate(begun):
             try:
-                certificate = await self._vault.destroy(recording, rule, recording.destroyed_at or self._clock())
+                destroyed = await self._vault.destroy(recording, rule, recording.destroyed_at or self._clock())
             except Unsealable as error:
                 told = {"call": recording.call_id, "recording": recording.id, "reason": str(error)}
                 log.warning("recording_not_destroyed", extra=told)
@@ -213,7 +213,7 @@ class Destroying:
                     break
                 continue
             else:
-                gone[recording.id] = certificate, rule
+                gone[recording.id] = destroyed
             in_a_row = 0
         self._may_be_begun = self._may_be_begun or bool(unknown)
         await self._store(gone, [*refused, *untouched])
@@ -221,7 +221,7 @@ class Destroying:
             raise away
         return len(gone), [f"{recording_id}: {reason}" for recording_id, reason in (refused | unknown).items()]
 
-    async def _store(self, gone: Mapping[str, tuple[str, str]], there: Collection[str]) -> None:
+    async def _store(self, gone: Mapping[str, Destroyed], there: Collection[str]) -> None:
         """Stores which recordings are gone, with their certificates and the rules, and which are there as before."""
         if not gone and not there:
             return
@@ -231,10 +231,10 @@ class Destroying:
                 if recording.id in there:
                     stored.append(replace(recording, destroyed_at=None))
                     continue
-                certificate, rule = gone[recording.id]
-                after = replace(recording, state=State.DESTROYED, certificate=certificate)
+                destroyed = gone[recording.id]
+                after = replace(recording, state=State.DESTROYED, certificate=destroyed.certificate)
                 stored.append(after)
-                deeds.append(_deed(after, rule, self._clock(), next(reversed(lasting.call_ids), None)))
+                deeds.append(_deed(after, destroyed.rule, self._clock(), next(reversed(lasting.call_ids), None)))
             await self._saving.save_in_turn(Change(recordings=tuple(stored), deeds=tuple(deeds)))
 
     async def _settle(self, retention: Retention, now: datetime) -> str | None:

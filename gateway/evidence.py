@@ -21,7 +21,18 @@ from gateway.domain.events import Event
 from gateway.domain.evidence import Sound, Space, Verification
 from gateway.domain.overload import Luxuries
 from gateway.domain.recordings import Recording, State, recording_id
-from gateway.ports import EvidenceReads, Listened, Moving, RawSounds, Store, StoreAway, Vault, VaultAway
+from gateway.ports import (
+    EvidenceReads,
+    Fate,
+    Listened,
+    Moving,
+    RawSounds,
+    Store,
+    StoreAway,
+    Unsealable,
+    Vault,
+    VaultAway,
+)
 from gateway.saving import Saving
 from gateway.sealing import Sealing, Standing, failed_event
 
@@ -43,6 +54,11 @@ SETTLED_S = 1.5
 BETWEEN_S = 3.0
 """A journal that is at its end again within so long was only being read: while calls come, records come all the time,
 and a look may fall between a record and its being stored."""
+TOLD_LATE = timedelta(minutes=1)
+"""Sound that is looked for so long after its end, and is not there, may be sealed already: where an older database was
+restored, the journal tells its call once more."""
+LEAP = timedelta(days=1)
+"""What was told of so long ahead was told by another clock."""
 LOST_FOR = timedelta(hours=24)
 """So long a recording that was lost is an alarm."""
 
@@ -89,6 +105,7 @@ class Evidence:
         self._moved_at_s = clock_s()
         self._reads = reads
         self._saving = saving
+        self._vault = vault
         self._vault_problem = vault_problem
         self._sounds = sounds
         self._running_calls = running_calls
@@ -189,6 +206,8 @@ class Evidence:
         if night is None or at is None or at == self._told_of:
             return
         told = await self._reads.verified_at()
+        if told is not None and told > self._clock() + LEAP:
+            told = None  # the clock was put back since
         if told is None or told < at:
             data = {"days": night.days, "recordings": night.recordings, "findings": night.findings}
             events = [Event("vault.verified", at, data={**data, "first": list(night.first)})]
@@ -227,13 +246,13 @@ class Evidence:
         self._heard_s = now_s
         files = {call.id: call.recording for call in self._running_calls() if call.id in limits and call.recording}
         try:
-            sizes: Mapping[str, int] = await self._sounds.sizes(list(files.values()))
+            sizes: Mapping[str, int | None] = await self._sounds.sizes(list(files.values()))
         except OSError:  # told by `_free_bytes`
             sizes = {}
         stalled = []
         for call_id, file in files.items():
             growth = self._growing.get(call_id)
-            size, limit_s = sizes.get(file, 0), limits[call_id]
+            size, limit_s = sizes.get(file) or 0, limits[call_id]
             if growth is None or size > growth.size_bytes or growth.limit_s != limit_s:
                 self._growing[call_id] = _Growth(size, now_s, limit_s)
             elif now_s - growth.since_s >= limit_s:
@@ -256,7 +275,7 @@ class Evidence:
 
     async def check(self) -> bool:
         """Looks at the sound of what is over: is there as much as there should be, and both sides? Returns whether
-        there is more to do. Raises StoreAway, OSError."""
+        there is more to do. Raises StoreAway, VaultAway, OSError."""
         over = await self._reads.unchecked(CHECKED_AT_ONCE)
         complete = await self._complete(over)
         if not complete:
@@ -264,15 +283,19 @@ class Evidence:
         found: list[Sound] = []
         for start in range(0, len(complete), LISTENED_AT_ONCE):
             found += await self._sounds.sounds([_listened(each) for each in complete[start : start + LISTENED_AT_ONCE]])
+        missing = [each for each, sound in zip(complete, found, strict=True) if sound.is_seen and sound.sound_s is None]
+        stored = {each.id for each in missing if self._is_told_late(each) and await self._is_stored(each)}
         async with self._saving.turn:
             now = self._clock()
             there = await self._store.recordings([each.id for each in complete])
             seen = [
-                evidence.checked(recording, sound, now)
+                evidence.to_look_at_again(recording, is_sealed=True)
+                if recording.id in stored
+                else evidence.checked(recording, sound, now)
                 for recording, sound in zip(complete, found, strict=True)
                 if there.get(recording.id) == recording  # else it was destroyed meanwhile
             ]
-            events = tuple(failed_event(each, now) for each in seen if each.problem)
+            events = tuple(failed_event(each, now) for each in seen if each.problem and each.id not in stored)
             await self._saving.save_in_turn(Change(recordings=tuple(seen), events=events))
         self.standing.told["failed"] += len(events)
         for each in seen:
@@ -281,12 +304,22 @@ class Evidence:
                 self.sealing.remember_to_discard(each)
         return len(over) == CHECKED_AT_ONCE
 
+    def _is_told_late(self, recording: Recording) -> bool:
+        return self._clock() - (recording.ended_at or recording.started_at) > TOLD_LATE
+
+    async def _is_stored(self, recording: Recording) -> bool:
+        """Whether its stored sound lies in the vault, or may. Raises VaultAway."""
+        try:
+            return await self._vault.fate(recording) in (Fate.THERE, Fate.UNSEEN)
+        except Unsealable:
+            return False
+
     async def _complete(self, over: list[Recording]) -> list[Recording]:
         """Those whose file does not grow any more."""
         sizes = await self._sounds.sizes([each.file for each in over]) if over else {}
         now_s, complete = self._clock_s(), []
         for each in over:
-            growth, size = self._ending.get(each.id), sizes.get(each.file, 0)
+            growth, size = self._ending.get(each.id), sizes.get(each.file) or 0
             if growth is None or growth.size_bytes != size:
                 self._ending[each.id] = _Growth(size, now_s)
             elif now_s - growth.since_s >= SETTLED_S:

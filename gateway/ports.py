@@ -299,8 +299,9 @@ class RawSounds(Protocol):
     """The raw sounds that Asterisk writes, as the services look at them: they never change one. Files are relative to
     the recordings' folder. Each call has a time limit and raises OSError where the disk does not answer."""
 
-    async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
-        """How many bytes each of them has; those that are not there are left out."""
+    async def sizes(self, files: Sequence[str]) -> Mapping[str, int | None]:
+        """How many bytes each of them has; None where the disk lets nobody see that one. Those that are not there are
+        left out."""
 
     async def sounds(self, wanted: Sequence[Listened]) -> list[Sound]:
         """Of each, how long it is, and which side is heard in its end. The time limit grows with their number."""
@@ -344,6 +345,10 @@ class VaultAway(Exception):
     """The vault's worker does not answer; nothing is known to be done. It is asked again."""
 
 
+class VaultDown(VaultAway):
+    """The vault's worker does not run: it was asked nothing, and no recording is the reason."""
+
+
 class VaultHindered(VaultAway):
     """The vault answers, and may not touch that one file or folder on the disk; what became of it nobody knows. Others
     go on."""
@@ -366,6 +371,18 @@ class Sealed:
     sound_s: float
     left_dbfs: float | None
     right_dbfs: float | None
+    faults: tuple[str, ...] = ()
+    """What was wrong with its sound when it was sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """What destroying a recording came to."""
+
+    certificate: str
+    """Its name, relative to the recordings' folder."""
+    rule: str
+    """The one that the certificate names: of sound that was gone already, that of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,9 +437,9 @@ class Vault(Protocol):
         one that is empty or lost, if it has not one byte. Where that is not so nothing of it is deleted: returns why,
         by the recording's id."""
 
-    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
         """Destroys the sound of a sealed recording, its raw sound and its waveform; writes a certificate (what, when,
-        under which rule) into the chain of that day. Returns the certificate's name. Raises Unsealable."""
+        under which rule) into the chain of that day. Raises Unsealable."""
 
     async def fate(self, recording: Recording) -> Fate:
         """What became of the stored sound of one that was sealed. Raises Unsealable, which says why, where nothing is

@@ -201,7 +201,8 @@ class Recovery:
             case State.RUNNING:
                 return await self._end(recording)
             case State.LOST | State.EMPTY if has_sound:
-                return await self._look_again(recording)
+                has_raw = raw_file is not None and raw_file.bytes > 0
+                return await self._look_again(recording, is_sealed=is_sealed and not has_raw)
             case State.EMPTY | State.LOST if raw_file is not None:
                 await self._evidence.sealing.discard([recording])
                 return "discarded"
@@ -255,8 +256,9 @@ class Recovery:
             over = dialled if dialled and dialled.state is State.OVER else None
         return "ended" if over and await self._replace(recording, over) else ""
 
-    async def _look_again(self, recording: Recording) -> str:
-        return "again" if await self._replace(recording, evidence.to_look_at_again(recording)) else ""
+    async def _look_again(self, recording: Recording, *, is_sealed: bool = False) -> str:
+        again = evidence.to_look_at_again(recording, is_sealed=is_sealed)
+        return "again" if await self._replace(recording, again) else ""
 
     async def _replace(self, was: Recording, new: Recording) -> bool:
         """Stores it, unless somebody has changed it since."""
@@ -280,9 +282,11 @@ class Recovery:
             if call.ended_at is None:
                 return ""  # its end will make the record
             known = evidence.of_call(call) if kind is Kind.CALL else evidence.of_message(call, _raw_name(file, kind))
+        # sealed sound is not looked at any more: it waits for its seal alone
+        sound_s = 0.0 if file.is_sealed else None
         if known is not None and known.id == file.id:
-            return "linked" if await self._put([known]) else ""
-        if self._clock() - file.changed_at < STRAY_AFTER:
+            return "linked" if await self._put([replace(known, sound_s=sound_s)]) else ""
+        if abs(self._clock() - file.changed_at) < STRAY_AFTER:
             return ""
         stray = Recording(
             file.id,
@@ -291,6 +295,7 @@ class Recovery:
             file.changed_at,
             state=State.OVER,
             ended_at=file.changed_at,
+            sound_s=sound_s,
         )
         data = {"recording_id": stray.id, "file": file.file, "size_bytes": file.bytes}
         found = await self._put([stray], (Event("recording.found", self._clock(), data=data),))

@@ -18,7 +18,7 @@ from gateway.domain.events import Event
 from gateway.domain.evidence import Space, Verification
 from gateway.domain.overload import Luxuries
 from gateway.domain.recordings import Recording, Seal, State
-from gateway.ports import EvidenceReads, Moving, RecordingCounts, Sealed, Store, Unsealable, Vault, VaultAway
+from gateway.ports import EvidenceReads, Moving, RecordingCounts, Sealed, Store, Unsealable, Vault, VaultAway, VaultDown
 from gateway.saving import Saving
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ STORED_EVERY_S = 2.0
 unstored is found."""
 PUT_OFF_S = 10.0
 """A recording at which the worker gave up waits so long, and others come first."""
+REMEMBERED_S = 3600.0
+"""So long after it is known that it was put off: a round through others may last."""
 KEPT = 1000
 """Recordings that are put off, or whose raw sound is still to be discarded, that are kept in mind; `recovery.py` finds
 the others."""
@@ -116,7 +118,7 @@ class Sealing:
 
     async def _seal_waiting(self) -> bool:
         now_s = self._clock_s()
-        self._put_off = {key: each for key, each in self._put_off.items() if each.until_s + PUT_OFF_S > now_s}
+        self._put_off = {key: each for key, each in self._put_off.items() if each.until_s + REMEMBERED_S > now_s}
         put_off = {key for key, each in self._put_off.items() if each.until_s > now_s}
         waiting = await self._reads.sealable(self._clock(), SEALED_AT_ONCE + len(put_off))
         due = [each for each in waiting if each.id not in put_off and not self._waits(each)][:SEALED_AT_ONCE]
@@ -128,8 +130,10 @@ class Sealing:
                 return False
             try:
                 came[recording.id] = await self._seal(recording)
+                self._put_off.pop(recording.id, None)
             except VaultAway as error:
-                await self._put_off_or_fail(recording, error)
+                if not isinstance(error, VaultDown):
+                    await self._put_off_or_fail(recording, error)
                 await self._store_what_came(came)
                 raise
             if self._clock_s() - stored_at_s >= STORED_EVERY_S:
@@ -246,7 +250,8 @@ def failed_event(recording: Recording, at: datetime) -> Event:
 
 
 def _sealed(recording: Recording, sealed: Sealed) -> Recording:
-    return evidence.sealed(recording, sealed.seal, sealed.sound_s, sealed.left_dbfs, sealed.right_dbfs)
+    levels = sealed.left_dbfs, sealed.right_dbfs
+    return evidence.sealed(recording, sealed.seal, sealed.sound_s, *levels, sealed.faults)
 
 
 def _sealed_event(recording: Recording, seal: Seal) -> Event:

@@ -40,7 +40,8 @@ async def last_signs(
 
 async def _sizes(sounds: RawSounds, recordings: Collection[Recording]) -> Mapping[str, int]:
     try:
-        return await sounds.sizes([each.file for each in recordings])
+        sizes = await sounds.sizes([each.file for each in recordings])
+        return {file: size for file, size in sizes.items() if size is not None}
     except OSError as error:  # what the journal told is something, too
         log.warning("sound_of_lost_calls_not_seen", extra={"reason": str(error)})
         return {}

@@ -53,6 +53,7 @@ from gateway.on_call import OnCallList
 from gateway.past import Past
 from gateway.ports import (
     ALL,
+    Destroyed,
     Dialling,
     Fate,
     Listened,
@@ -65,6 +66,7 @@ from gateway.ports import (
     SwitchboardAway,
     Unsealable,
     VaultAway,
+    VaultDown,
 )
 from gateway.recovery import Recovery
 from gateway.saving import Saving
@@ -253,6 +255,7 @@ class ToldVault:
     sealed: dict[str, Sealed] = field(default_factory=dict)
     refuses: dict[str, tuple[str, bool]] = field(default_factory=dict)
     is_away: bool = False
+    is_down: bool = False
     keeps: set[str] = field(default_factory=set)
     """Of which it does not discard the raw sound."""
     gives_up: set[str] = field(default_factory=set)
@@ -298,7 +301,7 @@ class ToldVault:
                 self.sounds.files.pop(each.file, None)
         return refused
 
-    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
         raise NotImplementedError
 
     async def fate(self, recording: Recording) -> Fate:
@@ -307,7 +310,9 @@ class ToldVault:
             return Fate.UNSEEN
         if recording.id in self.doubtful:
             raise Unsealable(self.doubtful[recording.id])
-        return Fate.DESTROYED if recording.id in self.destroyed else Fate.GONE
+        if recording.id in self.destroyed:
+            return Fate.DESTROYED
+        return Fate.THERE if recording.id in self.sealed else Fate.GONE
 
     async def files(
         self, since: datetime, until: datetime, part: Part = ALL, *, are_seen: bool = False
@@ -325,6 +330,8 @@ class ToldVault:
         ]
 
     def _answer(self) -> None:
+        if self.is_down:
+            raise VaultDown("the worker does not run")
         if self.is_away:
             raise VaultAway("the worker does not answer")
 

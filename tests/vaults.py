@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.api.exports import Source
 from gateway.domain.recordings import Recording, Seal, State
-from gateway.ports import ALL, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway
+from gateway.ports import ALL, Destroyed, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway
 from gateway.vault.recordings import NoRecording
 
 
@@ -39,7 +39,7 @@ class OwnVault:
     async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
         raise NotImplementedError
 
-    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
         if self.is_away:
             raise VaultAway("nobody listens")
         if recording.id in self.refuses:
@@ -54,7 +54,8 @@ class OwnVault:
             told = {"recording": recording.id, "rule": rule, "destroyed_at": at.isoformat()}
             certificate.write_text(json.dumps(told))
         self.destroyed.append((recording.id, rule))
-        return str(certificate.relative_to(self.root))
+        rule = json.loads(certificate.read_text())["rule"]
+        return Destroyed(str(certificate.relative_to(self.root)), rule)
 
     async def fate(self, recording: Recording) -> Fate:
         raise NotImplementedError

@@ -125,16 +125,21 @@ def _talk_s(call: Call) -> float:
 @dataclass(frozen=True, slots=True)
 class Sound:
     """What was found of a sound that is over: its length, and for each side whether anything was heard of it in the
-    last `talk_s` seconds. `sound_s` is None where there is no file."""
+    last `talk_s` seconds. `sound_s` is None where there is no file, and `is_seen` False where the disk lets nobody see
+    whether there is one."""
 
     sound_s: float | None
     is_left_heard: bool = True
     is_right_heard: bool = True
+    is_seen: bool = True
 
 
 def checked(recording: Recording, sound: Sound, at: datetime) -> Recording:
-    """The recording, once its sound was looked at: still over, or empty; with all that is wrong with it."""
+    """The recording, once its sound was looked at: still over, or empty; with all that is wrong with it. Of what nobody
+    can see nothing is said: its sealing says why, again and again."""
     looked_at = replace(recording, sound_s=sound.sound_s or 0.0)
+    if not sound.is_seen:
+        return looked_at
     if not sound.sound_s and not _should_sound(recording):
         return replace(looked_at, state=State.EMPTY)
     known = recording.faults or ((recording.problem,) if recording.problem else ())
@@ -201,10 +206,16 @@ def not_sealed(recording: Recording, reason: str, at: datetime, *, is_lost: bool
 
 
 def sealed(
-    recording: Recording, seal: Seal, sound_s: float, left_dbfs: float | None, right_dbfs: float | None
+    recording: Recording,
+    seal: Seal,
+    sound_s: float,
+    left_dbfs: float | None,
+    right_dbfs: float | None,
+    sealed_faults: Sequence[str] = (),
 ) -> Recording:
-    """The recording once it lies in the vault. What was wrong with its sound still is; what had kept it from being
-    sealed is over; and sound that was sealed before, of which a restored database did not know, is there."""
+    """The recording once it lies in the vault. What was wrong with its sound still is, as it is known now or was then
+    (`sealed_faults`); what had kept it from being sealed is over; and sound that was sealed before, of which a restored
+    database did not know, is there."""
     done = replace(
         recording,
         state=State.SEALED,
@@ -214,23 +225,26 @@ def sealed(
         right_dbfs=right_dbfs,
         try_at=None,
     )
-    if recording.tries == 0 and recording.problem != NO_FILE:
+    is_as_it_was = recording.tries == 0 and recording.problem != NO_FILE
+    if is_as_it_was and recording.faults == tuple(sealed_faults):
         return done
-    faults = tuple(each for each in recording.faults if each != NO_FILE)
-    if not faults and is_short(done, sound_s):
+    faults = tuple(dict.fromkeys(each for each in (*sealed_faults, *recording.faults) if each != NO_FILE))
+    if not faults and not is_as_it_was and is_short(done, sound_s):
         faults = (short(done, sound_s),)
-    problem = _said(faults)
-    return replace(done, problem=problem, problem_at=recording.problem_at if problem else None, faults=faults)
+    problem, problem_at = _said(faults), recording.problem_at or seal.sealed_at
+    return replace(done, problem=problem, problem_at=problem_at if problem else None, faults=faults)
 
 
-def to_look_at_again(recording: Recording) -> Recording:
-    """The recording, over again: its sound was found where none had been. That Asterisk died in its call stays so."""
-    faults = tuple(each for each in recording.faults if each == CUT)
+def to_look_at_again(recording: Recording, *, is_sealed: bool = False) -> Recording:
+    """The recording, over again: its sound was found where none had been. That Asterisk died in its call stays so.
+    Where it `is_sealed` there is no raw sound to be looked at: it waits for its seal alone, and what was wrong with its
+    sound still is."""
+    faults = tuple(each for each in recording.faults if each == CUT or (is_sealed and each != NO_FILE))
     return replace(
         recording,
         state=State.OVER,
         seal=None,
-        sound_s=None,
+        sound_s=0.0 if is_sealed else None,
         problem=_said(faults),
         problem_at=recording.problem_at if faults else None,
         faults=faults,

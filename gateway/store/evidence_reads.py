@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import Call
+from gateway.domain.evidence import LONGEST_PAUSE_S
 from gateway.domain.recordings import Kind, Recording, State
 from gateway.ports import RecordingCounts
 from gateway.store import rows
@@ -34,7 +35,8 @@ class StoredEvidence:
 
     async def sealable(self, now: datetime, at_most: int) -> list[Recording]:
         """See ports.EvidenceReads."""
-        is_due = or_(recordings.c.try_at.is_(None), recordings.c.try_at <= now)
+        latest = now + timedelta(seconds=LONGEST_PAUSE_S)  # the clock was put back where one is to be tried after that
+        is_due = or_(recordings.c.try_at.is_(None), recordings.c.try_at <= now, recordings.c.try_at > latest)
         return await self._waiting(recordings.c.sound_s.is_not(None) & is_due, at_most)
 
     async def _waiting(self, condition: Any, at_most: int) -> list[Recording]:

@@ -4,7 +4,8 @@ their place in the day's chain. Its manifest stays.
     .ID.destroyed.json.part ──> sound, waveform, raw sound deleted ──> ID.destroyed.json ──> chain
 
 Counterparts: `worker.py` runs it, `gateway/destroying.py` says what is due. Killed after any step and asked again, it
-goes on with the certificate that was begun, and its time, where this vault signed it and it speaks of that manifest.
+goes on with the certificate that was begun, its time and its rule, where this vault signed it, it speaks of that
+manifest, and the sound is gone. Sound that is there may have been kept for years since, by a hold: it is begun anew.
 Whatever else lies in a certificate's place was put there by somebody: it is never signed.
 """
 
@@ -16,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.recordings import Recording, State
-from gateway.ports import Fate, Unsealable
+from gateway.ports import Destroyed, Fate, Unsealable
 from gateway.vault import manifest
 from gateway.vault.chain import ChainBroken, Chains
 from gateway.vault.folders import Place, fsync_folder, part_of
 from gateway.vault.manifest import CERTIFICATE_FORMAT
 from gateway.vault.plain_files import NotPlain, plain_file
-from gateway.vault.sealing import Sealer, sha256_of_file
+from gateway.vault.sealing import Sealer, read_document, sha256_of_file
 from gateway.vault.shelf import FileUnreadable, Shelf, ShelfAway
 from gateway.vault.storing import Tell
 
@@ -39,15 +40,16 @@ class Destroyer:
         self._clock = clock
         self._tell = tell
 
-    def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
-        """Destroys it, or finds that it is destroyed. Returns the certificate's name, relative to the recordings'
-        folder. Of sound that was never sealed the certificate tells what lay there. Raises Unsealable where nothing
-        lies there though it is not lost, where its manifest was changed, and what `Sealer` may."""
+    def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
+        """Destroys it, or finds that it is destroyed. Of sound that was never sealed, and of what is lost with its
+        manifest, the certificate tells what lay there. Raises Unsealable where nothing lies there though it is not
+        lost, where its manifest was changed, and what `Sealer` may."""
         place = self._sealer.place(recording)
         try:
             self._chains.check(place.day)
             # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
-            if recording.seal is None and not place.manifest.exists():
+            is_sealed = recording.seal is not None and recording.state is not State.LOST
+            if not is_sealed and not place.manifest.exists():
                 digest = None
                 self._delete_raw(place, recording, rule, at)
             else:
@@ -57,10 +59,11 @@ class Destroyer:
             if certificate is None:  # somebody was at it while the sound was deleted
                 raise Unsealable("its certificate was changed while it was destroyed")
             entry = self._chains.add(place.day, place.certificate.name, certificate, self._clock())
+            written = manifest.read(read_document(place.certificate), place.id, CERTIFICATE_FORMAT)
         except ChainBroken as error:
             raise Unsealable(str(error)) from error
         self._tell(f"certified as entry {entry.number}")
-        return str(place.certificate.relative_to(place.root))
+        return Destroyed(str(place.certificate.relative_to(place.root)), str(written.get("rule", rule)))
 
     def fate(self, recording: Recording) -> Fate:
         """What became of its stored sound: its destruction stands in its day's chain, or it is there, or not. Raises
@@ -74,10 +77,8 @@ class Destroyer:
             doubt = str(error)
         for name in (place.stored(is_boxed=False), place.stored(is_boxed=True)):
             try:
-                if self._shelf.size_bytes(name) is not None:
+                if self._is_there(name):
                     return Fate.THERE
-            except FileUnreadable:
-                return Fate.THERE  # whatever the disk makes of it
             except ShelfAway:
                 if not os.path.lexists(place.root / name):  # else a link lies there, or no file
                     return Fate.UNSEEN
@@ -89,7 +90,7 @@ class Destroyer:
 
     def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
         is_certified = self._certificate(place, None) is not None
-        if not is_certified and not self._is_begun(place, None):
+        if not is_certified and (os.path.lexists(place.raw) or not self._is_begun(place, None)):
             if recording.state is not State.LOST and not place.raw.exists():
                 raise Unsealable("it is not sealed, and its raw sound is not there", is_lost=True)
             place.folder.mkdir(parents=True, exist_ok=True)
@@ -103,18 +104,25 @@ class Destroyer:
         self._finish(place, is_certified, place.part, part_of(place.manifest), place.waveform, place.raw)
 
     def _delete(self, place: Place, document: dict[str, Any], digest: str, rule: str, at: datetime) -> None:
-        is_certified = self._certificate(place, digest) is not None
-        if not is_certified and not self._is_begun(place, digest):
-            certificate = manifest.certificate(document, digest, _what(document), rule, at)
-            self._sealer.written(place, place.certificate, certificate)
-        self._tell("begun")
         try:
             name = place.stored(is_boxed=document["stored"]["key"] is not None)
         except (KeyError, TypeError) as error:
             raise Unsealable(f"its manifest lacks {error}") from error
+        is_certified = self._certificate(place, digest) is not None
+        if not is_certified and (self._is_there(name) or not self._is_begun(place, digest)):
+            certificate = manifest.certificate(document, digest, _what(document), rule, at)
+            self._sealer.written(place, place.certificate, certificate)
+        self._tell("begun")
         self._shelf.delete(name)
         self._tell("sound deleted")
         self._finish(place, is_certified, place.part, place.waveform, place.raw)
+
+    def _is_there(self, name: str) -> bool:
+        """Whether that stored sound is. Raises ShelfAway where nobody can see it."""
+        try:
+            return self._shelf.size_bytes(name) is not None
+        except FileUnreadable:
+            return True  # whatever the disk makes of it
 
     def _finish(self, place: Place, is_certified: bool, *left: Path) -> None:
         """Deletes what is left beside the stored sound; then the certificate gets its name, unless it has."""

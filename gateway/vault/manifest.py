@@ -140,7 +140,8 @@ def sealed(document: Mapping[str, Any], stored: str, manifest_sha256: str, entry
             key=document["stored"]["key"],
         )
         levels = document["levels_dbfs"]
-        return Sealed(seal, float(document["raw"]["length_s"]), levels["left"], levels["right"])
+        faults = tuple(str(each) for each in document.get("faults", ()))
+        return Sealed(seal, float(document["raw"]["length_s"]), levels["left"], levels["right"], faults)
     except (KeyError, TypeError, ValueError) as error:
         raise NoManifest(f"it lacks {error}") from None
 

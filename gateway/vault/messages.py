@@ -62,7 +62,8 @@ def of_sealed(sealed: Sealed) -> dict[str, Any]:
 
 
 def sealed(told: dict[str, Any]) -> Sealed:
-    return Sealed(_seal(told["seal"]), told["sound_s"], told["left_dbfs"], told["right_dbfs"])
+    levels = told["left_dbfs"], told["right_dbfs"]
+    return Sealed(_seal(told["seal"]), told["sound_s"], *levels, tuple(told["faults"]))
 
 
 def of_file(file: LyingFile) -> list[Any]:

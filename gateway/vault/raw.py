@@ -36,9 +36,9 @@ class RawFolder:
         self._root = root.resolve()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="raw-sounds")
 
-    async def sizes(self, files: Sequence[str]) -> Mapping[str, int]:
+    async def sizes(self, files: Sequence[str]) -> Mapping[str, int | None]:
         """See ports.RawSounds."""
-        return await self._look(lambda: {file: size for file in files if (size := self._size(file)) is not None})
+        return await self._look(lambda: self._sizes(files))
 
     async def sounds(self, wanted: Sequence[Listened]) -> list[Sound]:
         """See ports.RawSounds. With one channel only the left side is looked at."""
@@ -69,7 +69,23 @@ class RawFolder:
         except LeavesTheVault:
             return None
 
+    def _sizes(self, files: Sequence[str]) -> dict[str, int | None]:
+        """One that cannot be looked at (a bad sector, a folder of another user's, a link that leads to itself) hides no
+        other. Raises OSError where that is all of them: then it is the disk."""
+        found: dict[str, int | None] = {}
+        hidden: OSError | None = None
+        for file in files:
+            try:
+                if (size := self._size(file)) is not None:
+                    found[file] = size
+            except OSError as error:
+                found[file], hidden = None, error
+        if hidden is not None and len(files) > 1 and not any(found.get(file, 0) is not None for file in files):
+            raise hidden
+        return found
+
     def _size(self, file: str) -> int | None:
+        """None where there is no file of that name. Raises OSError where nobody can see whether there is one."""
         # every running call's file is asked for each second: nothing is opened here, so the name alone is looked at
         if file.startswith("/") or ".." in file.split("/"):
             return None
@@ -77,12 +93,13 @@ class RawFolder:
             status = os.stat(f"{self._root}/{file}", follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except PermissionError:
-            return None  # whoever may not look into one day's folder sees the others all the same
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _sound(self, wanted: Listened) -> Sound:
-        size = self._size(wanted.file)
+        try:
+            size = self._size(wanted.file)
+        except OSError:
+            return Sound(None, is_seen=False)
         path = None if size is None else self._path(wanted.file)
         if path is None or size is None:
             return Sound(None)

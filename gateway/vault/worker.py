@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from gateway.ports import Part, Unsealable
 from gateway.settings import Settings
 from gateway.vault import messages, nightly
 from gateway.vault.certificates import Certificates
-from gateway.vault.chain import Chains
+from gateway.vault.chain import CHAIN, Chains
 from gateway.vault.destruction import Destroyer
 from gateway.vault.folders import folder_of
 from gateway.vault.heads import Heads
@@ -103,14 +104,14 @@ class Work:
             return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
 
     def _refuse_vanished(self, since: datetime, until: datetime) -> None:
-        """Raises Unsealable where a whole day is not there of which something was signed here. It is a disk that is not
-        mounted, more often than not: to tell each of its recordings to be lost would be thousands of untrue words. That
-        the day is gone the night's look says."""
+        """Raises Unsealable where a whole day, or its chain, is not there, of which something was signed here. It is a
+        disk that is not mounted, more often than not, on whose empty place a call may be recorded by now: to tell each
+        of its recordings to be lost would be thousands of untrue words. What is gone the night's look says."""
         day, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
         while day <= last:
-            if self._heads.file(day).exists() and not (self._root / folder_of(day)).is_dir():
+            if self._heads.file(day).exists() and not os.path.lexists(self._root / folder_of(day) / CHAIN):
                 raise Unsealable(
-                    f"the folder {folder_of(day)} is not there, and was signed here. Remedy: is the recordings' disk "
+                    f"{folder_of(day)}/{CHAIN} is not there, and was signed here. Remedy: is the recordings' disk "
                     f"mounted? Else put the day back from the backup"
                 )
             day += timedelta(days=1)
@@ -131,7 +132,8 @@ class Work:
             case "discard_raw":
                 return self._discard([messages.recording(each) for each in asked["recordings"]])
             case "destroy":
-                return self._destroyer.destroy(_recording(asked), asked["rule"], datetime.fromisoformat(asked["at"]))
+                at = datetime.fromisoformat(asked["at"])
+                return asdict(self._destroyer.destroy(_recording(asked), asked["rule"], at))
             case "fate":
                 return self._destroyer.fate(_recording(asked)).value
             case "files":

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.recordings import Recording
-from gateway.ports import ALL, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultHindered
+from gateway.ports import ALL, Destroyed, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultDown, VaultHindered
 from gateway.settings import Settings
 from gateway.vault import messages
 
@@ -103,9 +103,9 @@ class VaultWorker:
             refused |= await self._ask("discard_raw", recordings=[messages.of_recording(each) for each in part])
         return refused
 
-    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
         asked = {"recording": messages.of_recording(recording), "rule": rule, "at": at.isoformat()}
-        return str(await self._ask("destroy", **asked))
+        return Destroyed(**await self._ask("destroy", **asked))
 
     async def fate(self, recording: Recording) -> Fate:
         return Fate(await self._ask("fate", recording=messages.of_recording(recording)))
@@ -126,10 +126,10 @@ class VaultWorker:
                     async with asyncio.timeout(START_LIMIT_S):
                         await self._ready.wait()
                 except TimeoutError:
-                    raise VaultAway(f"the vault's worker does not run: {self._problem}") from None
+                    raise VaultDown(f"the vault's worker does not run: {self._problem}") from None
             process = self._process
             if process is None or process.stdin is None:
-                raise VaultAway(f"the vault's worker does not run: {self._problem}")
+                raise VaultDown(f"the vault's worker does not run: {self._problem}")
             self._asked += 1
             asked = self._awaited = self._asked
             self._quiet_at_job_s = 0.0

@@ -232,6 +232,29 @@ def test_a_recording_that_is_looked_at_again_is_judged_anew_but_asterisk_has_die
     assert evidence.checked(before_there_were_faults, Sound(19.0), AT).faults == (evidence.CUT,)
 
 
+def test_sealed_sound_that_is_found_again_is_not_looked_at_and_keeps_what_is_wrong_with_it() -> None:
+    seal = Seal(AT, "2026/11/26/112-1.0.ogg", 1000, "aa", "bb", "cc", 1)
+    silent = evidence.checked(a_recording(), Sound(19.0, False, True), AT)
+    lost = evidence.not_sealed(evidence.sealed(silent, seal, 19.0, None, -20.0), "it is gone", AT, is_lost=True)
+    again = evidence.to_look_at_again(lost, is_sealed=True)
+    assert (again.state, again.sound_s, again.problem) == (State.OVER, 0.0, silent.problem)
+    back = evidence.sealed(again, seal, 19.0, None, -20.0, silent.faults)
+    assert (back.state, back.problem, back.faults) == (State.SEALED, silent.problem, silent.faults)
+
+
+def test_what_was_wrong_with_a_sound_when_it_was_sealed_is_known_to_a_restored_database_too() -> None:
+    seal = Seal(AT, "2026/11/26/112-1.0.ogg", 1000, "aa", "bb", "cc", 1)
+    missing = evidence.checked(a_recording(problem=evidence.CUT, faults=(evidence.CUT,)), Sound(None), AT)
+    done = evidence.sealed(missing, seal, 19.0, -20.0, -20.0, ("nothing is heard of the caller", evidence.CUT))
+    assert done.faults == ("nothing is heard of the caller", evidence.CUT)
+    assert done.problem == f"nothing is heard of the caller; {evidence.CUT}"
+
+
+def test_of_sound_that_nobody_can_see_nothing_is_said() -> None:
+    unseen = evidence.checked(a_recording(), Sound(None, is_seen=False), AT)
+    assert (unseen.state, unseen.sound_s, unseen.problem, unseen.faults) == (State.OVER, 0.0, None, ())
+
+
 @pytest.mark.parametrize(
     ("facts", "limit_s"),
     [

@@ -29,7 +29,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
 )
 from gateway.domain.recordings import Kind, Recording, State
-from gateway.ports import Moving, Reading, StoreAway, VaultAway
+from gateway.ports import Moving, Reading, StoreAway, VaultAway, VaultDown
 from gateway.store.reads import Reads
 from tests.domain.values import MONDAY
 from tests.told import Services
@@ -335,6 +335,48 @@ async def test_a_sound_at_which_the_worker_dies_does_not_keep_the_others_waiting
     assert (failed.state, failed.problem, failed.tries) == (State.OVER, "the worker ended", 1)
 
 
+async def test_a_sound_at_which_the_worker_dies_is_told_however_long_the_others_take(services: Services) -> None:
+    other = "2026/08/16/112-2.0.raw"
+    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
+    services.sounds.write(FILE, 20)
+    services.sounds.write(other, 20)
+    services.vault.gives_up.add("112-1.0")
+    with pytest.raises(VaultAway):
+        await sealed(services)
+    await services.evidence.sealing.seal()
+    services.clock.now_s += 300  # the round through many others
+    with pytest.raises(VaultAway):
+        await services.evidence.sealing.seal()
+    assert (await row(services)).problem == "the worker ended"
+
+
+async def test_a_worker_that_does_not_run_is_held_against_no_recording(services: Services) -> None:
+    other = "2026/08/16/112-2.0.raw"
+    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
+    services.sounds.write(FILE, 20)
+    services.sounds.write(other, 20)
+    await look(services)
+    await checked(services)
+    services.vault.is_down = True
+    with pytest.raises(VaultDown):
+        await services.evidence.sealing.seal()
+    services.vault.is_down = False
+    await services.evidence.sealing.seal()
+    assert [(await row(services, each)).state for each in ("112-1.0", "112-2.0")] == [State.SEALED] * 2
+
+
+async def test_a_call_that_is_told_again_after_a_restore_has_the_sound_that_was_sealed(services: Services) -> None:
+    """Its raw sound is gone, and that is no fault."""
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    await services.vault.seal(await row(services))
+    services.sounds.files.clear()
+    services.clock.at = MONDAY + timedelta(hours=1)
+    await sealed(services)
+    assert ((await row(services)).state, (await row(services)).problem) == (State.SEALED, None)
+    assert [name for name, _ in await events(services)] == ["sealed"]
+
+
 async def test_a_worker_that_does_not_run_is_an_alarm_though_nothing_waits(services: Services) -> None:
     services.vault.problem = "it cannot be started: no such file"
     await look(services)
@@ -511,6 +553,18 @@ async def test_each_night_in_which_the_vault_was_verified_is_told_once_whoever_r
         (MONDAY + timedelta(hours=1), found),
         (MONDAY + timedelta(days=1), found | {"findings": 0, "first": []}),
     ]
+
+
+async def test_a_night_is_told_also_where_the_last_one_was_told_by_a_clock_that_was_put_back_since(
+    services: Services,
+) -> None:
+    services.verification = Verification(MONDAY, MONDAY + timedelta(days=365))
+    services.clock.at = MONDAY + timedelta(days=365)
+    await look(services, 6)
+    services.clock.at = MONDAY + timedelta(days=2)
+    services.verification = Verification(MONDAY, MONDAY + timedelta(days=1))
+    await look(services, 6)
+    assert len(await events(services, "vault.")) == 2
 
 
 async def test_what_is_found_beside_what_stands_is_told_and_the_alarm_anew_once_whoever_runs(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from gateway.domain.change import Change
+from gateway.domain.facts import CallerLeft, FellBack, MessageBegun, QueueLeft, Side
 from gateway.domain.recordings import Kind, State
 from gateway.ports import LyingFile, Part, VaultAway, VaultHindered
 from gateway.store import tables
@@ -63,6 +64,13 @@ async def test_a_file_of_nobody_is_told_and_sealed_like_any(services: Services) 
     assert (done.kind, done.state, done.sound_s) == (Kind.STRAY, State.SEALED, 3.0)
 
 
+async def test_a_file_of_nobody_that_is_of_a_time_to_come_is_found_too(services: Services) -> None:
+    """The machine's clock was put back since."""
+    services.sounds.write("2026/08/16/notes.raw", 3)
+    services.vault.changed_at = MONDAY + timedelta(days=365)
+    assert await services.recovery.settle([MONDAY.date()]) == {"found": 1}
+
+
 async def test_a_sealed_recording_whose_stored_sound_is_gone_is_lost_and_back_when_it_is(services: Services) -> None:
     await tell(services, *begins(), *ends())
     services.sounds.write(FILE, 20)
@@ -80,6 +88,36 @@ async def test_a_sealed_recording_whose_stored_sound_is_gone_is_lost_and_back_wh
 
     services.vault.sealed = kept  # somebody brought it back
     assert await services.recovery.settle([MONDAY.date()]) == {"again": 1}
+
+
+async def test_a_message_that_is_found_again_is_sealed_and_not_empty(services: Services) -> None:
+    """Nobody knows how long it should be: without raw sound it would be taken for one that nobody left, which is not
+    destroyed in time, nor erased with its caller."""
+    message = "2026/08/16/112-1.0-1-message.sln"
+    left = [
+        QueueLeft("112-1.0", MONDAY + timedelta(seconds=3), "emergency", "timeout"),
+        FellBack("112-1.0", MONDAY + timedelta(seconds=4), "chose", 1, "5"),
+        MessageBegun("112-1.0", MONDAY + timedelta(seconds=5), message),
+        CallerLeft("112-1.0", MONDAY + timedelta(seconds=9), 16, Side.CALLER),
+    ]
+    await tell(services, *begins(), *left)
+    services.sounds.write(message, 4)
+    await sealed(services)
+    kept = services.vault.sealed.copy()
+    services.vault.sealed.clear()
+    message_id = "112-1.0-1-message"
+    await services.recovery.settle([MONDAY.date()])
+    assert (await row(services, message_id)).state is State.LOST
+    services.vault.sealed = kept
+    await services.recovery.settle([MONDAY.date()])
+    await sealed(services)
+    assert (await row(services, message_id)).state is State.SEALED
+
+    await without_row(services, message_id)  # an older copy of the database was brought back
+    services.clock.at = MONDAY + timedelta(hours=1)
+    await services.recovery.settle([MONDAY.date()])
+    await sealed(services)
+    assert (await row(services, message_id)).state is State.SEALED
 
 
 async def test_what_was_destroyed_when_the_gateway_died_is_not_told_as_lost(services: Services) -> None:

@@ -87,7 +87,7 @@ def test_destruction_killed_before_any_step_is_finished_with_the_same_certificat
         seen = {each.what for each in house.findings()}
         assert seen <= {What.UNFINISHED, What.ADDED, What.MISSING}
         house.now = NOON.replace(hour=20)
-        name = house.destroyer.destroy(recording, "another rule", house.now)
+        name = house.destroyer.destroy(recording, "another rule", house.now).certificate
         certificate = (house.root / name).read_text()
         assert house.findings() == []
         assert not list(house.day.glob("*.ogg"))

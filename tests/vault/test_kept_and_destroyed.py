@@ -12,7 +12,7 @@ from gateway.api.exports import Source
 from gateway.domain.change import Change
 from gateway.domain.recordings import Kind, Recording, State
 from gateway.domain.retention import Trusted
-from gateway.ports import Fate, Unsealable
+from gateway.ports import Destroyed, Fate, Unsealable
 from gateway.store.database import open_database
 from gateway.store.repository import Repository
 from gateway.vault.disk_and_bucket import BucketNotNamed, DiskAndBucket
@@ -36,7 +36,7 @@ class TrueVault(OwnVault):
         super().__init__(house.root)
         self._house = house
 
-    async def destroy(self, recording: Recording, rule: str, at: datetime) -> str:
+    async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:
         return await asyncio.to_thread(self._house.destroyer.destroy, recording, rule, at)
 
 
@@ -54,8 +54,8 @@ def source_of(house: House) -> Source:
 async def test_what_was_sealed_is_checked_by_the_pages_commands_and_played(tmp_path: Path, is_encrypted: bool) -> None:
     vault = House(tmp_path / "centre", is_encrypted=is_encrypted)
     kept, gone = vault.sealed(1), vault.sealed(2)
-    certificate = vault.destroyer.destroy(gone, RULE, NOON + timedelta(days=365))
-    gone = replace(gone, state=State.DESTROYED, certificate=certificate)
+    destroyed = vault.destroyer.destroy(gone, RULE, NOON + timedelta(days=365))
+    gone = replace(gone, state=State.DESTROYED, certificate=destroyed.certificate)
     async with open_house(tmp_path, source=source_of(vault)) as house:
         for each in (kept, gone):
             await house.context.store.commit(call_of(each))
@@ -111,7 +111,9 @@ async def test_the_true_vault_destroys_what_is_due_sealed_raw_or_lost_and_leaves
     vault.start()
     assert vault.findings() == []
     assert vault.chains.find(NOON.date(), f"{lost.id}.destroyed.json") is not None
-    assert vault.destroyer.destroy(raw, "another", services.clock()) == f"{DAY}/{raw.id}.destroyed.json"
+    # it was destroyed before, under that rule
+    again = vault.destroyer.destroy(raw, "another", services.clock())
+    assert again == Destroyed(f"{DAY}/{raw.id}.destroyed.json", RULE)
     await services.store.close()
 
 
@@ -128,7 +130,7 @@ def test_what_stands_in_no_chain_since_a_new_one_was_begun_is_destroyed_if_this_
     with pytest.raises(Unsealable, match="it was changed"):
         house.destroyer.destroy(foreign, "365 days", house.now)
     assert (house.day / f"{foreign.id}.ogg").exists()
-    certificate = house.destroyer.destroy(ours, "365 days", house.now)
+    certificate = house.destroyer.destroy(ours, "365 days", house.now).certificate
     assert not (house.day / f"{ours.id}.ogg").exists()
     assert house.destroyer.fate(ours) is Fate.DESTROYED
     assert certificate in {
@@ -136,6 +138,39 @@ def test_what_stands_in_no_chain_since_a_new_one_was_begun_is_destroyed_if_this_
     }
     told = {each.file.rpartition("/")[2] for each in house.findings()}
     assert told == {f"{ours.id}.json", *(f"{foreign.id}{ending}" for ending in (".json", ".ogg", ".peaks.json"))}
+
+
+def test_sound_that_was_kept_after_its_destruction_was_begun_is_destroyed_anew_years_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold came in between: of the time and the rule of then nothing was done."""
+    kept, raw = house.sealed(1), house.recording(2)
+    for recording in (kept, raw):
+        with monkeypatch.context() as patched:
+            patched.setattr(house.shelf, "delete", _away)
+            with pytest.raises(ShelfAway):
+                house.destroyer.destroy(recording, "after 30 days", house.now)
+        assert (house.day / f".{recording.id}.destroyed.json.part").exists()
+        later = house.now + timedelta(days=400)
+        assert house.destroyer.destroy(recording, "after 400 days", later).rule == "after 400 days"
+        told = json.loads((house.day / f"{recording.id}.destroyed.json").read_text())
+        assert (told["rule"], told["destroyed_at"]) == ("after 400 days", "2027-12-31T12:00:00Z")
+    assert house.findings() == []
+
+
+def _away(name: str) -> None:
+    raise ShelfAway(f"{name}: the bucket does not answer")
+
+
+def test_what_is_lost_with_its_manifest_is_destroyed_and_its_person_erased(house: House) -> None:
+    """Nothing of it can come back, and whoever was in it may ask to be erased."""
+    lost = replace(house.sealed(1), state=State.LOST)
+    for ending in (".ogg", ".json", ".peaks.json"):
+        (house.day / f"{lost.id}{ending}").unlink()
+    certificate = house.destroyer.destroy(lost, "a request of the person", house.now).certificate
+    told = json.loads((house.root / certificate).read_text())
+    assert (told["manifest"], told["destroyed"]) == (None, [])
+    assert house.destroyer.fate(lost) is Fate.DESTROYED
 
 
 def test_what_was_only_begun_to_be_destroyed_in_a_bucket_that_is_away_is_not_told_to_be_gone(house: House) -> None:

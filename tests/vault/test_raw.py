@@ -69,11 +69,27 @@ async def test_a_file_that_cannot_be_read_holds_no_other_up(tmp_path: Path, monk
     raw = RawFolder(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(os, "stat", look)
-        assert await raw.sizes(["of_root", "folder_of_root/c", "of_all"]) == {"of_root": 96000, "of_all": 96000}
+        hidden = "folder_of_root/c"
+        assert await raw.sizes(["of_root", hidden, "of_all"]) == {"of_root": 96000, hidden: None, "of_all": 96000}
+        assert await raw.sounds([Listened(hidden, 2, 3.0)]) == [Sound(None, is_seen=False)]
+        with pytest.raises(PermissionError):  # where it is so with all of them it is the disk
+            await raw.sizes([hidden, "folder_of_root/d"])
+        assert await raw.sizes([hidden, "not_there"]) == {hidden: None}
     wanted = [Listened("of_root", 2, 3.0), Listened("of_all", 2, 3.0)]
     unread, read = await raw.sounds(wanted)
     assert unread == Sound(3.0), "nobody is said to be silent in what nobody could read"
     assert read == Sound(3.0, is_left_heard=False)
+    raw.close()
+
+
+async def test_a_link_that_leads_to_itself_in_a_days_place_hides_no_other_day(tmp_path: Path) -> None:
+    (tmp_path / "2026/11").mkdir(parents=True)
+    (tmp_path / "2026/11/26").symlink_to("26")
+    (tmp_path / "2026/11/27").mkdir()
+    (tmp_path / "2026/11/27/a.raw").write_bytes(stereo(1, 8, 8))
+    raw = RawFolder(tmp_path)
+    sizes = await raw.sizes(["2026/11/26/a.raw", "2026/11/27/a.raw"])
+    assert sizes == {"2026/11/26/a.raw": None, "2026/11/27/a.raw": 32000}
     raw.close()
 
 

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.ports import Fate, LyingFile, Part, Unsealable, VaultAway, VaultHindered
+from gateway.ports import Destroyed, Fate, LyingFile, Part, Unsealable, VaultAway, VaultHindered
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
 from gateway.vault.listing import lying_files
@@ -65,7 +66,8 @@ async def test_a_recordings_way_from_raw_to_destroyed(locked_house: House) -> No
         assert await vault.discard_raw([recording]) == {}
         assert not (house.root / made.file).exists()
         assert await vault.fate(recording) is Fate.THERE
-        assert await vault.destroy(recording, "a year", NOON) == f"{DAY}/{made.id}.destroyed.json"
+        destroyed = Destroyed(f"{DAY}/{made.id}.destroyed.json", "a year")
+        assert await vault.destroy(recording, "a year", NOON) == destroyed
         assert await vault.fate(recording) is Fate.DESTROYED
         assert await vault.files(NOON, NOON) == []
         with pytest.raises(Unsealable, match="destroyed"):
@@ -93,10 +95,14 @@ async def test_a_disk_that_is_not_mounted_has_lost_nothing(house: House) -> None
         listed = await vault.files(NOON, NOON)
         mounted = house.root / DAY
         mounted.rename(house.folder / "unmounted")
-        with pytest.raises(
-            Unsealable, match=f"the folder {DAY} is not there, and was signed here. Remedy: is .* mounted"
-        ):
+        said = f"{DAY}/chain.jsonl is not there, and was signed here. Remedy: is .* mounted"
+        with pytest.raises(Unsealable, match=said):
             await vault.files(NOON, NOON)
+        mounted.mkdir()  # and a call has come since
+        (mounted / "112-9.0.raw").write_bytes(two_tones(0.2))
+        with pytest.raises(Unsealable, match=said):
+            await vault.files(NOON, NOON)
+        shutil.rmtree(mounted)
         assert await vault.files(NOON - timedelta(days=1), NOON + timedelta(days=1), are_seen=True) == []
         (house.folder / "unmounted").rename(mounted)
         assert await vault.files(NOON, NOON) == listed
