@@ -8,7 +8,8 @@ FROM debian:forky-slim
 # Debian's testing suite carries Asterisk 22. Its Release file can be past its date; its signature is checked all the same.
 RUN apt-get -o Acquire::Check-Valid-Until=false update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        asterisk asterisk-core-sounds-en-gsm ca-certificates espeak-ng ffmpeg postgresql-client python3-venv tzdata \
+        asterisk asterisk-core-sounds-en-gsm ca-certificates espeak-ng ffmpeg postgresql-client python3-venv sip-tester \
+        tzdata \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --system --uid 10112 --user-group --home-dir /var/lib/gateway112 --shell /usr/sbin/nologin gateway112 \
@@ -39,11 +40,8 @@ USER gateway112
 VOLUME ["/var/lib/gateway112/var", "/var/lib/gateway112/recordings"]
 STOPSIGNAL SIGTERM
 
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["/srv/gateway112/.venv/bin/python", "-c", "import os, ssl, urllib.request as web; \
-        scheme = 'https' if os.environ.get('GATEWAY112_API_TLS_CERTIFICATE') else 'http'; \
-        web.urlopen(scheme + '://127.0.0.1:' + os.environ.get('GATEWAY112_API_PORT', '8112') + '/v1/health', timeout=4, \
-            context=ssl._create_unverified_context())"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s \
+    CMD ["/srv/gateway112/.venv/bin/python", "-m", "gateway.doctor.alive"]
 
 ENTRYPOINT ["gateway112"]
 CMD ["serve"]

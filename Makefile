@@ -29,7 +29,7 @@ check: venv ## look at the code: format, lint, types, layers, shell scripts
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck --external-sources setup/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck --external-sources setup/*.sh setup/systemd/*.sh .ci/run; \
 	else echo "shellcheck is not installed: shell scripts not checked"; fi
 
 .PHONY: bench

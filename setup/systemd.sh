@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The centre as two services of systemd, from this clone: Asterisk, and the gateway. As root, on a machine that
-# `make setup` has made ready. Run again it changes nothing but the units.
-# Counterpart: setup/systemd/*.service, which are written for a clone in /srv/gateway112.
+# `make setup` has made ready. Run again, as by a newer clone, it changes nothing but the units and the command.
+# Counterpart: setup/systemd/, whose files are written for a clone in /srv/gateway112.
 #
-#   setup/systemd.sh           user, folders, settings and units; starts nothing
-#   setup/systemd.sh FOLDER    only writes the units there, for whoever wants to look at them
+#   setup/systemd.sh           user, folders, settings, units and the command gateway112; starts nothing
+#   setup/systemd.sh FOLDER    only writes units and command there, for whoever wants to look at them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . setup/say.sh
@@ -13,12 +13,19 @@ umask 022 # the services' user has to come to its settings, whatever root keeps 
 USER_NAME=gateway112
 HOME_DIR=/var/lib/gateway112
 SETTINGS=/etc/gateway112/gateway.toml
+COMMANDS=/usr/local/bin
 
-write_units() {
+write_units() { # write_units FOLDER
     local unit
     for unit in setup/systemd/*.service; do
         sed "s|/srv/gateway112/|$PWD/|g" "$unit" >"$1/${unit##*/}"
     done
+}
+
+write_command() { # write_command FOLDER
+    sed "s|/srv/gateway112/|$PWD/|g" setup/systemd/gateway112.sh >"$1/.gateway112"
+    chmod 0755 "$1/.gateway112"
+    mv "$1/.gateway112" "$1/gateway112" # in one step: cron may be about to run it
 }
 
 write_settings() {
@@ -34,6 +41,7 @@ write_settings() {
 if [ -n "${1:-}" ]; then
     mkdir -p "$1"
     write_units "$1"
+    write_command "$1"
     exit
 fi
 
@@ -49,5 +57,7 @@ setup/runs-as.sh "$USER_NAME"
 install -d -o "$USER_NAME" -g "$USER_NAME" -m 0750 "$HOME_DIR"
 write_settings
 write_units /etc/systemd/system
+mkdir -p "$COMMANDS"
+write_command "$COMMANDS"
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 say "Settings: $SETTINGS. Then: systemctl enable --now gateway112-asterisk gateway112"

@@ -56,6 +56,14 @@ def test_neither_service_is_stopped_or_started_with_the_other(units: Path) -> No
         assert str(PROJECT) in text
 
 
+def test_the_command_is_the_one_of_the_clone_that_the_services_run(units: Path) -> None:
+    command = units / "gateway112"
+    assert os.access(command, os.X_OK)
+    assert f'\nexec {PROJECT}/.venv/bin/gateway112 "$@"\n' in command.read_text()
+    for name in UNITS:
+        assert f"\nExecStart={PROJECT}/.venv/bin/gateway112 " in (units / name).read_text()
+
+
 @pytest.fixture
 def clone() -> Iterator[Path]:
     """A clone that everybody may enter, whose Python lies in a home folder."""

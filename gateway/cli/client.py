@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import aiohttp
 
+from gateway.remedies import GATEWAY_LOG, START_GATEWAY
 from gateway.settings import TOKEN_VARIABLE, Settings
 
 CONNECT_S, ANSWER_S = 5.0, 120.0
@@ -31,7 +32,7 @@ _REMEDIES: Mapping[int, str] = {
     412: "run the command again: it reads what is there now",
     422: "correct what is named below",
     429: "try again in a moment",
-    500: "read var/gateway.log, and please report it",
+    500: f"read {GATEWAY_LOG}, and please report it",
     502: "`gateway112 doctor` says what Asterisk lacks",
     503: "try again in a moment; `gateway112 doctor` says what is down",
 }
@@ -90,8 +91,8 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise Failed(
-            f"The admin's token {file} cannot be read: {error.strerror}. Remedy: start the gateway once, which makes "
-            f"it (`gateway112 serve`), and run this as the same user; or put a token into {TOKEN_VARIABLE}."
+            f"The admin's token {file} cannot be read: {error.strerror}. Remedy: {START_GATEWAY}; "
+            f"it makes it. Then run this as the same user; or put a token into {TOKEN_VARIABLE}."
         ) from None
 
 
@@ -231,8 +232,8 @@ class Api:
 
     def _silent(self, error: OSError) -> str:
         return (
-            f"{self._url} does not answer: {_reason(error)}. Remedy: start the gateway with "
-            "`gateway112 serve` (or all of the centre with `make run`), or name another one with --api."
+            f"{self._url} does not answer: {_reason(error)}. Remedy: {START_GATEWAY}, "
+            "or all of the centre with `make run`; or name another one with --api."
         )
 
     def _untrusted(self, error: aiohttp.ClientConnectorCertificateError) -> str:

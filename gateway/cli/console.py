@@ -9,6 +9,7 @@ from argparse import Namespace
 
 from gateway.asterisk import installation
 from gateway.cli.command import Commands, act_here, failed
+from gateway.remedies import START_ASTERISK
 from gateway.settings import Settings
 
 
@@ -26,8 +27,8 @@ def open_console(settings: Settings, chosen: Namespace) -> int:
         return failed(
             chosen,
             FileNotFoundError(
-                f"no Asterisk was ever started here ({etc} is empty, or not for this user). Remedy: `gateway112 "
-                f"asterisk` starts it; see that GATEWAY112_CONFIG names the settings of the centre, and run this as "
+                f"no Asterisk was ever started here ({etc} is empty, or not for this user). Remedy: "
+                f"{START_ASTERISK}; see that GATEWAY112_CONFIG names the settings of the centre, and run this as "
                 f"its user."
             ),
         )

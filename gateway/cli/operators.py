@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
     )
     for name, serve, example in (
         ("retire", retire_operator, "operator retire 1001"),
-        ("pause", pause, "operator pause 1001 break"),
+        ("pause", pause, "operator pause 1001 Istirahat"),
         ("resume", resume, "operator resume 1001"),
         ("login", log_in, "operator login 1001"),
         ("logout", log_out, "operator logout 1001"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from gateway import certificates, owner
 from gateway.asterisk import installation, music, priority, site
 from gateway.doctor.finding import Finding, Level, ok, warning, wrong
+from gateway.remedies import START_ASTERISK
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
@@ -132,7 +133,7 @@ def _asterisk() -> Finding:
 
 def _configuration(settings: Settings) -> Finding:
     subject, etc = "configuration", settings.asterisk_dir / "etc"
-    remedy = "`gateway112 asterisk` writes it anew when it starts"
+    remedy = f"{START_ASTERISK}; it writes it anew"
     wanted = [
         "asterisk.conf",
         "pjsip_wizard.conf",
@@ -228,7 +229,7 @@ def _door(settings: Settings) -> Iterator[Finding]:
 def _recordings(settings: Settings) -> Finding:
     folder = settings.paths.recordings
     if not folder.is_dir():
-        return wrong("recordings", f"{folder} is not there", "`gateway112 asterisk` makes it when it starts")
+        return wrong("recordings", f"{folder} is not there", f"{START_ASTERISK}; it makes it")
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "recordings", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}"
@@ -285,7 +286,7 @@ def _admin_token(settings: Settings) -> Finding:
     """The admin's own token is for ever, since whoever mends a centre must get in: so its age is told."""
     subject, file = "admin's token", settings.paths.var / "admin-token"
     if not file.exists():
-        return ok(subject, "none yet: `gateway112 serve` makes it when it starts")
+        return ok(subject, "none yet: the gateway makes it when it starts")
     if not os.access(file, os.R_OK):
         remedy = f"run the gateway as its owner, or give it to this user: chown {os.getuid()} {file}"
         return wrong(subject, f"{file} cannot be read", remedy)
@@ -303,7 +304,7 @@ def _journal(settings: Settings) -> Finding:
     """Whether the journal can be written and goes with the calls: where a call was recorded, it must have grown."""
     folder, file = settings.journal_dir, settings.journal_dir / "journal.csv"
     if not folder.is_dir():
-        return wrong("journal", f"its folder {folder} is not there", "`gateway112 asterisk` makes it when it starts")
+        return wrong("journal", f"its folder {folder} is not there", f"{START_ASTERISK}; it makes it")
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong("journal", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}")
     newest_call = _newest(settings.paths.recordings)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gateway.asterisk import site
 from gateway.doctor.finding import Finding, ok, warning, wrong
 from gateway.doctor.hotline import Hotline, HotlineDead, Refused
+from gateway.remedies import START_ASTERISK
 from gateway.settings import PROJECT, Settings
 
 ANSWER_S = 3.0
@@ -29,7 +30,7 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             MANAGER,
             f"its password {secret_file} cannot be read: {error.strerror}",
-            "start Asterisk once: `gateway112 asterisk` makes it, as the user that the gateway runs as",
+            f"{START_ASTERISK}; it makes it, as the user that the gateway runs as",
         )
         return
     try:
@@ -43,7 +44,7 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             MANAGER,
             str(error),
-            f"start Asterisk (`gateway112 asterisk`); if it runs, compare ami.port "
+            f"{START_ASTERISK}; if it runs, compare ami.port "
             f"({ami.port}) with `gateway112 console manager show settings`, and read var/asterisk/log/messages",
         )
 

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from gateway.api.tls import client_context
 from gateway.doctor.finding import Finding, ok, warning, wrong
+from gateway.remedies import START_ASTERISK, START_GATEWAY
 from gateway.settings import ApiSettings, Settings, SettingsError
 from gateway.store import usable
 
@@ -33,7 +34,7 @@ def look_at_sip(settings: Settings) -> Iterator[Finding]:
         said = _options(settings)
     except OSError as error:
         if _is_free(sip.host, sip.port):
-            yield wrong(SIP, f"nothing listens at {where} (UDP)", "start Asterisk: `gateway112 asterisk`")
+            yield wrong(SIP, f"nothing listens at {where} (UDP)", START_ASTERISK)
         else:
             yield wrong(
                 SIP,
@@ -114,14 +115,14 @@ def look_at_gateway(settings: Settings) -> Iterator[Finding]:
 def _sqlite(settings: Settings) -> Finding:
     file = usable.file_of(settings)
     if not file.exists():
-        return warning(DATABASE, f"{file} is not there yet", "start the gateway once: `gateway112 serve` makes it")
+        return warning(DATABASE, f"{file} is not there yet", f"{START_GATEWAY}; it makes it")
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=ANSWER_S)) as database:
             tables = database.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]
     except sqlite3.Error as error:
         return wrong(DATABASE, f"{file} cannot be read: {error}", "see which program holds it, and look at its disk")
     if not tables:
-        return warning(DATABASE, f"{file} is empty", "start the gateway once: `gateway112 serve` fills it")
+        return warning(DATABASE, f"{file} is empty", f"{START_GATEWAY}; it fills it")
     return ok(DATABASE, f"SQLite, {tables} tables, {file.stat().st_size / 1e3:.0f} kB")
 
 
@@ -151,7 +152,9 @@ async def _postgresql_version(url: str) -> str:
         await connection.close()
 
 
-def _line(api: ApiSettings) -> http.client.HTTPConnection:
+def line_to(api: ApiSettings) -> http.client.HTTPConnection:
+    """A connection to the API, which is made with the first request. Raises SettingsError where its certificate cannot
+    be used."""
     tls = client_context(api)
     if isinstance(tls, bool):
         return http.client.HTTPConnection(api.host, api.port, timeout=ANSWER_S)
@@ -162,7 +165,7 @@ def _api(settings: Settings) -> Finding:
     api = settings.api
     where = f"{settings.api_url}/v1/health"
     try:
-        line = _line(api)
+        line = line_to(api)
     except SettingsError as error:
         fault, _, remedy = str(error).partition(" Remedy: ")
         return wrong(API, fault.rstrip("."), remedy.rstrip("."))
@@ -177,7 +180,7 @@ def _api(settings: Settings) -> Finding:
         return wrong(
             API,
             f"{where} does not answer: {error.strerror or error}",
-            "start the gateway: `gateway112 serve`. 112 is answered without it, but nothing is stored or told",
+            f"{START_GATEWAY}. 112 is answered without it, but nothing is stored or told",
         )
     except (http.client.HTTPException, ValueError, KeyError, TypeError):
         return wrong(API, f"another program answers at {where}", "end it, or set api.port to a free one")

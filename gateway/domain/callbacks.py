@@ -64,7 +64,8 @@ class Why(StrEnum):
     HEARD = "heard"
     """A person spoke with the caller: the last try."""
     HEARD_ELSEWHERE = "heard_elsewhere"
-    """A person spoke with whoever called with that number, over another carrier's line: it may be forged."""
+    """A person spoke with whoever called with that number, and it may be another one: over another carrier's line, as
+    with a forged number, or since before the last try, as where it is many people's."""
 
 
 @dataclass(frozen=True, slots=True)

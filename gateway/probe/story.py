@@ -15,6 +15,7 @@ import aiohttp
 from gateway.api.tls import client_context
 from gateway.probe import PHONE, QUEUE
 from gateway.probe.report import StepFailed
+from gateway.remedies import GATEWAY_LOG, START_GATEWAY
 from gateway.settings import Settings
 
 Json = Mapping[str, Any]
@@ -36,7 +37,7 @@ EVENTS_IN_ORDER = (
 
 TIMES_IN_ORDER = ("arrived_at", "greeted_at", "queued_at", "answered_at", "ended_at")
 
-_GATEWAY_LOG = "see the gateway's log (var/gateway.log) and `gateway112 doctor`"
+_GATEWAY_LOG = f"see {GATEWAY_LOG} and `gateway112 doctor`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StepFailed(
                 f"the API at {self._url} does not answer: {error or 'no answer in time'}",
-                "start the gateway (`gateway112 serve`), or mend api.port",
+                f"{START_GATEWAY}; or mend api.port",
             ) from None
 
 

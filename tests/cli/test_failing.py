@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.remedies import START_GATEWAY
 from tests.api.house import House
 from tests.cli.typed import Typed, settle
 from tests.sip import free_port
@@ -24,8 +25,8 @@ async def test_an_api_that_is_away_is_told_with_how_to_start_it(
 
     assert (said.status, said.out) == (1, "")
     assert said.err.startswith(
-        f"gateway112 operator list: http://127.0.0.1:{port} does not answer: Connection refused. Remedy: start the "
-        "gateway with `gateway112 serve`"
+        f"gateway112 operator list: http://127.0.0.1:{port} does not answer: Connection refused. Remedy: "
+        f"{START_GATEWAY}"
     )
 
 

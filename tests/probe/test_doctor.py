@@ -17,7 +17,7 @@ from rich.console import Console
 
 from gateway import doctor
 from gateway.asterisk import priority, site
-from gateway.doctor import machine, manager
+from gateway.doctor import alive, machine, manager
 from gateway.doctor.finding import Finding, Level
 from gateway.doctor.hotline import Hotline, HotlineDead
 from gateway.domain.evidence import Verification
@@ -384,6 +384,12 @@ def test_modules_conf_is_read_as_required_and_merely_loaded() -> None:
 
 
 # ---------------------------------------------------------------- a whole centre
+
+
+@pytest.mark.asterisk
+async def test_who_asks_only_whether_it_lives_is_told(centre: RealCentre, nowhere: Settings) -> None:
+    assert await asyncio.to_thread(alive.is_alive, centre.settings)
+    assert not alive.is_alive(nowhere)
 
 
 @pytest.mark.asterisk

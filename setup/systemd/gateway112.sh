@@ -1,0 +1,11 @@
+#!/bin/sh
+# `gateway112` on a machine where the centre is services of systemd: with their settings and as their user, whoever of
+# the two that may calls it, root or that user itself. setup/systemd.sh puts it into /usr/local/bin.
+set -eu
+if [ "$(id -u)" = 0 ]; then
+    exec /usr/sbin/runuser -u gateway112 -- env HOME=/var/lib/gateway112 "$0" "$@"
+fi
+GATEWAY112_CONFIG=${GATEWAY112_CONFIG:-/etc/gateway112/gateway.toml}
+export GATEWAY112_CONFIG
+[ -x . ] || cd / # root's own folder, say
+exec /srv/gateway112/.venv/bin/gateway112 "$@"
