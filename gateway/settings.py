@@ -43,7 +43,7 @@ _WORDS = {
     r"^[a-z0-9-]{1,40}$": "must be a region's name, such as us-east-1 (where the server has none: as it is)",
 }
 """What the patterns mean, for people."""
-_UNSHOWN = {("vault",), ("vault", "secret")}
+_UNSHOWN = {("vault",), ("vault", "secret"), ("database",), ("database", "url")}
 """What is wrong there is told without showing it."""
 
 
@@ -210,7 +210,7 @@ class DatabaseSettings(_Section):
     @classmethod
     def _known_kind(cls, value: str) -> str:
         if value != "sqlite" and not value.startswith("postgresql://"):
-            raise ValueError('must be "sqlite" or begin with "postgresql://"')
+            raise ValueError('must be "sqlite" or begin with "postgresql://" (and not "postgres://")')
         return value
 
 

@@ -262,6 +262,13 @@ def test_a_buckets_secret_comes_from_the_environment_and_is_shown_nowhere(tmp_pa
     assert "hush" not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
+def test_a_databases_password_is_not_told_where_its_url_is_written_otherwise(tmp_path: Path) -> None:
+    """The services' log would have it every three seconds."""
+    with pytest.raises(SettingsError, match=r"database\.url") as refusal:
+        load(written(tmp_path, '[database]\nurl = "postgres://gateway112:711411@127.0.0.1/gateway112"\n'), {})
+    assert "711411" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("wrong", ["secret = 711411", 'secret = "711411"\nbucket = "s3://sound"', "secret = [711411]"])
 def test_a_secret_is_not_told_where_something_is_wrong_with_it(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(SettingsError) as refusal:

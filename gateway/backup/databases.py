@@ -134,10 +134,11 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     """Where PostgreSQL's programs find the database. The password is in no list of processes."""
     url = make_url(settings.database.url)
     host = url.host or url.query.get("host") or ""
+    port = url.query.get("port") or ""
     sslmode = url.query.get("sslmode") or url.query.get("ssl") or ""
     values = {
         "PGHOST": host if isinstance(host, str) else ",".join(host),
-        "PGPORT": str(url.port or ""),
+        "PGPORT": str(url.port or "") or (port if isinstance(port, str) else ",".join(port)),
         "PGUSER": url.username or "",
         "PGPASSWORD": url.password or "",
         "PGDATABASE": url.database or "",

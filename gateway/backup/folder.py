@@ -34,6 +34,8 @@ FORMAT = "gateway112-backup-1"
 MANIFEST, SUMS, BOX = "manifest.json", "SHA256SUMS", "secrets.box"
 DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 JOURNAL, RECORDINGS, VAR, DIALPLAN = "journal", "recordings", "var", "dialplan"
+SETTINGS_NAME = "gateway.toml.restored"
+"""What a restore calls the settings of the backup: in paths.var, for a person to compare with those of now."""
 PIECE_BYTES = 1 << 20
 PRIVATE = 0o600
 """Callers' numbers and sound are in it: for this user alone."""
@@ -224,9 +226,13 @@ def is_safe(name: str) -> bool:
 
 def inside(name: str) -> str:
     """The name of a file in the box, where it leads nowhere else. Raises BackupFailed."""
-    if not _INSIDE.fullmatch(name) or ".." in PurePosixPath(name).parts:
+    if not is_inside(name):
         raise BackupFailed(f"{name!r} is no name of a file of a backup's box")
     return name
+
+
+def is_inside(name: str) -> bool:
+    return bool(_INSIDE.fullmatch(name)) and ".." not in PurePosixPath(name).parts
 
 
 def sums_without_the_box(sums: bytes) -> str:

@@ -20,12 +20,14 @@ from gateway.backup.folder import (
     DATABASES,
     DIALPLAN,
     JOURNAL,
+    SETTINGS_NAME,
     VAR,
     BackupFailed,
     Manifest,
     Tell,
     Unread,
     Writing,
+    is_inside,
     is_safe,
     open_file,
     reading,
@@ -35,6 +37,7 @@ from gateway.backup.sound import Found, copy_sound
 from gateway.charge import FILE as CHARGE
 from gateway.settings import PROJECT, Settings
 from gateway.vault import looks
+from gateway.vault.heads import Heads
 from gateway.vault.keys import public_pems
 
 LOOKS = 5
@@ -83,7 +86,8 @@ def make(
         if has_sound:
             pems = public_pems(settings.vault_dir)
             bucket = bool(settings.vault.bucket) or (settings.vault_dir / "bucket-in-use.json").exists()
-            found = copy_sound(settings.paths.recordings, pems, writing, tell, has_bucket=bucket)
+            signed = Heads(settings.vault_dir).days()
+            found = copy_sound(settings.paths.recordings, pems, signed, writing, tell, has_bucket=bucket)
 
         def page(files: int, size_bytes: int, sums: str) -> Manifest:
             return Manifest(
@@ -104,7 +108,9 @@ def make(
         if passphrase is not None:
             # the last of all: it proves the rest, and has each key that the sound was encrypted with
             proof = page(writing.files, writing.bytes, sums_without_the_box(writing.sums()))
-            writing.write(secrets_box.sealed(_secrets(settings, settings_file), proof.text(), passphrase), BOX)
+            secrets, left_out = _secrets(settings, settings_file)
+            writing.write(secrets_box.sealed(secrets, proof.text(), passphrase), BOX)
+            unread += left_out
         folder = writing.finish(page)
     except OSError as error:
         writing.drop()
@@ -213,15 +219,16 @@ def _plain_state(settings: Settings, writing: Writing) -> None:
             writing.copy(path, name)
 
 
-def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, bytes]:
+def _secrets(settings: Settings, settings_file: Path | None) -> tuple[Mapping[str, bytes], list[str]]:
     """What opens something: by its name relative to paths.var, and the settings, which may hold passwords. And the
-    public keys once more: what says which signatures hold is believed only from behind the passphrase."""
+    public keys once more: what says which signatures hold is believed only from behind the passphrase. And what is left
+    out, in words: a restore takes no name that could lead elsewhere."""
     var = settings.paths.var
     database = databases.sqlite_file(settings).name if databases.kind_of(settings) == "sqlite" else None
     paths = [
         path
         for path in var.glob("[!.]*")
-        if path.is_file() and _is_private(path) and path.name != CHARGE
+        if path.is_file() and _is_private(path) and path.name not in (CHARGE, SETTINGS_NAME)
         if database is None or not path.name.startswith(database)
     ]
     paths += [
@@ -230,10 +237,17 @@ def _secrets(settings: Settings, settings_file: Path | None) -> Mapping[str, byt
         if path.name.endswith(PUBLIC) or not is_safe(f"{VAR}/{path.relative_to(var)}")
     ]
     paths += [path for path in (settings.asterisk_dir / "ami-secret",) if path.is_file()]
-    found = {str(path.relative_to(var)): path.read_bytes() for path in sorted(paths)}
+    found: dict[str, bytes] = {}
+    left_out: list[str] = []
+    for path in sorted(paths):
+        name = str(path.relative_to(var))
+        if is_inside(name):
+            found[name] = path.read_bytes()
+        else:
+            left_out.append(f"{VAR}/{name}: no restore takes a file of that name, and it is left out")
     if settings_file is not None and settings_file.exists():
         found["gateway.toml"] = settings_file.read_bytes()
-    return found
+    return found, left_out
 
 
 def _of_vault(settings: Settings) -> Iterator[Path]:

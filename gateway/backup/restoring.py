@@ -26,6 +26,7 @@ from gateway.backup.folder import (
     PIECE_BYTES,
     PRIVATE,
     RECORDINGS,
+    SETTINGS_NAME,
     SUMS,
     VAR,
     BackupFailed,
@@ -46,9 +47,9 @@ from gateway.store.migrations import refuse
 from gateway.vault.folders import FOR_US, days, fsync_folder
 
 MARK = "restore-unfinished"
-SETTINGS_NAME = "gateway.toml.restored"
 WORDS_NAME = "dialplan.restored"
 """What prompts and music were made of: a person compares it with the clone's, which is of another version perhaps."""
+SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 DUMP = "restored.dump"
 """In paths.var, while the database is restored from it."""
 FOLDER = 0o750
@@ -151,8 +152,10 @@ def _refuse_full(settings: Settings) -> None:
     if databases.kind_of(settings) == "postgresql":
         if asyncio.run(databases.holds_tables(settings)):
             found.append("the database")
-    elif databases.sqlite_file(settings).exists():
-        found.append(str(databases.sqlite_file(settings)))
+    else:
+        # what lies beside a database is played over whatever has its name
+        own_files = (Path(f"{databases.sqlite_file(settings)}{ending}") for ending in SQLITE_FILES)
+        found += [str(path) for path in own_files if path.exists()]
     found += [str(path) for path in settings.journal_dir.glob("journal*")][:1]
     found += [str(settings.paths.recordings / str(day).replace("-", "/")) for day in days(settings.paths.recordings)][
         :1
@@ -243,6 +246,8 @@ def _put(settings: Settings, source: Path, names: dict[str, str], secrets: dict[
             mode = FOR_US if top == RECORDINGS else PRIVATE
             _copy(source / name, homes[top] / PurePosixPath(rest), digest, mode, tell)
     for name, data in secrets.items():
+        if name == SETTINGS_NAME:
+            continue  # of a restore before that backup was made
         path = var / (SETTINGS_NAME if name == "gateway.toml" else name)
         _make(path.parent)
         write_pieces(path, iter([data]), lambda _: None)

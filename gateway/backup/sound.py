@@ -8,9 +8,11 @@ there before its line was. What is sealed later is in the backup as raw sound, a
 import hashlib
 import itertools
 import json
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from gateway.backup.folder import RECORDINGS, Tell, Unread, Writing, is_safe
@@ -58,9 +60,17 @@ class _Chain:
     is_signed: bool = True
 
 
-def copy_sound(root: Path, public_pems: list[bytes], writing: Writing, tell: Tell, *, has_bucket: bool) -> Found:
-    """Copies all days. May raise OSError."""
+def copy_sound(
+    root: Path, public_pems: list[bytes], signed: Collection[date], writing: Writing, tell: Tell, *, has_bucket: bool
+) -> Found:
+    """Copies all days. `signed` are those of which something was signed here: one that is not there is a problem, and
+    more often than not a disk that is not mounted. May raise OSError."""
     found = Found()
+    gone = sorted(day for day in signed if not os.path.lexists(root / folder_of(day) / CHAIN))
+    if gone:
+        more = f", and {len(gone) - 1} more days are not" if len(gone) > 1 else ""
+        said = "it was signed here, and is not there"
+        found.problems.append(f"{folder_of(gone[0])}/{CHAIN}: {said}{more}: is the recordings' disk mounted?")
     # the newest first: the first line of a day names a line of the day before, which then is surely there
     for day in sorted(days(root), reverse=True):
         _Day(root, folder_of(day), public_pems, writing, tell, found, has_bucket=has_bucket).copy()

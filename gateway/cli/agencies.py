@@ -26,7 +26,7 @@ def add_to(commands: Commands) -> None:
         metavar="PHONE",
         help="its duty phones, rung in this order: a phone of the centre's own, or NUMBER@TRUNK",
     )
-    put.add_argument("--ring-s", type=int, default=20, metavar="S", help="how long each rings (default: 20)")
+    put.add_argument("--ring-s", type=int, metavar="S", help="how long each rings (20 s, where nothing was said yet)")
     retire = command(own, "retire", retire_agency, example="agency retire fire")
     retire.add_argument("service", choices=KEYS, help="what it is called for")
 
@@ -54,7 +54,9 @@ async def list_agencies(desk: Desk, _: Namespace) -> Reply:
 
 async def set_agency(desk: Desk, arguments: Namespace) -> Reply:
     """Makes a service's agency, or changes the one that is there: its name and all of its duty phones."""
-    body: Json = {"name": arguments.name, "phones": arguments.phones, "ring_s": arguments.ring_s}
+    body: Json = {"name": arguments.name, "phones": arguments.phones}
+    if arguments.ring_s is not None:
+        body["ring_s"] = arguments.ring_s
     there = await _of(desk, arguments.service)
     if there is None:
         told = await desk.api.ask("POST", "/v1/agencies", body={**body, "service": arguments.service})
@@ -63,6 +65,7 @@ async def set_agency(desk: Desk, arguments: Namespace) -> Reply:
     rows: list[tuple[str, tables.Cell]] = [
         ("key of the menu", KEYS[told["service"]]),
         ("duty phones", ", ".join(_written(phone) for phone in told["phones"])),
+        ("each rings", f"{told['ring_s']} s"),
         ("in Asterisk", tables.held(told)),
     ]
     return Reply(told, tables.facts(f"{told['name']} is the agency for {told['service']}.", rows))

@@ -20,7 +20,11 @@ from gateway.settings import Settings, SettingsError
 
 LOCK_LIMIT_S = 2.0
 
-DAMAGED = "put it aside with the files beside it (-wal, -shm), and restore a backup: `gateway112 restore`"
+DAMAGED = (
+    "stop the gateway, put it aside with the files beside it (-wal, -shm), and copy database.sqlite of the newest "
+    "backup to its place, for this user alone; all else stays as it is, and the journal tells the rest "
+    "(docs/operations.md, where only the database was lost)"
+)
 AS_URL = "write postgresql://USER:PASSWORD@HOST:PORT/NAME, in the password %40 for an @, %3A for a : and %25 for a %"
 _BESIDE = ("", "-wal", "-shm")
 

@@ -28,6 +28,7 @@ from gateway.store.migrations import SchemaTooNew
 from tests.backup.conftest import PASSPHRASE, RECORD, Own
 from tests.vault.sound import House, tones
 
+NOT_THERE = "2026/11/26/chain.jsonl: it was signed here, and is not there: is the recordings' disk mounted?"
 ON_FILES = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -78,6 +79,35 @@ def test_the_restored_centre_has_the_same_calls_the_same_sound_and_the_same_keys
     assert {**files(fresh.folder), "var/charge": b""} == {**before, "var/charge": b""}
     with pytest.raises(BackupFailed, match="is there already"):
         centre.backup(made.folder)
+
+
+def test_a_centre_that_was_restored_is_backed_up_and_restored_again(centre: Own, fresh: Own, tmp_path: Path) -> None:
+    """Nobody removed the settings that the restore had put there to be compared."""
+    kept, odd = centre.settings.paths.var / "gateway.toml.restored", centre.settings.vault_dir / "ring.json (salinan)"
+    for path in (kept, odd):
+        path.write_text("of before")
+        path.chmod(0o600)
+    made = centre.backup(tmp_path / "backup")
+    said = "var/vault/ring.json (salinan): no restore takes a file of that name, and it is left out"
+    assert made.problems == (said,)
+    fresh.restore(made.folder)
+    assert (fresh.settings.paths.var / "gateway.toml.restored").read_bytes() == centre.file.read_bytes()
+
+
+def test_a_disk_that_is_not_mounted_makes_no_whole_backup(centre: Own, tmp_path: Path) -> None:
+    recordings = centre.settings.paths.recordings
+    recordings.rename(recordings.with_name("unmounted"))
+    made = centre.backup(tmp_path / "backup")
+    assert made.problems == (NOT_THERE,)
+
+
+@ON_FILES
+def test_nothing_is_restored_beside_what_sqlite_would_play_over_it(fresh: Own, one_backup: Path) -> None:
+    left = Path(f"{fresh.settings.paths.var / 'gateway112.db'}-wal")
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"of the old database")
+    with pytest.raises(BackupFailed, match=rf"something already: {left}\. "):
+        fresh.restore(one_backup)
 
 
 def test_a_backup_is_private_and_sha256sum_alone_checks_it(template: Own, one_backup: Path) -> None:
@@ -282,7 +312,7 @@ def test_what_stands_in_no_chain_any_more_is_in_the_backup(
     for name in gone:
         (day / name).unlink()
     made = centre.backup(tmp_path / "backup")
-    assert made.problems == (said,)
+    assert made.problems == (NOT_THERE, said)
     fresh.restore(made.folder)
     assert files(fresh.settings.paths.recordings) == files(centre.settings.paths.recordings)
 

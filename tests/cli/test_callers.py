@@ -77,6 +77,8 @@ async def test_an_agency_is_made_changed_and_taken_off_the_menu(house: House, ty
     made = await typed.good("agency set fire", "Damkar", "1201", "0318921111@telkomsel")
     changed = await typed.good("agency set fire", "Damkar Sidoarjo", "1201", "--ring-s", "30")
     listed = await typed.good("agency list")
+    await typed.good("agency set fire", "Damkar Sidoarjo", "0318921111@telkomsel")
+    assert (await typed.good("agency list")).row("1")[-2:] == ["30", "yes"], "what is not named stays"
     retired = await typed.good("agency retire fire")
 
     assert made.row("duty phones") == ["duty", "phones", "1201,", "0318921111@telkomsel"]

@@ -48,8 +48,8 @@ def test_a_database_that_is_there_or_not_yet_there_can_be_used(settings: Setting
 def test_a_file_that_is_no_database_is_told_with_the_backup_as_its_remedy(settings: Settings) -> None:
     usable.file_of(settings).write_bytes(b"\0garbage" * 1000)
     said = refused(settings)
-    assert f"{usable.file_of(settings)} cannot be read: file is not a database. Remedy: put it aside" in said
-    assert "gateway112 restore" in said
+    assert f"{usable.file_of(settings)} cannot be read: file is not a database. Remedy: stop" in said
+    assert "copy database.sqlite of the newest backup" in said, "all else is newer, and the journal tells the rest"
     usable.file_of(settings).unlink()
     usable.file_of(settings).mkdir()
     assert "is no file" in refused(settings)
