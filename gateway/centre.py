@@ -112,8 +112,8 @@ class Centre:
         self._calls: dict[str, Call] = {}
         self._sounds: dict[str, dict[str, Recording]] = {}
         """The recordings that run, by call and by their own id."""
-        self._missing: dict[str, float] = {}
         self._seen = _Seen()
+        self._missing: dict[str, float] = {}
         """The calls that Asterisk did not have at the last look, and since when, by the clock that never leaps."""
         self._last_talks: dict[str, datetime] = {}
         self._newest_arrival: datetime | None = None

@@ -275,7 +275,7 @@ class Evidence:
 
     async def check(self) -> bool:
         """Looks at the sound of what is over: is there as much as there should be, and both sides? Returns whether
-        there is more to do. Raises StoreAway, VaultAway, OSError."""
+        there is more to do. Raises StoreAway, OSError."""
         over = await self._reads.unchecked(CHECKED_AT_ONCE)
         complete = await self._complete(over)
         if not complete:
@@ -284,7 +284,7 @@ class Evidence:
         for start in range(0, len(complete), LISTENED_AT_ONCE):
             found += await self._sounds.sounds([_listened(each) for each in complete[start : start + LISTENED_AT_ONCE]])
         missing = [each for each, sound in zip(complete, found, strict=True) if sound.is_seen and sound.sound_s is None]
-        stored = {each.id for each in missing if self._is_told_late(each) and await self._is_stored(each)}
+        stored = await self._stored_before([each for each in missing if self._is_told_late(each)])
         async with self._saving.turn:
             now = self._clock()
             there = await self._store.recordings([each.id for each in complete])
@@ -307,12 +307,23 @@ class Evidence:
     def _is_told_late(self, recording: Recording) -> bool:
         return self._clock() - (recording.ended_at or recording.started_at) > TOLD_LATE
 
-    async def _is_stored(self, recording: Recording) -> bool:
-        """Whether its stored sound lies in the vault, or may. Raises VaultAway."""
-        try:
-            return await self._vault.fate(recording) in (Fate.THERE, Fate.UNSEEN)
-        except Unsealable:
-            return False
+    async def _stored_before(self, missing: Iterable[Recording]) -> set[str]:
+        """Of which the stored sound lies in the vault, by their ids. What nobody can see now `recovery.py` finds."""
+        stored: set[str] = set()
+        for each in missing:
+            if self._vault_problem() is not None:
+                break
+            try:
+                fate = await self._vault.fate(each)
+            except Unsealable:
+                continue
+            except VaultAway:
+                break
+            if fate is Fate.UNSEEN:
+                break
+            if fate is Fate.THERE:
+                stored.add(each.id)
+        return stored
 
     async def _complete(self, over: list[Recording]) -> list[Recording]:
         """Those whose file does not grow any more."""

@@ -53,6 +53,10 @@ esac
 if ! id "$USER_NAME" >/dev/null 2>&1; then
     useradd --system --user-group --home-dir "$HOME_DIR" --shell /usr/sbin/nologin "$USER_NAME"
 fi
+if grep -qs '^GATEWAY112_' /etc/gateway112/environment; then
+    fail "/etc/gateway112/environment is read no more, and sets something." \
+        "Remedy: write what it sets into $SETTINGS, and remove it."
+fi
 setup/runs-as.sh "$USER_NAME"
 install -d -o "$USER_NAME" -g "$USER_NAME" -m 0750 "$HOME_DIR"
 write_settings

@@ -8,7 +8,6 @@ there before its line was. What is sealed later is in the backup as raw sound, a
 import hashlib
 import itertools
 import json
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from gateway.vault.folders import (
     RAW_ENDINGS,
     days,
     folder_of,
+    is_gone,
     part_of,
     without_ending,
 )
@@ -66,7 +66,7 @@ def copy_sound(
     """Copies all days. `signed` are those of which something was signed here: one that is not there is a problem, and
     more often than not a disk that is not mounted. May raise OSError."""
     found = Found()
-    gone = sorted(day for day in signed if not os.path.lexists(root / folder_of(day) / CHAIN))
+    gone = sorted(day for day in signed if is_gone(root / folder_of(day) / CHAIN))
     if gone:
         more = f", and {len(gone) - 1} more days are not" if len(gone) > 1 else ""
         said = "it was signed here, and is not there"

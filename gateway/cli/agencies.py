@@ -77,7 +77,8 @@ async def retire_agency(desk: Desk, arguments: Namespace) -> Reply:
     if there is None:
         raise Failed(f"There is no agency for {arguments.service}. Remedy: see them with `gateway112 agency list`.")
     await desk.api.ask("DELETE", f"/v1/agencies/{there['id']}", seen=there["version"])
-    return Reply(None, tables.plain(f"The menu offers {arguments.service} no more."))
+    over = await desk.api.retired("/v1/agencies", [there["id"]])
+    return Reply(None, tables.plain(f"The menu offers {arguments.service} no more."), tables.still_held(over))
 
 
 def duty_phone(text: str) -> Json:

@@ -67,4 +67,5 @@ async def lift_ban(desk: Desk, arguments: Namespace) -> Reply:
         raise Failed(f"{arguments.address} is not banned. Remedy: see who is with `gateway112 ban list`.")
     for each in standing:
         await desk.api.ask("DELETE", f"/v1/bans/{each['id']}", seen=each["version"])
-    return Reply(None, tables.plain(f"{arguments.address} is banned no more."))
+    over = await desk.api.retired("/v1/bans", [each["id"] for each in standing])
+    return Reply(None, tables.plain(f"{arguments.address} is banned no more."), tables.still_held(over))

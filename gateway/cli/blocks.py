@@ -63,4 +63,5 @@ async def lift_block(desk: Desk, arguments: Namespace) -> Reply:
         raise Failed(f"{arguments.number} is not blocked. Remedy: see who is with `gateway112 block list`.")
     for each in standing:
         await desk.api.ask("DELETE", f"/v1/blocks/{each['id']}", seen=each["version"])
-    return Reply(None, tables.plain(f"{arguments.number} is blocked no more."))
+    over = await desk.api.retired("/v1/blocks", [each["id"] for each in standing], number=arguments.number)
+    return Reply(None, tables.plain(f"{arguments.number} is blocked no more."), tables.still_held(over))

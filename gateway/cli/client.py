@@ -8,7 +8,7 @@ import io
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -197,6 +197,11 @@ class Api:
             cursor = page["next"]
             if cursor is None:
                 return {"items": items, "next": None}
+
+    async def retired(self, path: str, ids: Collection[int], **query: object) -> list[Json]:
+        """Those things of the list, which are in use no more."""
+        every = await self.every(path, include_retired=True, **query)
+        return [each for each in every["items"] if each["id"] in ids]
 
     async def one(self, noun: str, **wanted: str) -> Json:
         """The thing in use that has this field: `one("operator", phone="1001")`. Raises Failed where there is none."""

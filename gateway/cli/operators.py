@@ -94,7 +94,9 @@ async def retire_operator(desk: Desk, arguments: Namespace) -> Reply:
             f"Without {operator['name']} the roster would have holes that it has not now; nothing was changed. "
             "Remedy: assign somebody else first, or say --allow-gaps, and they are an alarm."
         ) from None
-    return Reply(None, tables.plain(f"{operator['name']} is no operator any more; phone {arguments.phone} is free."))
+    said = f"{operator['name']} is no operator any more; phone {arguments.phone} is free."
+    over = await desk.api.retired("/v1/operators", [operator["id"]])
+    return Reply(None, tables.plain(said), tables.still_held(over))
 
 
 async def renew_secret(desk: Desk, arguments: Namespace) -> Reply:

@@ -105,6 +105,12 @@ def not_held(thing: dict[str, object]) -> str:
     return f"Asterisk does not hold it yet: {thing['problem'] or 'it gave no reason'}. It is tried every 30 s."
 
 
+def still_held(things: Iterable[dict[str, object]]) -> str:
+    """Of things that were retired, what Asterisk has not let go of yet, as a sentence; nothing where it has."""
+    problem = next((thing["problem"] or "it gave no reason" for thing in things if not thing["applied"]), None)
+    return f"Asterisk has not let go of it yet: {problem}. It is tried every 30 s." if problem else ""
+
+
 def lines(texts: Iterable[str]) -> Text:
     """One below the other."""
     return Text("\n").join(plain(text) for text in texts)

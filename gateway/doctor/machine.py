@@ -18,7 +18,7 @@ from pathlib import Path
 from gateway import certificates, owner
 from gateway.asterisk import installation, music, priority, site
 from gateway.doctor.finding import Finding, Level, ok, warning, wrong
-from gateway.remedies import START_ASTERISK
+from gateway.remedies import RESTART_ASTERISK
 from gateway.settings import PROJECT, Settings, SettingsError
 from gateway.vault import looks
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey
@@ -133,7 +133,7 @@ def _asterisk() -> Finding:
 
 def _configuration(settings: Settings) -> Finding:
     subject, etc = "configuration", settings.asterisk_dir / "etc"
-    remedy = f"{START_ASTERISK}; it writes it anew"
+    remedy = f"{RESTART_ASTERISK}; it writes it anew"
     wanted = [
         "asterisk.conf",
         "pjsip_wizard.conf",
@@ -229,7 +229,7 @@ def _door(settings: Settings) -> Iterator[Finding]:
 def _recordings(settings: Settings) -> Finding:
     folder = settings.paths.recordings
     if not folder.is_dir():
-        return wrong("recordings", f"{folder} is not there", f"{START_ASTERISK}; it makes it")
+        return wrong("recordings", f"{folder} is not there", f"{RESTART_ASTERISK}; it makes it")
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong(
             "recordings", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}"
@@ -304,7 +304,7 @@ def _journal(settings: Settings) -> Finding:
     """Whether the journal can be written and goes with the calls: where a call was recorded, it must have grown."""
     folder, file = settings.journal_dir, settings.journal_dir / "journal.csv"
     if not folder.is_dir():
-        return wrong("journal", f"its folder {folder} is not there", f"{START_ASTERISK}; it makes it")
+        return wrong("journal", f"its folder {folder} is not there", f"{RESTART_ASTERISK}; it makes it")
     if not os.access(folder, os.W_OK | os.X_OK):
         return wrong("journal", f"{folder} cannot be written to", f"give it to this user: chown {os.getuid()} {folder}")
     newest_call = _newest(settings.paths.recordings)

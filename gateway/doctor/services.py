@@ -152,9 +152,7 @@ async def _postgresql_version(url: str) -> str:
         await connection.close()
 
 
-def line_to(api: ApiSettings) -> http.client.HTTPConnection:
-    """A connection to the API, which is made with the first request. Raises SettingsError where its certificate cannot
-    be used."""
+def _line(api: ApiSettings) -> http.client.HTTPConnection:
     tls = client_context(api)
     if isinstance(tls, bool):
         return http.client.HTTPConnection(api.host, api.port, timeout=ANSWER_S)
@@ -165,7 +163,7 @@ def _api(settings: Settings) -> Finding:
     api = settings.api
     where = f"{settings.api_url}/v1/health"
     try:
-        line = line_to(api)
+        line = _line(api)
     except SettingsError as error:
         fault, _, remedy = str(error).partition(" Remedy: ")
         return wrong(API, fault.rstrip("."), remedy.rstrip("."))

@@ -225,12 +225,13 @@ def sealed(
         right_dbfs=right_dbfs,
         try_at=None,
     )
-    is_as_it_was = recording.tries == 0 and recording.problem != NO_FILE
-    if is_as_it_was and recording.faults == tuple(sealed_faults):
+    was_looked_at = bool(recording.sound_s) and recording.tries == 0
+    if was_looked_at and recording.faults == tuple(sealed_faults):
         return done
     faults = tuple(dict.fromkeys(each for each in (*sealed_faults, *recording.faults) if each != NO_FILE))
-    if not faults and not is_as_it_was and is_short(done, sound_s):
-        faults = (short(done, sound_s),)
+    if not faults and not was_looked_at:
+        # a level of None is digital silence
+        faults = tuple(_faults(done, Sound(sound_s, left_dbfs is not None, right_dbfs is not None)))
     problem, problem_at = _said(faults), recording.problem_at or seal.sealed_at
     return replace(done, problem=problem, problem_at=problem_at if problem else None, faults=faults)
 

@@ -48,8 +48,7 @@ class Destroyer:
         try:
             self._chains.check(place.day)
             # also where a certificate lies there: it must never be signed while the sound of which it speaks is there
-            is_sealed = recording.seal is not None and recording.state is not State.LOST
-            if not is_sealed and not place.manifest.exists():
+            if not place.manifest.exists() and (recording.seal is None or self._is_lost_for_good(recording, place)):
                 digest = None
                 self._delete_raw(place, recording, rule, at)
             else:
@@ -116,6 +115,11 @@ class Destroyer:
         self._shelf.delete(name)
         self._tell("sound deleted")
         self._finish(place, is_certified, place.part, place.waveform, place.raw)
+
+    def _is_lost_for_good(self, recording: Recording, place: Place) -> bool:
+        """Whether neither its stored sound is there nor what it was sealed with. Raises ShelfAway."""
+        names = (place.stored(is_boxed=False), place.stored(is_boxed=True))
+        return recording.state is State.LOST and not any(map(self._is_there, names))
 
     def _is_there(self, name: str) -> bool:
         """Whether that stored sound is. Raises ShelfAway where nobody can see it."""

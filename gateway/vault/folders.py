@@ -48,6 +48,17 @@ def day_of(file: str) -> date:
     raise LeavesTheVault(f"{file!r} is no file of a day's folder, such as 2026/11/26/112-1.0.raw")
 
 
+def is_gone(path: Path) -> bool:
+    """Whether nothing has that name; what nobody may look at, or the disk does not show, may be there."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def folder_of(day: date) -> str:
     """The day's folder, relative: `2026/11/26`."""
     return f"{day.year:04}/{day.month:02}/{day.day:02}"

@@ -71,7 +71,7 @@ class RawFolder:
 
     def _sizes(self, files: Sequence[str]) -> dict[str, int | None]:
         """One that cannot be looked at (a bad sector, a folder of another user's, a link that leads to itself) hides no
-        other. Raises OSError where that is all of them: then it is the disk."""
+        other. Raises OSError where that is all of several: then it is the disk."""
         found: dict[str, int | None] = {}
         hidden: OSError | None = None
         for file in files:

@@ -30,7 +30,7 @@ from gateway.vault import messages, nightly
 from gateway.vault.certificates import Certificates
 from gateway.vault.chain import CHAIN, Chains
 from gateway.vault.destruction import Destroyer
-from gateway.vault.folders import folder_of
+from gateway.vault.folders import folder_of, is_gone
 from gateway.vault.heads import Heads
 from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
 from gateway.vault.listing import clear_parts, lying_files
@@ -109,7 +109,7 @@ class Work:
         of its recordings to be lost would be thousands of untrue words. What is gone the night's look says."""
         day, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
         while day <= last:
-            if self._heads.file(day).exists() and not os.path.lexists(self._root / folder_of(day) / CHAIN):
+            if self._heads.file(day).exists() and is_gone(self._root / folder_of(day) / CHAIN):
                 raise Unsealable(
                     f"{folder_of(day)}/{CHAIN} is not there, and was signed here. Remedy: is the recordings' disk "
                     f"mounted? Else put the day back from the backup"

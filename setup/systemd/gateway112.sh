@@ -3,9 +3,8 @@
 # the two that may calls it, root or that user itself. setup/systemd.sh puts it into /usr/local/bin.
 set -eu
 if [ "$(id -u)" = 0 ]; then
-    exec /usr/sbin/runuser -u gateway112 -- env HOME=/var/lib/gateway112 "$0" "$@"
+    exec setpriv --reuid=gateway112 --regid=gateway112 --init-groups env HOME=/var/lib/gateway112 "$0" "$@"
 fi
 GATEWAY112_CONFIG=${GATEWAY112_CONFIG:-/etc/gateway112/gateway.toml}
 export GATEWAY112_CONFIG
-[ -x . ] || cd / # root's own folder, say
 exec /srv/gateway112/.venv/bin/gateway112 "$@"

@@ -123,6 +123,25 @@ async def test_a_block_that_asterisk_does_not_hold_is_a_failure_that_says_so(hou
     assert "Asterisk does not hold it yet: Database file is locked." in made.words
 
 
+async def test_what_asterisk_has_not_let_go_of_is_a_failure_that_says_so(house: House, typed: Typed) -> None:
+    """Whoever is told that a carrier is banned no more does not look again."""
+    await typed.good("block set 081299900001 pranks")
+    await typed.good("ban set 203.0.113.5 guesses")
+    await typed.good("operator add Siti 1201")
+    await typed.good("agency set fire Damkar 0318921111@telkomsel")
+    house.switchboard.is_away = True
+    for words, done in (
+        ("block lift 081299900001", "081299900001 is blocked no more."),
+        ("ban lift 203.0.113.5", "203.0.113.5 is banned no more."),
+        ("operator retire 1201", "Siti is no operator any more"),
+        ("agency retire fire", "The menu offers fire no more."),
+    ):
+        said = await typed(words)
+        assert said.status == 1
+        assert done in said.words
+        assert "Asterisk has not let go of it yet: Asterisk cannot be reached" in said.words
+
+
 async def test_a_block_of_more_than_a_day_is_refused_with_the_reason(typed: Typed) -> None:
     too_long = await typed("block set 081299900001 pranks --hours 48")
     nobody = await typed("block lift 081299900001")

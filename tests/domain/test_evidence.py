@@ -253,6 +253,14 @@ def test_what_was_wrong_with_a_sound_when_it_was_sealed_is_known_to_a_restored_d
 def test_of_sound_that_nobody_can_see_nothing_is_said() -> None:
     unseen = evidence.checked(a_recording(), Sound(None, is_seen=False), AT)
     assert (unseen.state, unseen.sound_s, unseen.problem, unseen.faults) == (State.OVER, 0.0, None, ())
+    # and where it is seen by the time that it is sealed it is judged then
+    seal = Seal(AT, "2026/11/26/112-1.0.ogg", 1000, "aa", "bb", "cc", 1)
+    done = evidence.sealed(unseen, seal, 9.0, None, -20.0)
+    assert done.faults == (
+        "9.0 s of sound where 19.0 s were expected",
+        f"nothing is heard of the caller in {unseen.talk_s:.1f} s of talk",
+    )
+    assert evidence.sealed(unseen, seal, 19.0, -20.0, -20.0).faults == ()
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,27 @@ async def test_a_call_that_is_told_again_after_a_restore_has_the_sound_that_was_
     assert [name for name, _ in await events(services)] == ["sealed"]
 
 
+@pytest.mark.parametrize("hindrance", ["is_away", "is_unseen"])
+async def test_sound_that_may_be_sealed_and_that_nobody_can_see_now_holds_no_check_up(
+    services: Services, hindrance: str
+) -> None:
+    other = "2026/08/16/112-2.0.raw"
+    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
+    services.sounds.write(FILE, 20)
+    services.sounds.write(other, 20)
+    await services.vault.seal(await row(services))
+    del services.sounds.files[FILE]
+    services.clock.at = MONDAY + timedelta(hours=1)
+    setattr(services.vault, hindrance, True)
+    await checked(services)
+    assert (await row(services, "112-2.0")).sound_s == 20.0
+    setattr(services.vault, hindrance, False)
+    await look(services)
+    await services.evidence.sealing.seal()
+    done = await row(services)
+    assert (done.state, done.problem, done.faults) == (State.SEALED, None, ())
+
+
 async def test_a_worker_that_does_not_run_is_an_alarm_though_nothing_waits(services: Services) -> None:
     services.vault.problem = "it cannot be started: no such file"
     await look(services)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ports import Unsealable
+from gateway.vault.folders import is_gone
 from gateway.vault.plain_files import open_plain, read_plain
 from gateway.vault.recordings import NoRecording
 from gateway.vault.sounds import Sounds
@@ -64,3 +65,12 @@ def test_a_link_in_the_place_of_stored_sound_is_not_read(tmp_path: Path) -> None
     stored.symlink_to(house.keys / "signing.key")
     with pytest.raises(NoRecording, match="no plain file"):
         Sounds(house.root, house.shelf, house.ring).open(made)
+
+
+def test_what_nobody_can_look_at_is_not_gone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("there")
+    (tmp_path / "loop").symlink_to("loop")
+    assert not is_gone(tmp_path / "a")
+    assert not is_gone(tmp_path / "loop/b")
+    assert is_gone(tmp_path / "none")
+    assert is_gone(tmp_path / "a/below a file")
