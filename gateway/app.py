@@ -131,7 +131,7 @@ class App:
                         house.journal.follow(stores.store.journal_positions, house.centre.record, house.centre.resume)
                     ),
                     edges.create_task(house.advisor.run()),
-                    edges.create_task(house.centre.judge_rings(lambda: house.journal.is_drained)),
+                    edges.create_task(house.centre.judge_rings(house.is_read)),
                     edges.create_task(house.keeper.run()),
                     edges.create_task(house.setback.run()),
                     edges.create_task(house.banning.run()),

@@ -131,14 +131,18 @@ class Centre:
         return self._last_talks
 
     async def resume(self) -> None:
-        """Takes up from what is stored: at start, and after the store was away."""
+        """Takes up from what is stored: at start, and after the store was away. Raises StoreAway."""
         async with self._saving.turn:
+            await self._store.try_to_write()  # what was to be stored when it went away may be stored only now
+            self._bookkeeper.forget()
             self._calls = {call.id: call for call in await self._store.open_calls()}
             self._sounds = {}
             self._remember_sounds(await self._store.running_recordings())
             self._newest_arrival = await self._store.newest_arrival()
             await self._callbacks.resume()
             self._feed.start_at(await self._store.newest_seq())
+        if any(life.has_unjudged_ring(call) for call in self._calls.values()):
+            self._ring_ended.set()
 
     async def record(self, reading: Reading) -> None:
         """Stores what the journal told, with how far it was read, and announces it.

@@ -223,7 +223,7 @@ class House:
             sounds=self.sounds,
             evidence=self.evidence,
             running_calls=lambda: self.centre.running_calls.keys(),
-            is_told=lambda: self.journal.is_drained and not self.journal.waits,
+            is_told=lambda: self.journal.is_told and self.is_read(),
             clock=_now,
         )
 
@@ -299,7 +299,7 @@ class House:
             level=self.level,
             settle=self.centre.settle,
             resume=self.centre.resume,
-            is_drained=lambda: self.journal.is_drained,
+            is_drained=self.is_read,
             watch=self.watch.tick,
             clock=_now,
         )
@@ -422,7 +422,11 @@ class House:
         self.keeper.touch()
 
     def _is_hearing(self) -> bool:
-        return self.switchboard.is_seeing and self.journal.is_drained and not self.journal.waits
+        return self.switchboard.is_seeing and self.is_read()
+
+    def is_read(self) -> bool:
+        """Whether the journal is read to its end: what it does not tell has not happened, or is on its way."""
+        return self.journal.is_drained and not self.journal.waits
 
     def _why_blind(self) -> tuple[Why, str] | None:
         if self.link.state is not LinkState.UP or not self.switchboard.is_seeing:

@@ -94,7 +94,7 @@ class Keeper:
             self._looked_at = self._clock()
             if self._level.is_behind:
                 wait_s = RETRY_S
-            if self._is_drained():
+            elif self._is_drained():
                 await self._settle()
         except SwitchboardAway as error:
             if not self._is_away:

@@ -84,6 +84,9 @@ class Store(Protocol):
     async def commit(self, change: Change) -> Committed:
         """Stores all of `change` or nothing. May raise Taken, Stale or Unknown."""
 
+    async def try_to_write(self) -> None:
+        """Returns when a change could be stored now."""
+
     async def newest_seq(self) -> int: ...
     async def open_calls(self) -> list[Call]: ...
     async def newest_arrival(self) -> datetime | None: ...

@@ -61,6 +61,8 @@ class Journal:
         self._clock = clock
         self._heads: dict[tuple[int, int], tuple[str, bytes]] = {}
         self._current: tuple[int, int] | None = None
+        self._current_key: str | None = None
+        """The key of the segment that Asterisk appends to."""
         self._scanned_at = 0.0
         self._bell = asyncio.Event()
         self._caught_up = asyncio.Condition()
@@ -202,17 +204,28 @@ class Journal:
 
     def read(self, positions: Mapping[str, Position]) -> Reading | None:
         """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
-        segments = self._segments(self._to_look_at())
+        segments = self._looked_at()
         self._see_to_room(segments)
         for segment in segments:
             if (lost := self._lost_end(segment, positions.get(segment.key))) is not None:
+                self.lag_bytes = max(1, self.lag_bytes)  # what follows is not looked at yet
                 return lost
         starts = {key: position.offset for key, position in positions.items()}
         unread = [segment for segment in segments if segment.size_bytes > starts.get(segment.key, 0)]
         self.lag_bytes = sum(segment.size_bytes - starts.get(segment.key, 0) for segment in unread)
         for segment in unread:
             start = starts.get(segment.key, 0)
-            chunk = self._whole_lines(segment, start)
+            try:
+                chunk = self._whole_lines(segment, start)
+            except OSError as error:
+                if segment.path.name == CURRENT:
+                    raise
+                # an old one on a bad sector holds up no call of now
+                self._tell_unread(segment.path, error)
+                self.lag_bytes -= segment.size_bytes - start
+                continue
+            if chunk is None:
+                return None  # what came after it is not read before it: it is found under its new name at the next look
             if chunk:
                 self._taken_bytes = len(chunk)
                 self._lasts[segment.key] = Last(start + len(chunk), chunk[-LAST_BYTES:])
@@ -255,6 +268,17 @@ class Journal:
             set_aside=(SetAside(self._clock(), "journal", reason, lost),),
             positions={segment.key: Position(start, position.tail, is_back=True)},
         )
+
+    def _looked_at(self) -> list[Segment]:
+        """The segments that are to be read. Where the one that Asterisk appends to has begun anew under the same name
+        (it was copied and truncated), the rest of what it was lies elsewhere, and comes first."""
+        segments = self._segments(self._to_look_at())
+        key = next((each.key for each in segments if each.path.name == CURRENT), None)
+        if key == self._current_key:
+            return segments
+        self._current_key = key
+        self._scanned_at = time.monotonic()
+        return self._segments(self._folder.glob("journal*"))
 
     def _to_look_at(self) -> list[Path]:
         """The whole folder after a rotation, while there is more to read, and every SCAN_EVERY_S; else one file."""
@@ -303,16 +327,17 @@ class Journal:
             self._unread.add(path.name)
             log.error("journal_segment_unreadable", extra={"file": path.name, "reason": error.strerror or str(error)})
 
-    def _whole_lines(self, segment: Segment, start: int) -> bytes:
-        """The bytes of `segment` from `start` to the end of its last whole line within reach."""
+    def _whole_lines(self, segment: Segment, start: int) -> bytes | None:
+        """The bytes of `segment` from `start` to the end of its last whole line within reach; None where it has another
+        name by now."""
         try:
             with segment.path.open("rb") as file:
                 if file.read(len(segment.begins)) != segment.begins:
-                    return b""  # another file has taken the name: it is seen at the next look
+                    return None  # another file has taken the name
                 file.seek(start)
                 chunk = file.read(CHUNK_BYTES)
         except FileNotFoundError:
-            return b""
+            return None
         end = chunk.rfind(b"\n") + 1
         if end == 0 and len(chunk) >= MAX_RECORD_BYTES:
             return chunk  # longer than any record: not a line of ours, kept aside in pieces

@@ -390,6 +390,15 @@ def _make_ready(path: str) -> None:
                 time.sleep(0.02)
 
 
+VANISHED = {
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""After some 20 s without an answer the server takes a client for gone: in seconds, but for the last, in ms."""
+
+
 def _postgresql(url: URL, lock_limit_s: float, statement_limit_s: float) -> AsyncEngine:
     milliseconds = {
         "lock_timeout": lock_limit_s,
@@ -398,6 +407,9 @@ def _postgresql(url: URL, lock_limit_s: float, statement_limit_s: float) -> Asyn
         "idle_in_transaction_session_timeout": 2 * TRANSACTION_LIMIT_S,
     }
     settings = {name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()}
+    # a gateway whose machine died says no word: without these the server keeps its session, and with that its sole use
+    # of the database, for two hours and more. Over a socket of the same machine they mean nothing
+    settings |= {name: str(value) for name, value in VANISHED.items()}
     connect_args = {
         "timeout": CONNECT_LIMIT_S,
         "server_settings": {

@@ -1,7 +1,9 @@
 """The journal's reader: each record once, in order, whatever happens to the files."""
 
 import asyncio
+import errno
 import os
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.asterisk.journal import CATCH_UP_LIMIT_S, CURRENT, FAR_BEHIND_BYTES, Journal
 from gateway.asterisk.record import Unreadable, parse, split
+from gateway.asterisk.segments import Segment
 from gateway.asterisk.translator import translate
 from gateway.domain.change import Position
 from gateway.domain.facts import Entered, TrunkAnswered
@@ -150,6 +153,44 @@ def test_a_file_copied_and_truncated_is_read_once(tmp_path: Path, current: Path)
     current.write_bytes(b"")
     append(current, row(3))
     assert reader.read_all() == ["2", "3"]
+
+
+def test_what_was_not_read_before_a_file_was_copied_and_truncated_comes_first(tmp_path: Path, current: Path) -> None:
+    """Also where the folder was looked through a moment ago: a call's end is of no use before its beginning."""
+    reader = Reader(tmp_path)
+    append(current, row(1))
+    reader.read_all()
+    assert reader.read_all() == []
+    reader.journal._scanned_at = time.monotonic()
+    append(current, row(2))
+    (tmp_path / "journal.csv.1").write_bytes(current.read_bytes())
+    current.write_bytes(b"")
+    append(current, row(3))
+    assert reader.read_all() == ["2", "3"]
+
+
+def test_a_bad_sector_in_the_rest_of_an_old_segment_holds_up_no_call_of_now(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1))
+    reader.read_all()
+    append(current, row(2))
+    old = current.rename(tmp_path / "journal-old.csv")
+    append(current, row(3))
+    whole_lines = Journal._whole_lines
+
+    def read(journal: Journal, segment: Segment, start: int) -> bytes | None:
+        if segment.path == old:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(old))
+        return whole_lines(journal, segment, start)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "_whole_lines", read)
+        assert reader.read_all() == ["3"]
+        assert reader.journal.is_drained
+    assert [record.message for record in caplog.records] == ["journal_segment_unreadable"]
+    assert reader.read_all() == ["2"], "once it can be read it is told"
 
 
 def test_a_deleted_journal_is_no_fault(tmp_path: Path, current: Path) -> None:

@@ -20,7 +20,7 @@ from gateway.domain.facts import (
     TrunkAnswered,
 )
 from gateway.domain.presence import NO_ANSWER, Said
-from gateway.ports import Reading
+from gateway.ports import Reading, StoreAway
 from gateway.store.reads import Reads
 from tests.domain.values import MONDAY, local
 from tests.services.test_office import hired
@@ -153,6 +153,23 @@ async def test_a_call_keeps_the_name_of_who_had_the_phone_then(services: Service
     call = await Reads(services.store._engine).call("112-1.1")
     assert call is not None
     assert (call.operator, call.operator_id, call.operator_name) == ("1001", siti.id, siti.name)
+
+
+async def test_what_is_stored_is_taken_up_only_once_no_commit_is_on_its_way(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose answer was lost may land in between: an old call would go on from a new place in the journal."""
+
+    async def busy() -> None:
+        raise StoreAway("the ledger is held")
+
+    await told(services, *a_call())
+    with monkeypatch.context() as patched:
+        patched.setattr(services.store, "try_to_write", busy)
+        with pytest.raises(StoreAway):
+            await services.centre.resume()
+    await services.centre.resume()
+    assert set(services.centre.running_calls) == {"112-1.1"}
 
 
 async def test_a_piece_of_the_journal_that_comes_back_tells_no_call_twice(services: Services) -> None:

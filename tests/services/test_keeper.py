@@ -98,6 +98,16 @@ async def test_after_the_first_look_nothing_happens_until_there_is_a_reason(kept
     assert kept.settled == [1]
 
 
+async def test_calls_are_ended_only_where_the_journal_was_read_to_its_end(kept: Kept) -> None:
+    """What is not read yet may say how a call ended."""
+    await quiet(kept)
+    kept.level.is_behind = True
+    settled = list(kept.settled)
+    kept.keeper.touch()
+    await quiet(kept)
+    assert kept.settled == settled
+
+
 async def test_a_touch_and_a_login_are_looked_at(kept: Kept) -> None:
     looks = await quiet(kept)
     kept.keeper.touch()
