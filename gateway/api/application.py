@@ -114,6 +114,11 @@ SUBJECTS: tuple[Route, ...] = (
 )
 
 
+EXPECTING: web.AppKey[Handler] = web.AppKey("EXPECTING")
+"""Answers whoever expects what nobody here knows (RFC 9110, 10.1.1): aiohttp itself would do so before it asks any
+middleware, and so without a limit."""
+
+
 def build(context: Context) -> web.Application:
     """The application, ready to be served."""
 
@@ -132,6 +137,18 @@ def build(context: Context) -> web.Application:
         context.limits.take_request(request)
         return await handler(request)
 
+    async def refuse_expectation(request: web.Request) -> web.StreamResponse:
+        async def refuse(_: web.Request) -> web.StreamResponse:
+            raise problems.Problem(417, "Nothing but 100-continue may be expected.")
+
+        async def keep(request: web.Request) -> web.StreamResponse:
+            return await keep_the_limits(request, refuse)
+
+        await asyncio.sleep(0)
+        answer = await problems.tell_problems(request, keep)
+        answer.headers.update(HEADERS)
+        return answer
+
     application = web.Application(
         middlewares=[keep_the_door, problems.tell_problems, keep_the_limits], client_max_size=BODY_LIMIT_BYTES
     )
@@ -141,6 +158,7 @@ def build(context: Context) -> web.Application:
         resource.add_route(each.method, answering(each, context))
         if each.method == "GET":
             resource.add_route("HEAD", answering(each, context))
+    application[EXPECTING] = refuse_expectation
     application.on_response_prepare.append(_prepare)
 
     async def close_streams(_: web.Application) -> None:
@@ -201,6 +219,13 @@ async def served(
     if manager is None:
         raise RuntimeError("the runner was not set up")
     loop = asyncio.get_running_loop()
+    serve, expecting = manager.request_handler, application[EXPECTING]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        expected = request.headers.get(hdrs.EXPECT, "").lower()
+        return await (serve if expected in ("", "100-continue") else expecting)(request)
+
+    manager.request_handler = answer  # type: ignore[assignment]  # it makes requests of that kind
 
     def protocol() -> _Protocol:
         return _Protocol(

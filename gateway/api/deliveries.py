@@ -69,6 +69,8 @@ class Deliveries:
         self._book = asyncio.Lock()
         """Held over each look at or change of the stored webhooks, so that a place is never stored for one that is
         being removed: that would bring it back."""
+        self._is_sure = True
+        """Whether all that was to be stored of them is known to be stored, or not."""
         self._changed = asyncio.Event()
         self._defects = Defects("webhook_broken")
         self.is_loaded = False
@@ -103,23 +105,32 @@ class Deliveries:
         return found
 
     async def add(self, webhook: Webhook, deed: Deed) -> None:
-        """Stores a new webhook; its courier sets out at once. Raises Taken at the limit, StoreAway."""
+        """Stores a new webhook; its courier sets out at once. Raises Taken at the limit; StoreAway, after which it may
+        be stored all the same."""
         async with self._book:
             if len(await self._store.webhooks()) >= LIMIT:
                 raise Taken(f"there are {LIMIT} webhooks already")
+            self._is_sure = False
             committed = await self._saving.save(Change(webhooks_put=(webhook,), deeds=(deed,)))
+            self._is_sure = True
             # what it is told of comes after its own beginning
             self._take_up(replace(webhook, after_seq=committed.events[-1].seq))
 
     async def remove(self, webhook_id: str, deed: Deed) -> None:
-        """Forgets a webhook and stops its courier; nothing happens where there is none. Raises StoreAway."""
+        """Forgets a webhook and stops its courier; nothing happens where there is none. Raises StoreAway, after which
+        it may be gone all the same."""
         async with self._book:
+            self._is_sure = False
             await self._saving.save(Change(webhooks_removed=(webhook_id,), deeds=(deed,)))
-            self._couriers.pop(webhook_id, None)
-            self._stored.pop(webhook_id, None)
-            task = self._tasks.pop(webhook_id, None)
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
+            self._is_sure = True
+            self._stop(webhook_id)
+
+    def _stop(self, webhook_id: str) -> None:
+        self._couriers.pop(webhook_id, None)
+        self._stored.pop(webhook_id, None)
+        task = self._tasks.pop(webhook_id, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     async def run(self) -> None:
         """Delivers until it is cancelled; then stores how far it came."""
@@ -193,7 +204,23 @@ class Deliveries:
     async def _keep_book(self) -> None:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
+            if not self._is_sure:
+                await self._make_sure()
             await self._save()
+
+    async def _make_sure(self) -> None:
+        """Takes up what is stored where the answer to a change was lost; in the next round where the store is away."""
+        async with self._book:
+            try:
+                await self._store.try_to_write()  # once what was on its way is stored, or never will be
+                stored = {webhook.id: webhook for webhook in await self._store.webhooks()}
+            except StoreAway:
+                return
+            for webhook_id in self._couriers.keys() - stored.keys():
+                self._stop(webhook_id)
+            for webhook_id in stored.keys() - self._couriers.keys():
+                self._take_up(stored[webhook_id])
+            self._is_sure = True
 
     async def _save(self) -> None:
         """Stores how each receiver does where that has changed. Where the store is away, the next round does it."""
@@ -205,7 +232,7 @@ class Deliveries:
                     continue
                 webhook = replace(courier.webhook, after_seq=state[0], failing_since=state[1])
                 try:
-                    await self._saving.save(Change(webhooks_put=(webhook,)))
+                    await self._saving.save(Change(webhooks_moved=(webhook,)))
                 except StoreAway as error:
                     log.warning("webhook_place_not_stored", extra={"reason": str(error)})
                     return

@@ -12,6 +12,7 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 from typing import Self
 
 from aiohttp import hdrs, web
@@ -29,6 +30,8 @@ BURST_S = 5
 WATCHERS = frozenset({"/v1/health", "/metrics"})
 WATCHES_PER_S = 10.0
 TOLD_EVERY_S = 60.0
+MOST_HOPS = 32
+"""So many of our own proxies may stand one behind the other."""
 ADDRESS = web.RequestKey("address", str)
 """The address of whoever asks, where proxies are told apart from those who ask through them."""
 
@@ -115,8 +118,9 @@ def asker(remote: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> 
     """Who asks, where `remote` is connected and says in X-Forwarded-For for whom: the last one there that is none of
     our own proxies. What others say of themselves is not believed."""
     found = remote
-    hops = [hop.strip() for line in forwarded for hop in line.split(",")]
-    for hop in reversed(hops):
+    if not is_within(found, proxies):
+        return found  # what it says is not even taken apart
+    for hop in islice((hop.strip() for line in reversed(forwarded) for hop in reversed(line.split(","))), MOST_HOPS):
         if not is_within(found, proxies) or _parsed(hop) is None:
             break
         found = hop

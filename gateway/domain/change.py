@@ -71,6 +71,8 @@ class Change:
     recordings: tuple[Recording, ...] = ()
     """Recordings as they are now; each replaces what was stored under its id."""
     webhooks_put: tuple[Webhook, ...] = ()
+    webhooks_moved: tuple[Webhook, ...] = ()
+    """How far those have come that are there: one that was removed does not come back by it."""
     webhooks_removed: tuple[str, ...] = ()
     seen_at: datetime | None = None
     """Until when the gateway saw what happens in Asterisk."""

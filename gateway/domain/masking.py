@@ -23,10 +23,13 @@ _LEAST = 7
 """What is shorter is no whole number, and may be anything where it stands in a text."""
 _IN_TEXT = re.compile(
     r"(?<![0-9A-Za-z._=-])"
-    r"(?:\+?[0-9]{9,20}|(?:\+62|0)[ -]?[0-9]{2,3}(?:[ -][0-9]{3,4}){2,3})"
+    r"(?:\+?[0-9]{9,20}"
+    r"|(?:\+?62[ .-]?|\(?0)[ -]?[0-9]{2,4}\)?[ ./-]{0,2}[0-9]{2,8}(?:[ ./-][0-9]{2,5}){0,3})"
     r"(?![0-9A-Za-z_-]|\.[0-9])"
 )
-"""A telephone number in the midst of other words; no call's id (`112-1795476254.0`), no time, no hash."""
+"""A telephone number in the midst of other words, in whatever groups people write it; no call's id
+(`112-1795476254.0`), no time, no hash. What has less than _LEAST_IN_TEXT digits is none."""
+_LEAST_IN_TEXT = 9
 
 
 def mask(number: str) -> str:
@@ -81,8 +84,13 @@ def _walk(told: Any, known: re.Pattern[str] | None) -> Any:
     if not isinstance(told, str):
         return told
     text = known.sub(_masked_part, told) if known else told
-    return _IN_TEXT.sub(_masked_part, text)
+    return _IN_TEXT.sub(_masked_in_text, text)
 
 
 def _masked_part(found: re.Match[str]) -> str:
     return mask(found[0])
+
+
+def _masked_in_text(found: re.Match[str]) -> str:
+    is_number = sum(each.isdigit() for each in found[0]) >= _LEAST_IN_TEXT
+    return mask(found[0]) if is_number else found[0]

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, Text, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Insert, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -161,6 +161,9 @@ class Repository:
             )
         if change.webhooks_put:
             connection.execute(self._put_webhooks, [rows.webhook_row(webhook) for webhook in change.webhooks_put])
+        for webhook in change.webhooks_moved:
+            place = {"after_seq": webhook.after_seq, "failing_since": webhook.failing_since}
+            connection.execute(update(tables.webhooks).where(tables.webhooks.c.id == webhook.id).values(place))
         if change.seen_at is not None:
             connection.execute(self._put_sighting, {"id": 1, "at": change.seen_at})
         if change.blind_times:

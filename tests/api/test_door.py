@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import gzip
+import json
+import re
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +18,7 @@ from aiohttp.test_utils import make_mocked_request
 from gateway.api import application
 from gateway.api import door as doors
 from gateway.api.door import Door
+from gateway.api.limits import Limits
 from tests.api.house import House, open_house, until
 from tests.api.listener import listening
 
@@ -50,6 +54,26 @@ async def is_cut(reader: asyncio.StreamReader) -> bool:
             return await reader.read(1) == b""
     except ConnectionResetError:
         return True
+
+
+@pytest.mark.parametrize("path", [b"/v1/health", b"/nowhere"])
+async def test_who_expects_what_nobody_knows_is_told_as_all_others_and_counted(
+    tmp_path: Path, stand: Stand, path: bytes
+) -> None:
+    """aiohttp answers it before it asks anybody."""
+    ask = b"GET " + path + b" HTTP/1.1\r\nHost: centre\r\nExpect: the unexpected\r\n\r\n"
+    few = Limits(per_address_s=1.0, per_token_s=0.0, wrong_tokens_per_min=0, clock_s=time.monotonic)
+    async with open_house(tmp_path, limits=few) as house:
+        reader, writer = await stand(house)
+        statuses = []
+        for _ in range(60):
+            writer.write(ask)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.search(rb"(?i)content-length: ([0-9]+)", head)[1])  # type: ignore[index]
+            told = json.loads(await reader.readexactly(length))
+            assert b"X-Content-Type-Options: nosniff" in head
+            statuses.append(told["status"])
+        assert (statuses[0], statuses[-1]) == (417, 429)
 
 
 async def test_a_crowd_that_sends_nothing_keeps_nobody_out(tmp_path: Path, stand: Stand) -> None:

@@ -302,3 +302,13 @@ async def test_no_answer_says_what_it_is_made_with(house: House) -> None:
 
     assert b"Server: gateway112\r\n" in head
     assert b"aiohttp" not in head
+
+
+async def test_a_query_of_thousands_of_names_is_not_taken_apart(house: House) -> None:
+    """Whoever has no token may send one; it would be looked through once for each of its names."""
+    for path in ("/v1/event-types", "/docs", "/v1/calls"):
+        said = await house.get(f"{path}?{'a&' * 3000}", token=None)
+        assert (said.status, said.json["errors"]) == (
+            422,
+            [{"field": "?", "reason": "has more than 64 parameters"}],
+        )

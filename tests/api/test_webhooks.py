@@ -15,6 +15,7 @@ from sqlalchemy import update
 from gateway.api.courier import LONGEST_ERROR, Courier, Standing
 from gateway.domain.change import Change
 from gateway.domain.webhooks import FAILING_FOR
+from gateway.ports import Committed, StoreAway
 from gateway.store.database import writing
 from gateway.store.tables import events
 from tests.api.house import House, Reply, couriers, open_house, sending, until
@@ -241,6 +242,30 @@ async def test_nothing_more_is_posted_after_a_webhook_is_removed(house: House) -
 
         assert len(removed.tries) == tries
         assert [webhook.id for webhook in await house.context.store.webhooks()] != [made.json["id"]]
+
+
+async def test_what_became_of_a_webhook_is_looked_up_where_the_answer_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A removed one would come back with its next place, and go on getting numbers; a made one would never post."""
+    async with open_house(tmp_path) as house, receiving() as receiver:
+        save = house.services.saving.save
+
+        async def save_and_lose_the_answer(change: Change) -> Committed:
+            await save(change)
+            raise StoreAway("no answer in time")
+
+        made = await subscribe(house, receiver)
+        with monkeypatch.context() as patched:
+            patched.setattr(house.services.saving, "save", save_and_lose_the_answer)
+            assert (await house.ask("DELETE", made.headers["Location"])).status == 503
+        await house.answered_call("112-1.1")
+        await until(lambda: not house.context.deliveries.standings)
+        assert await house.context.store.webhooks() == []
+        with monkeypatch.context() as patched:
+            patched.setattr(house.services.saving, "save", save_and_lose_the_answer)
+            assert (await house.ask("POST", "/v1/webhooks", json={"url": receiver.url})).status == 503
+        await until(lambda: len(house.context.deliveries.standings) == 1)
 
 
 async def test_the_place_is_stored_and_a_new_sender_goes_on_from_there(tmp_path: Path) -> None:

@@ -46,6 +46,37 @@ def test_numbers_are_masked_in_their_fields_and_wherever_they_stand_in_a_text() 
 
 
 @pytest.mark.parametrize(
+    "number",
+    [
+        *("0812-34567890", "0812 34567890", "0812.3456.7890", "0812 3456 7890", "0812-3456-7890", "031-8123456"),
+        *("(031) 8123456", "62 812 3456 7890", "+62 812-3456-7890", "+62.812.3456.7890", "0274 512 345 678"),
+    ],
+)
+def test_a_number_is_masked_however_people_write_it_in_a_note(number: str) -> None:
+    told = masked({"note": f"same man, {number}, again"})["note"]
+    assert sum(each.isdigit() for each in told) <= 7
+    assert told.startswith("same man, ")
+    assert told.endswith(", again")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        *(
+            "on 01-02-2026 10:30 at km 12",
+            "02/01/2026, 08:15",
+            "2026-11-26 08:15:12",
+            "26.11.2026",
+            "Jl. Ahmad Yani 100-102",
+        ),
+        *("0812 345", "room 0812", "192.168.100.200", "call 112-1795476254.0", "40 silent calls in 60 minutes"),
+    ],
+)
+def test_what_is_no_number_in_a_note_stays(note: str) -> None:
+    assert masked({"note": note}) == {"note": note}
+
+
+@pytest.mark.parametrize(
     "told",
     [
         {
