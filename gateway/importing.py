@@ -24,7 +24,7 @@ _THREAD = ThreadPoolExecutor(1, "importing")
 """Its own: whoever imports keeps all others from storing meanwhile, and must not wait for those who only look."""
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: a context that an exception leaves writes to it
 class Faulty(Exception):
     """The file cannot be imported; nothing of it is."""
 

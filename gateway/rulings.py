@@ -43,7 +43,7 @@ from gateway.ports import Taken
 AFTER_ALL = LAST_DAY + timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: a context that an exception leaves writes to it
 class LeavesGaps(Exception):
     """The change would leave holes in the roster that are not there now."""
 

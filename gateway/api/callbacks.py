@@ -50,7 +50,7 @@ class CallbacksQuery(Parameters):
     opened_until: Annotated[Moment | None, Field(description="Only those opened before this time.")] = None
     least_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or more.")] = None
     most_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or less.")] = None
-    cursor: Annotated[ThingId | None, Field(description="The `next` of the page before.")] = None
+    cursor: Annotated[Word | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200, description="How many items at most.")] = 50
 
 
@@ -211,7 +211,7 @@ class CallbackSummary(Told):
 
 class CallbackList(Told):
     items: list[CallbackModel]
-    next: Annotated[int | None, Field(description="The cursor of the next page; null on the last one.")]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null on the last one.")]
     total: Annotated[int, Field(description="How many the filter fits, on all pages.")]
     summary: CallbackSummary
 

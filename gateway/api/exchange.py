@@ -5,8 +5,10 @@ tells the same roster to calendar programs.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
+from threading import BoundedSemaphore
 from typing import Annotated, Self
 
 from aiohttp import hdrs, web
@@ -30,6 +32,9 @@ CSV = "text/csv"
 USUAL_DAYS, MOST_DAYS = 28, 400
 SHOWN = 100
 """Faults, and warnings, that are told one by one."""
+IMPORTS_AT_ONCE, RETRY_AFTER_S = 3, 5
+"""Files that are being taken over, or wait for that."""
+_places = BoundedSemaphore(IMPORTS_AT_ONCE)
 
 
 class CsvBody(TextBody):
@@ -106,19 +111,32 @@ async def import_roster(context: Context, query: ImportQuery, body: CsvBody, act
     file's SHA-256: each assignment that was ended has that entry's time as its retired_at and else stays as it was,
     each new one has it as its created_at.
     """
-    sheet = await apart(exchange.parse, body.text)
-    try:
-        imported = await context.office.import_roster(
-            sheet,
-            actor,
-            sha256=hashlib.sha256(body.raw).hexdigest(),
-            replaces=query.replace,
-            allow_gaps=query.allow_gaps,
-            dry_run=query.dry_run,
-        )
-    except Faulty as error:
-        raise _problem(error.faults) from None
+    with _one_of_few():
+        sheet = await apart(exchange.parse, body.text)
+        try:
+            imported = await context.office.import_roster(
+                sheet,
+                actor,
+                sha256=hashlib.sha256(body.raw).hexdigest(),
+                replaces=query.replace,
+                allow_gaps=query.allow_gaps,
+                dry_run=query.dry_run,
+            )
+        except Faulty as error:
+            raise _problem(error.faults) from None
     return ImportModel.of(imported, dry_run=query.dry_run)
+
+
+@contextmanager
+def _one_of_few() -> Iterator[None]:
+    """One that is taken over keeps the journal waiting meanwhile. Raises Problem (503) where enough wait."""
+    if not _places.acquire(blocking=False):
+        said = "As many rosters are being taken over as may wait for that."
+        raise Problem(503, said, headers={hdrs.RETRY_AFTER: str(RETRY_AFTER_S)})
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 async def export_roster(context: Context, query: SomeDaysQuery) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.callbacks import Callback, State, Why
 from gateway.domain.numbers import spellings
 from gateway.domain.picture import CallbacksOpen
-from gateway.store import rows
+from gateway.store import cursors, rows
 from gateway.store.tables import IS_IMPOSSIBLE, callbacks, events
 
 
@@ -62,25 +62,24 @@ class CallbackReads:
     def __init__(self, reading: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._reading = reading
 
-    async def page(self, filter: CallbackFilter, *, after: int | None, limit: int) -> tuple[list[Callback], int | None]:
-        """At most `limit` tasks after the one with that id, and the cursor of the next page. Open ones: the soonest due
-        first; else the newest first. Raises StoreAway."""
+    async def page(self, filter: CallbackFilter, *, after: str | None, limit: int) -> tuple[list[Callback], str | None]:
+        """At most `limit` tasks after that cursor, and the cursor of the next page. Open ones: the soonest due first,
+        as they are due now, so that one which moved may come twice, and none is passed over; else the newest first.
+        Raises BadCursor, StoreAway."""
         query = filtered(filter).limit(limit + 1)
+        due_at, last_id = (None, 0) if after is None else _place(after)
         async with self._reading() as connection:
             if filter.is_of_open_ones:
                 query = query.order_by(callbacks.c.due_at, callbacks.c.id)
-                if after is not None:
-                    last = select(callbacks.c.due_at).where(callbacks.c.id == after)
-                    due_at = (await connection.execute(last)).scalar_one_or_none()
-                    if due_at is None:
-                        return [], None
-                    query = query.where(tuple_(callbacks.c.due_at, callbacks.c.id) > (due_at, after))
+                if due_at is not None:
+                    query = query.where(tuple_(callbacks.c.due_at, callbacks.c.id) > (due_at, last_id))
             else:
                 query = query.order_by(callbacks.c.id.desc())
                 if after is not None:
-                    query = query.where(callbacks.c.id < after)
+                    query = query.where(callbacks.c.id < last_id)
             found = [rows.callback_of(row) for row in (await connection.execute(query)).mappings()]
-        return found[:limit], found[limit - 1].id if len(found) > limit else None
+        last = found[limit - 1] if len(found) > limit else None
+        return found[:limit], None if last is None else cursors.written(last.due_at, str(last.id))
 
     async def count(self, filter: CallbackFilter) -> int:
         """How many tasks the filter fits. Raises StoreAway."""
@@ -152,3 +151,11 @@ def filtered(filter: CallbackFilter) -> Select[tuple[Any, ...]]:
     if filter.most_tries is not None:
         query = query.where(callbacks.c.try_count <= filter.most_tries)
     return query
+
+
+def _place(cursor: str) -> tuple[datetime, int]:
+    """Raises BadCursor."""
+    due_at, thing_id = cursors.place(cursor)
+    if not (thing_id.isascii() and thing_id.isdigit() and len(thing_id) < 19):
+        raise cursors.BadCursor(cursors.BadCursor.__doc__)
+    return due_at, int(thing_id)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.api import routes
+from gateway.api import exchange, routes
 from gateway.domain.roster import Assignment
-from tests.api.house import House, Reply
+from tests.api.house import House, Reply, until
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 """Ten in the morning in Jakarta."""
@@ -50,6 +50,18 @@ def counts(reply: Reply) -> dict[str, int]:
 
 
 # ---------------------------------------------------------------- what is taken
+
+
+async def test_a_dry_run_waits_for_no_call_that_is_stored_and_files_do_not_wait_without_end(staffed: House) -> None:
+    async with staffed.services.saving.turn:
+        async with asyncio.timeout(10):
+            assert (await post(staffed, DECEMBER, "dry_run=true")).status == 200
+        waiting = [asyncio.create_task(post(staffed, DECEMBER, GAPS)) for _ in range(3)]
+        await until(lambda: exchange._places._value == 0)  # type: ignore[attr-defined]
+        refused = await post(staffed, DECEMBER, GAPS)
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+    assert [each.status for each in await asyncio.gather(*waiting)] == [200] * 3
+    assert (await post(staffed, DECEMBER, GAPS)).json["unchanged"] == 2
 
 
 async def test_a_file_becomes_assignments_and_a_second_time_nothing(staffed: House) -> None:

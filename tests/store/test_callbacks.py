@@ -15,6 +15,7 @@ from gateway.domain.facts import DialResult
 from gateway.domain.picture import CallbacksOpen
 from gateway.ports import Stale, Taken
 from gateway.store.callback_reads import CallbackCounts, CallbackFilter
+from gateway.store.cursors import BadCursor
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
 from tests.store.test_round_trip import on_one_database
@@ -124,10 +125,13 @@ async def test_open_tasks_come_the_soonest_due_first_and_others_the_newest_first
     first, cursor = await reads.callbacks.page(urgent, after=None, limit=2)
     rest, end = await reads.callbacks.page(urgent, after=cursor, limit=2)
     assert ([*first, *rest], end) == ([b, c, a], None)
-    # the one that the cursor names was closed meanwhile
+    # the one that the cursor names was dialled in vain meanwhile, or closed: neither passes over who comes after it
+    [c] = await put(repository, replace(c, due_at=NOON + timedelta(minutes=40)))
+    assert (await reads.callbacks.page(urgent, after=cursor, limit=2))[0] == [a, c]
     await put(repository, over(c))
-    assert (await reads.callbacks.page(urgent, after=c.id, limit=2))[0] == [a]
-    assert await reads.callbacks.page(urgent, after=4711, limit=2) == ([], None)
+    assert (await reads.callbacks.page(urgent, after=cursor, limit=2))[0] == [a]
+    with pytest.raises(BadCursor):
+        await reads.callbacks.page(urgent, after="4711", limit=2)
 
     newest, cursor = await reads.callbacks.page(CallbackFilter(), after=None, limit=2)
     older, _ = await reads.callbacks.page(CallbackFilter(), after=cursor, limit=5)
