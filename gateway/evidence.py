@@ -8,7 +8,7 @@ the alarms.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -284,14 +284,14 @@ class Evidence:
         for start in range(0, len(complete), LISTENED_AT_ONCE):
             found += await self._sounds.sounds([_listened(each) for each in complete[start : start + LISTENED_AT_ONCE]])
         missing = [each for each, sound in zip(complete, found, strict=True) if sound.is_seen and sound.sound_s is None]
-        stored = await self._stored_before([each for each in missing if self._is_told_late(each)])
+        stored, unseen = await self._stored_before([each for each in missing if self._is_told_late(each)])
         async with self._saving.turn:
             now = self._clock()
             there = await self._store.recordings([each.id for each in complete])
             seen = [
                 evidence.to_look_at_again(recording, is_sealed=True)
                 if recording.id in stored
-                else evidence.checked(recording, sound, now)
+                else evidence.checked(recording, Sound(None, is_seen=False) if recording.id in unseen else sound, now)
                 for recording, sound in zip(complete, found, strict=True)
                 if there.get(recording.id) == recording  # else it was destroyed meanwhile
             ]
@@ -307,23 +307,22 @@ class Evidence:
     def _is_told_late(self, recording: Recording) -> bool:
         return self._clock() - (recording.ended_at or recording.started_at) > TOLD_LATE
 
-    async def _stored_before(self, missing: Iterable[Recording]) -> set[str]:
-        """Of which the stored sound lies in the vault, by their ids. What nobody can see now `recovery.py` finds."""
+    async def _stored_before(self, missing: Sequence[Recording]) -> tuple[set[str], set[str]]:
+        """Of which the stored sound lies in the vault, and of which nobody can see that now, by their ids: of those
+        nothing is said but by their sealing. Where none need be there is none, unless `recovery.py` finds it."""
         stored: set[str] = set()
-        for each in missing:
-            if self._vault_problem() is not None:
-                break
+        for place, each in enumerate(missing):
             try:
-                fate = await self._vault.fate(each)
+                fate = Fate.UNSEEN if self._vault_problem() is not None else await self._vault.fate(each)
             except Unsealable:
                 continue
             except VaultAway:
-                break
-            if fate is Fate.UNSEEN:
-                break
+                fate = Fate.UNSEEN
+            if fate is Fate.UNSEEN:  # nor of the others, or each would take as long
+                return stored, {each.id for each in missing[place:] if evidence.should_sound(each)}
             if fate is Fate.THERE:
                 stored.add(each.id)
-        return stored
+        return stored, set()
 
     async def _complete(self, over: list[Recording]) -> list[Recording]:
         """Those whose file does not grow any more."""

@@ -223,7 +223,7 @@ class House:
             sounds=self.sounds,
             evidence=self.evidence,
             running_calls=lambda: self.centre.running_calls.keys(),
-            is_told=lambda: self.journal.is_told and self.is_read(),
+            is_told=self.is_read,
             clock=_now,
         )
 
@@ -426,7 +426,7 @@ class House:
 
     def is_read(self) -> bool:
         """Whether the journal is read to its end: what it does not tell has not happened, or is on its way."""
-        return self.journal.is_drained and not self.journal.waits
+        return self.journal.is_told and self.journal.is_drained and not self.journal.waits
 
     def _why_blind(self) -> tuple[Why, str] | None:
         if self.link.state is not LinkState.UP or not self.switchboard.is_seeing:

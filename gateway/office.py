@@ -5,7 +5,6 @@ Counterparts: `gateway/api/` brings what people ask for; `rulings.py` says what 
 it over.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -133,8 +132,7 @@ class Office:
         """Takes all of a file (its hash is `sha256`) over into the roster, or nothing; with `dry_run` only says what
         would become of it, holes and all. Raises importing.Faulty, rulings.LeavesGaps, StoreAway."""
         now = self._clock()
-        # what only says what would be keeps nobody waiting, the journal least of all
-        async with contextlib.nullcontext() if dry_run else self._saving.turn:
+        async with self._saving.turn:
             books = await self._bookkeeper.books()
             found = await importing.work_out(self._bookkeeper, books, sheet, replaces=replaces, now=now)
             changes = [(None, each) for each in found.changes]

@@ -130,22 +130,24 @@ def build(context: Context) -> web.Application:
             await asyncio.sleep(0)
             return await handler(request)
 
-    @web.middleware
-    async def keep_the_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def count(request: web.Request) -> None:
         forwarded = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
         request[ADDRESS] = asker(request.remote or "", forwarded, context.proxies)
         context.limits.take_request(request)
+
+    @web.middleware
+    async def keep_the_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+        count(request)
         return await handler(request)
 
     async def refuse_expectation(request: web.Request) -> web.StreamResponse:
-        async def refuse(_: web.Request) -> web.StreamResponse:
-            raise problems.Problem(417, "Nothing but 100-continue may be expected.")
-
-        async def keep(request: web.Request) -> web.StreamResponse:
-            return await keep_the_limits(request, refuse)
-
-        await asyncio.sleep(0)
-        answer = await problems.tell_problems(request, keep)
+        await asyncio.sleep(0)  # as at the door
+        told = problems.Problem(417, "Nothing but 100-continue may be expected.")
+        try:
+            count(request)
+        except problems.Problem as refusal:
+            told = refusal
+        answer = told.response()
         answer.headers.update(HEADERS)
         return answer
 

@@ -25,7 +25,7 @@ from gateway.domain.change import Change
 from gateway.domain.overload import Luxuries
 from gateway.domain.webhooks import FAILING, FAILING_FOR, Webhook
 from gateway.feed import Feed
-from gateway.ports import StoreAway, Taken
+from gateway.ports import Committed, StoreAway, Taken
 from gateway.saving import Saving
 from gateway.store.reads import Reads
 from gateway.store.repository import Repository
@@ -110,9 +110,7 @@ class Deliveries:
         async with self._book:
             if len(await self._store.webhooks()) >= LIMIT:
                 raise Taken(f"there are {LIMIT} webhooks already")
-            self._is_sure = False
-            committed = await self._saving.save(Change(webhooks_put=(webhook,), deeds=(deed,)))
-            self._is_sure = True
+            committed = await self._save_surely(Change(webhooks_put=(webhook,), deeds=(deed,)))
             # what it is told of comes after its own beginning
             self._take_up(replace(webhook, after_seq=committed.events[-1].seq))
 
@@ -120,10 +118,16 @@ class Deliveries:
         """Forgets a webhook and stops its courier; nothing happens where there is none. Raises StoreAway, after which
         it may be gone all the same."""
         async with self._book:
-            self._is_sure = False
-            await self._saving.save(Change(webhooks_removed=(webhook_id,), deeds=(deed,)))
-            self._is_sure = True
+            await self._save_surely(Change(webhooks_removed=(webhook_id,), deeds=(deed,)))
             self._stop(webhook_id)
+
+    async def _save_surely(self, change: Change) -> Committed:
+        """Stores it; where the answer is lost, it is looked up later what became of it. Raises StoreAway."""
+        try:
+            return await self._saving.save(change)
+        except BaseException:
+            self._is_sure = False
+            raise
 
     def _stop(self, webhook_id: str) -> None:
         self._couriers.pop(webhook_id, None)

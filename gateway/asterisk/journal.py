@@ -10,6 +10,7 @@ file that was truncated and begun anew is a new segment.
 """
 
 import asyncio
+import errno
 import logging
 import stat
 import time
@@ -44,6 +45,9 @@ LAST_BYTES = 256
 """So much of what was read last is kept in mind, to be found in its place again."""
 SCAN_EVERY_S = 1.0
 """How often the whole folder is looked through. In between only the segment that Asterisk appends to is."""
+BAD_DISK = frozenset({errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN})
+"""What a disk says of a place that it cannot read; whatever else keeps a file from being read may be over at once."""
+BAD_FOR_S = 60.0
 FAR_BEHIND_BYTES = 1_000_000
 """About 4,000 records, more than is read in CATCH_UP_LIMIT_S: nobody waits for it, and health says so."""
 STORE_RETRY_S = 0.5
@@ -64,6 +68,8 @@ class Journal:
         self._current_key: str | None = None
         """The key of the segment that Asterisk appends to."""
         self._scanned_at = 0.0
+        self._bad_until: dict[str, float] = {}
+        """Until when old segments that hold a bad sector are left alone, by their keys."""
         self._bell = asyncio.Event()
         self._caught_up = asyncio.Condition()
         self._caught_up_to = 0.0
@@ -204,6 +210,7 @@ class Journal:
 
     def read(self, positions: Mapping[str, Position]) -> Reading | None:
         """What lies after `positions`, at most CHUNK_BYTES of it; None when there is nothing. Blocking: disk."""
+        self._taken_bytes = 0
         segments = self._looked_at()
         self._see_to_room(segments)
         for segment in segments:
@@ -215,13 +222,17 @@ class Journal:
         self.lag_bytes = sum(segment.size_bytes - starts.get(segment.key, 0) for segment in unread)
         for segment in unread:
             start = starts.get(segment.key, 0)
+            if self._bad_until.get(segment.key, 0.0) > time.monotonic():
+                self.lag_bytes -= segment.size_bytes - start
+                continue
             try:
                 chunk = self._whole_lines(segment, start)
             except OSError as error:
-                if segment.path.name == CURRENT:
+                if segment.path.name == CURRENT or error.errno not in BAD_DISK:
                     raise
-                # an old one on a bad sector holds up no call of now
+                # an old one on a bad sector holds up no call of now, however long the disk tries to read that
                 self._tell_unread(segment.path, error)
+                self._bad_until[segment.key] = time.monotonic() + BAD_FOR_S
                 self.lag_bytes -= segment.size_bytes - start
                 continue
             if chunk is None:

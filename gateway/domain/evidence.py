@@ -140,7 +140,7 @@ def checked(recording: Recording, sound: Sound, at: datetime) -> Recording:
     looked_at = replace(recording, sound_s=sound.sound_s or 0.0)
     if not sound.is_seen:
         return looked_at
-    if not sound.sound_s and not _should_sound(recording):
+    if not sound.sound_s and not should_sound(recording):
         return replace(looked_at, state=State.EMPTY)
     known = recording.faults or ((recording.problem,) if recording.problem else ())
     faults = tuple(dict.fromkeys((*known, *_faults(looked_at, sound))))
@@ -153,7 +153,8 @@ def is_short(recording: Recording, sound_s: float) -> bool:
     return expected_s - sound_s > max(SHORT_S, SHORT_SHARE * expected_s)
 
 
-def _should_sound(recording: Recording) -> bool:
+def should_sound(recording: Recording) -> bool:
+    """Whether there should be any sound of it."""
     if recording.problem is not None:
         return True
     may_lack_s = NO_SOUND_S if recording.kind is Kind.CALL else SHORT_S

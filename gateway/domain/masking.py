@@ -21,10 +21,13 @@ _NOT_CALLERS = frozenset({"phone", "phones", "operator", "relieved_by", "access_
 _NOBODYS = re.compile(r"|anonymous|unknown|restricted|unavailable|private|withheld|\+?0+|112", re.IGNORECASE)
 _LEAST = 7
 """What is shorter is no whole number, and may be anything where it stands in a text."""
+_BETWEEN = r"[ ./\u2013-]"
 _IN_TEXT = re.compile(
     r"(?<![0-9A-Za-z._=-])"
     r"(?:\+?[0-9]{9,20}"
-    r"|(?:\+?62[ .-]?|\(?0)[ -]?[0-9]{2,4}\)?[ ./-]{0,2}[0-9]{2,8}(?:[ ./-][0-9]{2,5}){0,3})"
+    r"|(?![0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9]))"  # an address of IPv4
+    r"(?:\+?62[ .-]?(?:\(0\))?|\(?0)[ -]?\(?[0-9]{2,4}\)?"
+    rf"{_BETWEEN}{{0,3}}[0-9]{{2,8}}(?:{_BETWEEN}{{1,3}}[0-9]{{2,5}}){{0,3}})"
     r"(?![0-9A-Za-z_-]|\.[0-9])"
 )
 """A telephone number in the midst of other words, in whatever groups people write it; no call's id

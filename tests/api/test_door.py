@@ -56,7 +56,7 @@ async def is_cut(reader: asyncio.StreamReader) -> bool:
         return True
 
 
-@pytest.mark.parametrize("path", [b"/v1/health", b"/nowhere"])
+@pytest.mark.parametrize("path", [b"/v1/health", b"/nowhere", b"/v1/calls/112-1.1"])
 async def test_who_expects_what_nobody_knows_is_told_as_all_others_and_counted(
     tmp_path: Path, stand: Stand, path: bytes
 ) -> None:

@@ -190,6 +190,8 @@ def test_a_bad_sector_in_the_rest_of_an_old_segment_holds_up_no_call_of_now(
         assert reader.read_all() == ["3"]
         assert reader.journal.is_drained
     assert [record.message for record in caplog.records] == ["journal_segment_unreadable"]
+    assert reader.read_all() == [], "the disk is not asked again at once"
+    reader.journal._bad_until.clear()
     assert reader.read_all() == ["2"], "once it can be read it is told"
 
 

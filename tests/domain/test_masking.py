@@ -50,6 +50,13 @@ def test_numbers_are_masked_in_their_fields_and_wherever_they_stand_in_a_text() 
     [
         *("0812-34567890", "0812 34567890", "0812.3456.7890", "0812 3456 7890", "0812-3456-7890", "031-8123456"),
         *("(031) 8123456", "62 812 3456 7890", "+62 812-3456-7890", "+62.812.3456.7890", "0274 512 345 678"),
+        *(
+            "+62 (0)812 3456 7890",
+            "+62 (812) 3456 7890",
+            "0812 - 3456 - 7890",
+            "0812. 3456. 7890",
+            "0812\u20133456\u20137890",
+        ),
     ],
 )
 def test_a_number_is_masked_however_people_write_it_in_a_note(number: str) -> None:
@@ -69,7 +76,14 @@ def test_a_number_is_masked_however_people_write_it_in_a_note(number: str) -> No
             "26.11.2026",
             "Jl. Ahmad Yani 100-102",
         ),
-        *("0812 345", "room 0812", "192.168.100.200", "call 112-1795476254.0", "40 silent calls in 60 minutes"),
+        *(
+            "0812 345",
+            "room 0812",
+            "192.168.100.200",
+            "62.113.200.10",
+            "call 112-1795476254.0",
+            "40 silent calls in 60 minutes",
+        ),
     ],
 )
 def test_what_is_no_number_in_a_note_stays(note: str) -> None:

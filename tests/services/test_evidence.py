@@ -396,6 +396,7 @@ async def test_sound_that_may_be_sealed_and_that_nobody_can_see_now_holds_no_che
     await services.evidence.sealing.seal()
     done = await row(services)
     assert (done.state, done.problem, done.faults) == (State.SEALED, None, ())
+    assert {name for name, _ in await events(services)} == {"sealed"}
 
 
 async def test_a_worker_that_does_not_run_is_an_alarm_though_nothing_waits(services: Services) -> None:
