@@ -359,11 +359,12 @@ class VaultHindered(VaultAway):
 
 class Unsealable(Exception):
     """The sound cannot be sealed; the message says why in plain words, and the source is where it was. `is_lost` says
-    that there is nothing that could ever be sealed."""
+    that there is nothing that could ever be sealed, `is_sealed` that it is, and only what lies beside it is wrong."""
 
-    def __init__(self, reason: str, *, is_lost: bool = False) -> None:
+    def __init__(self, reason: str, *, is_lost: bool = False, is_sealed: bool = False) -> None:
         super().__init__(reason)
         self.is_lost = is_lost
+        self.is_sealed = is_sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +436,7 @@ class Vault(Protocol):
         """Turns the raw sound of a recording that is over to what is stored, reads it back, writes the manifest and
         adds it to its day's chain. The raw sound stays. Raises Unsealable."""
 
-    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, Unsealable]:
         """Deletes the raw sound of sealed recordings, each once its stored sound agrees with the seal, or the file of
         one that is empty or lost, if it has not one byte. Where that is not so nothing of it is deleted: returns why,
         by the recording's id."""

@@ -190,7 +190,10 @@ class Sealing:
         for each in recordings:
             self.remember_to_discard(each)
         refused = await self._ask(self._vault.discard_raw(recordings)) if recordings else {}
-        await self._fail({key: Unsealable(reason) for key, reason in refused.items()}, State.SEALED)
+        await self._fail({key: each for key, each in refused.items() if not each.is_sealed}, State.SEALED)
+        for key in (key for key, each in refused.items() if each.is_sealed):
+            # what is sealed stays so, whatever somebody lays beside it; the night's look names that
+            log.warning("raw_sound_not_discarded", extra={"recording": key, "reason": str(refused[key])})
         for each in recordings:
             self._undiscarded.pop(each.id, None)
 

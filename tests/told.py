@@ -258,6 +258,8 @@ class ToldVault:
     is_down: bool = False
     keeps: set[str] = field(default_factory=set)
     """Of which it does not discard the raw sound."""
+    others: set[str] = field(default_factory=set)
+    """Of which the raw sound is not the one that was sealed."""
     gives_up: set[str] = field(default_factory=set)
     """At which recordings it dies."""
     problem: str | None = None
@@ -291,12 +293,14 @@ class ToldVault:
             self.sealed[recording.id] = Sealed(seal, size / 16000 / recording.channels, -20.0, -21.0)
         return self.sealed[recording.id]
 
-    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, Unsealable]:
         self._answer()
         refused = {}
         for each in recordings:
-            if each.id in self.keeps or (each.state is State.SEALED and each.id not in self.sealed):
-                refused[each.id] = "the stored sound is gone"
+            if each.id in self.others:
+                refused[each.id] = Unsealable("its raw sound is another one", is_sealed=True)
+            elif each.id in self.keeps or (each.state is State.SEALED and each.id not in self.sealed):
+                refused[each.id] = Unsealable("the stored sound is gone")
             else:
                 self.sounds.files.pop(each.file, None)
         return refused

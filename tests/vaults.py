@@ -36,7 +36,7 @@ class OwnVault:
     async def seal(self, recording: Recording) -> Sealed:
         raise NotImplementedError
 
-    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, Unsealable]:
         raise NotImplementedError
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:

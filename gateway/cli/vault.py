@@ -22,7 +22,7 @@ from gateway.cli.command import FAILED, OK, Commands, act_here, day, failed, sub
 from gateway.settings import Settings
 from gateway.vault.findings import Verified
 from gateway.vault.heads import Heads
-from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems
+from gateway.vault.keys import KeyMissing, KeyRing, SigningKey, public_pems, ring_names
 from gateway.vault.shelf import ShelfAway, shelf_for
 from gateway.vault.verify import Verifier
 from gateway.vault.worker import LOCK
@@ -41,16 +41,12 @@ def add_to(commands: Commands) -> None:
 def verify_vault(settings: Settings, chosen: Namespace) -> int:
     """Looks whether any recording was changed, removed, swapped or added, and whether each day's chain is signed.
     Exit status 1 where something is wrong."""
-    try:
-        names = frozenset(KeyRing(settings.vault_dir).names)
-    except KeyMissing:
-        names = frozenset()
     root = settings.paths.recordings
     verifier = Verifier(
         root,
         shelf_for(settings),
         public_pems(settings.vault_dir),
-        names,
+        lambda: ring_names(settings.vault_dir),
         heads=Heads(settings.vault_dir),
         is_written_to=lambda: _is_held(root),
     )

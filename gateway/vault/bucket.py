@@ -21,7 +21,8 @@ from gateway.ports import ALL, Part
 from gateway.settings import VaultSettings
 from gateway.vault import bucket_faults
 from gateway.vault.folders import LeavesTheVault
-from gateway.vault.shelf import Lying, NotThere, ShelfAway, is_sound_of
+from gateway.vault.plain_files import open_plain
+from gateway.vault.shelf import FileUnreadable, Lying, NotThere, ShelfAway, is_sound_of
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -65,15 +66,16 @@ class BucketShelf:
         self.check(name, size_bytes, sha256)
 
     def send(self, name: str, file: Path) -> tuple[int, str]:
-        """As `copy`, without reading it back. Returns its size and SHA-256. Raises ShelfAway."""
+        """As `copy`, without reading it back. Returns its size and SHA-256. Raises ShelfAway; FileUnreadable where the
+        disk does not give it, or it is a link or a pipe."""
         try:
-            with file.open("rb") as source:
+            with os.fdopen(open_plain(file), "rb") as source:
                 sha256 = hashlib.file_digest(source, "sha256").hexdigest()
                 size_bytes = source.tell()
                 source.seek(0)
                 self._send(_key(name), source, size_bytes)
         except OSError as error:
-            raise ShelfAway(f"{file} cannot be read: {error.strerror or error}") from error
+            raise FileUnreadable(f"{file} cannot be read: {error.strerror or error}") from error
         return size_bytes, sha256
 
     def _send(self, key: str, source: IO[bytes], size_bytes: int) -> None:

@@ -4,7 +4,7 @@ that the bucket alone can be checked; and nothing of what was destroyed.
 Counterpart: `moving.py`, which keeps one of these for as long as it runs.
 """
 
-import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from gateway.vault.bucket import BucketShelf
 from gateway.vault.certificates import Certificates
 from gateway.vault.chain import CHAIN, FILES
 from gateway.vault.folders import without_ending
-from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, LocalShelf
+from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM, FileUnreadable, LocalShelf
 
 MOST_KNOWN = 16
 
@@ -55,19 +55,26 @@ class Copies:
                 self._disk.delete(each.name)
 
     def copy(self, folder: str) -> None:
-        """Brings the copies up to date. Raises ShelfAway."""
+        """Brings the copies up to date. Raises ShelfAway; FileUnreadable once all others are."""
         there = self._there(folder)
+        unread: FileUnreadable | None = None
         for path in self._files(folder, ".json"):
             name = f"{folder}/{path.name}"
-            with contextlib.suppress(FileNotFoundError):
-                if there.get(name) != (size_bytes := path.stat().st_size):
+            try:
+                if there.get(name) != (size_bytes := path.lstat().st_size):
                     self._bucket.send(name, path)
                     there[name] = size_bytes
+            except FileNotFoundError:
+                continue
+            except FileUnreadable as error:
+                unread = unread or error
+        if unread is not None:
+            raise unread
         chain = self.chain(folder)
         if chain is None or self._chains.get(folder) == chain:
             return
         for path in (self._root / folder / name for name in FILES):
-            if path.exists():  # the chain of a day that has just begun has no head yet
+            if os.path.lexists(path):  # the chain of a day that has just begun has no head yet
                 self._bucket.send(f"{folder}/{path.name}", path)
         self._chains[folder] = chain
 
@@ -87,6 +94,7 @@ class Copies:
         return self._known[folder]
 
     def _files(self, folder: str, ending: str) -> Iterator[Path]:
+        """Those that are plain files: a link would have what it leads to sent, such as a key."""
         for path in sorted((self._root / folder).glob(f"*{ending}")):
-            if not path.name.startswith("."):
+            if not path.name.startswith(".") and not path.is_symlink() and path.is_file():
                 yield path

@@ -88,7 +88,7 @@ class Destroyer:
         return Fate.GONE
 
     def _delete_raw(self, place: Place, recording: Recording, rule: str, at: datetime) -> None:
-        is_certified = self._certificate(place, None) is not None
+        is_certified = self._certificate(place, None, is_there=os.path.lexists(place.raw)) is not None
         if not is_certified and (os.path.lexists(place.raw) or not self._is_begun(place, None)):
             if recording.state is not State.LOST and not place.raw.exists():
                 raise Unsealable("it is not sealed, and its raw sound is not there", is_lost=True)
@@ -107,8 +107,9 @@ class Destroyer:
             name = place.stored(is_boxed=document["stored"]["key"] is not None)
         except (KeyError, TypeError) as error:
             raise Unsealable(f"its manifest lacks {error}") from error
-        is_certified = self._certificate(place, digest) is not None
-        if not is_certified and (self._is_there(name) or not self._is_begun(place, digest)):
+        is_there = self._is_there(name)
+        is_certified = self._certificate(place, digest, is_there=is_there) is not None
+        if not is_certified and (is_there or not self._is_begun(place, digest)):
             certificate = manifest.certificate(document, digest, _what(document), rule, at)
             self._sealer.written(place, place.certificate, certificate)
         self._tell("begun")
@@ -142,9 +143,9 @@ class Destroyer:
             fsync_folder(place.folder)
         self._tell("certificate")
 
-    def _certificate(self, place: Place, manifest_sha256: str | None) -> str | None:
+    def _certificate(self, place: Place, manifest_sha256: str | None, *, is_there: bool = False) -> str | None:
         """The SHA-256 of the certificate that has its name already; None where none has. What has that name and is none
-        is set aside."""
+        is set aside, and one that the chain does not know while the sound `is_there`: it may be of years ago."""
         path = place.certificate
         entry = self._chains.find(place.day, path.name) if place.folder.is_dir() else None
         if entry is not None:
@@ -155,7 +156,7 @@ class Destroyer:
             if digest != entry.sha256:
                 raise Unsealable("its certificate is not the one that stands in the chain: it was changed")
             return entry.sha256
-        if (digest := self._ours(place, path, manifest_sha256)) is not None:
+        if not is_there and (digest := self._ours(place, path, manifest_sha256)) is not None:
             return digest  # a crash came before the chain
         if os.path.lexists(path):
             self._sealer.foreign(place, path)

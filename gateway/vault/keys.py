@@ -269,3 +269,11 @@ def _ring_text(keys: dict[str, bytes], now: datetime) -> bytes:
     everything = {**keys, name: secrets.token_bytes(KEY_BYTES)}
     listed = [{"name": each, "key": base64.b64encode(secret).decode()} for each, secret in everything.items()]
     return (json.dumps({"keys": listed}, indent=2) + "\n").encode()
+
+
+def ring_names(folder: Path) -> frozenset[str]:
+    """The names of the ring's keys in `var/vault`; none where there is no ring that can be used. Blocking: disk."""
+    try:
+        return frozenset(KeyRing(folder).names)
+    except KeyMissing:
+        return frozenset()

@@ -16,6 +16,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Set
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,10 +28,11 @@ from gateway.vault.certificates import Certificates
 from gateway.vault.copies import Copies
 from gateway.vault.disk_and_bucket import BucketInUse
 from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, without_ending, write_whole
+from gateway.vault.heads import Heads
 from gateway.vault.keys import public_pems
-from gateway.vault.plain_files import open_plain, read_plain
+from gateway.vault.plain_files import open_plain
 from gateway.vault.rounds import Round
-from gateway.vault.shelf import FolderUnreadable, LocalShelf, Lying, NotThere, ShelfAway
+from gateway.vault.shelf import FileUnreadable, FolderUnreadable, LocalShelf, Lying, NotThere, ShelfAway
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +106,17 @@ class Mover:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
                 self._is_in_use = self._in_use.check(self._vault.place)
-                for day in days(self._root, since):
+                there = list(days(self._root, since))
+                for day in there:
                     try:
                         self._day(day, now)
                     except OSError as error:  # of our own disk: the other days go on, and it is told
                         now.waiting += 1
                         now.problem = now.problem or f"{folder_of(day)}: {error}"
-                if self._is_coming_home and not now.waiting and not now.problem and since == date.min:
-                    self._in_use.forget()
+                if self._is_coming_home and since == date.min:
+                    self._tell_unseen(Heads(self._own).days() - set(there), now)
+                    if not now.waiting and not now.problem:
+                        self._in_use.forget()
             except ShelfAway as error:
                 self._copies.forget()
                 now.problem = now.problem or str(error)
@@ -119,6 +124,13 @@ class Mover:
                 pass
             now.write(self._own)
         return now
+
+    def _tell_unseen(self, unseen: Set[date], now: Round) -> None:
+        """Of days that were signed here, and cannot be seen, the sound may lie in the bucket still."""
+        if unseen:
+            now.waiting += len(unseen)
+            said = "it was signed here, and cannot be seen. Remedy: is the recordings' disk mounted, and whose is it?"
+            now.problem = now.problem or f"{folder_of(min(unseen))}: {said}"
 
     def _day(self, day: date, now: Round) -> None:
         folder, state = folder_of(day), self._state(day)
@@ -144,7 +156,12 @@ class Mover:
                 now.waiting += len(to_move) - number
                 raise
         if not self._is_coming_home:
-            self._copies.copy(folder)
+            try:
+                self._copies.copy(folder)
+            except FileUnreadable as error:  # it keeps no other file and no other day
+                now.waiting += 1
+                now.problem = now.problem or str(error)
+                return
         if not to_move:
             write_whole(self._mark_file(day), json.dumps(state).encode())
             self._copies.forget(folder)
@@ -156,7 +173,11 @@ class Mover:
             now.waiting += 1
             now.problem = now.problem or f"{each.name}: {error}"
             return
-        except (ShelfAway, OSError) as error:
+        except OSError as error:  # of our own disk, and that file's alone
+            now.waiting += 1
+            now.problem = now.problem or f"{each.name}: {error}"
+            return
+        except ShelfAway as error:
             now.waiting += 1
             now.problem = now.problem or f"{each.name}: {error}"
             self._failed_in_a_row += 1
@@ -239,12 +260,12 @@ class Mover:
         return not has_raw and self._stored(each.name) is not None and not self._certificates.have_begun(each.name)
 
     def _stored(self, name: str) -> dict[str, Any] | None:
-        """What the manifest says of the stored sound; None where there is none that speaks of it."""
-        path = self._root / f"{without_ending(name)}.json"
+        """What the manifest says of the stored sound; None where none that can be believed speaks of it: by any other
+        whoever may write here could have the one good sound written over, or deleted."""
         try:
-            stored = json.loads(read_plain(path))["stored"]
+            stored: dict[str, Any] = (self._certificates.manifest(name) or {})["stored"]
             is_its = stored["file"] == name.rpartition("/")[2] and isinstance(stored["sha256"], str)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (KeyError, TypeError):
             return None
         return stored if is_its else None
 

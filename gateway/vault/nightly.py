@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.evidence import Verification
 from gateway.settings import Settings
 from gateway.vault.heads import Heads
-from gateway.vault.keys import KeyMissing, KeyRing, public_pems
+from gateway.vault.keys import KeyMissing, public_pems, ring_names
 from gateway.vault.looks import Look, Looks
 from gateway.vault.shelf import ShelfAway, shelf_for
 from gateway.vault.verify import Verifier
@@ -211,15 +211,11 @@ class Nightly:
 
     def _verifier(self) -> Verifier:
         vault_dir = self._settings.vault_dir
-        try:
-            names = frozenset(KeyRing(vault_dir).names)
-        except KeyMissing:
-            names = frozenset()
         return Verifier(
             self._settings.paths.recordings,
             shelf_for(self._settings),
             public_pems(vault_dir),
-            names,
+            lambda: ring_names(vault_dir),
             heads=Heads(vault_dir),
             is_written_to=lambda: True,
         )

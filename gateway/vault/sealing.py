@@ -115,7 +115,8 @@ class Sealer:
                 return  # it was discarded before
             raise
         if digest != seal.raw_sha256:
-            raise Unsealable("its raw sound is not the one that was sealed: it was changed, or written to, since")
+            said = "its raw sound is not the one that was sealed: it was changed, or written to, since"
+            raise Unsealable(said, is_sealed=True)
         place.raw.unlink(missing_ok=True)
         fsync_folder(place.folder)
         self._tell("discarded")

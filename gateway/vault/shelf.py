@@ -14,7 +14,7 @@ from typing import Protocol
 
 from gateway.ports import ALL, Part
 from gateway.settings import Settings
-from gateway.vault.folders import fsync_folder, inside, without_ending
+from gateway.vault.folders import LeavesTheVault, fsync_folder, inside, without_ending
 from gateway.vault.plain_files import plain_file
 
 SOUND_ENDINGS = (".ogg", ".ogg.box")
@@ -144,10 +144,13 @@ class LocalShelf:
 
     def lying(self, folder: str, part: Part = ALL) -> Iterator[Lying]:
         try:
-            with os.scandir(inside(self._root, folder)) as there:
+            # a folder that is a link out is none of the vault's: so whatever would lie in it
+            with os.scandir(inside(self._root, f"{folder}/{WAVEFORM}").parent) as there:
                 entries = [entry for entry in there if is_sound_of(part, entry.name)]
         except (FileNotFoundError, NotADirectoryError):
             return
+        except LeavesTheVault as error:
+            raise FolderUnreadable(f"the folder {folder} cannot be read: {error}") from error
         except OSError as error:
             raise FolderUnreadable(f"the folder {folder} cannot be read: {error.strerror}") from error
         for entry in sorted(entries, key=lambda entry: entry.name):

@@ -32,15 +32,15 @@ AWAY_IN_A_ROW = 3
 
 
 class Verifier:
-    """Looks at the vault. `public_pems` are the keys that may have signed it, `key_names` those of the ring; neither
-    has to be there."""
+    """Looks at the vault. `public_pems` are the keys that may have signed it, `key_names` tells those of the ring,
+    which may be turned meanwhile; neither has to be there."""
 
     def __init__(
         self,
         root: Path,
         shelf: Shelf,
         public_pems: Sequence[bytes],
-        key_names: frozenset[str],
+        key_names: Callable[[], frozenset[str]],
         *,
         heads: Heads | None = None,
         is_written_to: Callable[[], bool] = lambda: False,
@@ -48,7 +48,7 @@ class Verifier:
         self._trust = Trust(root, public_pems, heads)
         self._root = self._trust.root
         self._shelf = shelf
-        self._key_names = key_names
+        self._key_names, self._known_keys = key_names, frozenset[str]()
         self._is_written_to = is_written_to
 
     def size_bytes(self, since: date) -> int:
@@ -133,9 +133,11 @@ class Verifier:
     def shelf(self) -> Shelf:
         return self._shelf
 
-    @property
-    def key_names(self) -> frozenset[str]:
-        return self._key_names
+    def has_key(self, name: str) -> bool:
+        """Whether it is in the ring, which may be turned while all this is looked at."""
+        if name not in self._known_keys:
+            self._known_keys = self._key_names()
+        return name in self._known_keys
 
 
 class _Day:
@@ -268,7 +270,7 @@ class _Day:
             self._others.append((found_id, stored["file"], found))
             return
         self._in_order.add(name)
-        if stored["key"] is not None and stored["key"] not in self._verifier.key_names:
+        if stored["key"] is not None and not self._verifier.has_key(stored["key"]):
             self._say(stored["file"], What.LOCKED, f"its key {stored['key']} is not in the ring: nobody can hear it")
 
     def _tell_of_others(self) -> None:

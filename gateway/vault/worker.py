@@ -116,13 +116,13 @@ class Work:
                 )
             day += timedelta(days=1)
 
-    def _discard(self, recordings: list[Recording]) -> dict[str, str]:
-        refused = {}
+    def _discard(self, recordings: list[Recording]) -> dict[str, dict[str, Any]]:
+        refused: dict[str, dict[str, Any]] = {}
         for each in recordings:
             try:
                 self._sealer.discard_raw(each)
             except Unsealable as error:
-                refused[each.id] = str(error)
+                refused[each.id] = {"reason": str(error), "is_sealed": error.is_sealed}
         return refused
 
     def _do(self, asked: dict[str, Any]) -> Any:

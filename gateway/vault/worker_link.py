@@ -96,11 +96,12 @@ class VaultWorker:
     async def seal(self, recording: Recording) -> Sealed:
         return messages.sealed(await self._ask("seal", recording=messages.of_recording(recording)))
 
-    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, str]:
-        refused: dict[str, str] = {}
+    async def discard_raw(self, recordings: Sequence[Recording]) -> Mapping[str, Unsealable]:
+        refused: dict[str, Unsealable] = {}
         for start in range(0, len(recordings), messages.MOST_RECORDINGS):
             part = recordings[start : start + messages.MOST_RECORDINGS]
-            refused |= await self._ask("discard_raw", recordings=[messages.of_recording(each) for each in part])
+            told = await self._ask("discard_raw", recordings=[messages.of_recording(each) for each in part])
+            refused |= {key: Unsealable(each["reason"], is_sealed=each["is_sealed"]) for key, each in told.items()}
         return refused
 
     async def destroy(self, recording: Recording, rule: str, at: datetime) -> Destroyed:

@@ -679,6 +679,18 @@ async def test_those_that_are_sealed_and_those_that_cannot_be_are_stored_togethe
     assert services.evidence.standing.told == {"failed": 1, "lost": 1, "sealed": 2}
 
 
+async def test_other_raw_sound_beside_what_is_sealed_takes_nothing_from_it(services: Services) -> None:
+    """Somebody laid it there, or a backup's half of it came back: what is heard is what was sealed."""
+    await tell(services, *begins(), *ends())
+    services.sounds.write(FILE, 20)
+    services.vault.others.add("112-1.0")
+    await sealed(services)
+    done = await row(services)
+    assert (done.state, done.problem) == (State.SEALED, None)
+    assert done.seal is not None
+    assert FILE in services.sounds.files
+
+
 async def test_raw_sound_that_may_not_be_discarded_keeps_no_other_from_it(services: Services) -> None:
     await many_are_over(services, 3)
     for number in range(1, 4):

@@ -133,7 +133,7 @@ class House:
 
     def verifier(self) -> Verifier:
         names = frozenset(self.ring.names) if (self.keys / "ring.json").exists() else frozenset()
-        return Verifier(self.root, self.shelf, public_pems(self.keys), names, heads=Heads(self.keys))
+        return Verifier(self.root, self.shelf, public_pems(self.keys), lambda: names, heads=Heads(self.keys))
 
     def sealed(self, number: int = 1, raw: bytes | None = None, **what: object) -> Recording:
         """One that is sealed, with its raw sound discarded."""

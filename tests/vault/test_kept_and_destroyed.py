@@ -158,6 +158,24 @@ def test_sound_that_was_kept_after_its_destruction_was_begun_is_destroyed_anew_y
     assert house.findings() == []
 
 
+def test_a_certificate_that_only_lies_there_is_not_believed_while_the_sound_does(house: House) -> None:
+    """A crash came before the chain, and then the sound was put back, for a hold; or somebody gave it its name."""
+    made = house.sealed(1)
+    sound = (house.day / f"{made.id}.ogg").read_bytes()
+    certificate = house.day / f"{made.id}.destroyed.json"
+    whole = {name: (house.day / name).read_bytes() for name in ("chain.jsonl", "chain.head", "chain.head.sig")}
+    head = (house.keys / "heads/2026-11-26.json").read_bytes()
+    house.destroyer.destroy(made, "after 30 days", house.now)
+    for name, data in whole.items():
+        (house.day / name).write_bytes(data)
+    (house.keys / "heads/2026-11-26.json").write_bytes(head)
+    (house.day / f"{made.id}.ogg").write_bytes(sound)
+    house.start()
+    later = house.now + timedelta(days=400)
+    assert house.destroyer.destroy(made, "after 400 days", later).rule == "after 400 days"
+    assert json.loads(certificate.read_text())["destroyed_at"] == "2027-12-31T12:00:00Z"
+
+
 def _away(name: str) -> None:
     raise ShelfAway(f"{name}: the bucket does not answer")
 

@@ -162,7 +162,7 @@ def test_a_bucket_that_is_gone_keeps_nothing_from_being_sealed_and_the_sound_sta
         0,
         None,
     )  # its destruction has begun: it is not moved any more
-    assert plain.destroyer.destroy(made, "after 30 days", plain.now).endswith(".destroyed.json")
+    assert plain.destroyer.destroy(made, "after 30 days", plain.now).certificate.endswith(".destroyed.json")
     assert not plain.on_disk()
 
 
@@ -249,17 +249,22 @@ def test_a_certificate_that_somebody_planted_deletes_nothing_from_the_bucket_and
     assert all(plain.hears(each) for each in (there, here, third))
 
 
-def test_what_a_hold_kept_from_being_destroyed_comes_home_although_that_was_begun(plain: Centre) -> None:
+def test_what_a_hold_kept_from_being_destroyed_comes_home_although_that_was_begun(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def goes_away(name: str) -> None:
+        raise ShelfAway(f"{name}: the bucket does not answer any more")
+
     made = plain.sealed(1)
     plain.round()
-    endpoint = plain.vault["endpoint"]
-    plain.vault["endpoint"] = "http://127.0.0.1:9"
     plain.start()
-    with pytest.raises(ShelfAway):  # it has begun, and the bucket does not answer; then a hold is set
-        plain.destroyer.destroy(made, "after 30 days", plain.now)
+    with monkeypatch.context() as patched:
+        patched.setattr(plain.shelf, "delete", goes_away)
+        with pytest.raises(ShelfAway):  # it has begun; then a hold is set
+            plain.destroyer.destroy(made, "after 30 days", plain.now)
     assert made.seal
     assert plain.certificates.have_begun(made.seal.stored)
-    back = plain.round(endpoint=endpoint, keep_in="disk")
+    back = plain.round(keep_in="disk")
     assert (back.moved, back.waiting, back.problem) == (1, 0, None)
     assert plain.on_disk() == {made.seal.stored}
     assert plain.hears(made)
@@ -416,7 +421,7 @@ def test_vault_verify_names_what_was_changed_removed_swapped_and_added_in_the_bu
     made = [plain.sealed(number, two_tones(0.3 + number / 10)) for number in range(5)]
     plain.round()
     good, changed, removed, swapped, other = (each.seal.stored for each in made if each.seal)
-    verifier = Verifier(plain.root, plain.shelf, [plain.signing.public_pem()], frozenset())
+    verifier = Verifier(plain.root, plain.shelf, [plain.signing.public_pem()], frozenset)
     assert not verifier.verify().findings
     bucket, file = plain.bucket, plain.folder / "file"
 
@@ -503,3 +508,64 @@ def test_what_lies_in_a_bucket_that_does_not_answer_is_listed_as_its_manifests_s
     for _ in range(100):  # a year of days is not waited for one by one
         assert len(list(lying_files(plain.root, plain.shelf, plain.certificates, plain.now, plain.now))) == 1
     assert time.monotonic() - begun < 2.0
+
+
+@pytest.mark.parametrize("kept_in", ["bucket", "disk"])
+def test_by_a_manifest_that_this_vault_did_not_write_nothing_is_written_over_or_deleted(
+    plain: Centre, kept_in: str
+) -> None:
+    """Whoever may write to the folder would have the one good sound replaced."""
+    made = plain.sealed(1)
+    plain.round(keep_in="bucket")
+    assert made.seal
+    good = plain.bucket.read(made.seal.stored, 0, made.seal.stored_bytes)
+    forged, path = b"somebody else's sound", plain.day / f"{made.id}.json"
+    (plain.root / made.seal.stored).write_bytes(forged)
+    document = json.loads(path.read_text())
+    document["stored"] |= {"bytes": len(forged), "sha256": hashlib.sha256(forged).hexdigest()}
+    path.write_text(json.dumps(document))
+    came = plain.round(keep_in=kept_in)
+    assert came.moved == 0
+    assert plain.bucket.read(made.seal.stored, 0, made.seal.stored_bytes) == good
+    assert (plain.root / made.seal.stored).read_bytes() == forged, "it stays for whoever looks at it"
+
+
+def test_links_and_pipes_are_neither_sent_nor_waited_for(plain: Centre) -> None:
+    made = plain.sealed(1)
+    secret = plain.keys / "signing.key"
+    (plain.day / "x.json").symlink_to(secret)
+    os.mkfifo(plain.day / "y.json")
+    came = plain.round()
+    assert (came.moved, came.problem) == (1, None)
+    assert made.seal
+    there = plain.in_bucket()
+    assert made.seal.stored in there
+    assert not [name for name in there if name.endswith(("x.json", "y.json"))]
+
+
+def test_a_day_that_leads_out_of_the_folder_is_told_and_the_others_are_moved(plain: Centre, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (plain.root / "2025/01").mkdir(parents=True)
+    (plain.root / "2025/01/02").symlink_to(elsewhere)
+    plain.sealed(1)
+    came = plain.round()
+    assert (came.moved, came.waiting) == (1, 1)
+    assert came.problem
+    assert "2025/01/02" in came.problem
+
+
+def test_a_bucket_is_not_forgotten_while_a_day_that_was_signed_cannot_be_seen(plain: Centre) -> None:
+    """Whoever leaves it out then would have its sound told to be lost, or destroyed without a word."""
+    made = plain.sealed(1)
+    plain.round()
+    plain.day.rename(plain.folder / "unmounted")
+    came = plain.round(keep_in="disk")
+    assert (came.moved, came.waiting) == (0, 1)
+    assert came.problem
+    assert "is the recordings' disk mounted" in came.problem
+    assert (plain.keys / "bucket-in-use.json").exists()
+    (plain.folder / "unmounted").rename(plain.day)
+    assert plain.round(keep_in="disk").problem is None
+    assert plain.hears(made)
+    assert not (plain.keys / "bucket-in-use.json").exists()

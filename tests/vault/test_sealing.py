@@ -296,9 +296,9 @@ def test_the_raw_sound_stays_while_the_stored_one_does_not_agree(house: House) -
 
 def test_what_was_destroyed_is_not_sealed_again(house: House) -> None:
     recording = house.sealed()
-    name = house.destroyer.destroy(recording, "a year", house.now)
+    name = house.destroyer.destroy(recording, "a year", house.now).certificate
     assert name == f"{DAY}/{recording.id}.destroyed.json"
-    assert house.destroyer.destroy(recording, "another", house.now) == name
+    assert house.destroyer.destroy(recording, "another", house.now).certificate == name
     assert json.loads((house.root / name).read_text())["rule"] == "a year"
     house.recording()
     with pytest.raises(Unsealable, match="destroyed"):
@@ -315,7 +315,7 @@ def test_a_certificate_that_came_before_the_destruction_does_not_stand_for_it(ho
 
 def test_of_what_was_never_sealed_the_certificate_tells_what_lay_there(house: House) -> None:
     recording = house.recording()
-    certificate = house.root / house.destroyer.destroy(recording, "a year", house.now)
+    certificate = house.root / house.destroyer.destroy(recording, "a year", house.now).certificate
     told = json.loads(certificate.read_text())
     assert told["manifest"] is None
     assert told["destroyed"] == [
@@ -329,7 +329,7 @@ def test_where_nothing_lies_nothing_is_destroyed_but_of_what_was_lost(house: Hou
     with pytest.raises(Unsealable, match="not sealed, and its raw sound is not there"):
         house.destroyer.destroy(recording, "a year", house.now)
     lost = replace(recording, state=State.LOST)
-    certificate = house.root / house.destroyer.destroy(lost, "a year", house.now)
+    certificate = house.root / house.destroyer.destroy(lost, "a year", house.now).certificate
     assert json.loads(certificate.read_text())["destroyed"] == []
 
 

@@ -270,7 +270,7 @@ def test_what_the_worker_has_half_done_at_that_moment_is_looked_at_once_more(
     monkeypatch.setattr("time.sleep", lambda _: stored.write_bytes(whole))
     alone = copied.verifier()
     assert [each.what for each in alone.verify().findings] == [What.MISSING]
-    beside_it = Verifier(copied.root, copied.shelf, public_pems(copied.keys), frozenset(), is_written_to=lambda: True)
+    beside_it = Verifier(copied.root, copied.shelf, public_pems(copied.keys), frozenset, is_written_to=lambda: True)
     assert beside_it.verify().findings == []
 
 
