@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway import __version__
@@ -288,9 +288,7 @@ class House:
             centre=self.centre,
             switchboard=self.switchboard,
             notices=self.notices,
-            listens_since=lambda: (
-                self.link.since if self.link.state is LinkState.UP and self.switchboard.can_hear else None
-            ),
+            listens_since=self._listens_since,
             clock=_now,
             clock_s=time.monotonic,
         )
@@ -423,6 +421,12 @@ class House:
 
     def _is_hearing(self) -> bool:
         return self.switchboard.is_seeing and self.is_read()
+
+    def _listens_since(self) -> datetime | None:
+        """By the clock of now: one that was put back since would have it begin in the time to come."""
+        if self.link.state is not LinkState.UP or not self.switchboard.can_hear:
+            return None
+        return _now() - timedelta(seconds=time.monotonic() - self.link.since_s)
 
     def is_read(self) -> bool:
         """Whether the journal is read to its end: what it does not tell has not happened, or is on its way."""

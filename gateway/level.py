@@ -186,15 +186,19 @@ class Level:
             self._looking.release()
 
     async def _settle_presences(self, want: Holding, held: Held, at: datetime) -> None:
-        """The pauses of those who have gone are over, and so are the logouts of those whom the roster brought back."""
+        """The pauses of those who have gone are over, and so are the logouts of those whom the roster brought back;
+        what was said by a clock that was put back since is said as of now."""
         places = {phone for _, phone in (*want.members, *held.members)}
         async with self._saving.turn:
             books = await self._bookkeeper.books()
+            leapt = duty.told_by_now(books, at)
+            for presence in leapt:
+                books = books.with_presence(presence)
             back = duty.brought_back(books, at)
             for presence in back:
                 books = books.with_presence(presence)
             told = duty.without_place(books, places, at)
-            settled = {each.operator_id: each for each in (*back, *(each.presence for each in told))}
+            settled = {each.operator_id: each for each in (*leapt, *back, *(each.presence for each in told))}
             if settled:
                 deeds = tuple(each.deed for each in told)
                 await self._saving.save_in_turn(Change(presences=tuple(settled.values()), deeds=deeds))

@@ -62,6 +62,8 @@ class Past:
         hour = (now - SETTLED).replace(minute=0, second=0, microsecond=0)
         self._habits = {name: self._habits.get(name) or Habit(self.zone) for name in trunks}
         for name, habit in self._habits.items():
+            if habit.until is not None and habit.until > hour:
+                self._habits[name] = habit = Habit(self.zone)  # the clock was put back: it is learnt anew
             if habit.until is None or habit.until < hour:
                 since = max(habit.until or hour - LOOKS_BACK, hour - LOOKS_BACK)
                 hours = await self.ask(_hours(name, since, hour), now)

@@ -12,6 +12,7 @@ from gateway.domain.books import Books
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.flow import PROBE_FAILED, QUIET_TRUNK, Arrival
 from gateway.domain.habits import LOOKS_BACK, ProbeCall, clock, is_too_quiet, probe_fault
+from gateway.domain.presence import LEAP
 from gateway.domain.trunks import Trunk
 from gateway.line import Line
 from gateway.past import Past
@@ -70,10 +71,19 @@ class Silence:
 
     def _hears(self, now: datetime) -> datetime:
         """Since when the centre hears what comes."""
+        if now < self._heard_at:
+            self._take_back(now)
         if self._heard_since is None or not timedelta(0) <= now - self._heard_at <= DEAF:
             self._heard_since = now
         self._heard_at = now
         return self._heard_since
+
+    def _take_back(self, now: datetime) -> None:
+        """The clock was put back: what came by the one before came by now, or the next call would not be seen to come
+        after it."""
+        self._last = {trunk: min(at, now) for trunk, at in self._last.items()}
+        self._told = {trunk: (min(begun, now), words) for trunk, (begun, words) in self._told.items()}
+        self._is_probe_new = True
 
     async def _read(self, trunks: Mapping[str, Trunk], now: datetime) -> None:
         unknown = frozenset(trunks) - self._asked_for
@@ -81,11 +91,12 @@ class Silence:
             last = await self._past.ask(lambda history: history.last_calls(unknown), now)
             if last is not None:
                 self._asked_for |= unknown
-                self._last = {**last, **self._last}
+                self._last = {**{trunk: min(at, now) for trunk, at in last.items()}, **self._last}
         if self._is_probe_new:
             probes = await self._past.ask(lambda history: history.probes(now - LOOKS_BACK, PROBES_READ), now)
             if probes is not None:
-                self._probes, self._is_probe_new = probes, False
+                # one of a time to come was made by a clock that has been put back since
+                self._probes, self._is_probe_new = [each for each in probes if each.at <= now + LEAP], False
 
     def _quiet_trunks(self, books: Books, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
         least = timedelta(minutes=books.rules.quiet_after_min)

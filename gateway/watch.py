@@ -131,7 +131,7 @@ class Watch:
     async def tick(self, now: datetime) -> None:
         """One look around. While the store is away people are rung by what was read last. Raises StoreAway,
         SwitchboardAway."""
-        away: StoreAway | None = None
+        away: StoreAway | SwitchboardAway | None = None
         try:
             books = await self._bookkeeper.at_hand()
             await self._read_standing()
@@ -140,12 +140,16 @@ class Watch:
             if self._books is None:
                 raise
             away = error
-        should = await self._look(self._books, now)
+        should, unanswered = await self._look(self._books, now)
         if away:
             raise away
         await self._announce(should, now)
+        if unanswered:
+            raise unanswered
 
-    async def _look(self, books: Books, now: datetime) -> list[Alarm]:
+    async def _look(self, books: Books, now: datetime) -> tuple[list[Alarm], SwitchboardAway | None]:
+        """What should be alarming, and what kept people from being rung."""
+        unanswered: SwitchboardAway | None = None
         should = list(self._hole_alarms(books, now))
         should += await self._flow.alarms(books, self._standing.values(), now)
         should += self._destroying.alarms(self._standing.values())
@@ -157,9 +161,18 @@ class Watch:
             # nobody knows who is there: what stood stands
             should += [alarm for alarm in self._standing.values() if alarm.kind not in OF_THE_STORE]
         else:
-            should += await self._short(books, now) + await self._alone(books, now)
+            should += (short := self._short(books, now))
+            try:
+                await self._ring_for(short, books, now)
+            except SwitchboardAway as error:
+                unanswered = error
+            try:
+                await self._alone(books, now)
+            except SwitchboardAway as error:
+                unanswered = unanswered or error
+            should += self._lone_alarm(now)
             should += [Alarm(STRAY, phone, detail, now) for phone, detail in self._strays.told(self._clock_s()).items()]
-        return should + await self._overdue(now)
+        return should + await self._overdue(now), unanswered
 
     def hear(self, fact: RingFact) -> None:
         """Takes what came of a ring. Never waits."""
@@ -178,9 +191,8 @@ class Watch:
 
     # ---------------------------------------------------------------- short of people
 
-    async def _short(self, books: Books, now: datetime) -> list[Alarm]:
+    def _short(self, books: Books, now: datetime) -> list[Alarm]:
         found = []
-        missing: dict[str, int] = {}
         for queue in books.queues.values():
             there = len(self._line.phones_there(queue.name))
             if there >= queue.minimum:
@@ -190,19 +202,24 @@ class Watch:
             # one that stood when the gateway was started anew stands on
             stands = ("short", queue.name) in self._standing
             if stands or self._clock_s() - since_s >= books.rules.short_after_s:
-                missing[queue.name] = queue.minimum - there
                 detail = f"{there} of at least {queue.minimum} operators are there"
                 found.append(Alarm("short", queue.name, detail, now))
-        await self._on_call.ring_for(missing, books, self._line, now)
         return found
+
+    async def _ring_for(self, short: Iterable[Alarm], books: Books, now: datetime) -> None:
+        """Has the on-call list rung for them. Raises SwitchboardAway."""
+        queues = (books.queues[alarm.subject] for alarm in short)
+        missing = {queue.name: queue.minimum - len(self._line.phones_there(queue.name)) for queue in queues}
+        await self._on_call.ring_for(missing, books, self._line, now)
 
     # ---------------------------------------------------------------- a lone operator
 
-    async def _alone(self, books: Books, now: datetime) -> list[Alarm]:
+    async def _alone(self, books: Books, now: datetime) -> None:
+        """Asks whoever is alone, when it is time. Raises SwitchboardAway."""
         phone, interval_min = self._who_is_alone(), books.rules.lone_check_min
         if interval_min is None or phone is None:
             self._lone = None
-            return []
+            return
         now_s = self._clock_s()
         lone = self._lone
         if lone is None or lone.phone != phone:
@@ -218,9 +235,12 @@ class Watch:
                 self._answered(False)
         elif now_s >= lone.ask_at_s and self._may_be_asked(lone, books, now_s):
             await self._ask(lone, books, now, now_s)
-        if not lone.is_silent:
+
+    def _lone_alarm(self, now: datetime) -> list[Alarm]:
+        lone = self._lone
+        if lone is None or not lone.is_silent:
             return []
-        return [Alarm("lone_silent", phone, "the lone operator did not answer when asked for a key", now)]
+        return [Alarm("lone_silent", lone.phone, "the lone operator did not answer when asked for a key", now)]
 
     def _who_is_alone(self) -> str | None:
         """The phone of the only one there. Who is silent, or was paused because the phone was not picked up, is still

@@ -11,6 +11,7 @@ import contextlib
 import enum
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -49,7 +50,8 @@ class AmiLink:
     the link stays.
 
     `state` and `reason` say how the link stands and, in words, why. `since` is the time (UTC) from which it
-    has been up, or refused, or neither: it does not start anew with each try to connect.
+    has been up, or refused, or neither: it does not start anew with each try to connect. `since_s` is the same by the
+    clock that never leaps, in seconds.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class AmiLink:
         self.counters: Final = Counters()
         self.state = LinkState.DOWN
         self.reason = "The link has not been started."
-        self.since = datetime.now(UTC)
+        self.since, self.since_s = datetime.now(UTC), time.monotonic()
         self.lost_s: float | None = None
         """Until when something was heard on the last connection that fell silent, by the clock that never leaps, in
         seconds: silence is noticed later. None while it was ended by somebody's word."""
@@ -238,7 +240,7 @@ class AmiLink:
 
     def _stand(self, state: LinkState, reason: str) -> None:
         if state is not self.state and not {state, self.state} <= _TRYING:
-            self.since = datetime.now(UTC)
+            self.since, self.since_s = datetime.now(UTC), time.monotonic()
         self.state = state
         self.reason = reason
         if state is not LinkState.CONNECTING and reason != self._logged_reason:  # once, not with every try

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from gateway.asterisk import sections
 from gateway.asterisk.board import Board, member_phone
 from gateway.asterisk.elsewhere import carriers_addresses, forget_elsewhere
-from gateway.asterisk.errors import AsteriskError, AsteriskRefused, UnsafeValue
+from gateway.asterisk.errors import AsteriskError, AsteriskRefused, AsteriskSilent, UnsafeValue
 from gateway.asterisk.framing import LINES_LIMIT, Message
 from gateway.asterisk.link import LIST_TIMEOUT_S, AmiLink, LinkState, listed
 from gateway.asterisk.sections import BANNED_FILE, PHONES_FILE, QUEUES_FILE
@@ -175,18 +175,24 @@ class AsteriskSwitchboard:
         await self._do("MessageSend", ("To", f"pjsip:{phone}"), ("From", "sip:112@gateway112"), ("Body", text))
 
     async def ring(self, ring: Ring) -> None:
-        """See ports.Switchboard: Asterisk rings, and then asks what `dialplan/centre.conf` asks."""
+        """See ports.Switchboard: Asterisk rings, and then asks what `dialplan/centre.conf` asks. Where its answer is
+        late it may ring all the same: whoever waits for what comes of it gives up after a while."""
         where = f"{ring.phone}@{ring.trunk}" if ring.trunk else ring.phone
-        await self._originate(
-            ring.id,
-            *_own_line(TECHNOLOGY + where, ring.ring_s, "112", "112"),
-            ("ChannelId", RING_ID_LEAD + ring.id),
-            ("Context", "from-centre"),
-            ("Exten", ring.step),
-            ("Variable", f"RING_ID={ring.id}"),
-            ("Variable", f"RING_ABOUT={ring.about}"),
-            ("Variable", f"RING_STEP={ring.step}"),
-        )
+        try:
+            await self._originate(
+                ring.id,
+                *_own_line(TECHNOLOGY + where, ring.ring_s, "112", "112"),
+                ("ChannelId", RING_ID_LEAD + ring.id),
+                ("Context", "from-centre"),
+                ("Exten", ring.step),
+                ("Variable", f"RING_ID={ring.id}"),
+                ("Variable", f"RING_ABOUT={ring.about}"),
+                ("Variable", f"RING_STEP={ring.step}"),
+            )
+        except SwitchboardAway as error:
+            if not isinstance(error.__cause__, AsteriskSilent):
+                raise
+            log.warning("ring_not_confirmed", extra={"about": ring.about, "reason": str(error)})
 
     async def dial(self, dialling: Dialling) -> None:
         """See ports.Switchboard: Asterisk rings the operator, and `dialplan/callback.conf` does the rest. The phone

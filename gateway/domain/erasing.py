@@ -95,7 +95,9 @@ class Redaction:
     def __init__(self, numbers: tuple[str, ...], pseudonym: str) -> None:
         longest_first = sorted(numbers, key=len, reverse=True)
         spelt = (SEPARATORS.join(map(re.escape, number)) for number in longest_first)
-        self._pattern = re.compile(rf"(?<![0-9+])(?:{'|'.join(spelt)})(?![0-9])")
+        # in the journal's words what stands before it may be an encoded sign, whose end is no digit of the number's
+        before = "(?:(?<![0-9+])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))"
+        self._pattern = re.compile(rf"{before}(?:{'|'.join(spelt)})(?![0-9])")
         self._pseudonym = pseudonym
 
     def of_text(self, text: str) -> str:

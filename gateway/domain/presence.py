@@ -13,6 +13,9 @@ from enum import StrEnum
 LONGEST_LOGIN = timedelta(hours=16)
 """A login that no roster ends is over after that: nobody stays in the queue because he forgot."""
 
+LEAP = timedelta(seconds=5)
+"""What was said so far ahead was said by another clock."""
+
 NO_ANSWER = "no answer"
 """Why the centre pauses a phone that was rung and not picked up."""
 
@@ -48,6 +51,16 @@ class Presence:
         """Whether something was said, or a pause began, after that time. What is yet to come by the clock was said by
         one that has been put back since: whoever dials now has said that later."""
         return any(known is not None and at < known <= now for known in (self.said_at, self.paused_at))
+
+    def told_by_now(self, at: datetime, next_change: datetime | None) -> "Presence":
+        """The same, where it was said, or a pause began, by a clock that has been put back since: as of now, or the
+        roster would have no say before that clock has come round."""
+        if self.said_at is not None and self.said_at > at + LEAP:
+            is_in = self.said is Said.IN and self.until is not None
+            until = self.logged_in(at, self.queues, next_change).until if is_in else None
+            return replace(self, said_at=at, until=until).told_by_now(at, next_change)
+        is_paused_ahead = self.paused_at is not None and self.paused_at > at + LEAP
+        return replace(self, paused_at=at) if is_paused_ahead else self
 
     def logged_in(self, at: datetime, queues: Sequence[str], next_change: datetime | None) -> "Presence":
         """There, until the roster has its say (`next_change`), and ready to be rung."""

@@ -153,7 +153,7 @@ class StoredCustody:
     async def person(self, names: Sequence[str], until: datetime) -> Person:
         """See ports.Custody."""
         # of what carriers write between digits the index alone is read: there may be millions of calls
-        plain = func.replace(func.replace(calls.c.caller, "-", ""), ".", "")
+        plain = _bare(calls.c.caller)
         has_them = calls.c.caller.contains("-") | calls.c.caller.contains(".")
         spelt = select(calls.c.caller).where(has_them, plain.in_(names)).distinct()
         theirs = select(calls.c.id, calls.c.ended_at).where(calls.c.arrived_at <= until)
@@ -165,7 +165,7 @@ class StoredCustody:
             _blocks.c.number.in_(names), _blocks.c.retired_at.is_(None), _blocks.c.until > until
         )
         floods = select(alarms.c.id).where(
-            alarms.c.kind == FLOOD_NUMBER, alarms.c.subject.in_(names), alarms.c.cleared_at.is_(None)
+            alarms.c.kind == FLOOD_NUMBER, _bare(alarms.c.subject).in_(names), alarms.c.cleared_at.is_(None)
         )
         async with reading(self._engine) as connection:
             callers = [*names, *(await connection.execute(spelt)).scalars()]
@@ -409,8 +409,15 @@ def _is_dial_of(callback_id: int) -> ColumnElement[bool]:
 
 
 def _names(column: ColumnElement[Any], numbers: Sequence[str]) -> ColumnElement[bool]:
-    """Whether any of the numbers stands in it, as digits."""
-    return or_(*(as_type(column, Text).contains(number, autoescape=True) for number in numbers))
+    """Whether any of the numbers stands in it, with what carriers write between digits or without; whether it is one,
+    `Redaction` says."""
+    text = _bare(as_type(column, Text))
+    return or_(*(text.contains(number, autoescape=True) for number in numbers))
+
+
+def _bare(text: ColumnElement[Any]) -> ColumnElement[str]:
+    """Without what carriers write between the digits of a number."""
+    return func.replace(func.replace(text, "-", ""), ".", "")
 
 
 def _parts(ids: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -36,6 +36,8 @@ from gateway.store.database import QuickReads
 from gateway.store.tables import CAME_AT, callbacks, calls, dispositions
 
 AT_ONCE = 2
+AHEAD = timedelta(seconds=5)
+"""What came so long after the call that arrives was told by a clock that has been put back since."""
 """Reads at the same time, and connections that they take."""
 COUNTED = 200
 """The newest calls among which different numbers are counted."""
@@ -59,6 +61,7 @@ class StoredPast:
             "call_id": arrival.call_id,
             "trunk": arrival.trunk,
             "since": since,
+            "until": arrival.at + AHEAD,
             "said_since": arrival.at - REMEMBERED,
             **{f"since_{minutes}": arrival.at - timedelta(minutes=minutes) for minutes, _ in ordered},
         }
@@ -147,6 +150,7 @@ def _last_calls() -> Select[Any]:
         .where(
             _is_the_caller(calls.c.caller),
             calls.c.arrived_at >= bindparam("since", type_=UtcTime),
+            calls.c.arrived_at <= bindparam("until", type_=UtcTime),
             calls.c.id != bindparam("call_id", type_=Key),
         )
         .order_by(calls.c.arrived_at.desc(), calls.c.id.desc())
@@ -201,6 +205,7 @@ def _of_count(place: int, minutes: int, *, by_trunk: bool) -> Select[Any]:
     """How many different numbers called in those minutes besides the one who arrives."""
     newest = select(calls.c.caller).where(
         calls.c.arrived_at >= bindparam(f"since_{minutes}", type_=UtcTime),
+        calls.c.arrived_at <= bindparam("until", type_=UtcTime),
         calls.c.caller != bindparam("caller", type_=Key),
     )
     if by_trunk:

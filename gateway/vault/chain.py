@@ -22,18 +22,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, write_whole
 from gateway.vault.heads import Heads, HeadUnreadable, Kept
 from gateway.vault.keys import SigningKey, fingerprint
 from gateway.vault.names import Names
-from gateway.vault.plain_files import NotPlain, read_plain
+from gateway.vault.plain_files import NotPlain, plain_file, read_plain
 
 log = logging.getLogger(__name__)
 
 CHAIN, HEAD, SIGNATURE = FILES = "chain.jsonl", "chain.head", "chain.head.sig"
 NOTHING_BEFORE = "0" * 64
+PART_BYTES = 1 << 18
 HEAD_FORMAT = "gateway112-chain-1"
 UNREADABLE_LINE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading a line or a head that somebody else wrote may raise."""
@@ -85,11 +86,13 @@ class Chains:
         known = self._chain(day)
         if not known.names.may_hold(file):
             return None
-        data = read_plain(self._root / folder_of(day) / CHAIN)
-        if hashlib.sha256(data).hexdigest() != known.whole:
+        digest, name = hashlib.sha256(), file.encode()
+        with plain_file(self._root / folder_of(day) / CHAIN) as chain:
+            parts = [lines for lines in _parts(chain, digest) if name in lines]
+        if digest.hexdigest() != known.whole:
             self._known.pop(day, None)
             raise ChainBroken(f"the chain of {folder_of(day)} was changed while it was looked at")
-        return _about(file, data)
+        return next(filter(None, (_about(file, lines) for lines in reversed(parts))), None)
 
     def add(self, day: date, file: str, sha256: str, at: datetime) -> Entry:
         """Adds the file, which was written to the day's folder with that SHA-256, unless it stands there already. What
@@ -105,12 +108,15 @@ class Chains:
         last = hashlib.sha256(line).hexdigest()
         self._known.pop(day, None)  # until all of it is done, nothing is known
         with _opened(folder / CHAIN) as chain:
-            before = _read_all(chain)
-            if hashlib.sha256(before).hexdigest() != known.whole:
+            digest, size_bytes = hashlib.sha256(), 0
+            with os.fdopen(chain, "rb", buffering=0, closefd=False) as before:
+                for lines in _parts(before, digest):
+                    size_bytes += len(lines)
+            if digest.hexdigest() != known.whole:
                 raise ChainBroken(f"the chain of {folder_of(day)} was changed while a line was added. Nothing was")
             self._write_next_head(folder, day, entry.number, last)
             _append(chain, line)
-            if os.fstat(chain).st_size != len(before) + len(line):
+            if os.fstat(chain).st_size != size_bytes + len(line):
                 raise ChainBroken(f"somebody wrote to the chain of {folder_of(day)} while a line was added")
         self._put_head(folder)
         if entry.number == 1:
@@ -118,7 +124,8 @@ class Chains:
         self._heads.keep(Kept(day, entry.number, last, *known.follows))
         status = (folder / CHAIN).lstat()
         known.names.add(file)
-        known.count, known.last, known.whole = entry.number, last, hashlib.sha256(before + line).hexdigest()
+        digest.update(line)
+        known.count, known.last, known.whole = entry.number, last, digest.hexdigest()
         known.size, known.mtime_ns = status.st_size, status.st_mtime_ns
         self._remember(day, known)
         return entry
@@ -352,6 +359,22 @@ def _opened(chain: Path) -> Iterator[int]:
 
 def _no_chain(chain: Path) -> ChainBroken:
     return ChainBroken(f"{chain} is a link, a pipe or a folder: somebody put it in the place of the day's chain")
+
+
+def _parts(chain: BinaryIO, digest: "hashlib._Hash") -> Iterator[bytes]:
+    """Its lines, some at a time: of a day with very many callers it is never held in memory as a whole. All of it goes
+    into the digest; a line without an end is a part of its own."""
+    rest = b""
+    while piece := chain.read(PART_BYTES):
+        digest.update(piece)
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield rest + piece[:end]
+            rest = piece[end:]
+        else:
+            rest += piece
+    if rest:
+        yield rest
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -47,6 +47,27 @@ def test_a_place_in_a_queue_that_is_no_more_is_none() -> None:
     assert phones(centre(assigned(1, queue="water")), 7) == set()
 
 
+def by_now(the_books: Books, at_h: float) -> Books:
+    """As a look makes them, at that hour of a clock that was put back."""
+    for presence in duty.told_by_now(the_books, local(at_h)):
+        the_books = the_books.with_presence(presence)
+    return the_books
+
+
+def test_what_was_said_by_a_clock_that_was_put_back_since_leaves_the_roster_its_say() -> None:
+    """The machine came up seven hours ahead, and its time service put it right."""
+    out = by_now(said(centre(), SITI, Step.LOG_OUT, 12.9), 5.9)
+    assert phones(out, 5.95) == set()
+    assert phones(out, 6.1) == {("emergency", "1001")}
+    late = centre(assigned(1, last=5))
+    there = by_now(said(late, SITI, Step.LOG_IN, 12.9), 5.9)
+    assert phones(there, 7) == {("emergency", "1001")}
+    assert phones(there, 14.1) == set(), "the shift ends it"
+    paused = by_now(said(centre(), SITI, Step.PAUSE, 12.9, reason=NO_ANSWER), 5.9)
+    assert paused.presence(SITI.id).paused_at == local(5.9)
+    assert duty.told_by_now(paused, local(5.9)) == []
+
+
 def test_a_logout_holds_until_the_roster_brings_the_operator_anew_and_a_login_ends_it() -> None:
     out = said(centre(), SITI, Step.LOG_OUT, 7)
     assert phones(out, 8) == set()

@@ -427,3 +427,20 @@ async def test_test_calls_that_nobody_makes_regularly_are_no_alarm(services: Ser
     await probed(services, 600, 400, 390, 20, 0, last=Outcome.ABANDONED)
     await hours_pass(services, 2)
     assert not await alarms(services)
+
+
+async def test_a_trunk_that_falls_silent_after_the_clock_was_put_back_is_an_alarm(services: Services) -> None:
+    """The last call came by the clock before: seven hours ahead."""
+    await a_past(services, 30)
+    await learnt(services)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await come(services, 1)
+    await after(services)
+    services.clock.at = now + timedelta(minutes=5)
+    await after(services)
+    await hours_pass(services, 1)
+    assert ("quiet_trunk", "telkomsel") in await alarms(services)
+    await come(services, 1)
+    await after(services)
+    assert ("quiet_trunk", "telkomsel") not in await alarms(services)

@@ -16,7 +16,7 @@ from gateway.domain.facts import (
     Side,
 )
 from gateway.domain.presence import NO_ANSWER
-from gateway.ports import SwitchboardAway
+from gateway.ports import RecordingCounts, SwitchboardAway
 from tests.domain.values import local
 from tests.services.conftest import ANI
 from tests.services.test_callbacks import newest, unheard
@@ -183,6 +183,19 @@ async def test_who_was_paused_because_the_phone_was_not_picked_up_and_says_that_
     await say(services, key=True, step="lone")
     assert (await services.bookkeeper.books()).presence(siti.id).pause is None
     assert [each.deed.action for each in services.told] == ["operator.paused", "operator.resumed"]
+
+
+async def test_whatever_asterisk_does_not_answer_all_else_that_is_wrong_is_told(services: Services) -> None:
+    """It answers late when there is too much to do: that is when people must know."""
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    await services.evidence.watch()
+    services.evidence.standing.counts = RecordingCounts(failing=1)
+    services.clock.now_s += 30 * 60
+    with away(services.switchboard, "ring", error=SwitchboardAway), pytest.raises(SwitchboardAway):
+        await services.watch.tick(services.clock())
+    assert "recording_failed" in {each.kind for each in await services.store.standing_alarms()}
 
 
 async def test_a_question_that_asterisk_did_not_take_is_asked_again_and_is_no_silence(services: Services) -> None:
