@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gateway import __version__, arenas, foreground, logs, owner
+from gateway import __version__, foreground, logs, memory, owner
 from gateway.app import App
 from gateway.asterisk import ears, installation, site
 from gateway.asterisk.claim import claim
@@ -42,7 +42,7 @@ OTHERS = 0o027
 def serve(settings: Settings) -> int:
     """The gateway alone: API, journal, reconciler. Asterisk runs on its own. Where another gateway serves this centre,
     this one waits, and takes over the moment that one ends."""
-    arenas.share()
+    memory.keep_small()
     logs.set_up(settings.logs.form, settings.logs.level)
     refuse_unfinished(settings)
     usable.refuse_unusable(settings)

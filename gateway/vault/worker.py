@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway import __version__, arenas, logs
+from gateway import __version__, logs, memory
 from gateway.domain.recordings import Recording
 from gateway.ports import Part, Unsealable
 from gateway.settings import Settings
@@ -201,7 +201,7 @@ def step_back() -> None:
 
 
 def main() -> int:
-    arenas.share()
+    memory.keep_small()
     logs.set_up()
     lines = iter(sys.stdin.buffer.readline, b"")
     settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
