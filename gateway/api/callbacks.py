@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from gateway.api.auth import refuse_foreign
 from gateway.api.context import Context
 from gateway.api.known import refuse_unknown
-from gateway.api.models import IN_WORDS, PRINTABLE, Body, KnownTrunk, Moment, Parameters, Told, Word
+from gateway.api.models import IN_WORDS, PRINTABLE, Body, KnownTrunk, Moment, Parameters, Told, Word, of_format
 from gateway.api.problems import conflict
 from gateway.api.resources import MatchHeaders, ThingId, ThingPath, version_of
 from gateway.api.routes import Answer, Route, route
@@ -38,6 +38,9 @@ Reason = Annotated[
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=PRINTABLE)]
 
 
+TaskCursor = Annotated[Word, of_format("callback-cursor")]
+
+
 class CallbacksQuery(Parameters):
     state: State | None = None
     open: Annotated[bool, Field(description="True: only those that are not over, the soonest due first.")] = False
@@ -50,7 +53,7 @@ class CallbacksQuery(Parameters):
     opened_until: Annotated[Moment | None, Field(description="Only those opened before this time.")] = None
     least_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or more.")] = None
     most_tries: Annotated[int | None, Field(ge=1, le=100_000, description="Only who tried so often or less.")] = None
-    cursor: Annotated[Word | None, Field(description="The `next` of the page before.")] = None
+    cursor: Annotated[TaskCursor | None, Field(description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200, description="How many items at most.")] = 50
 
 

@@ -1,6 +1,6 @@
 """Cursors: a place in a list that is walked by time and id, as text that a client hands back.
 
-Counterparts: `call_list.py` for calls, `recording_reads.py` for recordings.
+Counterparts: `call_list.py` for calls, `recording_reads.py` for recordings, `callback_reads.py` for callbacks.
 """
 
 import binascii

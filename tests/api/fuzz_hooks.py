@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.domain.event_types import EVENT_TYPES
 from gateway.domain.numbers import is_nobodys
 from gateway.recurrence import FREQUENCIES
+from gateway.store import cursors
 from gateway.store.call_list import cursor_of
 from tests.store.values import a_call
 
@@ -38,6 +39,9 @@ FORMATS = {
     "trunk-name": st.sampled_from(["telkomsel", "indosat"]),
     "queue-name": st.just("emergency"),
     "cursor": st.integers(1, 10**6).map(lambda number: cursor_of(a_call(number))),
+    "callback-cursor": st.integers(1, 10**6).map(
+        lambda number: cursors.written(datetime(2026, 8, 17, tzinfo=UTC), str(number))
+    ),
 }
 for name, strategy in FORMATS.items():
     schemathesis.openapi.format(name, strategy)
