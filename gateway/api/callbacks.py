@@ -36,8 +36,6 @@ Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=PRINTABLE), IN_WORDS
 ]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=PRINTABLE)]
-
-
 TaskCursor = Annotated[Word, of_format("callback-cursor")]
 
 

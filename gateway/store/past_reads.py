@@ -36,9 +36,9 @@ from gateway.store.database import QuickReads
 from gateway.store.tables import CAME_AT, callbacks, calls, dispositions
 
 AT_ONCE = 2
+"""Reads at the same time, and connections that they take."""
 AHEAD = timedelta(seconds=5)
 """What came so long after the call that arrives was told by a clock that has been put back since."""
-"""Reads at the same time, and connections that they take."""
 COUNTED = 200
 """The newest calls among which different numbers are counted."""
 
