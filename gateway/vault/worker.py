@@ -201,7 +201,6 @@ def step_back() -> None:
 
 
 def main() -> int:
-    memory.keep_small()
     logs.set_up()
     lines = iter(sys.stdin.buffer.readline, b"")
     settings = Settings.model_validate(json.loads(next(lines, b"{}")).get("settings", {}))
@@ -217,6 +216,7 @@ def main() -> int:
     # of the priority that it was begun with, or a busy machine would have it killed as one that hangs
     threading.Thread(target=be_there, name="being there", daemon=True).start()
     step_back()
+    memory.keep_small()  # its thread is behind everybody else, too
     try:
         hold(settings.paths.recordings)
     except AnotherWorks as error:
