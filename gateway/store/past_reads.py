@@ -30,6 +30,7 @@ from gateway.domain.call import PROBE_TRUNK, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.facts import Side
 from gateway.domain.numbers import spellings
+from gateway.domain.presence import LEAP
 from gateway.domain.reputation import REMEMBERED, SAID_AT_MOST, Saying
 from gateway.store.columns import Key, Number, UtcTime, Words
 from gateway.store.database import QuickReads
@@ -37,8 +38,6 @@ from gateway.store.tables import CAME_AT, callbacks, calls, dispositions
 
 AT_ONCE = 2
 """Reads at the same time, and connections that they take."""
-AHEAD = timedelta(seconds=5)
-"""What came so long after the call that arrives was told by a clock that has been put back since."""
 COUNTED = 200
 """The newest calls among which different numbers are counted."""
 
@@ -61,7 +60,7 @@ class StoredPast:
             "call_id": arrival.call_id,
             "trunk": arrival.trunk,
             "since": since,
-            "until": arrival.at + AHEAD,
+            "until": arrival.at + LEAP,  # what came after it was told by a clock that has been put back since
             "said_since": arrival.at - REMEMBERED,
             **{f"since_{minutes}": arrival.at - timedelta(minutes=minutes) for minutes, _ in ordered},
         }

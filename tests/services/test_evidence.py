@@ -103,6 +103,14 @@ async def alarms(services: Services) -> dict[str, str]:
     return {each.kind: each.detail for each in standing if each.kind in evidence.KINDS}
 
 
+async def two_are_over(services: Services) -> None:
+    """112-1.0 and 112-2.0, each with its sound."""
+    other = "2026/08/16/112-2.0.raw"
+    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
+    services.sounds.write(FILE, 20)
+    services.sounds.write(other, 20)
+
+
 async def test_a_recording_is_stored_with_its_call_and_sealed_once_it_is_over(services: Services) -> None:
     await tell(services, *begins())
     assert (await row(services)).state is State.RUNNING
@@ -319,10 +327,7 @@ async def test_a_worker_that_does_not_answer_is_an_alarm_after_ten_seconds_and_s
 
 
 async def test_a_sound_at_which_the_worker_dies_does_not_keep_the_others_waiting(services: Services) -> None:
-    other = "2026/08/16/112-2.0.raw"
-    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
-    services.sounds.write(FILE, 20)
-    services.sounds.write(other, 20)
+    await two_are_over(services)
     services.vault.gives_up.add("112-1.0")
     with pytest.raises(VaultAway):
         await sealed(services)
@@ -336,10 +341,7 @@ async def test_a_sound_at_which_the_worker_dies_does_not_keep_the_others_waiting
 
 
 async def test_a_sound_at_which_the_worker_dies_is_told_however_long_the_others_take(services: Services) -> None:
-    other = "2026/08/16/112-2.0.raw"
-    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
-    services.sounds.write(FILE, 20)
-    services.sounds.write(other, 20)
+    await two_are_over(services)
     services.vault.gives_up.add("112-1.0")
     with pytest.raises(VaultAway):
         await sealed(services)
@@ -351,10 +353,7 @@ async def test_a_sound_at_which_the_worker_dies_is_told_however_long_the_others_
 
 
 async def test_a_worker_that_does_not_run_is_held_against_no_recording(services: Services) -> None:
-    other = "2026/08/16/112-2.0.raw"
-    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
-    services.sounds.write(FILE, 20)
-    services.sounds.write(other, 20)
+    await two_are_over(services)
     await look(services)
     await checked(services)
     services.vault.is_down = True
@@ -381,10 +380,7 @@ async def test_a_call_that_is_told_again_after_a_restore_has_the_sound_that_was_
 async def test_sound_that_may_be_sealed_and_that_nobody_can_see_now_holds_no_check_up(
     services: Services, hindrance: str
 ) -> None:
-    other = "2026/08/16/112-2.0.raw"
-    await tell(services, *begins(), *ends(), *begins("112-2.0", other), *ends(20, "112-2.0"))
-    services.sounds.write(FILE, 20)
-    services.sounds.write(other, 20)
+    await two_are_over(services)
     await services.vault.seal(await row(services))
     del services.sounds.files[FILE]
     services.clock.at = MONDAY + timedelta(hours=1)
