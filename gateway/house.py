@@ -448,6 +448,7 @@ class House:
             is_seeing=self.switchboard.is_seeing,
             journal_lag_bytes=self.journal.lag_bytes,
             journal_waits=self.journal.waits,
+            journal_unread_bytes=self.journal.unread_bytes,
             free_bytes=self._free_bytes(),
             operators_available=available,
             deserted=deserted if available else {},

@@ -54,6 +54,8 @@ class Status:
     """Queues where nobody is while others have somebody, and the trunks whose calls come there."""
     journal_waits: str = ""
     """Why what Asterisk wrote cannot be stored now; empty where it can."""
+    journal_unread_bytes: Mapping[str, int] = field(default_factory=dict)
+    """What the disk does not give of old pieces of the journal, by their files' names."""
     free_bytes: Mapping[str, int] = field(default_factory=dict)
     """Free space, by the setting that names the place."""
     asterisk_since: datetime | None = None

@@ -194,6 +194,8 @@ def _sight(context: Context) -> Iterator[Metric]:
     status, blindness = context.status(), context.blindness
     yield _gauge("asterisk_up", "Whether the manager link (AMI) to Asterisk is up.", int(status.asterisk_up))
     yield _gauge("journal_lag_bytes", "What Asterisk wrote and is not stored yet.", status.journal_lag_bytes)
+    unread = sum(status.journal_unread_bytes.values())
+    yield _gauge("journal_unread_bytes", "What the disk does not give of old pieces of the journal.", unread)
     yield _gauge(
         "journal_waiting", "Whether what Asterisk wrote cannot be stored now.", int(bool(status.journal_waits))
     )

@@ -24,8 +24,8 @@ NO_SPACE_BYTES = 100_000_000
 CODES = (
     *("asterisk_away", "database_away", "calls_not_stored", "journal_silent", "no_space"),
     *("database_slow", "no_operator", "nobody_in_queue", "overloaded", "journal_behind", "little_space"),
-    *("advice_blind", "recordings_stalled", "vault_away", "recordings_not_moved", "recordings_failing"),
-    *("recordings_changed", "recordings_not_verified", "asterisk_refused", "setting_in_vain"),
+    *("journal_unreadable", "advice_blind", "recordings_stalled", "vault_away", "recordings_not_moved"),
+    *("recordings_failing", "recordings_changed", "recordings_not_verified", "asterisk_refused", "setting_in_vain"),
     *("certificate", "sip_certificate", "tokens_expire"),
 )
 """All that there are."""
@@ -125,6 +125,14 @@ def _of_the_journal(context: Context) -> Iterator[Reason]:
             "Look at the database, and at the space on the disk of var/; nothing is lost until it is full. The board "
             "and the log (journal_waits) say why.",
             is_severe=True,
+        )
+    for name, size_bytes in status.journal_unread_bytes.items():
+        yield Reason(
+            "journal_unreadable",
+            f"{size_bytes} bytes of the journal's file {name} cannot be read: calls in them are not in the history.",
+            "Look at the disk of var/ (dmesg). A copy that can be read, put beside it as journal-saved.csv, is read in "
+            "its place; it is tried again each minute. What is lost for good: move the file elsewhere.",
+            subject=name,
         )
     if status.journal_lag_bytes > FAR_BEHIND_BYTES:
         yield Reason(

@@ -13,9 +13,11 @@ import asyncio
 import errno
 import logging
 import stat
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -48,12 +50,22 @@ SCAN_EVERY_S = 1.0
 BAD_DISK = frozenset({errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EUCLEAN})
 """What a disk says of a place that it cannot read; whatever else keeps a file from being read may be over at once."""
 BAD_FOR_S = 60.0
+OLD_LIMIT_S = 5.0
+"""How long the disk may take over a piece of an old segment: on a bad sector it may try for minutes."""
 FAR_BEHIND_BYTES = 1_000_000
 """About 4,000 records, more than is read in CATCH_UP_LIMIT_S: nobody waits for it, and health says so."""
 STORE_RETRY_S = 0.5
 UNREAD = "the journal cannot be read"
 """What `waits` begins with where it is not the store that keeps calls from being stored."""
 CATCH_UP_LIMIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """So much of a segment cannot be read; it is left alone until then, by the monotonic clock."""
+
+    until: float
+    bytes: int
 
 
 class Journal:
@@ -68,8 +80,10 @@ class Journal:
         self._current_key: str | None = None
         """The key of the segment that Asterisk appends to."""
         self._scanned_at = 0.0
-        self._bad_until: dict[str, float] = {}
-        """Until when old segments that hold a bad sector are left alone, by their keys."""
+        self._bad: dict[str, _Bad] = {}
+        """Old segments with a rest that the disk does not give, by the names of their files."""
+        self._hanging: Future[bytes | None] | None = None
+        """The look at an old segment that the disk has not answered yet."""
         self._bell = asyncio.Event()
         self._caught_up = asyncio.Condition()
         self._caught_up_to = 0.0
@@ -89,6 +103,12 @@ class Journal:
         """Why what was read cannot be stored, or nothing be read; empty where all is well."""
         self.lag_bytes = 0
         """What is written and not yet stored, as of the last look."""
+
+    @property
+    def unread_bytes(self) -> dict[str, int]:
+        """What the disk does not give of old segments, by the names of their files: it is no part of `lag_bytes`, for
+        no call of now waits for it."""
+        return {name: bad.bytes for name, bad in self._bad.items()}
 
     @property
     def is_drained(self) -> bool:
@@ -214,25 +234,27 @@ class Journal:
         segments = self._looked_at()
         self._see_to_room(segments)
         for segment in segments:
-            if (lost := self._lost_end(segment, positions.get(segment.key))) is not None:
+            try:
+                lost = self._lost_end(segment, positions.get(segment.key))
+            except OSError as error:
+                self._leave(segment, segment.size_bytes, error)
+                continue
+            if lost is not None:
                 self.lag_bytes = max(1, self.lag_bytes)  # what follows is not looked at yet
                 return lost
         starts = {key: position.offset for key, position in positions.items()}
-        unread = [segment for segment in segments if segment.size_bytes > starts.get(segment.key, 0)]
+        unread = [
+            segment
+            for segment in segments
+            if segment.size_bytes > starts.get(segment.key, 0) and not self._is_left(segment.path)
+        ]
         self.lag_bytes = sum(segment.size_bytes - starts.get(segment.key, 0) for segment in unread)
         for segment in unread:
             start = starts.get(segment.key, 0)
-            if self._bad_until.get(segment.key, 0.0) > time.monotonic():
-                self.lag_bytes -= segment.size_bytes - start
-                continue
             try:
                 chunk = self._whole_lines(segment, start)
             except OSError as error:
-                if segment.path.name == CURRENT or error.errno not in BAD_DISK:
-                    raise
-                # an old one on a bad sector holds up no call of now, however long the disk tries to read that
-                self._tell_unread(segment.path, error)
-                self._bad_until[segment.key] = time.monotonic() + BAD_FOR_S
+                self._leave(segment, segment.size_bytes - start, error)
                 self.lag_bytes -= segment.size_bytes - start
                 continue
             if chunk is None:
@@ -244,7 +266,28 @@ class Journal:
                 return self._reading(segment, positions.get(segment.key, Position(0)), chunk)
         # what is left is the beginning of a record that is being written
         self.lag_bytes = 0
+        self._forget_bad({each.path.name for each in segments if not self._is_left(each.path)})
         return None
+
+    def _leave(self, segment: Segment, size_bytes: int, error: OSError) -> None:
+        """Leaves an old segment that the disk does not give alone for a while: it holds up no call of now. Raises the
+        error for the one that Asterisk appends to, and where it may be over at once."""
+        if segment.path.name == CURRENT or not (error.errno in BAD_DISK or isinstance(error, TimeoutError)):
+            raise error
+        self._trusted.discard(segment.key)
+        self._keep_bad(segment.path, size_bytes, error)
+
+    def _keep_bad(self, path: Path, size_bytes: int, error: OSError) -> None:
+        self._tell_unread(path, error)
+        # a new one each time: `unread_bytes` is asked from another thread
+        self._bad = {**self._bad, path.name: _Bad(time.monotonic() + BAD_FOR_S, size_bytes)}
+
+    def _forget_bad(self, names: Container[str]) -> None:
+        self._bad = {name: bad for name, bad in self._bad.items() if name not in names}
+
+    def _is_left(self, path: Path) -> bool:
+        bad = self._bad.get(path.name)
+        return bad is not None and bad.until > time.monotonic()
 
     def _see_to_room(self, segments: Iterable[Segment]) -> None:
         """What Asterisk appends to has room ahead of it, and nothing else has."""
@@ -289,7 +332,7 @@ class Journal:
             return segments
         self._current_key = key
         self._scanned_at = time.monotonic()
-        return self._segments(self._folder.glob("journal*"))
+        return self._segments(self._all())
 
     def _to_look_at(self) -> list[Path]:
         """The whole folder after a rotation, while there is more to read, and every SCAN_EVERY_S; else one file."""
@@ -303,16 +346,25 @@ class Journal:
         if identity == self._current and not self.lag_bytes and now - self._scanned_at < SCAN_EVERY_S:
             return [current] if identity else []
         self._current, self._scanned_at = identity, now
-        return list(self._folder.glob("journal*"))
+        return self._all()
+
+    def _all(self) -> list[Path]:
+        there = {path.name: path for path in self._folder.glob("journal*")}
+        self._forget_bad(self._bad.keys() - there.keys())
+        return list(there.values())
 
     def _segments(self, paths: Iterable[Path]) -> list[Segment]:
         """The segments among `paths`, oldest first. A file without a whole record is not yet a segment."""
         found: list[Segment] = []
         for path in paths:
+            if self._is_left(path):
+                continue
+            size_bytes = 0
             try:
                 state = path.stat()
                 if not stat.S_ISREG(state.st_mode):
                     continue  # a folder or a pipe is none of Asterisk's
+                size_bytes = state.st_size
                 head = self._heads.get((state.st_ino, state.st_dev))
                 if head is None or state.st_size < len(head[1]) or not begins_with(path, head[1]):
                     head = head_of(path)
@@ -326,7 +378,10 @@ class Journal:
                 if path.name == CURRENT:
                     raise
                 # what somebody left there for himself, or an old one on a bad sector, holds up no call of now
-                self._tell_unread(path, error)
+                if error.errno in BAD_DISK:
+                    self._keep_bad(path, size_bytes, error)
+                else:
+                    self._tell_unread(path, error)
         # while a segment is copied away there are two of it: the longer one has all
         longest: dict[str, Segment] = {}
         for segment in sorted(found, key=lambda each: (each.size_bytes, each.path.name == CURRENT)):
@@ -340,14 +395,15 @@ class Journal:
 
     def _whole_lines(self, segment: Segment, start: int) -> bytes | None:
         """The bytes of `segment` from `start` to the end of its last whole line within reach; None where it has another
-        name by now."""
-        try:
-            with segment.path.open("rb") as file:
-                if file.read(len(segment.begins)) != segment.begins:
-                    return None  # another file has taken the name
-                file.seek(start)
-                chunk = file.read(CHUNK_BYTES)
-        except FileNotFoundError:
+        name by now. Raises OSError; TimeoutError where the disk has not given an old one within OLD_LIMIT_S."""
+        if segment.path.name == CURRENT:
+            chunk = _piece(segment, start)
+        else:
+            if self._hanging is not None and not self._hanging.done():
+                raise TimeoutError("the disk has not answered an earlier look")
+            self._hanging = _on_its_own(lambda: _piece(segment, start))
+            chunk = self._hanging.result(OLD_LIMIT_S)
+        if chunk is None:
             return None
         end = chunk.rfind(b"\n") + 1
         if end == 0 and len(chunk) >= MAX_RECORD_BYTES:
@@ -392,3 +448,34 @@ class Journal:
                 self._not_rotated.add(segment.key)
         else:
             log.info("journal_rotated", extra={"segment": segment.key, "size_bytes": end})
+
+
+def _piece(segment: Segment, start: int) -> bytes | None:
+    """At most CHUNK_BYTES of it from there on, and no less than a whole line where there is one; None where it has
+    another name by now. Raises OSError. Blocking: disk."""
+    try:
+        # unbuffered: of a piece with a bad sector in it the system gives what comes before that
+        with segment.path.open("rb", buffering=0) as file:
+            if file.read(len(segment.begins)) != segment.begins:
+                return None  # another file has taken the name
+            file.seek(start)
+            chunk = file.read(CHUNK_BYTES)
+            if b"\n" not in chunk and len(chunk) < CHUNK_BYTES:
+                chunk += file.read(CHUNK_BYTES - len(chunk))  # nothing at its end; on a bad sector that is an error
+            return chunk
+    except FileNotFoundError:
+        return None
+
+
+def _on_its_own(look: Callable[[], bytes | None]) -> Future[bytes | None]:
+    """Looks on a thread of its own, which nobody waits for at the end of the process."""
+    looked = Future[bytes | None]()
+
+    def run() -> None:
+        try:
+            looked.set_result(look())
+        except BaseException as error:  # noqa: BLE001  # it is raised where the result is asked for
+            looked.set_exception(error)
+
+    threading.Thread(target=run, name="old journal", daemon=True).start()
+    return looked

@@ -76,6 +76,10 @@ async def test_a_database_that_somebody_else_holds_is_down(house: House) -> None
         ({"free_bytes": {"paths.var": 1_000_000_000}}, 200, "paths.var has 1000 MB left"),
         ({"free_bytes": {"paths.recordings": 50_000_000}}, 503, "paths.recordings has 50 MB left"),
         (
+            {"journal_unread_bytes": {"journal-1.csv": 4096}},
+            *(200, "4096 bytes of the journal's file journal-1.csv cannot be read"),
+        ),
+        (
             {"journal_waits": "the database cannot be reached: Connect call failed ('10.0.0.7', 5432)"},
             *(503, "Calls are not stored: the database does not take them"),
         ),

@@ -2,16 +2,20 @@
 
 import asyncio
 import errno
+import io
 import os
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.asterisk.journal import CATCH_UP_LIMIT_S, CURRENT, FAR_BEHIND_BYTES, Journal
+from gateway.asterisk.journal import CATCH_UP_LIMIT_S, CURRENT, FAR_BEHIND_BYTES, Journal, _piece
 from gateway.asterisk.record import Unreadable, parse, split
 from gateway.asterisk.segments import Segment
 from gateway.asterisk.translator import translate
@@ -19,6 +23,9 @@ from gateway.domain.change import Position
 from gateway.domain.facts import Entered, TrunkAnswered
 from gateway.ports import Reading
 from tests.clock import clock
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 def row(number: int, kind: str = "CHAN_START", caller: str = "0811") -> bytes:
@@ -169,30 +176,120 @@ def test_what_was_not_read_before_a_file_was_copied_and_truncated_comes_first(tm
     assert reader.read_all() == ["2", "3"]
 
 
-def test_a_bad_sector_in_the_rest_of_an_old_segment_holds_up_no_call_of_now(
+class BadDisk:
+    """A disk with a bad sector in one file: reading stops before it, and gives an error at it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, bad_from: int) -> None:
+        self.is_bad = True
+        opened = Path.open
+        disk = self
+
+        class Bad(io.FileIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                data = super().read(size)
+                return data if not disk.is_bad else data[: self._given(len(data))]
+
+            def readinto(self, buffer: "WriteableBuffer", /) -> int:
+                size = super().readinto(buffer)
+                return size if not disk.is_bad else self._given(size)
+
+            def _given(self, size: int) -> int:
+                start = self.tell() - size
+                given = min(size, bad_from - start)
+                if given <= 0 < size:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+                self.seek(start + given)
+                return given
+
+        def open_(self: Path, mode: str = "r", buffering: int = -1) -> IO[bytes]:
+            if self != path:
+                return opened(self, mode, buffering)  # type: ignore[return-value]  # it is opened to be read as bytes
+            return Bad(self) if buffering == 0 else io.BufferedReader(Bad(self))  # type: ignore[return-value]
+
+        monkeypatch.setattr(Path, "open", open_)
+
+
+def test_of_an_old_segment_with_a_bad_sector_all_is_told_up_to_it_and_the_rest_is_said_to_be_missing(
     tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = Reader(tmp_path)
     append(current, row(1))
     reader.read_all()
-    append(current, row(2))
+    append(current, row(2), row(3), row(4))
     old = current.rename(tmp_path / "journal-old.csv")
-    append(current, row(3))
-    whole_lines = Journal._whole_lines
-
-    def read(journal: Journal, segment: Segment, start: int) -> bytes | None:
-        if segment.path == old:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(old))
-        return whole_lines(journal, segment, start)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Journal, "_whole_lines", read)
-        assert reader.read_all() == ["3"]
-        assert reader.journal.is_drained
+    append(current, row(5))
+    disk = BadDisk(monkeypatch, old, 2 * len(row(1)) + 10)
+    assert reader.read_all() == ["2", "5"]
+    assert reader.journal.is_drained
+    assert reader.journal.unread_bytes == {"journal-old.csv": 2 * len(row(1))}
     assert [record.message for record in caplog.records] == ["journal_segment_unreadable"]
+    disk.is_bad = False
     assert reader.read_all() == [], "the disk is not asked again at once"
-    reader.journal._bad_until.clear()
-    assert reader.read_all() == ["2"], "once it can be read it is told"
+    monkeypatch.setattr("gateway.asterisk.journal.BAD_FOR_S", 0.0)
+    reader.journal._bad = {name: replace(bad, until=0.0) for name, bad in reader.journal._bad.items()}
+    assert reader.read_all() == ["3", "4"], "once it can be read it is told"
+    assert reader.journal.unread_bytes == {}
+
+
+def test_a_copy_that_can_be_read_takes_the_place_of_a_segment_with_a_bad_sector(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2))
+    whole = current.read_bytes()
+    old = current.rename(tmp_path / "journal-old.csv")
+    BadDisk(monkeypatch, old, len(row(1)) + 10)
+    assert reader.read_all() == ["1"]
+    (tmp_path / "journal-saved.csv").write_bytes(whole)
+    assert reader.read_all() == ["2"]
+    old.unlink()
+    assert reader.read_all() == []
+    assert reader.journal.unread_bytes == {}
+
+
+def test_an_old_segment_that_lost_its_end_and_has_a_bad_sector_holds_up_no_call_of_now(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1), row(2), row(3))
+    reader.read_all()
+    old = current.rename(tmp_path / "journal-old.csv")
+    os.truncate(old, 2 * len(row(1)))
+    append(current, row(4))
+    BadDisk(monkeypatch, old, len(row(1)) + 10)
+    assert reader.read_all() == ["4"]
+    assert reader.journal.unread_bytes == {"journal-old.csv": 2 * len(row(1))}
+
+
+def test_an_old_segment_that_the_disk_tries_to_read_for_minutes_holds_up_no_call_of_now(
+    tmp_path: Path, current: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(tmp_path)
+    append(current, row(1))
+    reader.read_all()
+    append(current, row(2))
+    current.rename(tmp_path / "journal-old.csv")
+    append(current, row(3))
+    answers = threading.Event()
+
+    def hangs(segment: Segment, start: int) -> bytes | None:
+        if segment.path.name != CURRENT:
+            answers.wait(20)
+        return _piece(segment, start)
+
+    monkeypatch.setattr("gateway.asterisk.journal._piece", hangs)
+    monkeypatch.setattr("gateway.asterisk.journal.OLD_LIMIT_S", 0.05)
+    monkeypatch.setattr("gateway.asterisk.journal.BAD_FOR_S", 0.0)
+    assert reader.read_all() == ["3"]
+    append(current, row(4))
+    asked = time.monotonic()
+    monkeypatch.setattr("gateway.asterisk.journal.OLD_LIMIT_S", 20.0)
+    assert reader.read_all() == ["4"], "a disk that hangs is not asked again"
+    assert time.monotonic() - asked < 10
+    answers.set()
+    assert reader.journal._hanging is not None
+    reader.journal._hanging.result(20)
+    assert reader.read_all() == ["2"]
 
 
 def test_a_deleted_journal_is_no_fault(tmp_path: Path, current: Path) -> None:
