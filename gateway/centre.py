@@ -183,6 +183,7 @@ class Centre:
         """Says of each ring that the centre withdrew that nobody picked it up, once it is clear that the caller is
         still there; for ever. Without this the next ring would have to tell of it, and a phone would ring once too
         often."""
+        is_told = False
         while True:
             await self._ring_ended.wait()
             self._ring_ended.clear()
@@ -193,7 +194,12 @@ class Centre:
             try:
                 await self._judge_rings()
             except StoreAway as error:
-                log.warning("rings_not_judged", extra={"reason": str(error)})
+                self._ring_ended.set()  # it is for now: a look later
+                if not is_told:
+                    log.warning("rings_not_judged", extra={"reason": str(error)})
+                is_told = True
+            else:
+                is_told = False
 
     async def _judge_rings(self) -> None:
         async with self._saving.turn:

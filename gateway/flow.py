@@ -16,6 +16,7 @@ from gateway.domain.books import Books
 from gateway.domain.call import PROBE_TRUNK
 from gateway.domain.events import Event
 from gateway.domain.flow import FLOOD_NUMBER, FLOOD_TRUNK, NUMBER_WINDOW, PROBE_FAILED, QUIET_TRUNK, Arrival
+from gateway.domain.presence import LEAP
 from gateway.feed import Feed
 from gateway.flood import Flood
 from gateway.line import Line
@@ -77,7 +78,8 @@ class Flow:
             arrivals = await self._past.ask(lambda history: history.arrivals(now - NUMBER_WINDOW, ARRIVALS_READ), now)
             if arrivals is None:
                 return
-            self._begin_anew(arrivals)
+            # one of a time to come was made by a clock that has been put back since
+            self._begin_anew([each for each in arrivals if each.at <= now + LEAP])
             self._seq = newest
             return
         for stored in events:

@@ -191,7 +191,7 @@ class Level:
         places = {phone for _, phone in (*want.members, *held.members)}
         async with self._saving.turn:
             books = await self._bookkeeper.books()
-            leapt = duty.told_by_now(books, at)
+            leapt = duty.told_by_now(books, self._clock())  # since `at` somebody may have dialled
             for presence in leapt:
                 books = books.with_presence(presence)
             back = duty.brought_back(books, at)

@@ -62,6 +62,7 @@ class Silence:
 
     async def alarms(self, books: Books, now: datetime, *, is_hearing: bool) -> list[Alarm]:
         """The silences that go on. While the centre itself does not hear, those that stood stand."""
+        self._take_back(now)
         if is_hearing:
             heard_since = self._hears(now)
             await self._read(books.trunks, now)
@@ -72,18 +73,18 @@ class Silence:
     def _hears(self, now: datetime) -> datetime:
         """Since when the centre hears what comes."""
         if now < self._heard_at:
-            self._take_back(now)
+            self._is_probe_new = True
         if self._heard_since is None or not timedelta(0) <= now - self._heard_at <= DEAF:
             self._heard_since = now
         self._heard_at = now
         return self._heard_since
 
     def _take_back(self, now: datetime) -> None:
-        """The clock was put back: what came by the one before came by now, or the next call would not be seen to come
-        after it."""
+        """What came by a clock that has been put back since came by now: or no silence would be seen before that clock
+        has come round, nor that the next call comes after it. Such a call may be told of late, and such an alarm be
+        taken up by a new start, so this is done at every look."""
         self._last = {trunk: min(at, now) for trunk, at in self._last.items()}
         self._told = {trunk: (min(begun, now), words) for trunk, (begun, words) in self._told.items()}
-        self._is_probe_new = True
 
     async def _read(self, trunks: Mapping[str, Trunk], now: datetime) -> None:
         unknown = frozenset(trunks) - self._asked_for
@@ -91,11 +92,12 @@ class Silence:
             last = await self._past.ask(lambda history: history.last_calls(unknown), now)
             if last is not None:
                 self._asked_for |= unknown
-                self._last = {**{trunk: min(at, now) for trunk, at in last.items()}, **self._last}
+                # one of a time to come was made by a clock that has been put back since: it ends no silence of now
+                known = {trunk: min(at, now) for trunk, at in last.items() if at <= now + LEAP}
+                self._last = {**known, **self._last}
         if self._is_probe_new:
             probes = await self._past.ask(lambda history: history.probes(now - LOOKS_BACK, PROBES_READ), now)
             if probes is not None:
-                # one of a time to come was made by a clock that has been put back since
                 self._probes, self._is_probe_new = [each for each in probes if each.at <= now + LEAP], False
 
     def _quiet_trunks(self, books: Books, heard_since: datetime, now: datetime) -> Iterator[Alarm]:
@@ -117,7 +119,7 @@ class Silence:
         """What is to be said of a trunk that brings no calls; None where it does, or none are to be expected."""
         habit = self._past.habit(trunk)
         begun, words = self._told.get(trunk, (heard_since, ""))
-        since = self._last.get(trunk, heard_since)
+        since = self._last.get(trunk, begun)
         if trunk not in self._alarms:
             since = max(since, heard_since)
         elif words:

@@ -147,10 +147,11 @@ class Callback:
         are_all = self.try_count <= len(self.tries)
         return not are_all and ended_at is not None and self.opened_at <= ended_at <= (self.closed_at or ended_at)
 
-    @property
-    def last_unheard_at(self) -> datetime:
-        """When the last call came that nobody heard."""
-        return max((each.at for each in self.tries if each.why is not Why.HEARD_ELSEWHERE), default=self.last_try_at)
+    def was_tried_unheard(self, after: datetime, until: datetime) -> bool:
+        """Whether a call that nobody heard came in that time. One that is known already, and came later by its own
+        time, came by a clock that has been put back since."""
+        unheard = [each.at for each in self.tries if each.why is not Why.HEARD_ELSEWHERE]
+        return any(after < at <= until for at in unheard or [self.last_try_at])
 
     @property
     def trunks(self) -> frozenset[str]:
@@ -270,7 +271,7 @@ def follow_call(task: Callback | None, call: Call, number: str, reason: Why, tar
     """
     at = call.ended_at or call.arrived_at
     if reason is Why.HEARD and task is not None:
-        is_another = task.only_trunk != call.trunk or call.arrived_at < task.last_unheard_at
+        is_another = task.only_trunk != call.trunk or task.was_tried_unheard(call.arrived_at, at)
         reason = Why.HEARD_ELSEWHERE if is_another else reason
     attempt = Try(call.id, call.arrived_at, reason, call.trunk)
     due_at = at + timedelta(minutes=target_min)
@@ -413,7 +414,7 @@ def _dial_ended(task: Callback, dial: Dial, by: str, target_min: int) -> Update:
     at, ended = dial.ended_at or dial.at, _with_dial(task, dial)
     has_spoken = dial.result is DialResult.ANSWERED and (dial.talk_s or 0.0) >= HEARD_S
     # who tried while somebody at this number was spoken with is another one there
-    is_reached = has_spoken and task.last_unheard_at <= (dial.answered_at or at)
+    is_reached = has_spoken and not task.was_tried_unheard(dial.answered_at or at, at)
     if ended.is_open and not has_spoken and dial.rung_at is not None:
         ended = replace(ended, due_at=at + timedelta(minutes=target_min))
     events = [_event("callback.dial_ended", at, ended, dial_id=dial.id, result=dial.result, talk_s=dial.talk_s)]

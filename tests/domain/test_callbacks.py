@@ -351,6 +351,18 @@ def test_who_tries_while_somebody_at_his_number_is_called_back_waits_on() -> Non
     assert over.task.state is State.REACHED
 
 
+def test_who_tried_by_a_clock_that_was_put_back_since_is_reached_by_the_clock_of_now() -> None:
+    """Both would have stayed a task until that clock had come round: somebody is called who was heard."""
+    tried = again_at(3700, dialled((RUNG, 104), (ANSWERED, 110))).task
+    ended = callbacks.follow_dial(tried, DialFact("7-a", after(400), ENDED, DialResult.ANSWERED), "Siti", 10)
+    assert ended is not None
+    assert ended.task.state is State.REACHED
+    later = talked(130, 190, arrived_at=after(120), ended_at=after(190))
+    got_through = callbacks.follow_call(again_at(3700, opened()).task, later, "0811", Why.HEARD, 10)
+    assert got_through is not None
+    assert got_through.task.state is State.GOT_THROUGH
+
+
 @pytest.mark.parametrize(
     ("steps", "said", "result"),
     [

@@ -92,6 +92,30 @@ async def test_a_ring_is_judged_though_the_journal_was_being_read_when_it_was_to
     judging.cancel()
 
 
+async def test_a_ring_that_the_store_did_not_take_is_judged_a_moment_later(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Locked for a moment, and nothing else is told of: the phone would ring once more for nothing."""
+    monkeypatch.setattr("gateway.centre.JUDGE_AFTER_S", 0.01)
+    siti = await hired(services)
+    judge, refusals = services.centre._judge_rings, iter([StoreAway("locked"), StoreAway("locked")])
+
+    async def refused_twice() -> None:
+        if (refusal := next(refusals, None)) is not None:
+            raise refusal
+        await judge()
+
+    monkeypatch.setattr(services.centre, "_judge_rings", refused_twice)
+    rung, gone = LegRung("112-1.1", local(7.1), "leg", "1001"), LegLeft("112-1.1", local(7.2), "leg", "1001", 0, True)
+    judging = asyncio.create_task(services.centre.judge_rings(lambda: True))
+    await told(services, *a_call("112-1.1", rung, gone))
+    async with asyncio.timeout(5):
+        while (await services.bookkeeper.books()).presence(siti.id).misses == 0:
+            await asyncio.sleep(0.01)
+    judging.cancel()
+    assert [each.message for each in caplog.records].count("rings_not_judged") == 1
+
+
 async def test_what_is_dialled_on_a_phone_counts_as_if_it_were_asked_of_the_api(services: Services) -> None:
     siti = await hired(services)
     await told(services, PhoneFact("1001", local(7), "login"))

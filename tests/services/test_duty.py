@@ -10,10 +10,11 @@ from gateway.domain import duty
 from gateway.domain.audit import CENTRE
 from gateway.domain.change import Change
 from gateway.domain.duty import Step
+from gateway.domain.facts import PhoneFact
 from gateway.domain.holding import Command, Member, RemoveMember
 from gateway.domain.presence import Said
 from gateway.level import Level
-from gateway.ports import StoreAway, SwitchboardAway
+from gateway.ports import Reading, StoreAway, SwitchboardAway
 from tests.domain.values import assigned, local, shift
 from tests.services.conftest import ANI
 from tests.services.test_office import hired, put
@@ -105,6 +106,30 @@ async def test_a_step_does_not_wait_for_ever_behind_a_look(services: Services, m
     never.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
+
+
+async def test_who_logs_out_while_a_look_takes_its_time_has_logged_out_when_it_was(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shift begins while Asterisk reloads: a logout after that is none of a clock that was put back since."""
+    siti = await hired(services)
+    await put(services, shift())
+    await put(services, assigned(1, last=1))
+    services.clock.at = local(6.999)
+    carry_out, dialled_at = services.switchboard.carry_out, local(7.01)
+
+    async def slow(commands: Sequence[Command]) -> Mapping[str, str]:
+        services.clock.at = dialled_at
+        await services.centre.record(Reading((PhoneFact("1001", dialled_at, "logout"),)))
+        return await carry_out(commands)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services.switchboard, "carry_out", slow)
+        await services.level.look()
+    assert (await services.store.presences())[siti.id].said_at == dialled_at
+    services.clock.at = local(7.02)
+    await services.level.look()
+    assert ("emergency", "1001") not in services.switchboard.held.members
 
 
 async def test_a_logout_is_forgotten_once_the_roster_has_brought_the_operator_back(services: Services) -> None:

@@ -429,6 +429,17 @@ async def test_test_calls_that_nobody_makes_regularly_are_no_alarm(services: Ser
     assert not await alarms(services)
 
 
+async def test_test_calls_that_come_no_more_after_the_clock_was_put_back_are_an_alarm(services: Services) -> None:
+    await probed(services, 75, 60, 45, 30, 15, 0)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await probed(services, 0)
+    await after(services)
+    services.clock.at = now
+    await hours_pass(services, 1.1)
+    assert set(await alarms(services)) == {("probe_failed", "probe")}
+
+
 async def test_a_trunk_that_falls_silent_after_the_clock_was_put_back_is_an_alarm(services: Services) -> None:
     """The last call came by the clock before: seven hours ahead."""
     await a_past(services, 30)
@@ -444,3 +455,89 @@ async def test_a_trunk_that_falls_silent_after_the_clock_was_put_back_is_an_alar
     await come(services, 1)
     await after(services)
     assert ("quiet_trunk", "telkomsel") not in await alarms(services)
+
+
+async def silent_after_a_setback(services: Services) -> dict[tuple[str, str], Alarm]:
+    """The alarm of Telkomsel, whose last call came by a clock that has been put back since, by seven hours."""
+    await a_past(services, 30)
+    await learnt(services)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await come(services, 1)
+    await after(services)
+    services.clock.at = now + timedelta(minutes=5)
+    await hours_pass(services, 1)
+    stood = await alarms(services)
+    assert set(stood) == {("quiet_trunk", "telkomsel")}
+    return stood
+
+
+async def test_a_trunk_that_falls_silent_is_an_alarm_also_where_the_clock_was_put_back_before_a_restart(
+    services: Services,
+) -> None:
+    await a_past(services, 30)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await come(services, 1)
+    services.clock.at = now + timedelta(minutes=5)
+    again = Services(services.store, clock=services.clock)
+    await again.centre.resume()
+    await learnt(again)
+    assert not await alarms(again)
+    await hours_pass(again, 1)
+    assert set(await alarms(again)) == {("quiet_trunk", "telkomsel")}
+
+
+async def test_a_call_that_is_told_of_by_the_clock_before_once_it_was_put_back_hides_no_silence(
+    services: Services,
+) -> None:
+    await a_past(services, 30)
+    await learnt(services)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await come(services, 1)
+    services.clock.at = now
+    await hours_pass(services, 1)
+    assert set(await alarms(services)) == {("quiet_trunk", "telkomsel")}
+
+
+@pytest.mark.parametrize("hears", [True, False], ids=["it hears at once", "it hears later"])
+async def test_a_silence_that_the_clock_before_raised_is_over_with_the_first_call_after_a_restart(
+    services: Services, hears: bool
+) -> None:
+    await a_past(services, 24)
+    now = services.clock()
+    services.clock.at = now + 7 * HOUR
+    await learnt(services)
+    await hours_pass(services, 0.6)
+    assert set(await alarms(services)) == {("quiet_trunk", "telkomsel")}
+    services.clock.at = now + timedelta(minutes=20)
+    again = Services(services.store, clock=services.clock)
+    again.journal.knows_all = hears
+    await again.centre.resume()
+    await after(again)
+    services.clock.at += timedelta(seconds=5)
+    await come(again, 1)
+    again.journal.knows_all = True
+    await learnt(again)
+    assert not await alarms(again)
+
+
+async def test_a_silence_after_the_clock_was_put_back_stands_over_a_restart(services: Services) -> None:
+    stood = await silent_after_a_setback(services)
+    again = Services(services.store, clock=services.clock)
+    await again.centre.resume()
+    await learnt(again)
+    assert await alarms(again) == stood
+    await hours_pass(again, 1)
+    assert await alarms(again) == stood
+
+
+async def test_a_silence_after_the_clock_was_put_back_stands_where_the_feed_does_not_reach_back(
+    services: Services,
+) -> None:
+    stood = await silent_after_a_setback(services)
+    await come(services, 1, "indosat")
+    services.feed.forget()
+    await after(services)
+    assert await alarms(services) == stood
