@@ -27,13 +27,15 @@ class AsteriskAway(AsteriskError):
 class AsteriskSilent(AsteriskError):
     """Asterisk did not answer in time.
 
-    The action may still be carried out; its late answer is thrown away.
+    The action may still be carried out; its late answer is thrown away. What Asterisk tells of it by itself bears
+    `action_id`.
     """
 
-    def __init__(self, action: str, limit_s: float) -> None:
+    def __init__(self, action: str, limit_s: float, action_id: str = "") -> None:
         super().__init__(f"{action} had {limit_s:g} s.")
         self.action = action
         self.limit_s = limit_s
+        self.action_id = action_id
 
 
 class AsteriskRefused(AsteriskError):

@@ -176,7 +176,8 @@ class AsteriskSwitchboard:
 
     async def ring(self, ring: Ring) -> None:
         """See ports.Switchboard: Asterisk rings, and then asks what `dialplan/centre.conf` asks. Where its answer is
-        late it may ring all the same: whoever waits for what comes of it gives up after a while."""
+        late it may ring all the same: that it failed is told then, too, and whoever waits for what comes of it gives up
+        after a while."""
         where = f"{ring.phone}@{ring.trunk}" if ring.trunk else ring.phone
         try:
             await self._originate(
@@ -190,9 +191,11 @@ class AsteriskSwitchboard:
                 ("Variable", f"RING_STEP={ring.step}"),
             )
         except SwitchboardAway as error:
-            if not isinstance(error.__cause__, AsteriskSilent):
+            silent = error.__cause__
+            if not isinstance(silent, AsteriskSilent):
                 raise
             log.warning("ring_not_confirmed", extra={"about": ring.about, "reason": str(error)})
+            self._remember_ring(silent.action_id, ring.id)
 
     async def dial(self, dialling: Dialling) -> None:
         """See ports.Switchboard: Asterisk rings the operator, and `dialplan/callback.conf` does the rest. The phone
@@ -211,10 +214,14 @@ class AsteriskSwitchboard:
     async def _originate(self, ring_id: str, *pairs: tuple[str, str]) -> None:
         """Raises Refused, SwitchboardAway."""
         answer = await self._do("Originate", *pairs, ("Priority", "1"), ("Async", "true"))
-        if answer.action_id in self._early_failures:
-            del self._early_failures[answer.action_id]
+        self._remember_ring(answer.action_id, ring_id)
+
+    def _remember_ring(self, action_id: str, ring_id: str) -> None:
+        """Remembers which ring the action began. Raises Refused where Asterisk has said already that it failed."""
+        if action_id in self._early_failures:
+            del self._early_failures[action_id]
             raise Refused("the phone could not be rung")
-        _keep(self._rings, answer.action_id, ring_id)
+        _keep(self._rings, action_id, ring_id)
 
     async def ask_for_key(self, call_id: str, by: str) -> None:
         """See ports.Switchboard: a channel of Asterisk's own whispers it (`dialplan/centre.conf`). A call's id is that

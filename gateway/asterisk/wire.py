@@ -130,7 +130,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
             async with asyncio.timeout(timeout_s):
                 answer = await question.future
         except TimeoutError:
-            raise AsteriskSilent(action, timeout_s) from None
+            raise AsteriskSilent(action, timeout_s, question.id) from None
         messages = answer if isinstance(answer, list) else [answer]
         if messages[0].name == "Error":
             raise AsteriskRefused(action, _words(messages[0]))

@@ -93,8 +93,9 @@ async def test_queue_add_and_originate_are_done_when_asterisk_says_so(
 async def test_an_answer_that_does_not_come_fails_in_time_and_the_link_stays(peer: ScriptedPeer) -> None:
     peer.answers["Reload"] = silence
     async with running(peer) as link:
-        with pytest.raises(AsteriskSilent, match=r"Reload had 0\.02 s"):
+        with pytest.raises(AsteriskSilent, match=r"Reload had 0\.02 s") as silent:
             await link.ask("Reload", timeout_s=0.02)
+        assert [silent.value.action_id] == peer.asked("Reload")[0]["ActionID"]
         peer.say(response(peer.asked("Reload")[0], "Success") * 2)
         await link.ask("Ping")
 

@@ -20,6 +20,8 @@ from gateway.domain.queues import Queue
 from gateway.ports import Refused, Ring, SwitchboardAway
 
 PHONE = Phone("1001", "d1")
+RING = Ring("r1", "on-call", "fire", "1001", None, 20)
+FAILED = Message((("Event", "OriginateResponse"), ("ActionID", "a-1"), ("Response", "Failure")))
 QUEUE = Queue(name="fire", minimum=0, max_wait_s=0, created_at=datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -268,14 +270,37 @@ async def test_who_comes_is_put_in_before_others_go(switchboard: AsteriskSwitchb
 async def test_a_ring_that_failed_before_it_was_said_to_have_begun_is_refused(
     switchboard: AsteriskSwitchboard,
 ) -> None:
-    failed = Message((("Event", "OriginateResponse"), ("ActionID", "a-1"), ("Response", "Failure")))
-    ring = Ring("r1", "on-call", "fire", "1001", None, 20)
-    assert switchboard.ring_that_failed(failed) is None
+    assert switchboard.ring_that_failed(FAILED) is None
 
     with pytest.raises(Refused):
-        await switchboard.ring(ring)
-    await switchboard.ring(ring)
-    assert switchboard.ring_that_failed(failed) == "r1"
+        await switchboard.ring(RING)
+    await switchboard.ring(RING)
+    assert switchboard.ring_that_failed(FAILED) == "r1"
+
+
+@pytest.fixture
+def slow(link: ToldLink) -> None:
+    """Asterisk answers nothing in time, whatever it does."""
+
+    async def ask(action: str, *_: tuple[str, str], **__: Any) -> Message:
+        raise AsteriskSilent(action, 5.0, "a-1")
+
+    link.ask = ask  # type: ignore[method-assign]
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_ring_that_was_not_confirmed_and_fails_is_told_as_that_ring(switchboard: AsteriskSwitchboard) -> None:
+    await switchboard.ring(RING)
+    assert switchboard.ring_that_failed(FAILED) == "r1"
+
+
+@pytest.mark.usefixtures("slow")
+async def test_a_ring_that_failed_before_it_was_known_that_it_is_not_confirmed_is_refused(
+    switchboard: AsteriskSwitchboard,
+) -> None:
+    assert switchboard.ring_that_failed(FAILED) is None
+    with pytest.raises(Refused):
+        await switchboard.ring(RING)
 
 
 async def test_an_asterisk_that_does_not_tell_who_speaks_is_known_as_one(

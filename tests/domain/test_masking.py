@@ -57,6 +57,7 @@ def test_numbers_are_masked_in_their_fields_and_wherever_they_stand_in_a_text() 
             "0812. 3456. 7890",
             "0812\u20133456\u20137890",
         ),
+        *("081.234.567.890", "021.555.123.45", "62.812.345.678", "+62.21.555.123"),
     ],
 )
 def test_a_number_is_masked_however_people_write_it_in_a_note(number: str) -> None:
@@ -81,6 +82,10 @@ def test_a_number_is_masked_however_people_write_it_in_a_note(number: str) -> No
             "room 0812",
             "192.168.100.200",
             "62.113.200.10",
+            "62.255.249.199",
+            "62.1.2.3",
+            "10.0.0.21",
+            "listens on 0.0.0.0",
             "call 112-1795476254.0",
             "40 silent calls in 60 minutes",
         ),
