@@ -27,7 +27,7 @@ from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
 from gateway.ports import StoreAway
-from gateway.settings import ASTERISKS_OWN, CONFIG_VARIABLE, TOKEN_VARIABLE, Settings, SettingsError, load
+from gateway.settings import ASTERISKS_OWN, CONFIG_VARIABLE, Settings, SettingsError, load
 from gateway.store import usable
 from gateway.store.migrations import SchemaTooNew
 from gateway.systemd import Manager
@@ -178,14 +178,12 @@ def refuse_others(settings: Settings, command: str) -> None:
 def settings_for(command: str) -> Settings:
     """The settings. Asterisk starts, and its console opens, whatever is wrong with those that are the gateway's
     alone. Raises SettingsError."""
-    # a token stands beside the settings in the environment, and is none of them
-    environ = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     try:
-        return load(environ=environ)
+        return load()
     except SettingsError as error:
         if command not in ("asterisk", "console"):
             raise
-        settings = load(environ=environ, only=ASTERISKS_OWN)
+        settings = load(only=ASTERISKS_OWN)
         if command == "asterisk":
             _tell(f"{error}\nNone of this is Asterisk's own: it starts all the same.")
         return settings

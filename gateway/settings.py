@@ -21,6 +21,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 ENV_PREFIX = "GATEWAY112_"
 CONFIG_VARIABLE = "GATEWAY112_CONFIG"
 TOKEN_VARIABLE = "GATEWAY112_TOKEN"  # noqa: S105  # a name, and no token
+BESIDE_SETTINGS = (CONFIG_VARIABLE, TOKEN_VARIABLE)
+"""What stands in the environment beside the settings, and is none."""
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # compared, not bound
 
@@ -408,7 +410,7 @@ def _overlay(table: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[st
     """Lays the environment over `table`; returns which variable set which key, for error messages."""
     sources: dict[tuple[str, ...], str] = {}
     for variable, value in sorted(environ.items()):
-        if not variable.startswith(ENV_PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(ENV_PREFIX) or variable in BESIDE_SETTINGS:
             continue
         section = _section_of(variable)
         key = variable.removeprefix(ENV_PREFIX).lower()[len(section) + 1 :]

@@ -15,6 +15,11 @@ HOME_DIR=/var/lib/gateway112
 SETTINGS=/etc/gateway112/gateway.toml
 COMMANDS=/usr/local/bin
 
+case $PWD in
+*[!A-Za-z0-9._/+@-]*) fail "Units and command cannot name $PWD: it has a blank or a sign in it." \
+    "Remedy: put this clone into /srv/gateway112." ;;
+esac
+
 write_units() { # write_units FOLDER
     local unit
     for unit in setup/systemd/*.service; do
@@ -53,7 +58,7 @@ esac
 if ! id "$USER_NAME" >/dev/null 2>&1; then
     useradd --system --user-group --home-dir "$HOME_DIR" --shell /usr/sbin/nologin "$USER_NAME"
 fi
-if grep -qs '^GATEWAY112_' /etc/gateway112/environment; then
+if grep -Eqs '^[[:space:]]*[A-Za-z_][A-Za-z0-9_]*=' /etc/gateway112/environment; then
     fail "/etc/gateway112/environment is read no more, and sets something." \
         "Remedy: write what it sets into $SETTINGS, and remove it."
 fi

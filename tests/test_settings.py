@@ -41,6 +41,11 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert load(None, {"GATEWAY112_CONFIG": str(file)}).api.port == 9000
 
 
+def test_a_token_stands_beside_the_settings_and_is_none_of_them(tmp_path: Path) -> None:
+    """Whoever looks at a container from inside has one there: the health check and `serve` read the same."""
+    assert load(written(tmp_path, ""), {"GATEWAY112_TOKEN": "of-siti"}) == load(written(tmp_path, ""), {})
+
+
 def test_proxies_are_a_list_and_in_the_environment_joined_by_commas(tmp_path: Path) -> None:
     file = written(tmp_path, '[api]\nproxies = ["10.0.0.5"]\n')
     assert [str(each) for each in load(file, {}).api.proxies] == ["10.0.0.5/32"]

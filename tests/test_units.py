@@ -64,6 +64,28 @@ def test_the_command_is_the_one_of_the_clone_that_the_services_run(units: Path) 
         assert f"\nExecStart={PROJECT}/.venv/bin/gateway112 " in (units / name).read_text()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root calls it for another user")
+def test_the_command_goes_by_the_services_users_names_whatever_root_has_set(units: Path, tmp_path: Path) -> None:
+    """By them PostgreSQL knows who comes."""
+    (tmp_path / "setpriv").write_text('#!/bin/sh\nwhile [ "$1" != env ]; do shift; done\nshift\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "setpriv").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": "/root", "USER": "root", "LOGNAME": "root"}
+    argv = [units / "gateway112", "restore", "a folder"]
+    said = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=20, check=True).stdout
+    names = ["HOME=/var/lib/gateway112", "USER=gateway112", "LOGNAME=gateway112"]
+    assert said.splitlines() == [*names, str(units / "gateway112"), "restore", "a folder"]
+
+
+@pytest.mark.parametrize("name", ["a clone", "r&d", "50%"])
+def test_a_clone_whose_name_units_cannot_say_is_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    shutil.copytree(PROJECT / "setup", tmp_path / name / "setup")
+    argv = [tmp_path / name / "setup/systemd.sh", tmp_path / "units"]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    assert said.returncode == 1
+    assert f"cannot name {tmp_path / name}: it has a blank or a sign in it." in said.stderr
+    assert not (tmp_path / "units").exists()
+
+
 @pytest.fixture
 def clone() -> Iterator[Path]:
     """A clone that everybody may enter, whose Python lies in a home folder."""

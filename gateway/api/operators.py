@@ -30,6 +30,7 @@ from gateway.api.routes import Answer, route
 from gateway.domain.audit import Actor
 from gateway.domain.duty import Step
 from gateway.domain.encryption import SoundEncryption
+from gateway.domain.holding import about
 from gateway.domain.kept import Unfitting
 from gateway.domain.operators import BadContact, Operator, contact_host
 from gateway.domain.presence import Said
@@ -84,7 +85,7 @@ class OperatorModel(KeptModel):
         str | None,
         Field(description="free, ringing, talking, paused, unavailable or unknown; null when it is in no queue."),
     ]
-    applied: Annotated[bool, Field(description="Whether Asterisk holds the phone as it stands here.")]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds the phone and its places as they stand here.")]
     problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
@@ -235,7 +236,9 @@ def _with_secret(
 
 
 def _now(context: Context, operator: Operator) -> dict[str, Any]:
-    problem = trouble(context, operator.phone)
+    places = f"/{operator.phone}"
+    of_places = (each for each in context.level.applied.problems if each.endswith(places) and about(each) == each)
+    problem = trouble(context, operator.phone, *of_places)
     return {"state": context.board.phone_states.get(operator.phone), "applied": problem is None, "problem": problem}
 
 

@@ -90,13 +90,14 @@ class QueueModel(KeptModel):
     announces_position: bool
     music: str | None
     members: Annotated[list[MemberModel], Field(description="Who should be in it now, by the roster and otherwise.")]
-    applied: Annotated[bool, Field(description="Whether Asterisk holds the queue as it stands here.")]
+    applied: Annotated[bool, Field(description="Whether Asterisk holds the queue and its members as they stand here.")]
     problem: Annotated[str | None, Field(description="Why not, in Asterisk's words.")]
 
 
 async def _tell(context: Context, queue: Queue) -> QueueModel:
     books = await context.bookkeeper.books()
-    problem = trouble(context, queue.name)
+    of_members = (each for each in context.level.applied.problems if each.startswith(f"{queue.name}/"))
+    problem = trouble(context, queue.name, *of_members)
     standing = {member.key for member in books.standing}
     members = sorted(
         (member for member in books.places(context.clock()).values() if member.queue == queue.name),

@@ -123,9 +123,9 @@ def new_file(output: Path) -> Iterator[BinaryIO]:
     """A file to write to that becomes the output once it is whole; for this user alone, as it holds what callers said.
     Raises Failed."""
     part = output.with_name(f"{output.name}.part")
-    if output.exists():
-        raise Failed(f"{output} is there already. Remedy: name a new file.")
     try:
+        if output.exists():
+            raise Failed(f"{output} is there already. Remedy: name a new file.")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Failed(f"{part} cannot be written: {error.strerror}. Remedy: name a file in another folder.") from None

@@ -71,13 +71,15 @@ async def add_operator(desk: Desk, arguments: Namespace) -> Reply:
         await _refuse_unknown(desk, arguments.queue)
     made = await desk.api.ask("POST", "/v1/operators", body=body)
     said: list[RenderableType] = [_softphone(desk, made, f"{made['name']} has phone {made['phone']}.")]
+    behind = ""
     for queue in arguments.queue:
         try:
-            await desk.api.ask("PUT", f"/v1/queues/{queue}/members/{made['phone']}", body={})
+            place = await desk.api.ask("PUT", f"/v1/queues/{queue}/members/{made['phone']}", body={})
         except Failed as failure:  # the password must be told all the same: nobody can ask for it again
             return Reply(made, Group(*said), f"The operator is there, with no place in queue {queue}: {failure}")
         said.append(tables.plain(f"The phone has a place in queue {queue} at any hour."))
-    return Reply(made, Group(*said))
+        behind = behind or tables.not_held(place)
+    return Reply(made, Group(*said), behind)
 
 
 async def retire_operator(desk: Desk, arguments: Namespace) -> Reply:

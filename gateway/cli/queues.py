@@ -94,14 +94,15 @@ async def join_queue(desk: Desk, arguments: Namespace) -> Reply:
     """Gives a phone a place in the queue at any hour, whatever the roster says."""
     answer = await desk.api.ask("PUT", f"/v1/queues/{arguments.name}/members/{arguments.phone}", body={})
     said = f"Phone {arguments.phone} has a place in queue {arguments.name} at any hour."
-    return Reply(answer, tables.plain(said))
+    return Reply(answer, tables.plain(said), tables.not_held(answer))
 
 
 async def leave_queue(desk: Desk, arguments: Namespace) -> Reply:
     """Takes a place at any hour away: from now on the roster alone says when the phone is in the queue."""
     await desk.api.ask("DELETE", f"/v1/queues/{arguments.name}/members/{arguments.phone}")
     said = f"Phone {arguments.phone} is in queue {arguments.name} when the roster says so, and at no other time."
-    return Reply(None, tables.plain(said))
+    queue = await desk.api.one("queue", name=arguments.name)
+    return Reply(None, tables.plain(said), tables.still_held([queue]))
 
 
 def _told(queue: dict[str, Any], what: str) -> Reply:

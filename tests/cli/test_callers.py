@@ -142,6 +142,29 @@ async def test_what_asterisk_has_not_let_go_of_is_a_failure_that_says_so(house: 
         assert "Asterisk has not let go of it yet: Asterisk cannot be reached" in said.words
 
 
+async def test_a_place_that_asterisk_refuses_is_a_failure_that_says_so(house: House, typed: Typed) -> None:
+    house.switchboard.refuses["emergency/1201"] = "Unable to add interface"
+    added = await typed("operator add Siti 1201 --queue emergency")
+    joined = await typed("queue join emergency 1201")
+    for said in (added, joined):
+        assert (said.status, "has a place in queue emergency at any hour" in said.words) == (1, True)
+        assert "Asterisk does not hold it yet: Unable to add interface." in said.words
+    assert "password" in added.words
+    assert "NOT YET: Unable to add interface" in (await typed.good("queue list")).words
+
+
+async def test_a_place_that_asterisk_has_not_let_go_of_is_a_failure_that_says_so(house: House, typed: Typed) -> None:
+    await typed.good("operator add Siti 1201 --queue emergency")
+    house.switchboard.refuses["emergency/1201"] = "Unable to remove interface"
+    for words, done in (
+        ("queue leave emergency 1201", "when the roster says so, and at no other time"),
+        ("operator retire 1201", "Siti is no operator any more"),
+    ):
+        said = await typed(words)
+        assert (said.status, done in said.words) == (1, True)
+        assert "Asterisk has not let go of it yet: Unable to remove interface." in said.words
+
+
 async def test_a_block_of_more_than_a_day_is_refused_with_the_reason(typed: Typed) -> None:
     too_long = await typed("block set 081299900001 pranks --hours 48")
     nobody = await typed("block lift 081299900001")

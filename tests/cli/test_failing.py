@@ -1,5 +1,6 @@
 """What goes wrong is one sentence on stderr with what to do about it, and a status that a script can use."""
 
+import errno
 import os
 import pwd
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.cli.client import Failed
+from gateway.cli.command import new_file
 from gateway.remedies import START_GATEWAY
 from tests.api.house import House
 from tests.cli.typed import Typed, settle
@@ -28,6 +31,20 @@ async def test_an_api_that_is_away_is_told_with_how_to_start_it(
         f"gateway112 operator list: http://127.0.0.1:{port} does not answer: Connection refused. Remedy: "
         f"{START_GATEWAY}"
     )
+
+
+def test_a_file_in_a_folder_that_the_user_may_not_enter_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the services' user in root's own folder: it was a traceback."""
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    said = r"cannot be written: Permission denied\. Remedy: name a file in another folder"
+    with pytest.raises(Failed, match=said), new_file(tmp_path / "calls.zip"):
+        pass
 
 
 async def test_a_host_that_is_not_there_is_told(typed: Typed) -> None:
