@@ -132,10 +132,10 @@ class Writing:
         """Raises BackupFailed where something of that name is there."""
         self._target = target.absolute()
         self.folder = self._target.with_name(f"{self._target.name}.part")
-        for path in (self._target, self.folder):
-            if path.exists() or path.is_symlink():
-                raise BackupFailed(f"{path} is there already. Remedy: name a folder that is not, or remove it.")
         try:
+            for path in (self._target, self.folder):
+                if os.path.lexists(path):
+                    raise BackupFailed(f"{path} is there already. Remedy: name a folder that is not, or remove it.")
             self.folder.mkdir(mode=0o700)
         except OSError as error:
             raise BackupFailed(
@@ -145,11 +145,11 @@ class Writing:
         self._sums: list[str] = []
         self.files = self.bytes = 0
 
-    def copy(self, source: Path, name: str, tell: Tell = lambda _: None) -> str:
-        """Copies the file as it is now. Returns the SHA-256. Raises FileNotFoundError; Unread, and then nothing of it
-        is there."""
+    def copy(self, source: Path, name: str, tell: Tell = lambda _: None, root: Path | None = None) -> str:
+        """Copies the file as it is now; where a `root` is named no link on the way from there is followed. Returns the
+        SHA-256. Raises FileNotFoundError; Unread, and then nothing of it is there."""
         with reading(source):
-            read = open_file(source)
+            read = open_file(source, root)
         with read:
             return self.copy_open(read, source, name, tell, os.fstat(read.fileno()).st_size)
 
@@ -253,9 +253,10 @@ def refuse_links(folder: Path) -> None:
                 )
 
 
-def open_file(file: Path) -> BufferedReader:
-    """The file to read from, which is no link, and no pipe that one would wait at. Raises OSError."""
-    return os.fdopen(open_plain(file), "rb")
+def open_file(file: Path, root: Path | None = None) -> BufferedReader:
+    """The file to read from, which is no link, and no pipe that one would wait at; nor is one on its way from the root,
+    where that is named. Raises OSError."""
+    return os.fdopen(open_plain(file, root), "rb")
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from gateway.backup.making import ASTDB, PUBLIC
 from gateway.charge import Charge
 from gateway.settings import Settings, SettingsError
 from gateway.store.migrations import refuse
-from gateway.vault.folders import FOR_US, days, fsync_folder
+from gateway.vault.folders import FOR_US, days, folder_of, fsync_folder, linked_days
 
 MARK = "restore-unfinished"
 WORDS_NAME = "dialplan.restored"
@@ -157,9 +157,8 @@ def _refuse_full(settings: Settings) -> None:
         own_files = (Path(f"{databases.sqlite_file(settings)}{ending}") for ending in SQLITE_FILES)
         found += [str(path) for path in own_files if path.exists()]
     found += [str(path) for path in settings.journal_dir.glob("journal*")][:1]
-    found += [str(settings.paths.recordings / str(day).replace("-", "/")) for day in days(settings.paths.recordings)][
-        :1
-    ]
+    recordings = settings.paths.recordings
+    found += [str(recordings / folder_of(day)) for day in (*days(recordings), *linked_days(recordings))][:1]
     own = (
         settings.vault_dir,
         var / WORDS_NAME,

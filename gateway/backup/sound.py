@@ -15,21 +15,25 @@ from datetime import date
 from pathlib import Path
 
 from gateway.backup.folder import RECORDINGS, Tell, Unread, Writing, is_safe
+from gateway.vault import manifest
 from gateway.vault.certificates import Certificates
-from gateway.vault.chain import CHAIN, HEAD, SIGNATURE
+from gateway.vault.chain import CHAIN, HEAD, SIGNATURE, UNREADABLE_LINE
 from gateway.vault.folders import (
     CERTIFICATE,
+    LINKED,
     MANIFEST,
     RAW_ENDINGS,
     days,
     folder_of,
     is_gone,
+    linked_days,
     part_of,
     without_ending,
 )
 from gateway.vault.keys import is_signed
 from gateway.vault.manifest import NoManifest
 from gateway.vault.plain_files import read_plain
+from gateway.vault.sealing import read_document
 from gateway.vault.shelf import SOUND_ENDINGS, WAVEFORM
 from gateway.vault.strays import named_by
 
@@ -71,6 +75,7 @@ def copy_sound(
         more = f", and {len(gone) - 1} more days are not" if len(gone) > 1 else ""
         said = "it was signed here, and is not there"
         found.problems.append(f"{folder_of(gone[0])}/{CHAIN}: {said}{more}: is the recordings' disk mounted?")
+    found.problems += [f"{folder_of(day)}: it is left out: {LINKED}" for day in linked_days(root)]
     # the newest first: the first line of a day names a line of the day before, which then is surely there
     for day in sorted(days(root), reverse=True):
         _Day(root, folder_of(day), public_pems, writing, tell, found, has_bucket=has_bucket).copy()
@@ -94,6 +99,7 @@ class _Day:
         *,
         has_bucket: bool,
     ) -> None:
+        self._root = root
         self._folder = root / day
         self._day = day
         self._public_pems = public_pems
@@ -177,13 +183,13 @@ class _Day:
                 gone += self._take_sound_of(name)
         return gone
 
-    def _take_sound_of(self, manifest: str) -> Iterator[str]:
-        found_id = manifest.removesuffix(MANIFEST)
+    def _take_sound_of(self, file: str) -> Iterator[str]:
+        found_id = file.removesuffix(MANIFEST)
         try:
-            data = (self._writing.folder / RECORDINGS / self._day / manifest).read_bytes()
-            named = list(named_by(json.loads(data), found_id).items())
-        except (OSError, ValueError, NoManifest):
-            self._say(manifest, "it is no manifest; what has its name is copied as it lies")
+            data = read_document(self._writing.folder / RECORDINGS / self._day / file)
+            named = list(named_by(manifest.read(data, found_id), found_id).items())
+        except (OSError, NoManifest):
+            self._say(file, "it is no manifest; what has its name is copied as it lies")
             for ending in (*SOUND_ENDINGS, WAVEFORM):
                 if (name := f"{found_id}{ending}") not in self._copied:
                     self._take(name)
@@ -203,7 +209,7 @@ class _Day:
             self._found.problems.append(f"{self._day}/{name!r}: it has no name of a recording's; it is left out")
             return True
         try:
-            taken = self._writing.copy(self._folder / name, full, self._tell)
+            taken = self._writing.copy(self._folder / name, full, self._tell, self._root)
         except FileNotFoundError:
             return False
         except Unread as error:  # a bad sector, or what somebody put in its place: it keeps no other file out
@@ -241,15 +247,18 @@ class _Day:
             return None
         if not any(is_signed(head, signature, pem) for pem in self._public_pems):
             return None
-        document = json.loads(head)
-        known = lines[: int(document["entries"])]
-        if not known or hashlib.sha256(known[-1]).hexdigest() != document["last"]:
+        try:
+            document = json.loads(head)
+            known, last = lines[: int(document["entries"])], document["last"]
+        except UNREADABLE_LINE:  # one of the keys signed it, and as something else
+            return None
+        if not known or hashlib.sha256(known[-1]).hexdigest() != last:
             return None
         return _Chain({CHAIN: b"".join(known), HEAD: head, SIGNATURE: signature}, _entries(known))
 
     def _read(self, name: str) -> bytes | None:
         try:
-            return read_plain(self._folder / name)
+            return read_plain(self._folder / name, self._root)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -263,6 +272,6 @@ def _entries(lines: list[bytes]) -> dict[str, str]:
         try:
             document = json.loads(line)
             found[str(document["file"])] = str(document["sha256"])
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE_LINE:
             continue  # `vault verify` tells of it
     return found

@@ -54,22 +54,23 @@ class BucketShelf:
     def put(self, name: str, file: Path) -> None:
         """Takes the file in, whole or not at all. It is deleted from the disk only when the bucket's copy was read back
         and is the same; else it stays where it is. Raises ShelfAway."""
-        self.copy(name, file)
+        self.copy(name, file, file.parent)
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise ShelfAway(f"{file} is in the bucket, and cannot be deleted here: {error.strerror}") from error
 
-    def copy(self, name: str, file: Path) -> None:
-        """As `put`, but the file stays. What has the name already is replaced. Raises ShelfAway."""
-        size_bytes, sha256 = self.send(name, file)
+    def copy(self, name: str, file: Path, root: Path) -> None:
+        """As `put`, but the file stays. No link on the way from `root` to it is followed. What has the name already is
+        replaced. Raises ShelfAway."""
+        size_bytes, sha256 = self.send(name, file, root)
         self.check(name, size_bytes, sha256)
 
-    def send(self, name: str, file: Path) -> tuple[int, str]:
+    def send(self, name: str, file: Path, root: Path) -> tuple[int, str]:
         """As `copy`, without reading it back. Returns its size and SHA-256. Raises ShelfAway; FileUnreadable where the
         disk does not give it, or it is a link or a pipe."""
         try:
-            with os.fdopen(open_plain(file), "rb") as source:
+            with os.fdopen(open_plain(file, root), "rb") as source:
                 sha256 = hashlib.file_digest(source, "sha256").hexdigest()
                 size_bytes = source.tell()
                 source.seek(0)

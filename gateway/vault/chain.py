@@ -294,8 +294,11 @@ class Chains:
             raise
         if not self._key.has_signed(text, signed):
             return None
-        document = json.loads(text)
-        return (int(document["entries"]), str(document["last"])) if document["day"] == day.isoformat() else None
+        try:
+            document = json.loads(text)
+            return (int(document["entries"]), str(document["last"])) if document["day"] == day.isoformat() else None
+        except UNREADABLE_LINE:  # this key signed it, and as something else
+            return None
 
 
 def _read(lines: list[bytes], day: date) -> _Known:

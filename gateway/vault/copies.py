@@ -55,27 +55,30 @@ class Copies:
                 self._disk.delete(each.name)
 
     def copy(self, folder: str) -> None:
-        """Brings the copies up to date. Raises ShelfAway; FileUnreadable once all others are."""
+        """Brings the copies up to date, the chain last. Raises ShelfAway; FileUnreadable once all others are."""
         there = self._there(folder)
         unread: FileUnreadable | None = None
         for path in self._files(folder, ".json"):
             name = f"{folder}/{path.name}"
             try:
                 if there.get(name) != (size_bytes := path.lstat().st_size):
-                    self._bucket.send(name, path)
+                    self._bucket.send(name, path, self._root)
                     there[name] = size_bytes
             except FileNotFoundError:
                 continue
             except FileUnreadable as error:
                 unread = unread or error
+        self._copy_chain(folder)
         if unread is not None:
             raise unread
+
+    def _copy_chain(self, folder: str) -> None:
         chain = self.chain(folder)
         if chain is None or self._chains.get(folder) == chain:
             return
         for path in (self._root / folder / name for name in FILES):
             if os.path.lexists(path):  # the chain of a day that has just begun has no head yet
-                self._bucket.send(f"{folder}/{path.name}", path)
+                self._bucket.send(f"{folder}/{path.name}", path, self._root)
         self._chains[folder] = chain
 
     def chain(self, folder: str) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,8 @@ RAW_ENDINGS = (".raw", ".sln")
 FOR_US = 0o640
 """Whoever may see the vault's files: this user, and its group for the backup."""
 MOST_SET_ASIDE = 100
+LINKED = "a link lies in its place, or on the way to it. Remedy: see who put it there, and remove it"
+"""What is said of the days that are linked."""
 _DAY = re.compile(r"(\d{4})/(\d{2})/(\d{2})")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -33,7 +36,11 @@ def inside(root: Path, name: str) -> Path:
         raise LeavesTheVault(f"{name!r} does not lie in the recordings' folder")
     path = root / name
     # a folder on the way may be a link that leads elsewhere; what the file itself is, its reader looks at
-    if not path.parent.resolve().is_relative_to(root.resolve()):
+    try:
+        is_inside = path.parent.resolve().is_relative_to(root.resolve())
+    except RuntimeError:  # links that lead to each other
+        is_inside = False
+    if not is_inside:
         raise LeavesTheVault(f"{name!r} does not lie in the recordings' folder")
     return path
 
@@ -114,14 +121,44 @@ def without_ending(name: str) -> str:
 
 
 def days(root: Path, since: date = date.min, until: date = date.max) -> Iterator[date]:
-    """The days, oldest first, that have a folder. Blocking: disk."""
+    """The days, oldest first, that have a folder; not those that are linked. Blocking: disk."""
+    return (day for folder, day in _named(root, since, until) if not _is_linked(folder) and _is_folder(folder))
+
+
+def linked_days(root: Path, since: date = date.min, until: date = date.max) -> Iterator[date]:
+    """The days, oldest first, in whose place a link lies, or on the way to it: whoever may write there could have put
+    it, and what it leads to is none of the vault's. Blocking: disk."""
+    return (day for folder, day in _named(root, since, until) if _is_linked(folder))
+
+
+def _named(root: Path, since: date, until: date) -> Iterator[tuple[Path, date]]:
+    """What has the name of a day's folder, oldest first."""
     for folder in sorted(root.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")):
         try:
             day = date(*map(int, folder.relative_to(root).parts))
         except ValueError:
             continue
-        if since <= day <= until and folder.is_dir():
-            yield day
+        if since <= day <= until:
+            yield folder, day
+
+
+def _is_linked(folder: Path) -> bool:
+    """Whether that day's, its month's or its year's folder is a link."""
+    return any(os.path.islink(each) for each in (folder, *folder.parents[:2]))
+
+
+def _is_folder(folder: Path) -> bool:
+    """Also where nobody may look at it: whoever reads it says so, and the other days go on."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return True
+
+
+def refuse_without_space(folder: Path, wanted_bytes: float) -> None:
+    """Raises OSError where so much would take the last space, which running calls need. Blocking: disk."""
+    if shutil.disk_usage(folder).free < wanted_bytes:
+        raise OSError(errno.ENOSPC, "running calls need what space is left", str(folder))
 
 
 def open_new(path: Path, *, mode: int = FOR_US) -> FileIO:

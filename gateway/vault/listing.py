@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway.ports import ALL, LyingFile, Part, Unsealable
 from gateway.vault import manifest
 from gateway.vault.certificates import Certificates
-from gateway.vault.folders import RAW_ENDINGS, days, folder_of
+from gateway.vault.folders import LINKED, RAW_ENDINGS, days, folder_of, linked_days
 from gateway.vault.manifest import NoManifest
 from gateway.vault.plain_files import read_plain
 from gateway.vault.shelf import Lying, Shelf, ShelfAway, recording_of
@@ -35,7 +35,10 @@ def lying_files(
     """That part of the sound in the folders of those days (UTC), the oldest day first. Where sound lies in a bucket
     that does not answer, it is taken to be there as its manifests say; `are_seen` raises ShelfAway then. Blocking; may
     raise OSError, and Unsealable where one of the folders cannot be read: then nobody knows what lies there."""
-    for day in days(root, since.astimezone(UTC).date(), until.astimezone(UTC).date()):
+    first, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
+    if (linked := next(linked_days(root, first, last), None)) is not None:
+        raise Unsealable(f"the folder {folder_of(linked)} is none of the vault's: {LINKED}")
+    for day in days(root, first, last):
         folder = folder_of(day)
         try:
             raw = sorted(_raw_in(root / folder, part))

@@ -9,6 +9,7 @@ them at least. Manifests, certificates, waveforms and chains stay on the disk an
 alone can be checked. A sound that is not the one of its manifest is not moved: it stays for whoever looks at it.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -27,7 +28,17 @@ from gateway.vault.bucket import READ_BACK_BYTES, BucketShelf
 from gateway.vault.certificates import Certificates
 from gateway.vault.copies import Copies
 from gateway.vault.disk_and_bucket import BucketInUse
-from gateway.vault.folders import FOR_US, RAW_ENDINGS, days, folder_of, without_ending, write_whole
+from gateway.vault.folders import (
+    FOR_US,
+    LINKED,
+    RAW_ENDINGS,
+    days,
+    folder_of,
+    linked_days,
+    refuse_without_space,
+    without_ending,
+    write_whole,
+)
 from gateway.vault.heads import Heads
 from gateway.vault.keys import public_pems
 from gateway.vault.plain_files import open_plain
@@ -39,9 +50,12 @@ log = logging.getLogger(__name__)
 ROUND_EVERY_S = 10.0
 LEAST_PAUSE_S = 1.0
 GIVES_UP_AFTER = 3
-"""So many in a row that could not be moved end a round: then it is the bucket, not the file."""
+"""So many in a row that could not be moved end a round: then it is the bucket, or our disk has no room, and not the
+file."""
 
 _COMING = ".coming"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What our own disk says of each file, and not of one alone."""
 _OTHER = "it is not the one that its manifest speaks of"
 
 
@@ -65,9 +79,15 @@ class Mover:
         self._copies = Copies(self._root, self._disk, self._bucket, self._certificates)
         self._in_use = BucketInUse(settings)
         self._own = settings.vault_dir
+        self._day_defects = Defects("bucket_day_broken")
         self._wake = threading.Event()
         self._failed_in_a_row = 0
         self._is_in_use = False
+
+    @property
+    def _reserve_bytes(self) -> int:
+        """Which running calls have for their raw sound: where less is left nothing is sealed, either."""
+        return self._vault.low_space_mb * 1_000_000 // 2
 
     @property
     def _is_coming_home(self) -> bool:
@@ -113,6 +133,15 @@ class Mover:
                     except OSError as error:  # of our own disk: the other days go on, and it is told
                         now.waiting += 1
                         now.problem = now.problem or f"{folder_of(day)}: {error}"
+                    except (ShelfAway, _GivesUp):
+                        raise
+                    except Exception as error:  # noqa: BLE001  # one day holds up no other
+                        self._day_defects.tell(error)
+                        now.waiting += 1
+                        now.problem = now.problem or f"{folder_of(day)}: a defect, which is in the log: {error!r}"
+                for day in linked_days(self._root, since):
+                    now.waiting += 1
+                    now.problem = now.problem or f"{folder_of(day)}: it is left out: {LINKED}"
                 if self._is_coming_home and since == date.min:
                     self._tell_unseen(Heads(self._own).days() - set(there), now)
                     if not now.waiting and not now.problem:
@@ -173,13 +202,11 @@ class Mover:
             now.waiting += 1
             now.problem = now.problem or f"{each.name}: {error}"
             return
-        except OSError as error:  # of our own disk, and that file's alone
+        except (OSError, ShelfAway) as error:
             now.waiting += 1
             now.problem = now.problem or f"{each.name}: {error}"
-            return
-        except ShelfAway as error:
-            now.waiting += 1
-            now.problem = now.problem or f"{each.name}: {error}"
+            if isinstance(error, OSError) and error.errno not in _NO_ROOM:
+                return  # of our own disk, and that file's alone
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= GIVES_UP_AFTER:
                 raise _GivesUp from error
@@ -199,7 +226,7 @@ class Mover:
             self._bucket.look()  # one that was misspelt is never remembered
             self._in_use.remember(self._vault.place)
             self._is_in_use = True
-        self._bucket.copy(each.name, self._root / each.name)
+        self._bucket.copy(each.name, self._root / each.name, self._root)
         self._copies.copied(each.name, each.bytes)
         if self._certificates.have_begun(each.name):
             self._bucket.delete(each.name)  # it was destroyed while it was on its way
@@ -233,6 +260,7 @@ class Mover:
     def _fetch(self, each: Lying, stored: dict[str, Any]) -> None:
         self._refuse_forbidden(each)
         path = self._root / each.name
+        refuse_without_space(path.parent, each.bytes + self._reserve_bytes)
         part, digest = path.with_name(f".{path.name}{_COMING}"), hashlib.sha256()
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, FOR_US), "wb") as file:

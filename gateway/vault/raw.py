@@ -4,6 +4,7 @@ Counterparts: `gateway/ports.py` names it as `RawSounds`; `gateway/evidence.py` 
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import stat
@@ -24,6 +25,8 @@ LIMIT_S = 5.0
 PART_BYTES = 1 << 20
 """So much is read at a time: a long talk is not held in memory."""
 
+_HIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP})
+"""What stands in the way is whose it is, or a link that leads to itself: no fault of the disk."""
 _DAY_FOLDERS = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
 
 T = TypeVar("T")
@@ -71,17 +74,19 @@ class RawFolder:
 
     def _sizes(self, files: Sequence[str]) -> dict[str, int | None]:
         """One that cannot be looked at (a bad sector, a folder of another user's, a link that leads to itself) hides no
-        other. Raises OSError where that is all of several: then it is the disk."""
+        other. Raises OSError where the disk gives none of several: those that are merely hidden say nothing of it."""
         found: dict[str, int | None] = {}
-        hidden: OSError | None = None
+        refused: list[OSError] = []
         for file in files:
             try:
                 if (size := self._size(file)) is not None:
                     found[file] = size
             except OSError as error:
-                found[file], hidden = None, error
-        if hidden is not None and len(files) > 1 and not any(found.get(file, 0) is not None for file in files):
-            raise hidden
+                found[file] = None
+                if error.errno not in _HIDDEN:
+                    refused.append(error)
+        if len(refused) > 1 and not any(found.get(file, 0) is not None for file in files):
+            raise refused[0]
         return found
 
     def _size(self, file: str) -> int | None:

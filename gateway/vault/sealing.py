@@ -113,7 +113,9 @@ class Sealer:
         except Unsealable as error:
             if error.is_lost and not place.raw.exists():
                 return  # it was discarded before
-            raise
+            raise Unsealable(str(error), is_sealed=True) from error
+        except OSError as error:
+            raise Unsealable(f"its raw sound cannot be read: {error.strerror}", is_sealed=True) from error
         if digest != seal.raw_sha256:
             said = "its raw sound is not the one that was sealed: it was changed, or written to, since"
             raise Unsealable(said, is_sealed=True)

@@ -6,7 +6,6 @@ Counterparts: `sealing.py` says when; `opus.py` turns sound to Opus and back, `b
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from gateway.domain.recordings import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from gateway.ports import Unsealable
 from gateway.vault import opus
 from gateway.vault.box import Box, BoxWriter
-from gateway.vault.folders import open_new
+from gateway.vault.folders import open_new, refuse_without_space
 from gateway.vault.keys import Key
 from gateway.vault.plain_files import plain_file
 from gateway.vault.sound_levels import Heard, Meter
@@ -131,7 +130,7 @@ class RawSound:
 
 def store(raw: RawSound, channels: int, part: Path, name: str, key: Key | None, about: str, tell: Tell) -> "Made":
     """Writes the sound as it will be stored to `part`, and reads it back. Raises Unsealable, OSError."""
-    _refuse_without_space(part.parent, channels, raw.length_s)
+    refuse_without_space(part.parent, 2 * opus.BIT_RATES[channels] / 8 * raw.length_s)
     meter = Meter(channels)
     writing = _Writing(part, key, about)
     try:
@@ -206,13 +205,6 @@ class _Writing:
                 if self._box:
                     self._box.close()
                 os.fsync(self._file.fileno())
-
-
-def _refuse_without_space(folder: Path, channels: int, length_s: float) -> None:
-    """Raises OSError where the stored sound would take the last space, which running calls need."""
-    wanted = 2 * opus.BIT_RATES[channels] / 8 * length_s
-    if shutil.disk_usage(folder).free < wanted:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _read_back(part: Path, channels: int, key: Key | None, about: str, heard: Heard, tell: Tell) -> Heard:

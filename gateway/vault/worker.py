@@ -93,15 +93,28 @@ class Work:
         except KeyMissing as error:
             return {"away": str(error)}
         except ShelfAway as error:
-            return {"away": str(error), "is_hindered": _is_forbidden(error.__cause__)}
+            return self._refused(asked, str(error), error.__cause__)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return {"away": f"no space is left in the recordings' folder{where}"}
-            return {"away": f"the disk refuses: {error.strerror or error}{where}", "is_hindered": _is_forbidden(error)}
+            return self._refused(asked, f"the disk refuses: {error.strerror or error}{where}", error)
         except Exception as error:
             log.exception("vault_job_broken", extra={"job": asked.get("job")})
             return {"away": f"a defect of the vault's worker, which is in its log: {error!r}"}
+
+    def _refused(self, asked: Mapping[str, Any], said: str, cause: BaseException | None) -> dict[str, Any]:
+        """What is told of what the disk refuses. A recording in a folder of another user's waits for its next try, as
+        one whose sound cannot be read does: the oldest come first, and newer ones are to be sealed meanwhile."""
+        is_hindered = _is_forbidden(cause)
+        if is_hindered and asked["job"] == "seal" and self._is_of_recordings(cause):
+            return {"unsealable": said, "is_lost": False}
+        return {"away": said, "is_hindered": is_hindered}
+
+    def _is_of_recordings(self, cause: BaseException | None) -> bool:
+        """Whether it is about what lies in the recordings' folder, and not a key or what was signed last."""
+        name = getattr(cause, "filename", None)
+        return name is not None and Path(name).is_relative_to(self._root)
 
     def _refuse_vanished(self, since: datetime, until: datetime) -> None:
         """Raises Unsealable where a whole day, or its chain, is not there, of which something was signed here. It is a

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import BufferedReader
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 from gateway import __main__
 from gateway.asterisk.claim import claim
 from gateway.backup import folder as backup_folder
+from gateway.backup import sound as backup_sound
 from gateway.backup.databases import copy_sqlite
 from gateway.backup.folder import DATABASES, MANIFEST, SUMS, BackupFailed, Manifest
 from gateway.backup.restoring import DUMP, MARK, refuse_unfinished
@@ -291,6 +292,63 @@ def test_what_cannot_be_read_is_named_and_keeps_no_other_file_out_of_the_backup(
     monkeypatch.undo()
     fresh.restore(made.folder)
     assert fresh.told() == centre.told()
+
+
+LINKED = "a link lies in its place, or on the way to it. Remedy: see who put it there, and remove it"
+
+
+@ON_FILES
+def test_of_a_day_that_is_a_link_nothing_is_copied_and_that_is_told(centre: Own, fresh: Own, tmp_path: Path) -> None:
+    """Whoever may write to the recordings' folder would have the key ring in the backup, for all to read."""
+    day, vault = centre.settings.paths.recordings / "2025/01/02", centre.settings.vault_dir
+    (vault / "ring.json").write_text("the key")
+    day.parent.mkdir(parents=True)
+    day.symlink_to(vault)
+    made = centre.backup(tmp_path / "backup")
+    assert made.problems == (f"2025/01/02: it is left out: {LINKED}",)
+    assert not [name for name in files(made.folder) if "2025" in name]
+    fresh.settings.paths.recordings.mkdir(parents=True)
+    (fresh.settings.paths.recordings / "2026/11").mkdir(parents=True)
+    (fresh.settings.paths.recordings / "2026/11/26").symlink_to(vault)
+    with pytest.raises(BackupFailed, match=r"there is something already: .*recordings/2026/11/26"):
+        fresh.restore(made.folder)
+
+
+@ON_FILES
+def test_a_day_that_becomes_a_link_while_it_is_copied_hands_out_nothing(
+    centre: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, recordings = centre.settings.vault_dir, centre.settings.paths.recordings
+    for name in ("ring.json", "chain.head"):
+        (vault / name).write_text("the key")
+
+    def days(root: Path) -> list[date]:
+        (root / "2025/01").mkdir(parents=True)
+        (root / "2025/01/02").symlink_to(vault)  # just after it was looked at
+        return [date(2025, 1, 2), date(2026, 11, 26)]
+
+    monkeypatch.setattr(backup_sound, "days", days)
+    monkeypatch.setattr(backup_sound, "LOOKS", 1)
+    made = centre.backup(tmp_path / "backup")
+    assert not list((made.folder / "recordings/2025").rglob("*"))
+    said = "it cannot be read, and is left out: a link lies on the way to it, or no folder"
+    assert {f"2025/01/02/{each}: {said}" for each in ("ring.json", "chain.head")} <= set(made.problems)
+    assert (recordings / "2025/01/02").is_symlink()
+
+
+@ON_FILES
+@pytest.mark.parametrize("name", ["112-1795600000.1.json", "chain.jsonl", "chain.head"])
+def test_json_without_end_and_what_was_signed_as_something_else_end_no_backup(
+    centre: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(backup_sound, "LOOKS", 1)
+    house = House(centre.folder)
+    (house.day / name).write_bytes(b"[" * 100_000)
+    if name == "chain.head":
+        (house.day / "chain.head.sig").write_bytes(house.signing.sign(b"[" * 100_000))
+    made = centre.backup(tmp_path / "backup")
+    assert any(problem.startswith(f"2026/11/26/{name.replace('.head', '.jsonl')}: ") for problem in made.problems)
+    assert (made.folder / "recordings/2026/11/26" / name).read_bytes() == b"[" * 100_000
 
 
 CHAIN = ("chain.jsonl", "chain.head", "chain.head.sig")

@@ -86,8 +86,8 @@ def test_what_is_put_again_is_there_once_and_what_is_deleted_is_gone(s3: BucketS
 def test_only_sound_lies_on_the_shelf_and_all_else_beside_it(s3: BucketServer, tmp_path: Path) -> None:
     here = shelf(s3, bucket="s3://sound/listing")
     for name in ("b.ogg", "a.ogg.box", "a.json", "chain.jsonl"):
-        here.copy(f"{DAY}/{name}", written(tmp_path, 10)[0])
-    here.copy("2026/11/27/c.ogg", written(tmp_path, 10)[0])
+        here.copy(f"{DAY}/{name}", written(tmp_path, 10)[0], tmp_path)
+    here.copy("2026/11/27/c.ogg", written(tmp_path, 10)[0], tmp_path)
     assert [each.name for each in here.lying(DAY)] == [f"{DAY}/a.ogg.box", f"{DAY}/b.ogg"]
     assert len(list(here.everything(DAY))) == 4
     assert all(each.changed_at.tzinfo for each in here.everything(DAY))

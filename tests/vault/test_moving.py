@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -20,11 +21,13 @@ from gateway.doctor.finding import Finding, Level
 from gateway.domain.recordings import Recording
 from gateway.settings import Settings
 from gateway.vault.bucket import BucketShelf
+from gateway.vault.chain import FILES
+from gateway.vault.copies import Copies
 from gateway.vault.findings import What
 from gateway.vault.listing import lying_files
 from gateway.vault.moving import Mover
 from gateway.vault.rounds import Round
-from gateway.vault.shelf import FolderUnreadable, LocalShelf, Lying, ShelfAway, shelf_for
+from gateway.vault.shelf import FileUnreadable, FolderUnreadable, LocalShelf, Lying, ShelfAway, shelf_for
 from gateway.vault.sounds import Sounds
 from gateway.vault.verify import Verifier
 from gateway.vault.worker_link import VaultWorker
@@ -37,8 +40,8 @@ class Bucket(BucketShelf):
 
     then: Callable[[], object] = staticmethod(lambda: None)
 
-    def copy(self, name: str, file: Path) -> None:
-        super().copy(name, file)
+    def copy(self, name: str, file: Path, root: Path) -> None:
+        super().copy(name, file, root)
         self.then()
 
 
@@ -214,7 +217,7 @@ def test_what_a_crash_left_of_something_destroyed_is_deleted_by_the_next_round(p
     plain.destroyer.destroy(made, "after 30 days", plain.now)
     left = plain.folder / "left.ogg"
     left.write_bytes(sound)
-    plain.bucket.copy(made.seal.stored, left)
+    plain.bucket.copy(made.seal.stored, left, plain.folder)
     plain.round()
     assert made.seal.stored not in plain.in_bucket()
 
@@ -553,6 +556,118 @@ def test_a_day_that_leads_out_of_the_folder_is_told_and_the_others_are_moved(pla
     assert (came.moved, came.waiting) == (1, 1)
     assert came.problem
     assert "2025/01/02" in came.problem
+
+
+def test_a_folder_that_becomes_a_link_just_before_it_is_sent_has_nothing_sent_from_there(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain.sealed(1)
+    (plain.day / "ring.json").write_text("somebody's")
+    plain.ring.newest(plain.now)
+    send = BucketShelf.send
+
+    def swapped(shelf: BucketShelf, name: str, file: Path, root: Path) -> tuple[int, str]:
+        if file.name != "ring.json":
+            return send(shelf, name, file, root)
+        plain.day.rename(plain.folder / "aside")
+        plain.day.symlink_to(plain.keys)
+        try:
+            return send(shelf, name, file, root)
+        finally:
+            plain.day.unlink()
+            (plain.folder / "aside").rename(plain.day)
+
+    monkeypatch.setattr(BucketShelf, "send", swapped)
+    came = plain.round()
+    assert f"{DAY}/ring.json" not in plain.in_bucket()
+    assert came.problem == f"{plain.day}/ring.json cannot be read: a link lies on the way to it, or no folder"
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_days_chain_from_the_bucket(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain.sealed(1)
+    send = BucketShelf.send
+
+    def bad_sector(shelf: BucketShelf, name: str, file: Path, root: Path) -> tuple[int, str]:
+        if file.name.endswith("peaks.json"):
+            raise FileUnreadable(f"{file} cannot be read: Input/output error")
+        return send(shelf, name, file, root)
+
+    monkeypatch.setattr(BucketShelf, "send", bad_sector)
+    mover = Mover(plain.settings, plain.bucket)
+    for _ in range(2):  # it is told each time
+        came = mover.round()
+        assert came.problem
+        assert "Input/output error" in came.problem
+        there = plain.in_bucket()
+        assert all(there.get(f"{DAY}/{each}") for each in FILES)
+
+
+def test_a_defect_at_one_day_is_told_and_the_others_are_moved(plain: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain.sealed(1, day="2026/11/25")
+    made = plain.sealed(2)
+    clear = Copies.clear_destroyed
+
+    def broken(copies: Copies, folder: str) -> None:
+        if folder == "2026/11/25":
+            raise RecursionError("maximum recursion depth exceeded")
+        clear(copies, folder)
+
+    monkeypatch.setattr(Copies, "clear_destroyed", broken)
+    came = plain.round()
+    assert (came.moved, came.waiting) == (1, 1)
+    assert came.problem
+    assert came.problem.startswith("2026/11/25: a defect, which is in the log: RecursionError(")
+    assert Round.read(plain.settings) == came
+    assert plain.hears(made)
+
+
+def test_a_disk_without_room_is_not_filled_with_what_comes_home_and_is_asked_three_times_a_round(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Running calls need the last of it for their raw sound."""
+    made = [plain.sealed(number, two_tones(0.1)) for number in range(1, 6)]
+    plain.round()
+    usage, fetched = shutil.disk_usage(plain.root), []
+    fetch = BucketShelf.fetch
+
+    def counted(shelf: BucketShelf, name: str, start: int, stop: int) -> bytes:
+        fetched.append(name)
+        return fetch(shelf, name, start, stop)
+
+    monkeypatch.setattr(BucketShelf, "fetch", counted)
+    with monkeypatch.context() as patched:
+        reserve = plain.settings.vault.low_space_mb * 1_000_000 // 2
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=reserve + 100))
+        came = plain.round(keep_in="disk")
+    assert (came.moved, came.waiting, fetched) == (0, 5, [])
+    assert came.problem
+    assert "running calls need what space is left" in came.problem
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EDQUOT, "Disk quota exceeded")))
+        with pytest.raises(OSError, match="quota"):  # what came of it cannot be written, either
+            plain.round()
+    assert len(fetched) == 3
+    assert not plain.on_disk()
+    assert plain.round().problem is None
+    assert all(plain.hears(each) for each in made)
+
+
+def test_what_our_own_disk_refuses_of_single_files_ends_no_round(
+    plain: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 6):
+        plain.sealed(number, two_tones(0.1))
+
+    def bad_sector(_mover: Mover, _name: str) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Mover, "_sha256_here", bad_sector)
+    tried: list[str] = []
+    go = Mover._go
+    monkeypatch.setattr(Mover, "_go", lambda mover, each: tried.append(each.name) or go(mover, each))
+    assert plain.round().waiting == len(tried) == 5
 
 
 def test_a_bucket_is_not_forgotten_while_a_day_that_was_signed_cannot_be_seen(plain: Centre) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.ports import Unsealable
 from gateway.vault.folders import is_gone
-from gateway.vault.plain_files import open_plain, read_plain
+from gateway.vault.plain_files import NotPlain, open_plain, read_plain
 from gateway.vault.recordings import NoRecording
 from gateway.vault.sounds import Sounds
 from tests.vault.sound import House, tones
@@ -74,3 +74,27 @@ def test_what_nobody_can_look_at_is_not_gone(tmp_path: Path) -> None:
     assert not is_gone(tmp_path / "loop/b")
     assert is_gone(tmp_path / "none")
     assert is_gone(tmp_path / "a/below a file")
+
+
+def test_no_link_on_the_way_from_the_root_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk/2026/11/26").mkdir(parents=True)
+    (tmp_path / "disk/2026/11/26/a.json").write_bytes(b"ours")
+    root = tmp_path / "recordings"
+    root.symlink_to("disk")  # as a centre may have it
+    assert read_plain(root / "2026/11/26/a.json", root) == b"ours"
+    with pytest.raises(FileNotFoundError):
+        read_plain(root / "2026/11/26/b.json", root)
+    opened = len(os.listdir("/proc/self/fd"))
+    for name in ("2026/11/26", "2026/11", "2026"):
+        folder = root / name
+        folder.rename(tmp_path / "aside")
+        folder.symlink_to(tmp_path / "aside")
+        assert read_plain(root / "2026/11/26/a.json") == b"ours"
+        with pytest.raises(NotPlain, match="a link lies on the way"):
+            read_plain(root / "2026/11/26/a.json", root)
+        folder.unlink()
+        (tmp_path / "aside").rename(folder)
+    (root / "2026/11/26/b.json").symlink_to("a.json")
+    with pytest.raises(NotPlain, match="no plain file"):
+        read_plain(root / "2026/11/26/b.json", root)
+    assert len(os.listdir("/proc/self/fd")) == opened

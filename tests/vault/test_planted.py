@@ -4,10 +4,12 @@ is never taken up, signed, followed or waited for.
 Counterparts: `gateway/vault/sealing.py`, `destruction.py`; `test_crashes.py` has what a true crash leaves.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +18,10 @@ import pytest
 
 from gateway.domain.recordings import State
 from gateway.ports import Fate, Unsealable
+from gateway.vault import certificates, manifest
 from gateway.vault.findings import What
 from gateway.vault.shelf import LocalShelf, ShelfAway
+from gateway.vault.tracing import Traced
 from tests.vault.sound import DAY, House, tones
 
 SOUND = tones(0.1, 300, 500)
@@ -224,3 +228,85 @@ def test_a_document_without_end_is_not_read_to_its_end(house: House, name: str) 
     sealed = replace(made, seal=house.sealer.seal(made).seal, state=State.SEALED)
     house.destroyer.destroy(sealed, "a year", datetime.fromisoformat("2027-11-26T12:00:00Z"))
     assert certificate_of(house, made.id)["rule"] == "a year"
+
+
+def test_a_document_that_is_read_and_cannot_be_written_again_is_nobodys(house: House) -> None:
+    """So deep is it nested."""
+    made = house.sealed(1, SOUND)
+    deep: dict[str, object] = json.loads((house.day / f"{made.id}.json").read_text())
+    for _ in range(10_000):
+        deep["more"] = [deep.get("more")]
+    assert not manifest.is_signed(deep, f"{DAY}/{made.id}.json", house.signing.has_signed)
+
+
+def test_what_this_vault_signed_as_something_else_is_no_head_of_a_chain(house: House) -> None:
+    text = b"what an export lists"
+    (house.day / "chain.head").write_bytes(text)
+    (house.day / "chain.head.sig").write_bytes(house.signing.sign(text))
+    with pytest.raises(Unsealable, match="its signed head speaks of nothing"):
+        house.sealer.seal(house.recording(1, SOUND))
+
+
+def test_an_older_manifest_that_this_vault_signed_is_not_believed_against_the_chain(house: House) -> None:
+    made = house.sealed(1, SOUND)
+    path, name = house.day / f"{made.id}.json", f"{DAY}/{made.id}.json"
+    stored, whole = f"{DAY}/{made.id}.ogg", path.read_bytes()
+    assert house.certificates.manifest(stored) == json.loads(whole)
+    older = {**json.loads(whole), "sealed_at": "2026-11-26T11:00:00Z"}
+    del older["signature"]
+    path.write_bytes(manifest.write(manifest.signed(older, name, house.signing.sign)))
+    assert house.certificates.manifest(stored) is None
+    chain = house.day / "chain.jsonl"
+    lines = chain.read_bytes()
+    for spoiled in (lines.replace(b"0", b"1"), b""):  # nor by who spoils the chain
+        chain.write_bytes(spoiled)
+        assert house.certificates.manifest(stored) is None
+    chain.unlink()
+    assert house.certificates.manifest(stored) is None
+    os.mkfifo(chain)
+    assert house.certificates.manifest(stored) is None
+    for each in ("chain.jsonl", "chain.head", "chain.head.sig"):  # moved away, so that a new one begins
+        (house.day / each).unlink()
+    assert house.certificates.manifest(stored) is not None
+
+
+def test_a_chain_that_the_disk_does_not_give_is_told_and_read_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its day would pass for one that was looked at."""
+    gone, kept = house.sealed(1, SOUND), house.sealed(2, SOUND)
+    house.destroyer.destroy(gone, "a year", house.now)
+
+    def bad_sector(path: Path) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "read_plain", bad_sector)
+        with pytest.raises(OSError, match="Input/output error"):
+            house.certificates.manifest(f"{DAY}/{kept.id}.ogg")
+        assert house.certificates.standing(DAY) == frozenset()
+    assert house.certificates.manifest(f"{DAY}/{kept.id}.ogg") is not None
+    assert house.certificates.standing(DAY) == {gone.id}
+
+
+def test_a_days_chain_is_traced_once_for_all_its_recordings_and_anew_when_it_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[int] = []
+    trace = certificates.trace
+
+    def counted(lines: Sequence[bytes], signed: tuple[int, str] | None) -> Traced:
+        traced.append(len(lines))
+        return trace(lines, signed)
+
+    monkeypatch.setattr(certificates, "trace", counted)
+    made = [house.sealed(1, SOUND)]
+    for count in (1, 2, 3):
+        for each in (*made, *made):
+            assert house.certificates.manifest(f"{DAY}/{each.id}.ogg") is not None
+        made.append(house.sealed(count + 1, SOUND))
+        assert house.certificates.manifest(f"{DAY}/{made[0].id}.ogg") is not None
+    assert traced == [1, 2, 3]
+    other = house.sealed(5, SOUND, day="2026/11/27")
+    assert house.certificates.manifest(f"2026/11/27/{other.id}.ogg") is not None
+    assert traced == [1, 2, 3, 1]

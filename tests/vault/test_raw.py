@@ -72,13 +72,39 @@ async def test_a_file_that_cannot_be_read_holds_no_other_up(tmp_path: Path, monk
         hidden = "folder_of_root/c"
         assert await raw.sizes(["of_root", hidden, "of_all"]) == {"of_root": 96000, hidden: None, "of_all": 96000}
         assert await raw.sounds([Listened(hidden, 2, 3.0)]) == [Sound(None, is_seen=False)]
-        with pytest.raises(PermissionError):  # where it is so with all of them it is the disk
-            await raw.sizes([hidden, "folder_of_root/d"])
         assert await raw.sizes([hidden, "not_there"]) == {hidden: None}
+        # however many, or the oldest would keep all newer ones from being looked at
+        many = [f"folder_of_root/{number}" for number in range(200)]
+        assert await raw.sizes(many) == dict.fromkeys(many)
+        assert {each.is_seen for each in await raw.sounds([Listened(each, 2, 3.0) for each in many])} == {False}
     wanted = [Listened("of_root", 2, 3.0), Listened("of_all", 2, 3.0)]
     unread, read = await raw.sounds(wanted)
     assert unread == Sound(3.0), "nobody is said to be silent in what nobody could read"
     assert read == Sound(3.0, is_left_heard=False)
+    raw.close()
+
+
+async def test_a_disk_that_gives_none_of_several_is_the_disks_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").write_bytes(bytes(8))
+    look_as_ever = os.stat
+
+    def look(path: str, **how: bool) -> os.stat_result:
+        refused = {"bad": errno.EIO, "forbidden": errno.EPERM}
+        number = refused.get(Path(path).parent.name)
+        if number is not None:
+            raise OSError(number, os.strerror(number), path)
+        return look_as_ever(path, **how)
+
+    raw = RawFolder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", look)
+        assert await raw.sizes(["bad/a", "bad/b", "there"]) == {"bad/a": None, "bad/b": None, "there": 8}
+        assert await raw.sizes(["bad/a", "forbidden/b"]) == {"bad/a": None, "forbidden/b": None}
+        for files in (["bad/a", "bad/b"], ["bad/a", "forbidden/b", "bad/c"]):
+            with pytest.raises(OSError, match="Input/output error"):
+                await raw.sizes(files)
     raw.close()
 
 

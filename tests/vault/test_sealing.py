@@ -5,6 +5,7 @@ Counterparts: `gateway/vault/sealing.py`, `storing.py`, `opus.py`, `sound_levels
 """
 
 import array
+import errno
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 
 from gateway.domain.recordings import Kind, State
 from gateway.ports import Unsealable
-from gateway.vault import opus
+from gateway.vault import opus, sealing
 from gateway.vault.keys import KeyMissing
 from gateway.vault.sound_levels import Meter
 from tests.vault.sound import CALLER_HZ, CENTRE_HZ, DAY, House, a_recording, decoded, level_db, tones, two_tones
@@ -292,6 +293,33 @@ def test_the_raw_sound_stays_while_the_stored_one_does_not_agree(house: House) -
     house.sealer.discard_raw(recording)
     assert not raw.exists()
     house.sealer.discard_raw(recording)
+
+
+@pytest.mark.parametrize("what", ["a WAV file", "empty", "a link", "no ordinary file", "cannot be read"])
+def test_whatever_lies_beside_a_sealed_recording_does_not_unseal_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    recording = house.sealed()
+    raw = house.root / recording.file
+    match what:
+        case "a WAV file":
+            raw.write_bytes(b"RIFF" + bytes(400))
+        case "a link":
+            raw.symlink_to("/etc/hostname")
+        case "no ordinary file":
+            raw.mkdir()
+        case _:
+            raw.write_bytes(b"" if what == "empty" else bytes(400))
+    if what == "cannot be read":  # beyond what is looked at first
+
+        def bad_sector(_: Path) -> str:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(sealing, "sha256_of_file", bad_sector)
+    with pytest.raises(Unsealable, match=what) as refused:
+        house.sealer.discard_raw(recording)
+    assert (refused.value.is_sealed, refused.value.is_lost) == (True, False)
+    assert os.path.lexists(raw)
 
 
 def test_what_was_destroyed_is_not_sealed_again(house: House) -> None:

@@ -20,10 +20,11 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.recordings import Kind, Recording, Seal, State
-from gateway.ports import Destroyed, Fate, LyingFile, Part, Unsealable, VaultAway, VaultHindered
+from gateway.ports import Destroyed, Fate, LyingFile, Part, Sealed, Unsealable, VaultAway, VaultHindered
 from gateway.settings import PathSettings, Settings, VaultSettings
 from gateway.vault import messages, worker, worker_link
 from gateway.vault.listing import lying_files
+from gateway.vault.sealing import Sealer
 from gateway.vault.worker_link import VaultWorker
 from tests.vault.sound import DAY, NOON, House, a_recording, two_tones
 
@@ -219,6 +220,26 @@ async def test_what_it_may_not_touch_is_told_from_a_vault_that_is_away(
     async with working(house, command=(sys.executable, "-c", says)) as vault:
         with pytest.raises(VaultHindered, match="Permission denied"):
             await vault.destroy(recording, "a year", NOON)
+
+
+def test_a_recording_in_a_folder_that_it_may_not_touch_waits_by_itself(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are the oldest, and come first: were the vault away, no newer one was ever sealed."""
+    asked = {"job": "seal", "recording": messages.of_recording(house.recording(raw=two_tones(0.2)))}
+    work = worker.Work(settings_of(house), house.shelf, lambda: NOON, tell=len, tell_more=len)
+
+    def refused_by(path: Path, number: int) -> dict[str, object]:
+        def refuse(_self: Sealer, _recording: Recording) -> Sealed:
+            raise OSError(number, os.strerror(number), str(path))
+
+        monkeypatch.setattr(Sealer, "seal", refuse)
+        return work.answer(asked)
+
+    said = f"the disk refuses: Permission denied: {house.day / 'chain.jsonl'}"
+    assert refused_by(house.day / "chain.jsonl", errno.EACCES) == {"unsealable": said, "is_lost": False}
+    assert "away" in refused_by(house.day / "chain.jsonl", errno.EIO)
+    assert "away" in refused_by(house.keys / "heads", errno.EACCES), "so it is with each of them"
 
 
 async def test_a_worker_that_is_stopped_is_told_and_started_anew_and_nothing_is_sealed_twice(
