@@ -95,11 +95,13 @@ class Office:
         self, changes: Sequence[tuple[Thing | None, Thing]], actor: Actor, *, allow_gaps: bool = True
     ) -> list[Thing]:
         """Stores all of the changes (before, None for what is new, and after) or none. Raises what each of them
-        would. An address that is a trunk's or a phone's from then on is banned no more."""
+        would. An address that is a trunk's or a phone's from then on is banned no more; with an operator go the tokens
+        and the places on the on-call list."""
         now = self._clock()
         async with self._saving.turn:
             books = await self._bookkeeper.books()
-            for before, after in changes:
+            whole: list[tuple[Kept | None, Kept]] = [*changes, *await self._go_with(changes, now)]
+            for before, after in whole:
                 self._refuse_always(after)
                 self._refuse_unknown_music(before, after)
                 await self._refuse_hold(before, after)
@@ -110,7 +112,7 @@ class Office:
                     self._refuse_ban(books, after, now)
             if not allow_gaps:
                 await rulings.refuse_gaps(self._bookkeeper, books, changes, now)
-            every: list[tuple[Kept | None, Kept]] = [*changes, *_lifted(books, [after for _, after in changes], now)]
+            every = [*whole, *_lifted(books, [after for _, after in whole], now)]
             committed = await self._saving.save_in_turn(
                 Change(
                     kept=tuple(after for _, after in every),
@@ -125,6 +127,17 @@ class Office:
             await self._level.apply()
         # the first ones are as many, and of the same kinds, as went in
         return list(committed.kept[: len(changes)])  # type: ignore[arg-type]
+
+    async def _go_with(
+        self, changes: Sequence[tuple[Kept | None, Kept]], now: datetime
+    ) -> list[tuple[Kept | None, Kept]]:
+        """What ends with the operators who are retired. For whoever holds the turn: a token that is made a moment
+        before is among it."""
+        leaving = {after.id for _, after in changes if isinstance(after, Operator) and not after.is_active}
+        if not leaving:
+            return []
+        theirs: list[Token | OnCall] = [*await self._store.kept(Token), *await self._store.kept(OnCall)]
+        return [(each, replace(each, retired_at=now)) for each in theirs if each.operator_id in leaving]
 
     async def import_roster(
         self, sheet: Sheet, actor: Actor, *, sha256: str, replaces: bool, allow_gaps: bool, dry_run: bool
@@ -182,15 +195,6 @@ class Office:
         if secret is not None:
             after = _with_secret(after, secret)
         return await self.change(before, after, actor), secret
-
-    async def retire_operator(self, operator: Operator, actor: Actor, *, allow_gaps: bool = True) -> None:
-        """Takes the operator's phone and places away, and with them tokens and places on the on-call list; the history
-        keeps the name. Raises what `retire` does."""
-        theirs: list[Token | OnCall] = [*await self._store.kept(Token), *await self._store.kept(OnCall)]
-        ends: list[tuple[Kept | None, Kept]] = [
-            (thing, replace(thing, retired_at=self._clock())) for thing in theirs if thing.operator_id == operator.id
-        ]
-        await self.put([(operator, replace(operator, retired_at=self._clock())), *ends], actor, allow_gaps=allow_gaps)
 
     async def put_member(self, member: Member, actor: Actor) -> bool:
         """A standing place in a queue, new or changed; True where it is new. Raises Unknown (queue or phone),

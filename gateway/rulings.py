@@ -257,8 +257,12 @@ def _check_assignment(books: Books, before: Assignment | None, after: Assignment
         raise Invalid("last_date", "is before the first date")
     if after.last_date - after.first_date > LONGEST_RANGE:
         raise Invalid("last_date", f"is more than {LONGEST_RANGE.days} days after the first date")
-    if not recurrence.days(shift, after.first_date, after.last_date):
+    days = recurrence.days(shift, after.first_date, after.last_date)
+    if not days:
         raise Unfitting("first_date", f"shift {shift.name} does not take place on any day from it to the last date")
+    is_given = before is None or before.operator_id != after.operator_id
+    if is_given and books.plan.is_handed_on(after, days):
+        raise Unfitting("operator_id", "handed that shift on in a swap, which holds: only a swap back undoes it")
 
 
 def _check_absence(books: Books, before: Absence | None, after: Absence) -> None:

@@ -21,6 +21,8 @@ class Saving:
         self._feed = feed
         self.meter = Meter()
         self.turn = asyncio.Lock()
+        self._is_unsure = False
+        """Whether something may have been stored whose answer was lost."""
 
     async def save(self, change: Change) -> Committed:
         """Stores all of `change` or nothing, then announces its events. Raises what `Store.commit` does."""
@@ -32,12 +34,24 @@ class Saving:
         began_s = time.monotonic()
         try:
             committed = await self._store.commit(change)
-        except StoreAway:
-            self.meter.failed()
+        except BaseException as error:
+            self._is_unsure = True
+            if isinstance(error, StoreAway):
+                self.meter.failed()
             raise
         self.meter.stored(change, committed.events, time.monotonic() - began_s)
         self._feed.publish(committed.events)
+        if self._is_unsure:
+            await self._catch_up()
         return committed
+
+    async def _catch_up(self) -> None:
+        """Has those events told, too, that were stored although their answer was lost: nobody else knows of them."""
+        try:
+            self._feed.start_at(await self._store.newest_seq())
+        except StoreAway:
+            return  # with the next one that is stored
+        self._is_unsure = False
 
     def forget(self) -> None:
         """Has nothing be told any more as it stood before the ledger was rewritten."""

@@ -243,15 +243,16 @@ class Watch:
         return [Alarm("lone_silent", lone.phone, "the lone operator did not answer when asked for a key", now)]
 
     def _who_is_alone(self) -> str | None:
-        """The phone of the only one there. Who is silent, or was paused because the phone was not picked up, is still
-        the one until somebody else is there."""
+        """The phone of the only one there. Who is silent, or was paused because the phone was not picked up, or whose
+        line is lost for a while, is still the one until somebody else is there."""
         there = self._line.phones_there() - self._own_phones
         if there:
             return min(there) if len(there) == 1 else None
         lone = self._lone
         if lone is None:
             return next((subject for kind, subject in self._standing if kind == "lone_silent"), None)
-        stays = lone.is_silent or lone.ring_id or any(place.pause == NO_ANSWER for place in self._places(lone.phone))
+        pauses = (None, NO_ANSWER)
+        stays = lone.is_silent or lone.ring_id or any(place.pause in pauses for place in self._places(lone.phone))
         return lone.phone if stays else None
 
     def _found_alone(self, phone: str, ask_at_s: float, books: Books, now: datetime) -> _Lone:
@@ -281,8 +282,10 @@ class Watch:
         return ended_at > lone.since
 
     def _may_be_asked(self, lone: _Lone, books: Books, now_s: float) -> bool:
-        """Whether the phone has a place, and a line that is free or has been busy for too long."""
-        if not self._places(lone.phone):
+        """Whether the phone has a place, and a line that is there, and is free or has been busy for too long."""
+        places = self._places(lone.phone)
+        is_lost = any(place.pause is None for place in places) and lone.phone not in self._line.phones_there()
+        if not places or is_lost:
             return False
         return lone.phone not in self._line.busy_phones or now_s > lone.ask_at_s + books.rules.lone_answer_s + ASKING_S
 

@@ -149,7 +149,7 @@ async def retire_operator(
 ) -> None:
     """Takes the phone, its places in queues and the person's tokens away. The history keeps the name."""
     operator = await context.office.find(Operator, path.id, version_of(headers))
-    await context.office.retire_operator(operator, actor, allow_gaps=query.allow_gaps)
+    await context.office.retire(operator, actor, allow_gaps=query.allow_gaps)
 
 
 async def get_duty(context: Context, path: ThingPath) -> DutyModel:

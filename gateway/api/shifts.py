@@ -75,7 +75,7 @@ class NewShift(Body):
     rule: Annotated[
         Word,
         StringConstraints(to_upper=True, strip_whitespace=True),
-        AfterValidator(lambda rule: rule.removeprefix("RRULE:")),
+        AfterValidator(lambda rule: rule.removeprefix("RRULE:").strip()),
         of_format("rrule"),
         Field(description="The days, as an RRULE of RFC 5545: FREQ=WEEKLY;BYDAY=MO,TU."),
     ] = EVERY_DAY

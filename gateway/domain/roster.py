@@ -174,6 +174,10 @@ class Plan:
             and day in self.days.get(shift_id, frozenset())
         )
 
+    def is_handed_on(self, assignment: Assignment, days: Iterable[date]) -> bool:
+        """Whether approved swaps leave the operator none of these days of the assignment."""
+        return all(self._holder(assignment, day) != assignment.operator_id for day in days)
+
     def with_changes(self, *added: Kept) -> "Plan":
         """This plan with things put, new, or instead of those of the same kind and id: what the roster would be."""
         gone = {(thing.KIND, thing.id) for thing in added if thing.id}

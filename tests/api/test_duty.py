@@ -145,6 +145,12 @@ async def test_a_change_says_which_version_it_saw(house: House, headers: dict[st
     assert reply.status == status
 
 
+async def test_a_rule_is_taken_as_calendars_write_it(house: House) -> None:
+    body = {"name": "pagi", "start": "06:00", "end": "14:00", "first_date": "2026-11-01"}
+    made = await house.post("/v1/shifts", {**body, "rule": "rrule: freq=daily"})
+    assert (made.status, made.json["rule"]) == (201, "FREQ=DAILY")
+
+
 async def test_two_admins_who_edit_one_shift_do_not_overwrite_each_other(house: House) -> None:
     made = await house.post(
         "/v1/shifts", {"name": "pagi", "start": "06:00", "end": "14:00", "first_date": "2026-11-01"}

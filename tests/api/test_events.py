@@ -10,6 +10,7 @@ import pytest
 
 from gateway.domain.change import Change
 from gateway.domain.events import Event
+from gateway.ports import Committed, StoreAway
 from tests.api.house import START, House, answered, open_house, until
 from tests.api.listener import listening
 
@@ -201,6 +202,26 @@ async def test_an_event_that_was_stored_and_never_announced_is_told_all_the_same
         feed.publish((await store.commit(Change(events=(event,)))).events)
 
         assert [(await listener.next())["seq"] - house.begun for _ in range(5)] == [1, 2, 3, 4, 5]
+
+
+async def test_an_event_whose_answer_was_lost_is_told_with_the_next_thing_that_is_stored(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a quiet night that may be an alarm, and no other event comes for hours."""
+    saving, store = house.services.saving, house.context.store
+    commit = store.commit
+
+    async def lost(change: Change) -> Committed:
+        await commit(change)
+        raise StoreAway("it has not answered for 5 s")
+
+    async with listening(house) as listener:
+        with monkeypatch.context() as patched:
+            patched.setattr(house.services.store, "commit", lost)
+            with pytest.raises(StoreAway):
+                await saving.save(Change(events=(Event("test.happened", datetime.now(UTC)),)))
+        await saving.save(Change())
+        assert (await listener.next())["seq"] == house.begun + 1
 
 
 async def test_closing_ends_every_stream_at_once(house: House) -> None:

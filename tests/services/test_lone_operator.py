@@ -164,6 +164,23 @@ async def test_who_is_paused_because_the_phone_was_not_picked_up_is_asked_on(ser
     assert [ring.phone for ring in services.switchboard.rings] == ["1001"]
 
 
+async def test_a_line_that_is_lost_for_a_moment_puts_no_question_off(services: Services) -> None:
+    """A phone on a weak network would never be asked."""
+    await rules(services, lone_check_min=30)
+    services.line.stand("1001", "free")
+    await after(services, 0)
+    services.line.stand("1001", "unavailable")
+    await after(services, 15 * 60)
+    services.line.stand("1001", "free")
+    await after(services, 14 * 60)
+    services.line.stand("1001", "unavailable")
+    await after(services, 60)
+    assert services.switchboard.rings == [], "nobody is there to hear it"
+    services.line.stand("1001", "free")
+    await after(services, 1)
+    assert [ring.phone for ring in services.switchboard.rings] == ["1001"]
+
+
 async def test_who_was_paused_because_the_phone_was_not_picked_up_and_says_that_all_is_well_is_rung_again(
     services: Services,
 ) -> None:

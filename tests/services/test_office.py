@@ -1,5 +1,6 @@
 """What people change: checked, stored with its audit entry, told, and in Asterisk."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -57,7 +58,7 @@ async def test_a_retired_operator_takes_phone_places_tokens_and_on_call_with_him
     await services.office.put_member(Member("emergency", "1001"), ANI)
     await put(services, Token(name="Siti", role=Role.OPERATOR, token_hash="x", operator_id=siti.id, created_at=MONDAY))
     await put(services, OnCall(operator_id=siti.id, place=1, created_at=MONDAY))
-    await services.office.retire_operator(siti, ANI)
+    await services.office.retire(siti, ANI)
     held = services.switchboard.held
     assert not held.phones
     assert not held.members
@@ -65,6 +66,18 @@ async def test_a_retired_operator_takes_phone_places_tokens_and_on_call_with_him
     assert [token.name for token in await services.store.kept(Token)] == ["admin"]
     assert await services.store.kept(OnCall) == []
     assert await services.store.members() == []
+
+
+async def test_a_token_that_is_made_while_its_operator_is_being_retired_goes_with_him(services: Services) -> None:
+    siti = await hired(services)
+    token = Token(name="Siti", role=Role.OPERATOR, token_hash="x", operator_id=siti.id, created_at=MONDAY)
+    async with services.saving.turn:
+        making = asyncio.create_task(put(services, token))
+        await asyncio.sleep(0)
+        retiring = asyncio.create_task(services.office.retire(siti, ANI))
+        await asyncio.sleep(0.05)
+    await asyncio.gather(making, retiring)
+    assert [token.name for token in await services.store.kept(Token)] == ["admin"]
 
 
 async def test_two_who_change_the_same_version_do_not_overwrite_each_other(services: Services) -> None:
@@ -163,7 +176,7 @@ async def test_a_shift_is_not_retired_while_somebody_is_to_work_it_however_far_a
         await services.office.retire(morning, ANI)
     await services.office.retire(far, ANI)
     later = await put(services, assigned(1, first=400))
-    await services.office.retire_operator(siti, ANI)
+    await services.office.retire(siti, ANI)
     await services.office.retire(morning, ANI)
     assert later.is_active, "it is nobody's any more"
 
@@ -276,11 +289,11 @@ async def test_who_is_needed_is_retired_only_where_the_hole_is_allowed(services:
     await full_roster(services)
     siti = await services.office.find(Operator, 1)
     budi = await hired(services, "1002")
-    await services.office.retire_operator(budi, ANI, allow_gaps=False)
+    await services.office.retire(budi, ANI, allow_gaps=False)
     with pytest.raises(LeavesGaps) as refused:
-        await services.office.retire_operator(siti, ANI, allow_gaps=False)
+        await services.office.retire(siti, ANI, allow_gaps=False)
     assert refused.value.holes[0].starts_at == MONDAY
-    await services.office.retire_operator(siti, ANI)
+    await services.office.retire(siti, ANI)
 
 
 # ---------------------------------------------------------------- swaps
@@ -316,6 +329,18 @@ async def test_whoever_took_a_shift_hands_it_on_and_back(services: Services) -> 
         assert [duty.operator_id for duty in plan.on_duty(local(7))] == [taker]
     with pytest.raises(Invalid, match="does not work that shift"):
         await asked_to_swap(services, 1)
+
+
+async def test_whoever_handed_a_shift_on_has_it_again_by_a_swap_alone_and_is_told_so(services: Services) -> None:
+    """An assignment would be there, and change nothing: nobody would come."""
+    await three_and_a_shift(services)
+    await approved(services, await took(services, await asked_to_swap(services), 2))
+    with pytest.raises(Unfitting, match="only a swap back undoes it"):
+        await put(services, assigned(1))
+    await put(services, assigned(1, last=1))  # of two days one is his own
+    await put(services, assigned(3))
+    [mine] = [each for each in await services.store.assignments(DAY, DAY) if each.last_date > DAY]
+    await services.office.change(mine, replace(mine, last_date=DAY), ANI)
 
 
 async def test_of_one_shift_there_is_one_open_swap(services: Services) -> None:
@@ -354,7 +379,7 @@ async def test_a_swap_by_which_the_colleague_would_not_get_the_shift_is_not_appr
 async def test_who_was_retired_takes_no_shift_and_the_swap_can_still_be_refused(services: Services) -> None:
     await three_and_a_shift(services)
     taken = await took(services, await asked_to_swap(services), 2)
-    await services.office.retire_operator(await services.office.find(Operator, 2), ANI)
+    await services.office.retire(await services.office.find(Operator, 2), ANI)
     with pytest.raises(Unfitting, match="there is no operator 2"):
         await approved(services, taken)
     await services.office.change(taken, replace(taken, state=SwapState.REFUSED), ANI)
