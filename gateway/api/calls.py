@@ -4,7 +4,7 @@ Counterparts: `gateway/store/reads.py` for what is told, `tracks.py` and `sounds
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
@@ -42,6 +42,7 @@ from gateway.api.tracks import (
     AUDIBLE,
     found,
     frames_of,
+    longest_message,
     of_call,
     of_message,
     opened,
@@ -52,7 +53,7 @@ from gateway.domain import callbacks, disposing
 from gateway.domain.call import Call, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.numbers import spellings
-from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
+from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, message_ids, recording_id
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.call_list import CallFilter, Unsaid
@@ -210,15 +211,16 @@ async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
     told."""
     listed = list(calls)
     said = await context.reads.dispositions.of_calls([call.id for call in listed])
-    files = [file for call in listed for file in (call.recording, call.message) if file is not None]
-    known = await context.reads.recordings.by_id([recording_id(file) for file in files])
+    ids = [recording_id(call.recording) for call in listed if call.recording is not None]
+    ids += [each for call in listed if call.message is not None for each in message_ids(call.message)]
+    known = await context.reads.recordings.by_id(ids)
 
     def told(recordings: Recordings | None) -> list[CallModel]:
         return [
             CallModel.of(
                 call,
-                _sound(recordings, known, call, call.recording, unknown_of_call),
-                _sound(recordings, known, call, call.message, unknown_message),
+                _sound(recordings, call, _recorded(known, call)),
+                _sound(recordings, call, _left(known, call)),
                 said.get(call.id),
             )
             for call in listed
@@ -231,18 +233,21 @@ async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
         return told(None)
 
 
-def _sound(
-    recordings: Recordings | None,
-    known: Mapping[str, Recording],
-    call: Call,
-    file: str | None,
-    unknown: Callable[[Call, str], Recording],
-) -> RecordingModel | None:
+def _recorded(known: Mapping[str, Recording], call: Call) -> Recording | None:
+    file = call.recording
+    return None if file is None else known.get(recording_id(file)) or unknown_of_call(call, file)
+
+
+def _left(known: Mapping[str, Recording], call: Call) -> Recording | None:
+    file = call.message
+    return None if file is None else longest_message(known, file) or unknown_message(call, file)
+
+
+def _sound(recordings: Recordings | None, call: Call, recording: Recording | None) -> RecordingModel | None:
     """What is told of one sound of the call; None where there is nothing to hear, and of raw sound where its disk is
     not to be looked at. Blocking: disk."""
-    if file is None:
+    if recording is None:
         return None
-    recording = known.get(recording_id(file)) or unknown(call, file)
     if recording.state is State.SEALED:
         sound, whole = frames_of(recording)
     elif recording.state in AUDIBLE and recordings is not None:

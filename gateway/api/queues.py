@@ -24,7 +24,10 @@ class MemberPath(Parameters):
 
 
 class MemberBody(Body):
-    penalty: Annotated[int, Field(ge=0, le=1000, description="Lower penalties are rung first.")] = 0
+    penalty: Annotated[
+        int,
+        Field(ge=0, le=1000, description="Lower penalties are rung first; in a caller's second round all are alike."),
+    ] = 0
 
 
 class MemberModel(Told):

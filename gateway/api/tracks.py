@@ -4,7 +4,7 @@ Counterparts: `recordings.py`, `calls.py` and `callbacks.py` say which one; `gat
 runs and until it is sealed, then Ogg/Opus on its shelf.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from gateway.api.context import Context
 from gateway.api.problems import Problem
 from gateway.domain.call import Call
 from gateway.domain.callbacks import Dial, number_of
-from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
+from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, message_ids, recording_id
 from gateway.store.callback_reads import CallbackFilter
 from gateway.vault import recordings as raw
 from gateway.vault.playing import RawTrack, StoredTrack, Track
@@ -52,11 +52,18 @@ async def of_call(context: Context, call: Call) -> Recording:
 
 
 async def of_message(context: Context, call: Call) -> Recording:
-    """The message that the caller left. Raises NoRecording, StoreAway."""
+    """The message that the caller left, of several the longest: with it he said where he is, and with another only that
+    somebody should hurry. Raises NoRecording, StoreAway."""
     if call.message is None:
         raise NoRecording("The caller left no message.")
-    known = await context.store.recording(recording_id(call.message))
-    return known or unknown_message(call, call.message)
+    known = await context.store.recordings(message_ids(call.message))
+    return longest_message(known, call.message) or unknown_message(call, call.message)
+
+
+def longest_message(known: Mapping[str, Recording], file: str) -> Recording | None:
+    """Of those that are known, the longest that can be heard; `file` is the last one's. None where none is."""
+    left = [recording for each in message_ids(file) if (recording := known.get(each)) is not None]
+    return max(left, key=lambda each: (each.state in AUDIBLE, each.sound_s or 0.0), default=None)
 
 
 async def of_dial(context: Context, dial: Dial) -> Recording:

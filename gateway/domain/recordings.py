@@ -16,6 +16,8 @@ from pathlib import PurePosixPath
 SAMPLE_RATE_HZ, SAMPLE_BYTES = 8000, 2
 CALL_SUFFIX, MESSAGE_SUFFIX = ".raw", ".sln"
 """Of raw sound: two channels, and one."""
+MOST_ROUNDS = 20
+"""So many rounds back a call's messages are looked for: each takes a minute and more."""
 
 
 class Kind(StrEnum):
@@ -112,6 +114,16 @@ class Recording:
     @property
     def channels(self) -> int:
         return 1 if self.file.endswith(MESSAGE_SUFFIX) else 2
+
+
+def message_ids(file: str) -> list[str]:
+    """The ids of all messages that may have been left in a call, by the raw file of its last one: one in each round."""
+    last = recording_id(file)
+    call_id, _, number = last.removesuffix("-message").rpartition("-")
+    if not call_id or not number.isdigit():
+        return [last]
+    first = max(0, int(number) - MOST_ROUNDS)
+    return [f"{call_id}-{each}-message" for each in range(first, int(number) + 1)]
 
 
 def recording_id(file: str) -> str:

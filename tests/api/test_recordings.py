@@ -177,6 +177,25 @@ async def test_a_message_that_a_caller_left_is_a_wav_file_of_one_channel(house: 
     assert reply.raw == wav_header(len(samples), 1) + samples
 
 
+async def test_of_two_messages_the_longer_one_is_told_and_heard(house: House) -> None:
+    """With the first he said where he is; with the other only that somebody should hurry, or nothing."""
+    long = house.sound("112-1.1-1-message.sln", 3.0)
+    house.sound("112-1.1-2-message.sln", 0.2)
+    await house.tell(
+        Entered(CALL, START, trunk="telkomsel", caller="0811"),
+        TrunkAnswered(CALL, START),
+        FellBack(CALL, START, step="busy", round=1),
+        MessageBegun(CALL, START, file="112-1.1-1-message.sln"),
+        FellBack(CALL, START, step="busy", round=2),
+        MessageBegun(CALL, START, file="112-1.1-2-message.sln"),
+        CallerLeft(CALL, START, cause=16, hung_up_by=Side.CALLER),
+    )
+    await house.services.evidence.check()
+    call = (await house.get("/v1/calls/112-1.1")).json
+    assert (call["message"]["id"], call["message"]["duration_s"]) == ("112-1.1-1-message", 6.0)
+    assert (await house.get(f"{call['message']['url']}?{WHY}")).raw == wav_header(len(long), 1) + long
+
+
 async def test_who_is_to_call_somebody_back_hears_his_message_and_no_other_operator_does(house: House) -> None:
     house.sound("m.sln", 1.0)
     _, siti = await hired(house)

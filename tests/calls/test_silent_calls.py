@@ -8,6 +8,7 @@ import baresip
 import pytest
 
 from tests import sip
+from tests.calls.desks import Desk, an_office
 from tests.calls.ears import Ear, listening
 from tests.calls.phones import a_phone
 from tests.calls.test_duty import told
@@ -81,3 +82,36 @@ async def test_a_silent_caller_is_told_and_asked_and_answers_by_keys_and_one_who
     missing = await api.get("/v1/dispositions/missing")
     assert {was_silent["id"], spoke["id"]} <= {call_id for group in missing["groups"] for call_id in group["call_ids"]}
     assert "notice_not_shown" not in centre.log()
+
+
+async def test_whoever_took_a_silent_caller_over_asks_him_for_a_key_by_the_same_code(
+    centre: RealCentre, api: Api
+) -> None:
+    mark = await since(api)
+    mute = "<sip:0811002@[local_ip]>"
+    async with listening() as ear, an_office(centre, api) as office:
+        first = await office.desk("1001", 1000, queue="emergency")
+        second = await office.desk("1003", 1300)
+        caller = sip.caller_presses("7", after_ms=16_000, hold_ms=17_000, media=ear.media_with_events, caller=mute)
+        async with Sipp.caller(caller, centre.sip_port) as carrier:
+            call = await silently(first)
+            await first.press(call, "*50")
+            await first.press(call, f"{second.number}#")
+            taken = await silently(second)
+            await asyncio.sleep(0.5)
+            await call.hangup()
+            await asyncio.sleep(0.5)
+            await hears_the_prompt(ear, lambda: by_code(taken))
+            assert (await carrier.result()).failed == 0
+    [ended] = await api.ended_calls(1, after=mark)
+    asked = [data["by"] for name, data in await heard(api, ended) if name == "call.asked_for_key"]
+    assert (ended["caller"], asked) == ("0811002", ["1003"])
+
+
+async def silently(desk: Desk) -> baresip.Call:
+    """Answers the next call that comes, and says nothing."""
+    async with asyncio.timeout(20):
+        call = await desk.rung.get()
+        await call.answer()
+        await call.wait_established()
+    return call

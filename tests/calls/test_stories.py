@@ -120,6 +120,31 @@ async def test_after_a_phone_that_is_not_picked_up_the_next_one_is_rung(centre: 
     assert rung[-1] == ["1001", "1002"]
 
 
+async def test_a_phone_that_nobody_picks_up_does_not_keep_the_backup_from_being_rung(
+    centre: RealCentre, api: Api
+) -> None:
+    """By its penalty it comes first again and again; where the gateway is dead, as where nobody is paused for missed
+    rings, nobody else would ever be rung."""
+    mark = await since(api)
+    rules = await api.get("/v1/rules")
+    await api.send("PATCH", "/v1/rules", {"missed_rings_limit": 0})
+    await api.send("PATCH", "/v1/queues/1", {"ring_s": 3, "max_wait_s": 5})
+    async with (
+        Sipp(sip.phone_rings(), address=PHONE) as nobody,
+        Sipp(sip.phone_hangs_up(talk_ms=500), address="127.0.0.22") as free,
+    ):
+        await api.operator("1001", nobody)
+        await api.operator("1002", free, name="Budi", penalty=1)
+        await sip.call(sip.caller_talks(hold_ms=45_000), centre.sip_port)
+    await api.send("PATCH", "/v1/queues/1", {"ring_s": 15, "max_wait_s": 60})
+    await api.send("PATCH", "/v1/rules", {"missed_rings_limit": rules["missed_rings_limit"]})
+    call = await the_call(api, mark)
+    assert (call["outcome"], call["operator"]) == ("answered", "1002")
+    rung = [(each["phone"], each["result"]) for each in call["attempts"]]
+    assert rung[0][0] == "1001"
+    assert [phone for phone, result in rung if result == "answered"] == ["1002"]
+
+
 async def test_an_unreachable_phone_is_tried_and_the_caller_is_kept(centre: RealCentre, api: Api) -> None:
     mark = await since(api)
     nobody = Sipp(sip.phone_rings(), address=PHONE)

@@ -100,6 +100,18 @@ async def hands_over_to_an_agency(talk: Talk) -> None:
     await talk.call.hangup()
 
 
+async def hands_over_to_a_colleague_who_brings_in_an_agency(talk: Talk) -> None:
+    """Whoever took the caller over has the same codes as who answered him."""
+    await asyncio.sleep(1)
+    taken = await bring_in(talk)
+    await asyncio.sleep(1.5)
+    await talk.call.hangup()
+    await asyncio.sleep(1.5)
+    await talk.second.press(taken, "*51")
+    await asyncio.sleep(2)
+    await taken.hangup()
+
+
 async def brings_in_a_colleague_who_leaves_first(talk: Talk) -> None:
     await asyncio.sleep(1)
     taken = await bring_in(talk)
@@ -143,6 +155,13 @@ STORIES = (
     Story(tries_the_transfer_key, [{A}], []),
     Story(hands_over_to_a_colleague, [{A}, {A, B}, {B}], ["held", "resumed", "joined"]),
     Story(hands_over_to_an_agency, [{A}, {A, DAMKAR}, {DAMKAR}], ["joined"], 6500, "Damkar"),
+    Story(
+        hands_over_to_a_colleague_who_brings_in_an_agency,
+        [{A}, {A, B}, {B}, {B, DAMKAR}, {DAMKAR}],
+        ["held", "resumed", "joined", "joined"],
+        19_000,
+        "Damkar",
+    ),
     Story(brings_in_a_colleague_who_leaves_first, [{A}, {A, B}, {A}], ["held", "resumed", "joined"]),
     Story(brings_in_nobody, [{A}, {A}], ["held", "resumed"]),
 )
@@ -168,7 +187,7 @@ async def test_each_voice_is_in_its_channel_from_the_answer_to_the_end(
     own_centre: RealCentre, own_api: Api, office: Office, tmp_path: Path
 ) -> None:
     voice = sip.tone(tmp_path / "caller", CALLER_HZ)
-    busy: dict[str, list[tuple[float, float]]] = {}
+    desks: dict[str, tuple[Desk, Desk]] = {}
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as stories:
         for key, number, hold_ms in (("1", "0810101", 7000), ("5", "0810105", 11_500)):
             caller = sip.caller_presses(
@@ -183,14 +202,15 @@ async def test_each_voice_is_in_its_channel_from_the_answer_to_the_end(
             await stack.enter_async_context(Sipp.caller(caller, own_centre.sip_port))
             call = await first.take()
             await own_api.send("DELETE", f"/v1/queues/emergency/members/{first.number}")
-            busy[number] = first.busy
+            desks[number] = first, second
             stories.create_task(story.does(Talk(first, second, call)))
         keep_sound(own_centre)
         await own_api.ended_calls(len(STORIES) + 2)
     calls = {call["caller"]: call for call in await own_api.ended_calls(len(STORIES) + 2)}
     for place, story in enumerate(STORIES):
         call = calls[f"08100{place:02}"]
-        heard = await judged(own_centre, own_api, call, busy[call["caller"]])
+        first, second = desks[call["caller"]]
+        heard = await judged(own_centre, own_api, call, [*first.busy, *second.busy])
         assert heard == story.voices, story.does.__name__
         assert (call["outcome"], call["operator"]) == ("answered", f"11{place:02}"), story.does.__name__
         assert (call["agency"], call["relieved_by"]) == (story.agency, None), story.does.__name__

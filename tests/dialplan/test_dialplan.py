@@ -111,6 +111,15 @@ def test_nobody_is_hung_up_on_but_the_centres_own_people_and_a_caller_whose_oper
     assert all(arguments.startswith('$["${DIALSTATUS}" = "ANSWER"]?talked,1') for arguments in asked)
 
 
+def test_no_note_is_read_before_112_has_answered() -> None:
+    """Where the disk stalls under Asterisk's own database, who reads there waits for it."""
+    answered = CONTEXTS["emergency"].extensions["112"]
+    place = next(place for place, step in enumerate(answered) if step.application == "Answer")
+    before = [*answered[:place], *(step for context, _, step in ALL_STEPS if step.file == "trunk.conf")]
+    assert len(before) > 30
+    assert not [step for step in before if "DB(" in step.arguments]
+
+
 def test_who_hung_up_is_forgotten_before_anybody_takes_a_caller() -> None:
     checked = 0
     for context, exten, step in ALL_STEPS:
