@@ -22,7 +22,7 @@ from rich.console import Console
 
 from gateway import __version__, foreground, logs, memory, owner
 from gateway.app import App
-from gateway.asterisk import ears, installation, site
+from gateway.asterisk import ears, installation, own_database, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.charge import Charge
@@ -98,6 +98,7 @@ def asterisk(settings: Settings) -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     etc = site.prepare(settings, found, _tell)
+    own_database.keep_room(settings.asterisk_dir / "lib", _tell)
     ears.leave_watch(settings.sip, found.command(etc, "-rx"), claimed)
     command = found.command(etc, "-f")
     os.execv(command[0], command)  # noqa: S606  # no shell: the process becomes Asterisk

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.api.tls import client_context, tls_of
-from gateway.asterisk import ears, installation, site
+from gateway.asterisk import ears, installation, own_database, site
 from gateway.asterisk.claim import claim
 from gateway.backup.restoring import refuse_unfinished
 from gateway.probe import report
@@ -139,6 +139,7 @@ def run(settings: Settings) -> int:
     refuse_taken_ports(settings, (*ASTERISK_PORTS, *GATEWAY_PORTS))
     found = installation.find()
     etc = site.prepare(settings, found)
+    own_database.keep_room(settings.asterisk_dir / "lib", print)
     logs = settings.paths.var
     children = [
         Child(

@@ -45,7 +45,7 @@ class Reserve:
             if _room_bytes(state) >= self._ahead_bytes // 2 or (inode == state.st_ino and now_s < asked_s + AGAIN_S):
                 return
             self._asked = (state.st_ino, now_s)
-            _fallocate(path, state.st_size, self._ahead_bytes)
+            allocate(path, state.st_size, self._ahead_bytes)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -83,7 +83,7 @@ def _room_bytes(state: os.stat_result) -> int:
     return state.st_blocks * 512 - state.st_size
 
 
-def _fallocate(path: Path, start: int, length: int) -> None:
+def allocate(path: Path, start: int, length: int) -> None:
     """Room in a file beyond its end, which stays where it is. Raises OSError; with ENOSYS where the system has none."""
     call = getattr(_libc, "fallocate64", None) or getattr(_libc, "fallocate", None)
     if call is None:

@@ -162,7 +162,7 @@ def _refuse_full(settings: Settings) -> None:
     own = (
         settings.vault_dir,
         var / WORDS_NAME,
-        var / ASTDB,
+        *(Path(f"{var / ASTDB}{ending}") for ending in SQLITE_FILES),
         var / MARK,
         var / "admin-token",
         settings.asterisk_dir / "ami-secret",

@@ -68,7 +68,7 @@ def test_without_a_reserve_the_journal_is_read_all_the_same(
     def refuse(path: Path, start: int, length: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(reserve, "_fallocate", refuse)
+    monkeypatch.setattr(reserve, "allocate", refuse)
     reader = Reader(tmp_path)
     monkeypatch.setattr(reserve, "AGAIN_S", 0.0)
     for each in range(5):

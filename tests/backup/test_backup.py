@@ -103,8 +103,9 @@ def test_a_disk_that_is_not_mounted_makes_no_whole_backup(centre: Own, tmp_path:
 
 
 @ON_FILES
-def test_nothing_is_restored_beside_what_sqlite_would_play_over_it(fresh: Own, one_backup: Path) -> None:
-    left = Path(f"{fresh.settings.paths.var / 'gateway112.db'}-wal")
+@pytest.mark.parametrize("database", ["gateway112.db", "asterisk/lib/astdb.sqlite3"])
+def test_nothing_is_restored_beside_what_sqlite_would_play_over_it(fresh: Own, one_backup: Path, database: str) -> None:
+    left = Path(f"{fresh.settings.paths.var / database}-wal")
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_bytes(b"of the old database")
     with pytest.raises(BackupFailed, match=rf"something already: {left}\. "):
