@@ -188,7 +188,7 @@ def _paper(source: Source, recording: Recording, ending: str, chain: bytes) -> b
     """A manifest or a certificate, as it was sealed. Blocking. Raises Changed where it is not that any more."""
     name, seal = f"{recording.id}{ending}", recording.seal
     try:
-        data = read_plain(inside(source.root, f"{export_pages.folder_of(recording)}/{name}"))
+        data = read_plain(inside(source.root, f"{export_pages.folder_of(recording)}/{name}"), source.root)
     except (FileNotFoundError, NotADirectoryError):
         raise Changed(f"{name} is gone") from None
     except LeavesTheVault as error:
@@ -322,7 +322,7 @@ def _chain(source: Source, folder: str) -> dict[str, bytes]:
 def _read(root: Path, name: str) -> bytes | None:
     """None where no plain file of that name can be read."""
     try:
-        return read_plain(inside(root, name))
+        return read_plain(inside(root, name), root)
     except (OSError, LeavesTheVault):
         return None
 

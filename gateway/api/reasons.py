@@ -129,7 +129,7 @@ def _of_the_journal(context: Context) -> Iterator[Reason]:
     for name, size_bytes in status.journal_unread_bytes.items():
         yield Reason(
             "journal_unreadable",
-            f"{size_bytes} bytes of the journal's file {name} cannot be read: calls in them are not in the history.",
+            f"{size_bytes} bytes of the journal's file {name} cannot be read: calls may be missing in the history.",
             "Look at the disk of var/ (dmesg). A copy that can be read, put beside it as journal-saved.csv, is read in "
             "its place; it is tried again each minute. What is lost for good: move the file elsewhere.",
             subject=name,
