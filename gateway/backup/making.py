@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway import __version__
+from gateway.asterisk import own_database
 from gateway.asterisk.journal import CURRENT
 from gateway.asterisk.segments import segment_key
 from gateway.backup import databases, secrets_box
@@ -42,7 +43,7 @@ from gateway.vault.keys import public_pems
 
 LOOKS = 5
 """How often the journal's folder is looked at, until no segment is new."""
-ASTDB = Path("asterisk/lib/astdb.sqlite3")
+ASTDB = Path("asterisk/lib") / own_database.FILE
 LARGEST_SECRET_BYTES = 1_000_000
 PUBLIC = ".pub.pem"
 

@@ -131,17 +131,14 @@ class Mover:
                     try:
                         self._day(day, now)
                     except OSError as error:  # of our own disk: the other days go on, and it is told
-                        now.waiting += 1
-                        now.problem = now.problem or f"{folder_of(day)}: {error}"
+                        now.stays(f"{folder_of(day)}: {error}")
                     except (ShelfAway, _GivesUp):
                         raise
                     except Exception as error:  # noqa: BLE001  # one day holds up no other
                         self._day_defects.tell(error)
-                        now.waiting += 1
-                        now.problem = now.problem or f"{folder_of(day)}: a defect, which is in the log: {error!r}"
+                        now.stays(f"{folder_of(day)}: a defect, which is in the log: {error!r}")
                 for day in linked_days(self._root, since):
-                    now.waiting += 1
-                    now.problem = now.problem or f"{folder_of(day)}: it is left out: {LINKED}"
+                    now.stays(f"{folder_of(day)}: it is left out: {LINKED}")
                 if self._is_coming_home and since == date.min:
                     self._tell_unseen(Heads(self._own).days() - set(there), now)
                     if not now.waiting and not now.problem:
@@ -168,8 +165,7 @@ class Mover:
         try:
             here = list(self._disk.lying(folder))
         except FolderUnreadable as error:  # the other days go on
-            now.waiting += 1
-            now.problem = now.problem or str(error)
+            now.stays(str(error))
             return
         for begun in (self._root / folder).glob(f".*{_COMING}"):
             begun.unlink(missing_ok=True)  # by a round that was cut off
@@ -188,8 +184,7 @@ class Mover:
             try:
                 self._copies.copy(folder)
             except FileUnreadable as error:  # it keeps no other file and no other day
-                now.waiting += 1
-                now.problem = now.problem or str(error)
+                now.stays(str(error))
                 return
         if not to_move:
             write_whole(self._mark_file(day), json.dumps(state).encode())
@@ -199,12 +194,10 @@ class Mover:
         try:
             moved = self._come_home(each) if self._is_coming_home else self._go(each)
         except _Stays as error:
-            now.waiting += 1
-            now.problem = now.problem or f"{each.name}: {error}"
+            now.stays(f"{each.name}: {error}")
             return
         except (OSError, ShelfAway) as error:
-            now.waiting += 1
-            now.problem = now.problem or f"{each.name}: {error}"
+            now.stays(f"{each.name}: {error}")
             if isinstance(error, OSError) and error.errno not in _NO_ROOM:
                 return  # of our own disk, and that file's alone
             self._failed_in_a_row += 1

@@ -27,6 +27,11 @@ class Round:
     problem: str | None = None
     """Why not, in plain words: the first that was found."""
 
+    def stays(self, why: str) -> None:
+        """That something was to be moved, and is still where it was."""
+        self.waiting += 1
+        self.problem = self.problem or why
+
     @classmethod
     def read(cls, settings: Settings) -> "Round | None":
         """The last one; None where there was none. Blocking: disk."""
