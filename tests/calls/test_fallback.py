@@ -239,6 +239,9 @@ async def test_who_comes_back_from_the_menu_has_kept_his_place(own_centre: RealC
         await Caller.calling(stack, own_centre, "0810002")
         await until_waiting(own_centre, 2)
         [one, two] = await waiting_line(own_centre)
+        shown = await asyncio.to_thread(own_centre.cli, "queue show emergency")
+        [earlier, later] = map(int, re.findall(r"prio: (-?\d+)", shown))
+        assert earlier - later in (4, 5, 6), "of two callers whoever came a second sooner is before the other"
         await until_waiting(own_centre, 1)
         assert await waiting_line(own_centre) == [two]
         await asyncio.sleep(0.5)
