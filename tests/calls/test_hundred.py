@@ -1,5 +1,6 @@
 """A hundred calls, ten a second: each is answered, told and recorded."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.asterisk
 CALLS = 100
 PHONES = 60
 """A phone takes one call at a time: four-second calls at ten a second need forty, and some to spare."""
+STASIS_THREADS = 2
 
 
 @pytest.fixture
@@ -53,3 +55,5 @@ async def test_every_recording_holds_sound_over_its_whole_call(centre: RealCentr
         assert call["outcome"] == "answered"
         sound_s = call["recording"]["duration_s"] - call["recording"]["silence_s"]
         assert sound_s == pytest.approx(4.0, abs=0.4)
+    threads = await asyncio.to_thread(centre.cli, "core show taskprocessors like taskpool/s:stasis")
+    assert threads.count("taskpool/s:stasis-") == STASIS_THREADS, "Asterisk's message bus takes no more (decision 45)"
