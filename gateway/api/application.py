@@ -52,7 +52,7 @@ from gateway.api import (
     webhooks,
 )
 from gateway.api.context import Context
-from gateway.api.door import Door
+from gateway.api.door import BACKLOG, Door
 from gateway.api.limits import ADDRESS, asker
 from gateway.api.routes import BODY_LIMIT_BYTES, Route, answering
 
@@ -240,7 +240,7 @@ async def served(
 
     watch = asyncio.create_task(door.watch())
     try:
-        server = await loop.create_server(door.before(protocol, tls), host, port, reuse_address=True)
+        server = await loop.create_server(door.before(protocol, tls), host, port, reuse_address=True, backlog=BACKLOG)
     except BaseException:
         watch.cancel()
         await runner.cleanup()

@@ -3,8 +3,9 @@
 Counterparts: `gateway/store/reads.py` for what is told, `tracks.py` and `sounds.py` for what was said.
 """
 
+import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
@@ -58,7 +59,7 @@ from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.call_list import CallFilter, Unsaid
 from gateway.vault.playing import Form, wav_bytes
-from gateway.vault.recordings import NoRecording, Recordings
+from gateway.vault.recordings import NoRecording
 from gateway.vault.shelf import ShelfAway
 
 log = logging.getLogger(__name__)
@@ -214,23 +215,43 @@ async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
     ids = [recording_id(call.recording) for call in listed if call.recording is not None]
     ids += [each for call in listed if call.message is not None for each in message_ids(call.message)]
     known = await context.reads.recordings.by_id(ids)
+    raw = [
+        each
+        for call in listed
+        for each in (_recorded(known, call), _left(known, call))
+        if each is not None and each.state in AUDIBLE and each.state is not State.SEALED
+    ]
+    frames = await _raw_frames(context, raw) if raw else {}
+    if gone := [each.id for each in raw if each.id in known and each.id not in frames]:
+        # they may have been sealed since they were looked up, and their raw sound discarded
+        known = {**known, **await context.reads.recordings.by_id(gone)}
+    return [
+        CallModel.of(
+            call,
+            _sound(call, _recorded(known, call), frames),
+            _sound(call, _left(known, call), frames),
+            said.get(call.id),
+        )
+        for call in listed
+    ]
 
-    def told(recordings: Recordings | None) -> list[CallModel]:
-        return [
-            CallModel.of(
-                call,
-                _sound(recordings, call, _recorded(known, call)),
-                _sound(recordings, call, _left(known, call)),
-                said.get(call.id),
-            )
-            for call in listed
-        ]
+
+async def _raw_frames(context: Context, raw: Sequence[Recording]) -> dict[str, tuple[int, int]]:
+    """Of each that is there how many frames there are, and how many with the silence after them, by its id."""
+
+    def look() -> dict[str, tuple[int, int]]:
+        there: dict[str, tuple[int, int]] = {}
+        for recording in raw:
+            with contextlib.suppress(NoRecording):
+                sound = found(context.recordings, recording)
+                there[recording.id] = sound.sound_frames, sound.frames
+        return there
 
     try:
-        return await context.player.look(lambda: told(context.recordings), DISK_LIMIT_S)
+        return await context.player.look(look, DISK_LIMIT_S)
     except ShelfAway as error:
         log.warning("recordings_not_looked_at", extra={"reason": str(error)})
-        return told(None)
+        return {}
 
 
 def _recorded(known: Mapping[str, Recording], call: Call) -> Recording | None:
@@ -243,21 +264,14 @@ def _left(known: Mapping[str, Recording], call: Call) -> Recording | None:
     return None if file is None else longest_message(known, file) or unknown_message(call, file)
 
 
-def _sound(recordings: Recordings | None, call: Call, recording: Recording | None) -> RecordingModel | None:
-    """What is told of one sound of the call; None where there is nothing to hear, and of raw sound where its disk is
-    not to be looked at. Blocking: disk."""
+def _sound(call: Call, recording: Recording | None, raw: Mapping[str, tuple[int, int]]) -> RecordingModel | None:
+    """What is told of one sound of the call, raw sound as it was seen; None where there is nothing to hear."""
     if recording is None:
         return None
-    if recording.state is State.SEALED:
-        sound, whole = frames_of(recording)
-    elif recording.state in AUDIBLE and recordings is not None:
-        try:
-            raw = found(recordings, recording)
-        except NoRecording:
-            return None
-        sound, whole = raw.sound_frames, raw.frames
-    else:
+    frames = frames_of(recording) if recording.state is State.SEALED else raw.get(recording.id)
+    if frames is None:
         return None
+    sound, whole = frames
     what = "message" if recording.kind is Kind.MESSAGE else "recording"
     return RecordingModel(
         id=recording.id,

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 LIMIT = 256
 """Connections at once; a stream is one too."""
+BACKLOG = 1024
+"""Connections that the kernel holds until they are taken: where there is no room, it lets who comes then wait a second
+and more, and a crowd comes faster than it is sent away."""
 REQUEST_LIMIT_S = 10.0
 """How long a connection may take over the head of a request, from its opening or from its first byte."""
 UNREAD_LIMIT_S = 30.0
@@ -114,13 +117,14 @@ class Door:
                     self._cut(transport)
 
     def opened(self, transport: asyncio.BaseTransport) -> bool:
-        """Takes a new connection; when the door is full, or all places of its address are taken, the oldest (of that
-        address) that is not being served makes way. False where all are being served: then the new one goes."""
+        """Takes a new connection; when all places of its address are taken, or the door is full, the oldest of that
+        address, or of the one of which most wait, makes way. False where all are being served: then the new one
+        goes."""
         address = self._address(transport)
         if address and self._at[address] >= self._per_address:
-            makes_way = self._make_way(lambda other: self._of[other] == address)
+            makes_way = self._make_way(address)
         else:
-            makes_way = len(self._standing) < self._limit or self._make_way(lambda _: True)
+            makes_way = len(self._standing) < self._limit or self._make_way()
         if makes_way:
             self._standing[transport] = asyncio.get_running_loop().time()
             self._of[transport] = address
@@ -152,12 +156,18 @@ class Door:
             if not self._at[address]:
                 del self._at[address]
 
-    def _make_way(self, of_them: Callable[[asyncio.BaseTransport], bool]) -> bool:
-        waiting = next((each for each in self._standing if each not in self._served and of_them(each)), None)
+    def _make_way(self, of_address: str | None = None) -> bool:
+        waiting = [
+            each
+            for each in self._standing
+            if each not in self._served and (of_address is None or self._of[each] == of_address)
+        ]
         self.crowd_out += 1
-        if waiting is None:
+        if not waiting:
             return False
-        self._cut(waiting)
+        # a crowd makes way before somebody who has just come and whose request is not read yet
+        crowds = Counter(map(self._of.__getitem__, waiting))
+        self._cut(max(waiting, key=lambda each: crowds[self._of[each]]))
         return True
 
     def _cut(self, transport: asyncio.BaseTransport) -> None:

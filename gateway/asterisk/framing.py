@@ -26,6 +26,11 @@ _BANNER: Final = b"Asterisk Call Manager/"
 _LINE_END: Final = b"\r\n"
 _MESSAGE_END: Final = b"\r\n\r\n"
 
+_FILE_BEGINS: Final = b"\r\nCategory-000000: "
+"""How a file begins that an answer shows (GetConfig), below the answer's own lines."""
+FILES_LIMIT: Final = 3
+"""How many files are known as they were shown: phones and trunks, queues, bans."""
+
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]+")  # printable ASCII: no blank, no colon
 _ENDS_A_LINE: Final = re.compile(r"[\r\n\0]")
 _HEAD: Final = ("Event", "Privilege", "Timestamp", "SystemName")
@@ -94,6 +99,8 @@ class Framing:
         self._limit_bytes = message_limit_bytes
         self._rest = bytearray()
         self._banner_may_come = True
+        self._files: dict[bytes, tuple[tuple[str, str], ...]] = {}
+        """Files that were shown, by their bytes: at each look Asterisk shows the same thousands of lines again."""
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that `data` completes; an unfinished one waits for the next call.
@@ -114,7 +121,18 @@ class Framing:
         *whole, rest = bytes(self._rest).split(_MESSAGE_END)
         self._refuse_oversize(*whole, unfinished=rest)
         self._rest[:] = rest
-        return banner + [message for raw in whole if (message := _parse(raw))]
+        return banner + [message for raw in whole if (message := self._message(raw))]
+
+    def _message(self, raw: bytes) -> Message | None:
+        head, begins, rest = raw.partition(_FILE_BEGINS)
+        if not begins:
+            return _parse(raw)
+        answer, file = _headers(head), begins.removeprefix(_LINE_END) + rest
+        if file not in self._files:
+            if len(self._files) == FILES_LIMIT:
+                del self._files[next(iter(self._files))]
+            self._files[file] = _headers(file)
+        return Message(answer + self._files[file])
 
     def _take_banner(self) -> list[Message]:
         """The banner stands at most once, first, and is the only message of a single line."""
@@ -169,7 +187,13 @@ def _line(name: str, value: str) -> bytes:
 
 
 def _parse(raw: bytes) -> Message | None:
-    """One message without its end, or None where there is nothing but stray line ends.
+    """One message without its end, or None where there is nothing but stray line ends."""
+    headers = _headers(raw)
+    return Message(headers) if headers else None
+
+
+def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
+    """The lines of one message, or of its end.
 
     Only CR LF ends a line, so that any other control character stays inside its value. A line without a
     colon can only come from a CR LF within a value: it is put back where it was cut off.
@@ -184,7 +208,7 @@ def _parse(raw: bytes) -> Message | None:
             headers.append((cut_name, f"{cut_value}\r\n{line}"))
         elif line:
             headers.append((line, ""))
-    return Message(tuple(headers)) if headers else None
+    return tuple(headers)
 
 
 def _text(raw: bytes | bytearray) -> str:

@@ -4,6 +4,7 @@ Counterparts: `gateway/ports.py` names this port (`Switchboard`); the domain com
 how Asterisk writes things.
 """
 
+import asyncio
 import logging
 import re
 import shutil
@@ -125,7 +126,11 @@ class AsteriskSwitchboard:
             self._seen_in_login = login
             self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
-            phones, trunks = self._read_phones(await self._config(PHONES_FILE))
+            # asked for at once, they are answered in a few gulps
+            on_phones, on_queues, on_bans, notes = await asyncio.gather(
+                self._config(PHONES_FILE), self._config(QUEUES_FILE), self._config(BANNED_FILE), self._notes()
+            )
+            phones, trunks = self._read_phones(on_phones)
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]
             self._board.look_at_trunks(await self._told_of(trunks.values()), registering)
             self._board.carriers = carriers_addresses(trunks.values())
@@ -133,12 +138,12 @@ class AsteriskSwitchboard:
             held = Held(
                 phones=phones,
                 trunks=trunks,
-                queues=self._read_queues(await self._config(QUEUES_FILE)),
+                queues=self._read_queues(on_queues),
                 members=_members(status),
-                notes=await self._notes(),
+                notes=notes,
                 busy=self._board.busy_phones,
                 occupied=frozenset(event.get("Queue") for event in status if event.name == "QueueEntry"),
-                banned=sections.banned(await self._config(BANNED_FILE)),
+                banned=sections.banned(on_bans),
                 registered=self._board.phone_addresses,
                 astray=frozenset(self._astray),
             )
@@ -373,12 +378,14 @@ class _Remembering(Generic[T]):
         self._last: tuple[tuple[tuple[str, str], ...], T] | None = None
 
     def __call__(self, config: Message) -> T:
-        lines = tuple(pair for pair in config.headers if pair[0] != "ActionID")
+        lines = config.headers[_FIRST_OF_FILE:]
         if self._last is None or self._last[0] != lines:
             self._last = lines, self._read(config)
         return self._last[1]
 
 
+_FIRST_OF_FILE = 2
+"""Before it stand Response and ActionID, which is another one each time."""
 _OF_QUEUES = (PutQueue, RemoveQueue)
 _OF_FILES = (*_OF_QUEUES, PutPhone, RemovePhone, PutTrunk, RemoveTrunk, ChangeBans)
 _IN_ORDER: tuple[tuple[type, ...], ...] = (

@@ -36,7 +36,7 @@ from gateway.domain.webhooks import Webhook
 from gateway.ports import Committed, StoreAway
 from gateway.store import rows, tables
 from gateway.store.callback_reads import CallbackFilter, filtered, is_overdue
-from gateway.store.database import Ledger, reading
+from gateway.store.database import Ledger, QuickReads, reading
 from gateway.store.in_bulk import put_all
 from gateway.store.prepared import Prepared
 from gateway.store.shelves import SHELVES
@@ -62,6 +62,7 @@ class Repository:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._ledger = Ledger(engine)
+        self._quick = QuickReads(engine, 1)
         self._seen: int | None = None
         """The newest event that whoever works on the journal knows of; None before `open_calls`."""
         insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
@@ -389,9 +390,8 @@ class Repository:
 
     async def audit_head(self) -> tuple[int, str]:
         """The newest audit entry's number and hash. Raises StoreAway."""
-        async with reading(self._engine) as connection:
-            row = (await connection.execute(AUDIT_HEAD)).one_or_none()
-            return (row.seq, row.hash) if row else (0, audit.GENESIS)
+        row = await self._quick.read(lambda connection: connection.execute(AUDIT_HEAD).one_or_none())
+        return (row.seq, row.hash) if row else (0, audit.GENESIS)
 
     async def members(self) -> list[Member]:
         """All places in queues, by queue and phone. Raises StoreAway."""
@@ -408,6 +408,7 @@ class Repository:
     async def close(self) -> None:
         """Closes every connection, those of `Reads` on the same engine too."""
         self._ledger.close()
+        self._quick.close()
         await self._engine.dispose()
 
 

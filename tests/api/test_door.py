@@ -85,6 +85,16 @@ async def test_a_crowd_that_sends_nothing_keeps_nobody_out(tmp_path: Path, stand
         assert all([await is_cut(reader) for reader, _ in crowd[:10]])
 
 
+async def test_a_crowd_makes_way_before_who_has_just_come(tmp_path: Path, stand: Stand) -> None:
+    door = Door(limit=6)
+    async with open_house(tmp_path, door=door) as house:
+        reader, writer = await stand(house, address="127.0.0.8")
+        crowd = [await stand(house, address=f"127.0.0.{9 + number % 2}") for number in range(30)]
+        assert all([await is_cut(one) for one, _ in crowd[:20]])
+        writer.write(ASK)
+        assert b" 200 " in await reader.readline()
+
+
 async def test_who_is_being_served_is_not_crowded_out(tmp_path: Path, stand: Stand) -> None:
     door = Door(limit=3)
     async with open_house(tmp_path, door=door) as house, listening(house) as listener:

@@ -115,6 +115,24 @@ async def test_all_that_tells_how_long_a_recording_is_agrees(house: House) -> No
     assert (of_call["duration_s"], of_call["silence_s"]) == (told["duration_s"], told["duration_s"] - told["sound_s"])
 
 
+async def test_a_call_whose_sound_is_sealed_while_its_list_is_made_is_told_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record says that the sound is raw still, and a moment later the disk that it is gone."""
+    await with_raw(house)
+    by_id = house.context.reads.recordings.by_id
+
+    async def just_before_it_is_sealed(ids: list[str]) -> dict[str, Recording]:
+        monkeypatch.undo()
+        known = await by_id(ids)
+        await with_sealed(house)
+        return known
+
+    monkeypatch.setattr(house.context.reads.recordings, "by_id", just_before_it_is_sealed)
+    [call] = (await house.get("/v1/calls")).json["items"]
+    assert call["recording"]["duration_s"] == SOUND_S
+
+
 async def test_recordings_are_found_by_what_is_known_of_them(house: House) -> None:
     await house.answered_call(CALL)
     await house.ask("PUT", f"/v1/calls/{CALL}/disposition", json={"disposition": "prank"})

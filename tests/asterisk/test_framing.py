@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.asterisk.errors import FramingError, UnsafeValue
-from gateway.asterisk.framing import LINE_LIMIT_BYTES, LINES_LIMIT, Framing, Message, encode
+from gateway.asterisk.framing import FILES_LIMIT, LINE_LIMIT_BYTES, LINES_LIMIT, Framing, Message, encode
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 JOIN = "Event: QueueCallerJoin\r\nCallerIDName: Siti 🚒 Nurhaliza\r\nPosition: 1\r\n\r\n".encode()
@@ -105,6 +105,25 @@ def test_a_line_end_inside_a_value_does_not_lose_the_text_after_it() -> None:
     (message,) = fed(b"Event: UserEvent\r\nText: first\r\nsecond\r\nQueue: emergency\r\n\r\n")
 
     assert message.headers == (("Event", "UserEvent"), ("Text", "first\r\nsecond"), ("Queue", "emergency"))
+
+
+def test_a_file_that_is_shown_again_and_again_is_read_as_it_is_shown() -> None:
+    """The files of a look in turns, one of them changed each time, and a caller's name that looks like one."""
+
+    def shown(look: int, name: str, value: str) -> list[tuple[str, str]]:
+        lines = [("Category-000000", name), ("Line-000000-000000", f"context={value}"), ("Category-000001", "2002")]
+        return [("Response", "Success"), ("ActionID", str(look)), *lines]
+
+    stranger = b"Event: Newchannel\r\nCallerIDName: Siti\r\nCategory-000000: 2001\r\n112\r\n\r\n"
+    looks = [[shown(look, "2001", str(look)), shown(look, "emergency", "same")] for look in range(3 * FILES_LIMIT)]
+    framing = Framing()
+
+    for look in looks:
+        received = framing.feed(b"".join(map(on_the_wire, look)) + stranger)
+
+        *files, event = (message.headers for message in received)
+        assert files == [tuple(file) for file in look]
+        assert event == (("Event", "Newchannel"), ("CallerIDName", "Siti"), ("Category-000000", "2001\r\n112"))
 
 
 def test_a_header_is_found_in_upper_or_lower_case_and_the_first_of_several_wins() -> None:
