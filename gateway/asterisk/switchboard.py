@@ -124,11 +124,14 @@ class AsteriskSwitchboard:
             contacts = await listed(self._link, "PJSIPShowContacts")
             self._board.look_at_contacts(contacts)
             self._seen_in_login = login
-            self.can_hear = await self._has_module(LISTENS)
             await self._take_over()
             # asked for at once, they are answered in a few gulps
-            on_phones, on_queues, on_bans, notes = await asyncio.gather(
-                self._config(PHONES_FILE), self._config(QUEUES_FILE), self._config(BANNED_FILE), self._notes()
+            on_phones, on_queues, on_bans, notes, self.can_hear = await asyncio.gather(
+                self._config(PHONES_FILE),
+                self._config(QUEUES_FILE),
+                self._config(BANNED_FILE),
+                self._notes(),
+                self._has_module(LISTENS),
             )
             phones, trunks = self._read_phones(on_phones)
             registering = [trunk.name for trunk in trunks.values() if trunk.registration]

@@ -247,10 +247,9 @@ def addresses_of(thing: Kept) -> tuple[str, ...]:
 
 def as_held(thing: Held) -> Held:
     """A trunk or a queue as Asterisk can hold it: without what is the centre's own business."""
-    bare = replace(thing, id=0, version=0, created_at=NEVER)
-    if isinstance(bare, Queue):
-        return replace(bare, minimum=0, max_wait_s=0, max_waiting=0)
-    return replace(bare, carrier="", channels=None)
+    if isinstance(thing, Queue):
+        return replace(thing, id=0, version=0, created_at=NEVER, minimum=0, max_wait_s=0, max_waiting=0)
+    return replace(thing, id=0, version=0, created_at=NEVER, carrier="", channels=None)
 
 
 def _notes(books: Books, at: datetime) -> Iterator[tuple[str, str]]:

@@ -114,7 +114,7 @@ def without_place(books: Books, phones: Collection[str], at: datetime) -> list[T
 
 def told_by_now(books: Books, at: datetime) -> list[Presence]:
     """The presences of those who said something by a clock that has been put back since, as of now."""
-    known = [books.presence(operator_id) for operator_id in books.operators]
+    known = [each for each in books.presences.values() if each.operator_id in books.operators]
     now = [each.told_by_now(at, books.plan.own_next_change(each.operator_id, at)) for each in known]
     return [new for old, new in zip(known, now, strict=True) if new is not old]
 
