@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
+from aiohttp import web, web_app
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.api import application, docs
@@ -350,6 +350,9 @@ async def open_house(
             )
     finally:
         await services.store.close()
+        # aiohttp keeps what serves the last 1024 routes, and with it each whole house: by the end of the tests millions
+        # of things, over which Python's collector stood still for longer than the gateway waits for anything
+        web_app._cached_build_middleware.cache_clear()
 
 
 def couriers(services: Services, reads: Reads, pace: Pace = QUICK) -> Deliveries:
