@@ -121,7 +121,6 @@ async def _measure(say: Say, side: str, url: str, advices: int) -> Took:
             raise RuntimeError(f"{advising.late} advices were late, {advising.faults} rules failed")
         return took
     finally:
-        past.close()
         await store.close()
 
 

@@ -278,7 +278,8 @@ class EvidenceReads(Protocol):
         """Which night's look at the vault was told last, by its end; None before the first."""
 
     async def of_day(self, day: date, after: str, at_most: int) -> list[Recording]:
-        """Those whose file lies in that day's folder (UTC) and whose id comes after that one, by id."""
+        """Those whose file lies in that day's folder (UTC) and whose id comes after that one, by id; without the
+        destroyed ones, of which nothing is there."""
 
     async def unfollowed(self, day: date, at_most: int) -> list[Call]:
         """Calls that are over, arrived on that day (UTC), and whose recording or last message is not known as a

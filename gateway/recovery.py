@@ -1,16 +1,18 @@
 """Recovery: whatever was killed when, each file of sound has a record and each record its sound, or it is told.
 
 Counterparts: the vault's worker says what lies in a day's folder; `evidence.py` checks and seals what this puts before
-it. At the start all days are gone through, the newest first; every hour the last ones, and those that could not be
-read.
+it. At the start all days are gone through, the newest first, the old ones at leisure; every hour the last ones, and
+those that could not be read.
 """
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import PurePosixPath
 
 from gateway.defects import Defects
@@ -44,6 +46,9 @@ AWAY_IN_A_ROW = 3
 """So many days in a row for which the vault does not answer: then it is the vault, and not a day's folder."""
 LAST_DAYS = 3
 """Days that are gone through every hour: today and those before it."""
+LEISURE = 4
+"""So many times as long as an old day took nothing is done after it: there may be thousands of them, of millions of
+calls, and whoever calls now comes before them."""
 STRAY_AFTER = timedelta(minutes=10)
 """A file that nobody knows and that was changed since may be of a call that is yet to be told."""
 ROWS_AT_ONCE = 250
@@ -97,7 +102,9 @@ class Recovery:
             pause_s = RETRY_S
             try:
                 if self._is_told():
-                    await self.settle(await self._all_days() if not has_all else self._next_days())
+                    days = await self._all_days() if not has_all else self._next_days()
+                    await self.settle(days)
+                    log.info("recordings_gone_through", extra={"days": len(days)})
                     has_all, pause_s, again_s = True, EVERY_S, RETRY_S
             except NotAllSettled as error:  # only those days are asked for again, and ever more seldom
                 log.warning("recordings_not_recovered", extra={"reason": str(error)})
@@ -113,10 +120,10 @@ class Recovery:
         """Settles those days (UTC); returns how many recordings were `linked`, `found`, `again`, `lost`, `ended` or had
         raw sound to be `discarded`. Raises StoreAway, VaultAway; NotAllSettled after all the others."""
         done: Counter[str] = Counter()
-        away, in_a_row = "", 0
+        away, in_a_row, last_days = "", 0, self._last_days()
         for day in days:
             try:
-                of_day = await self._settle_day(day)
+                of_day = await (self._settle_day(day) if day in last_days else self._settle_at_leisure(day))
             except VaultAway as error:  # it may be this day's folder: the others go on
                 self._unread.add(day)
                 away, in_a_row = away or f"{day}: {error}", in_a_row + (not isinstance(error, VaultHindered))
@@ -152,6 +159,12 @@ class Recovery:
         first = min(await self._reads.first_day() or today, today)
         known = {first + timedelta(days=place) for place in range((today - first).days + 1)}
         return sorted(known | set(self._last_days()) | set(await self._sounds.days()), reverse=True)
+
+    async def _settle_at_leisure(self, day: date) -> Counter[str]:
+        began_s = time.monotonic()
+        of_day = await self._settle_day(day)
+        await asyncio.sleep(LEISURE * (time.monotonic() - began_s))
+        return of_day
 
     async def _settle_day(self, day: date) -> Counter[str]:
         # the records first: one that is sealed by now has its file in a list that is made after it
@@ -344,5 +357,5 @@ class _Lying:
 
 
 def _whole(day: date) -> tuple[datetime, datetime]:
-    since = datetime.combine(day, time(), UTC)
+    since = datetime.combine(day, time_of_day(), UTC)
     return since, since + timedelta(days=1) - timedelta(microseconds=1)

@@ -41,7 +41,5 @@ class Stores:
 
     async def close(self) -> None:
         """Closes every connection."""
-        self.past.close()
-        self.evidence.close()
         self.custody.close()
         await self.store.close()

@@ -5,7 +5,7 @@ Counterparts: `gateway/store/reads.py` for what is told, `tracks.py` and `sounds
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
@@ -54,10 +54,11 @@ from gateway.domain import callbacks, disposing
 from gateway.domain.call import Call, Outcome
 from gateway.domain.dispositions import Disposition
 from gateway.domain.numbers import spellings
-from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, message_ids, recording_id
+from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State, recording_id
 from gateway.domain.tokens import May, Token
 from gateway.ports import Unknown
 from gateway.store.call_list import CallFilter, Unsaid
+from gateway.store.call_statements import Beside
 from gateway.vault.playing import Form, wav_bytes
 from gateway.vault.recordings import NoRecording
 from gateway.vault.shelf import ShelfAway
@@ -124,11 +125,15 @@ async def list_calls(context: Context, query: CallsQuery) -> CallPage:
         query.cursor,
         query.limit,
     )
-    return CallPage(items=await _models(context, found.items), next=found.next)
+    return CallPage(items=await _models(context, found.items, found.beside), next=found.next)
 
 
 async def get_call(context: Context, path: CallPath) -> CallModel:
-    [model] = await _models(context, [await call_of(context, path.id)])
+    found = await context.reads.call_and_beside(path.id)
+    if found is None:
+        raise _unknown(path.id)
+    call, beside = found
+    [model] = await _models(context, [call], beside)
     return model
 
 
@@ -177,8 +182,12 @@ async def call_of(context: Context, call_id: str) -> Call:
     """The call of that id. Raises Unknown, StoreAway."""
     call = await context.reads.call(call_id)
     if call is None:
-        raise Unknown(f"there is no call {call_id}")
+        raise _unknown(call_id)
     return call
+
+
+def _unknown(call_id: str) -> Unknown:
+    return Unknown(f"there is no call {call_id}")
 
 
 async def has_taken(context: Context, token: Token, call: Call) -> bool:
@@ -206,18 +215,14 @@ async def is_on(context: Context, token: Token, call: Call) -> bool:
     return operator is not None and disposing.talks(call, operator.phone, operator.created_at)
 
 
-async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
+async def _models(context: Context, calls: Sequence[Call], beside: Beside) -> list[CallModel]:
     """The calls with what was said of them, and the sizes of their recordings: those that are sealed as their records
     tell, for the others a look at the disk, all in one thread. A disk that does not answer keeps no call from being
     told."""
-    listed = list(calls)
-    said = await context.reads.dispositions.of_calls([call.id for call in listed])
-    ids = [recording_id(call.recording) for call in listed if call.recording is not None]
-    ids += [each for call in listed if call.message is not None for each in message_ids(call.message)]
-    known = await context.reads.recordings.by_id(ids)
+    known = beside.recordings
     raw = [
         each
-        for call in listed
+        for call in calls
         for each in (_recorded(known, call), _left(known, call))
         if each is not None and each.state in AUDIBLE and each.state is not State.SEALED
     ]
@@ -230,9 +235,9 @@ async def _models(context: Context, calls: Iterable[Call]) -> list[CallModel]:
             call,
             _sound(call, _recorded(known, call), frames),
             _sound(call, _left(known, call), frames),
-            said.get(call.id),
+            beside.said.get(call.id),
         )
-        for call in listed
+        for call in calls
     ]
 
 

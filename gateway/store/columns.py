@@ -107,8 +107,8 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
+        if value is None or value.tzinfo is UTC:
+            return value
         # SQLite keeps the digits alone
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 

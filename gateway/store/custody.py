@@ -387,7 +387,7 @@ def _lasting_of(row: RowMapping, tried: Mapping[str, tuple[str, ...]], facts: Ma
 
 
 def _recording_of(row: RowMapping) -> Recording:
-    return rows.recording_of({column.name: row[f"own_{column.name}"] for column in recordings.c})  # type: ignore[arg-type]
+    return rows.recording_of({column.name: row[f"own_{column.name}"] for column in recordings.c})
 
 
 def _redact(connection: Connection, condition: ColumnElement[bool], redaction: Redaction, person: Person) -> None:

@@ -41,6 +41,8 @@ CONNECT_LIMIT_S = 3.0
 POOL_SIZE = 10
 """Connections; `Reads` leaves some of them to the repository."""
 
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's virtual machine, between two looks whether somebody still waits for the answer."""
 _LEDGER_LOCK = 112
 """PostgreSQL's advisory lock, of this database, that writers take in turn. SQLite has its own: BEGIN IMMEDIATE."""
 _WRITES = "gateway112_writes"
@@ -216,32 +218,49 @@ class Ledger:
 
 
 class QuickReads:
-    """A way to read for what must be quick: `at_once` at the same time, one statement each.
+    """A way to read for what must be quick: `at_once` at the same time, few statements each, each for itself.
 
     On SQLite a read is one visit to a thread of its own, as a write of the `Ledger` is, and for the same reason; the
-    thread keeps its connection. On PostgreSQL it is one question and one answer: a single statement needs no
-    transaction around it.
+    thread keeps its connection. On PostgreSQL a statement is one question and one answer: it needs no transaction
+    around it.
     """
 
-    def __init__(self, engine: AsyncEngine, at_once: int) -> None:
+    def __init__(self, engine: AsyncEngine, at_once: int, turn: asyncio.Semaphore | None = None) -> None:
+        """`turn` is what all who read pass that share these connections; without one they are nobody else's."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._turn = asyncio.Semaphore(at_once)
+        self._turn = turn or asyncio.Semaphore(at_once)
         if engine.dialect.name == "sqlite":
             self._threads = ThreadPoolExecutor(at_once, "quick-reads")
             self._held: dict[int, Connection] = {}
             self._own = _as_a_ledger(
                 create_engine(engine.url.set(drivername="sqlite"), **_options(_SQLITE, pool_size=at_once))
             )
+            event.listen(engine.sync_engine, "engine_disposed", lambda _: self._close())
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns. Raises StoreAway."""
         async with in_turn(self._turn):
             if self._engine.dialect.name == "sqlite":
                 with _away(TRANSACTION_LIMIT_S):
-                    async with asyncio.timeout(TRANSACTION_LIMIT_S):
-                        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_one_go, work)
+                    return await self._visit(work)
             async with reading(self._engine) as connection:
                 return await connection.run_sync(work)
+
+    async def _visit(self, work: Callable[[Connection], T]) -> T:
+        """The work, in a thread. Raises TimeoutError; SQLite gives up then what it works on."""
+        given_up = threading.Event()
+
+        def unless_given_up(connection: Connection) -> T:
+            # SQLite asks it each so many steps of its own, some milliseconds: whatever the statement, it ends soon
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(given_up.is_set, _STEPS_BETWEEN_LOOKS)
+            return work(connection)
+
+        try:
+            async with asyncio.timeout(TRANSACTION_LIMIT_S):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_one_go, unless_given_up)
+        finally:
+            given_up.set()
 
     def _in_one_go(self, work: Callable[[Connection], T]) -> T:
         thread = threading.get_ident()
@@ -251,16 +270,15 @@ class QuickReads:
         try:
             return work(connection)
         except BaseException:
-            del self._held[thread]
+            self._held.pop(thread, None)
             connection.close()
             raise
 
-    def close(self) -> None:
-        """Closes the connections; they open again when they are needed."""
-        if self._engine.dialect.name == "sqlite":
-            while self._held:
-                self._held.popitem()[1].close()
-            self._own.dispose()
+    def _close(self) -> None:
+        """Closes the connections, as the engine's are just now; they open again when they are needed."""
+        while self._held:
+            self._held.popitem()[1].close()
+        self._own.dispose()
 
 
 @asynccontextmanager

@@ -46,10 +46,6 @@ class StoredEvidence:
         found = await self._often.read(lambda connection: connection.execute(query).mappings().all())
         return [rows.recording_of(row) for row in found]
 
-    def close(self) -> None:
-        """Closes its connections."""
-        self._often.close()
-
     async def counts(self, lost_since: datetime) -> RecordingCounts:
         """See ports.EvidenceReads."""
         is_over, is_failing = recordings.c.state == State.OVER, recordings.c.tries > 0
@@ -81,6 +77,7 @@ class StoredEvidence:
                 recordings.c.started_at < until + AROUND,
                 recordings.c.file.startswith(f"{day:%Y/%m/%d}/", autoescape=True),
                 recordings.c.id > after,
+                recordings.c.state != State.DESTROYED,
             )
             .order_by(recordings.c.id)
             .limit(at_most)

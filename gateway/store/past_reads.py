@@ -66,10 +66,6 @@ class StoredPast:
         }
         return _past(await self._reads.read(lambda connection: connection.execute(statement, values).all()), ordered)
 
-    def close(self) -> None:
-        """Closes its connections."""
-        self._reads.close()
-
 
 def _past(rows: Sequence[Row[Any]], windows: tuple[tuple[int, bool], ...]) -> Past:
     found: Mapping[int, list[Row[Any]]] = {kind: [row for row in rows if row.kind == kind] for kind in range(4)}

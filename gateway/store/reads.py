@@ -18,8 +18,9 @@ from gateway.domain.events import StoredEvent
 from gateway.domain.tokens import Token
 from gateway.store import rows
 from gateway.store.call_list import CallFilter, Page, page_of
+from gateway.store.call_statements import ONE, Beside, found_by
 from gateway.store.callback_reads import CallbackReads
-from gateway.store.database import POOL_SIZE, in_turn, reading
+from gateway.store.database import POOL_SIZE, QuickReads, in_turn, reading
 from gateway.store.disposition_reads import DispositionReads
 from gateway.store.flow_reads import FlowReads
 from gateway.store.history_reads import HistoryReads
@@ -52,7 +53,10 @@ class Reads:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._places = asyncio.Semaphore(POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY)
+        at_once = POOL_SIZE - CONNECTIONS_LEFT_TO_REPOSITORY
+        self._places = asyncio.Semaphore(at_once)
+        self._quick = QuickReads(engine, at_once, self._places)
+        """For what nearly every request asks."""
         self._counting = asyncio.Lock()
         self._summaries: tuple[int, list[TrunkSummary]] | None = None
         self.kept = KeptReads(self._reading)
@@ -71,15 +75,18 @@ class Reads:
         One with fewer, or none, may have a cursor all the same: the search goes on there (`call_list.py`). A call that
         arrives while pages are turned is in none of the later ones. Raises BadCursor, StoreAway.
         """
-        async with self._reading() as connection:
-            return await page_of(connection, filter, cursor, limit)
+        return await self._quick.read(lambda connection: page_of(connection, filter, cursor, limit))
 
     async def call(self, call_id: str) -> Call | None:
         """The call with that id. Raises StoreAway."""
-        async with self._reading() as connection:
-            found = await connection.execute(select(calls).where(calls.c.id == call_id))
-            row = found.mappings().one_or_none()
+        query = select(calls).where(calls.c.id == call_id)
+        row = await self._quick.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if row is None else rows.call_of(row)
+
+    async def call_and_beside(self, call_id: str) -> tuple[Call, Beside] | None:
+        """The call with that id, and what stands elsewhere of it. Raises StoreAway."""
+        found, beside = await self._quick.read(lambda connection: found_by(connection, ONE, {"call_id": call_id}))
+        return (found[0], beside) if found else None
 
     async def events(self, after: int, limit: int, call_id: str | None = None) -> list[StoredEvent]:
         """At most `limit` events after that number, of one call or of all, oldest first. Raises StoreAway."""
@@ -97,8 +104,7 @@ class Reads:
         table = shelf.table
         is_its = (table.c.token_hash == token_hash) | (table.c.previous_hash == token_hash)
         query = select(table).where(is_its, table.c.retired_at.is_(None))
-        async with self._reading() as connection:
-            row = (await connection.execute(query)).mappings().first()
+        row = await self._quick.read(lambda connection: connection.execute(query).mappings().first())
         return None if row is None else cast("Token", shelf.thing(row))
 
     async def trunk_summaries(self, as_of: int) -> list[TrunkSummary]:

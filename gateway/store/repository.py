@@ -408,7 +408,6 @@ class Repository:
     async def close(self) -> None:
         """Closes every connection, those of `Reads` on the same engine too."""
         self._ledger.close()
-        self._quick.close()
         await self._engine.dispose()
 
 

@@ -23,9 +23,13 @@ from gateway.domain.recordings import Recording, Seal
 from gateway.domain.webhooks import Webhook
 from gateway.store.columns import storable, storable_key
 
+Columns = RowMapping | Mapping[str, Any]
+"""A row's values by the names of its columns."""
+
 _CALL_FIELDS = tuple(field.name for field in fields(Call) if field.name != "attempts")
 _CALLBACK_FIELDS = tuple(field.name for field in fields(Callback) if field.name not in ("tries", "dials"))
 
+_DISPOSED_FIELDS = tuple(field.name for field in fields(Disposed))
 _SEAL_FIELDS = tuple(field.name for field in fields(Seal))
 _RECORDING_FIELDS = tuple(field.name for field in fields(Recording) if field.name != "seal")
 
@@ -51,7 +55,7 @@ def call_row(call: Call) -> dict[str, Any]:
     return row
 
 
-def call_of(row: RowMapping) -> Call:
+def call_of(row: Columns) -> Call:
     values: dict[str, Any] = {name: row[name] for name in _CALL_FIELDS}
     values["stage"] = Stage(row["stage"])
     values["outcome"] = None if row["outcome"] is None else Outcome(row["outcome"])
@@ -69,11 +73,11 @@ def presence_row(presence: Presence) -> dict[str, Any]:
 
 
 def disposition_row(disposed: Disposed) -> dict[str, Any]:
-    return {field.name: getattr(disposed, field.name) for field in fields(disposed)}
+    return {name: getattr(disposed, name) for name in _DISPOSED_FIELDS}
 
 
-def disposed_of(row: RowMapping) -> Disposed:
-    return Disposed(**{field.name: row[field.name] for field in fields(Disposed)})
+def disposed_of(row: Columns) -> Disposed:
+    return Disposed(**{name: row[name] for name in _DISPOSED_FIELDS})
 
 
 def recording_row(recording: Recording) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def recording_row(recording: Recording) -> dict[str, Any]:
     return row | {name: getattr(seal, name, None) for name in _SEAL_FIELDS}
 
 
-def recording_of(row: RowMapping) -> Recording:
+def recording_of(row: Columns) -> Recording:
     values: dict[str, Any] = {name: row[name] for name in _RECORDING_FIELDS}
     values["faults"] = tuple(row["faults"])
     is_sealed = row["sealed_at"] is not None

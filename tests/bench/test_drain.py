@@ -36,5 +36,4 @@ async def test_the_calls_of_the_round_before_do_not_wait_in_the_next_one(tmp_pat
         await drain._wait_until(engine, None)
         assert await waiting() == [WAITS.id]
     finally:
-        evidence.close()
         await store.close()

@@ -2,8 +2,10 @@
 rows, and what died in between."""
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
@@ -276,6 +278,26 @@ async def test_a_day_of_many_callers_is_settled_part_by_part_each_file_once(
     assert [(await row(services, each)).state is State.LOST for each in ids] == [False, False, False, True, False]
     assert {(await row(services, stray)).kind for stray in strays} == {Kind.STRAY}
     assert await services.recovery.settle([MONDAY.date()]) == {}
+
+
+async def test_old_days_are_gone_through_at_leisure(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands of them, after each start."""
+    monkeypatch.setattr("gateway.recovery.LEISURE", 10)
+    files, took_s, done = services.vault.files, 0.03, list[timedelta]()
+
+    async def slow_files(*asked: Any, **more: Any) -> list[LyingFile]:
+        await asyncio.sleep(took_s)
+        return await files(*asked, **more)
+
+    async def settle(back: timedelta) -> None:
+        await services.recovery.settle([(services.clock.at - back).date()])
+        done.append(back)
+
+    monkeypatch.setattr(services.vault, "files", slow_files)
+    old, yesterday, began_s = timedelta(days=9), timedelta(days=1), time.monotonic()
+    await asyncio.gather(settle(old), settle(yesterday))
+    assert done == [yesterday, old]
+    assert time.monotonic() - began_s > 10 * took_s
 
 
 async def test_what_the_worker_had_sealed_when_the_gateway_died_is_found_and_not_sealed_twice(

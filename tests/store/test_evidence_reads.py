@@ -184,7 +184,8 @@ async def test_a_day_has_the_recordings_of_its_folder_page_by_page(
     late = a_recording(3, started_at=NOON + timedelta(hours=13))  # told by another clock
     elsewhere = a_recording(4, file="2026/11/24/112-4.raw")
     like = a_recording(5, file="2026/11_23/112-5.raw")
-    await repository.commit(Change(recordings=(a_recording(1), a_recording(2), late, elsewhere, like)))
+    destroyed = a_recording(6, State.DESTROYED)
+    await repository.commit(Change(recordings=(a_recording(1), a_recording(2), late, elsewhere, like, destroyed)))
     assert [each.id for each in await stored.of_day(day, "", 2)] == ["112-1", "112-2"]
     assert [each.id for each in await stored.of_day(day, "112-2", 2)] == ["112-3"]
     assert await stored.first_day() == day

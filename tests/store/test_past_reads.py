@@ -1,6 +1,5 @@
 """What is known of a number when it calls, and of the calls of some days: the same on both databases."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,10 +59,8 @@ def waiting(number: str, opened_at: datetime, closed_at: datetime | None = None)
 
 
 @pytest.fixture
-def past(engine: AsyncEngine) -> Iterator[StoredPast]:
-    past = StoredPast(engine)
-    yield past
-    past.close()
+def past(engine: AsyncEngine) -> StoredPast:
+    return StoredPast(engine)
 
 
 async def test_of_a_number_that_never_called_nothing_is_known(past: StoredPast) -> None:

@@ -18,12 +18,9 @@ async def test_only_whole_rows_can_be_prepared(engine: AsyncEngine) -> None:
 
 async def test_a_read_that_fails_leaves_the_next_one_a_connection_that_works(engine: AsyncEngine) -> None:
     quick = QuickReads(engine, 1)
-    try:
-        with pytest.raises((StoreAway, DBAPIError)):
-            await quick.read(lambda connection: connection.execute(text("SELECT * FROM nowhere")).all())
-        for _ in range(2):
-            assert await quick.read(lambda connection: connection.execute(select(tables.members)).all()) == []
-    finally:
-        quick.close()
+    with pytest.raises((StoreAway, DBAPIError)):
+        await quick.read(lambda connection: connection.execute(text("SELECT * FROM nowhere")).all())
+    for _ in range(2):
+        assert await quick.read(lambda connection: connection.execute(select(tables.members)).all()) == []
+    await engine.dispose()
     assert await quick.read(lambda connection: connection.execute(select(tables.members)).all()) == []
-    quick.close()

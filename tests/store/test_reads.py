@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.call import PROBE_TRUNK, Call, Outcome
 from gateway.domain.change import Change, SetAside
-from gateway.domain.dispositions import Disposition
+from gateway.domain.dispositions import Disposed, Disposition
+from gateway.domain.recordings import Kind, Recording
 from gateway.domain.tokens import Role, Token
 from gateway.store import call_list
 from gateway.store.call_list import CallFilter, Page, Unsaid
+from gateway.store.call_statements import Beside
 from gateway.store.cursors import BadCursor
 from gateway.store.reads import Reads, TrunkSummary
 from gateway.store.repository import Repository
@@ -54,6 +56,36 @@ def _varied(count: int) -> list[Call]:
         )
         for number in range(count)
     ]
+
+
+async def test_what_stands_beside_calls_comes_with_them_and_takes_no_place_of_a_call(
+    repository: Repository, reads: Reads
+) -> None:
+    """A call may have several sounds: its own, and messages of several rounds. Those of other calls stay away."""
+    one, two, three = (ended(number, Outcome.ANSWERED, operator="1001") for number in (1, 2, 3))
+    ids = {three.id: ("", "-1-message", "-2-message"), two.id: (), one.id: ("",)}
+    sounds = {
+        f"{call_id}{each}": Recording(
+            f"{call_id}{each}", Kind.MESSAGE if each else Kind.CALL, f"{call_id}{each}.raw", NOON, call_id=call_id
+        )
+        for call_id, endings in ids.items()
+        for each in endings
+    }
+    strays = (Recording("stray", Kind.STRAY, "stray.raw", NOON), Recording("112-9", Kind.CALL, "x", NOON, call_id="x"))
+    said = {
+        call.id: Disposed(call.id, call.caller, Disposition.PRANK, None, "laughs", 1, "Siti", NOON)
+        for call in (one, three)
+    }
+    await repository.commit(Change(calls=(one, two, three), recordings=(*sounds.values(), *strays)))
+    await repository.commit(Change(dispositions=tuple(said.values())))
+    page = await reads.calls(EVERY, None, 2)
+    assert page.items == [three, two]
+    assert page.beside == Beside(said, sounds)  # it was seen that there is one more call
+    last = await reads.calls(EVERY, page.next, 2)
+    assert last == Page([one], None, Beside({one.id: said[one.id]}, {one.id: sounds[one.id]}))
+    assert await reads.call_and_beside(one.id) == (one, last.beside)
+    assert await reads.call_and_beside(two.id) == (two, Beside())
+    assert await reads.call_and_beside("x") is None
 
 
 async def test_pages_visit_each_call_once_while_new_ones_arrive(repository: Repository, reads: Reads) -> None:
@@ -183,9 +215,9 @@ async def test_each_filter_walks_its_index(
         Change(calls=tuple(replace(call, id=f"x{number}", operator="1001", caller="0811") for number in range(9)))
     )
     page = await reads.calls(CallFilter(include_probes=True), None, 1)
-    with asked(engine) as statements:
+    with asked() as statements:
         await reads.calls(filter, page.next, 5)
-    statement, parameters = statements[-1]
+    [*_, (statement, parameters)] = [each for each in statements if "ORDER BY" in each[0]]
     words = await plan_of(engine, statement, parameters, without=("seqscan", "bitmapscan"))
     assert index in words
     assert "SORT" not in words.upper().replace("INCREMENTAL SORT", "")
