@@ -73,13 +73,13 @@ class Lengths:
     carried: int | None
     operators: int
     soak_min: float
-    has_sound: bool = False
+    is_mute: bool = False
 
 
 FULL = Lengths(
     rounds=3,
     round_s=15,
-    load_s=60,
+    load_s=600,
     stream_s=20,
     framing_events=40_000,
     changes=400,
@@ -123,7 +123,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short rounds: about three minutes, rougher figures")
     parser.add_argument("--only", choices=BLOCKS, action="append", help="this block alone; may be given again")
     parser.add_argument("--seconds", dest="load_s", type=float, metavar="S", help="length of the throughput's load")
-    parser.add_argument("--sound", action="store_true", help="callers of the throughput's load speak, and are recorded")
+    parser.add_argument("--mute", action="store_true", help="callers of the throughput's load do not speak")
     parser.add_argument("--calls", type=int, metavar="N", help="how many lie in the store in the pages block")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of the ring block")
     parser.add_argument("--deaths", type=int, metavar="N", help="how often each is killed in the deaths block")
@@ -136,7 +136,7 @@ def _arguments() -> argparse.Namespace:
 BESIDE: Mapping[str, Callable[[Sides, Say, Lengths], Awaitable[Block]]] = {
     "ring": lambda sides, say, lengths: ring.measure(sides, say, rounds=lengths.rounds, seconds=lengths.round_s),
     "throughput": lambda sides, say, lengths: throughput.measure(
-        sides, say, seconds=lengths.load_s, with_sound=lengths.has_sound
+        sides, say, seconds=lengths.load_s, with_sound=not lengths.is_mute
     ),
     "stream": lambda sides, say, lengths: stream.measure(sides, say, seconds=lengths.stream_s),
     "drain": lambda sides, say, lengths: drain.measure(
@@ -173,7 +173,7 @@ async def _run(names: list[str], lengths: Lengths, folder: Path, say: Say, show:
                 show(name, await ALONE[name](say, lengths))
     names = [name for name in names if name in BESIDE]
     if names:
-        async with asyncio.timeout(LONGEST_RUN_S), all_sides(folder, say) as sides:
+        async with asyncio.timeout(LONGEST_RUN_S + lengths.load_s), all_sides(folder, say) as sides:
             for name in names:
                 show(name, await BESIDE[name](sides, say, lengths))
 
@@ -197,7 +197,7 @@ def main() -> int:
         drained=base.drained,
         deaths=chosen.deaths or base.deaths,
         attack_s=base.attack_s,
-        has_sound=chosen.sound,
+        is_mute=chosen.mute,
         overload_s=base.overload_s,
         carried=chosen.carried or base.carried,
         operators=chosen.operators or base.operators,

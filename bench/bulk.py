@@ -108,7 +108,7 @@ def _fill_sqlite(file: str, batches: Iterable[Sequence[Call]], told: Callable[[i
 
 
 def _digits(value: object) -> object:
-    return value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+    return value.isoformat(" ", "microseconds")[:26] if isinstance(value, datetime) else value
 
 
 def _tables(batch: Sequence[Call]) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]:

@@ -107,7 +107,7 @@ class CallsQuery(PageQuery):
 
 
 async def list_calls(context: Context, query: CallsQuery) -> CallPage:
-    """The newest first. A call that arrives while you page is not in later pages. For one page at most 2,000 calls are
+    """The newest first. A call that arrives while you page is not in later pages. For one page at most 1,000 calls are
     looked at: of filters that hardly any call passes a page may hold fewer than `limit`, or none, and have a `next` all
     the same, where the search goes on."""
     await refuse_unknown(context, trunk=query.trunk)

@@ -20,7 +20,7 @@ from gateway.domain.dispositions import Disposition
 from gateway.store import cursors
 from gateway.store.call_statements import ALL, Beside, Place, Stretch, found_by, last_looked_at, page
 
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 """Calls that are looked at for one page, at most."""
 
 
