@@ -6,7 +6,6 @@ Counterparts: `gateway/shedding.py` and `gateway/domain/overload.py`; docs/opera
 
 import asyncio
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from gateway.asterisk import priority
 from gateway.domain.overload import EASY
 from gateway.settings import PROJECT
 from tests import sip
+from tests.ranks import ASTERISK, OTHER_MACHINES, real_time
 from tests.sip import Sipp
 
 PICTURE = PROJECT / "var/bench/overload.svg"
@@ -49,8 +49,6 @@ LOOK_S = 1.0
 T1_LONGEST_S = 16.0
 """Between two INVITEs of one call at most; one that was not repeated for longer was given up."""
 STRAIN = "gateway112_strain_ratio"
-ASTERISK, SIPP = 1, 2
-"""Levels of the real-time priority: that which the service's unit gives (decision 42), and one before it."""
 WHOLE_LIMIT_S = 120.0
 LAST_CALLS_S = 60.0
 """So long SIPp itself may take over what nobody answers (RFC 3261: 32 s), after its callers' patience."""
@@ -68,7 +66,7 @@ async def measure(say: Say, *, seconds: float, carried: int | None, operators: i
         ):
             comes_first = real_time(on.centre.asterisk_pid, ASTERISK)
             if comes_first:
-                real_time(on.traffic.phones.pid, SIPP)
+                real_time(on.traffic.phones.pid, OTHER_MACHINES)
             rate = carried or await _carried(on, say)
             course = Course(rate, comes_first)
             async with _looking(on, enjoyed, course):
@@ -84,21 +82,11 @@ async def measure(say: Say, *, seconds: float, carried: int | None, operators: i
     return block(course, PATIENCE_MS / 1000)
 
 
-def real_time(pid: int, level: int) -> bool:
-    """Gives all threads of that process the round-robin real-time priority. Whether it has it now: it takes root."""
-    with contextlib.suppress(PermissionError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setscheduler(int(task), os.SCHED_RR, os.sched_param(level))
-    return priority.comes_first(pid)
-
-
 async def _goes_on(on: Ground, carrier: Sipp) -> None:
-    """Starts it. Where Asterisk comes before all others on this machine, carriers and phones come before it: they are
-    other machines, and send what they send."""
+    """Starts it. Where Asterisk comes before all others on this machine, carriers and phones come before it."""
     await on.traffic.goes_on(carrier)
     if priority.comes_first(on.centre.asterisk_pid):
-        real_time(carrier.pid, SIPP)
+        real_time(carrier.pid, OTHER_MACHINES)
 
 
 # -------------------------------------------------------------------- the calls

@@ -166,7 +166,7 @@ async def test_our_own_mistake_is_logged_and_tells_nothing_of_the_inside(
     async def broken(call_id: str) -> None:
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr(type(house.context.reads), "call", lambda reads, call_id: broken(call_id))
+    monkeypatch.setattr(type(house.context.reads), "call_and_beside", lambda reads, call_id: broken(call_id))
     with caplog.at_level(logging.ERROR):
         reply = await house.get("/v1/calls/112-1.1")
 

@@ -20,6 +20,7 @@ from tests import sip
 from tests.calls.desks import Desk, Office, an_office
 from tests.calls.test_roster import within
 from tests.centre import Api, Json, RealCentre
+from tests.ranks import ASTERISK, OTHER_MACHINES, real_time
 from tests.sip import Sipp
 
 pytestmark = pytest.mark.asterisk
@@ -176,8 +177,10 @@ async def office(own_centre: RealCentre, own_api: Api, tmp_path: Path) -> AsyncI
     await own_api.send("PATCH", f"/v1/trunks/{trunks['telkom']}", {"addresses": [TELKOM]})
     await own_api.send("PATCH", f"/v1/trunks/{trunks['xlsmart']}", {"addresses": [XLSMART], "queue": "nobody"})
     made = await own_api.send("POST", "/v1/agencies", fire, status=201)
-    agency = sip.phone_answers(sound=sip.tone(tmp_path / "agency", AGENCY_HZ))
-    async with Sipp(agency, address=TELKOM, port=5060), an_office(own_centre, own_api) as office:
+    real_time(own_centre.asterisk_pid, ASTERISK)
+    phone = sip.phone_answers(sound=sip.tone(tmp_path / "agency", AGENCY_HZ))
+    async with Sipp(phone, address=TELKOM, port=5060) as agency, an_office(own_centre, own_api) as office:
+        real_time(agency.pid, OTHER_MACHINES)  # one that stands still for 0.13 s is 12 dB softer in a window
         yield office
     await own_api.send("DELETE", f"/v1/agencies/{made['id']}", status=204)
 
@@ -193,13 +196,15 @@ async def test_each_voice_is_in_its_channel_from_the_answer_to_the_end(
             caller = sip.caller_presses(
                 key, after_ms=700, hold_ms=hold_ms, caller=f"<sip:{number}@{XLSMART}>", sound=voice
             )
-            await stack.enter_async_context(Sipp.caller(caller, own_centre.sip_port, address=XLSMART))
+            speaks = await stack.enter_async_context(Sipp.caller(caller, own_centre.sip_port, address=XLSMART))
+            real_time(speaks.pid, OTHER_MACHINES)
         for place, story in enumerate(STORIES):
             first = await office.desk(f"11{place:02}", FIRST_HZ, queue="emergency")
             second = await office.desk(f"12{place:02}", SECOND_HZ)
             number = f"08100{place:02}"
             caller = sip.caller_talks(hold_ms=story.hold_ms, caller=f"<sip:{number}@127.0.0.11>", sound=voice)
-            await stack.enter_async_context(Sipp.caller(caller, own_centre.sip_port))
+            speaks = await stack.enter_async_context(Sipp.caller(caller, own_centre.sip_port))
+            real_time(speaks.pid, OTHER_MACHINES)
             call = await first.take()
             await own_api.send("DELETE", f"/v1/queues/emergency/members/{first.number}")
             desks[number] = first, second
