@@ -67,7 +67,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class _Way:
     """An index that walks calls by time and id: those with one value in that column, or all."""
 
     at: Column[datetime]
@@ -105,13 +105,13 @@ class Way:
 
 
 ALL = "all"
-WAYS: Mapping[str, Way] = {
-    ALL: Way(calls.c.arrived_at, calls.c.id),
+_WAYS: Mapping[str, _Way] = {
+    ALL: _Way(calls.c.arrived_at, calls.c.id),
     **{
-        column.name: Way(calls.c.arrived_at, calls.c.id, column)
+        column.name: _Way(calls.c.arrived_at, calls.c.id, column)
         for column in (calls.c.caller, calls.c.operator, calls.c.outcome, calls.c.trunk)
     },
-    "disposition": Way(dispositions.c.arrived_at, dispositions.c.call_id, dispositions.c.disposition),
+    "disposition": _Way(dispositions.c.arrived_at, dispositions.c.call_id, dispositions.c.disposition),
 }
 """By the names of their values in a statement."""
 
@@ -125,7 +125,7 @@ def last_looked_at(ways: tuple[str, ...], ends: frozenset[str]) -> Executable:
     """Of each way its name and the place of the call after the first `skipped`, where it gets so far."""
     parts = []
     for name in ways:
-        way = WAYS[name]
+        way = _WAYS[name]
         query = select(way.at.label("at"), way.id.label("id")).where(*way.conditions(name, ends))
         last = query.order_by(*way.newest_first).offset(bindparam("skipped", type_=Number)).limit(1).subquery()
         parts.append(select(literal(name, Words).label("way"), last.c.at, last.c.id))
@@ -135,7 +135,7 @@ def last_looked_at(ways: tuple[str, ...], ends: frozenset[str]) -> Executable:
 @lru_cache(maxsize=KEPT)
 def page(way: str, others: tuple[str, ...], ends: frozenset[str], *, has_probes: bool, only_unsaid: bool) -> Executable:
     """The first `limit` calls of one way that pass the others too, and what stands beside them."""
-    walked = WAYS[way]
+    walked = _WAYS[way]
     query = select(calls).where(*walked.conditions(way, ends))
     if walked.at.table is dispositions:
         query = query.join(dispositions, dispositions.c.call_id == calls.c.id)
@@ -143,7 +143,7 @@ def page(way: str, others: tuple[str, ...], ends: frozenset[str], *, has_probes:
         query = query.where(calls.c.trunk != PROBE_TRUNK)
     if only_unsaid:
         query = query.where(is_unsaid())
-    query = query.where(*(WAYS[each].as_condition(each) for each in others))
+    query = query.where(*(_WAYS[each].as_condition(each) for each in others))
     # a limit that stood in the words would have PostgreSQL settle on one plan for all values, rare ones too
     return _with_beside(query.order_by(*walked.newest_first).limit(bindparam("limit", type_=Number)))
 
