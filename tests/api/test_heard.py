@@ -19,6 +19,7 @@ from gateway.api.sounds import CHANGED, NOT_PROVED
 from gateway.domain.change import Change
 from gateway.domain.recordings import SAMPLE_RATE_HZ, Kind, Recording, State
 from gateway.ports import StoreAway
+from gateway.store.call_list import Page
 from gateway.vault.playing import RawTrack
 from gateway.vault.recordings import wav_header
 from gateway.vault.shelf import LocalShelf, ShelfAway
@@ -120,17 +121,18 @@ async def test_a_call_whose_sound_is_sealed_while_its_list_is_made_is_told_with_
 ) -> None:
     """Its record says that the sound is raw still, and a moment later the disk that it is gone."""
     await with_raw(house)
-    by_id = house.context.reads.recordings.by_id
+    calls = house.context.reads.calls
 
-    async def just_before_it_is_sealed(ids: list[str]) -> dict[str, Recording]:
+    async def just_before_it_is_sealed(*asked: Any) -> Page:
         monkeypatch.undo()
-        known = await by_id(ids)
+        page = await calls(*asked)
         await with_sealed(house)
-        return known
+        return page
 
-    monkeypatch.setattr(house.context.reads.recordings, "by_id", just_before_it_is_sealed)
+    monkeypatch.setattr(house.context.reads, "calls", just_before_it_is_sealed)
     [call] = (await house.get("/v1/calls")).json["items"]
     assert call["recording"]["duration_s"] == SOUND_S
+    assert (await house.get(f"/v1/recordings/{CALL}")).json["state"] == "sealed"
 
 
 async def test_recordings_are_found_by_what_is_known_of_them(house: House) -> None:
